@@ -1,0 +1,183 @@
+//! What the `io-uring` crate has no call for, as raw system calls on the ring's descriptor. Each gap is named.
+
+use std::io;
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+/// Setup flags (`IORING_SETUP_*`).
+#[allow(missing_docs)] // the names are the kernel's own
+pub mod setup {
+    pub const IOPOLL: u32 = 1 << 0;
+    pub const SQPOLL: u32 = 1 << 1;
+    pub const SQ_AFF: u32 = 1 << 2;
+    pub const CQSIZE: u32 = 1 << 3;
+    pub const CLAMP: u32 = 1 << 4;
+    pub const ATTACH_WQ: u32 = 1 << 5;
+    pub const R_DISABLED: u32 = 1 << 6;
+    pub const SUBMIT_ALL: u32 = 1 << 7;
+    pub const COOP_TASKRUN: u32 = 1 << 8;
+    pub const TASKRUN_FLAG: u32 = 1 << 9;
+    pub const SQE128: u32 = 1 << 10;
+    pub const CQE32: u32 = 1 << 11;
+    pub const SINGLE_ISSUER: u32 = 1 << 12;
+    pub const DEFER_TASKRUN: u32 = 1 << 13;
+    pub const NO_MMAP: u32 = 1 << 14;
+    pub const REGISTERED_FD_ONLY: u32 = 1 << 15;
+    pub const NO_SQARRAY: u32 = 1 << 16;
+    pub const HYBRID_IOPOLL: u32 = 1 << 17;
+    pub const CQE_MIXED: u32 = 1 << 18;
+    pub const SQE_MIXED: u32 = 1 << 19;
+    pub const SQ_REWIND: u32 = 1 << 20;
+}
+
+/// Feature flags (`IORING_FEAT_*`).
+#[allow(missing_docs)] // the names are the kernel's own
+pub mod features {
+    pub const SINGLE_MMAP: u32 = 1 << 0;
+    pub const NODROP: u32 = 1 << 1;
+    pub const SUBMIT_STABLE: u32 = 1 << 2;
+    pub const RW_CUR_POS: u32 = 1 << 3;
+    pub const CUR_PERSONALITY: u32 = 1 << 4;
+    pub const FAST_POLL: u32 = 1 << 5;
+    pub const POLL_32BITS: u32 = 1 << 6;
+    pub const SQPOLL_NONFIXED: u32 = 1 << 7;
+    pub const EXT_ARG: u32 = 1 << 8;
+    pub const NATIVE_WORKERS: u32 = 1 << 9;
+    pub const RSRC_TAGS: u32 = 1 << 10;
+    pub const CQE_SKIP: u32 = 1 << 11;
+    pub const LINKED_FILE: u32 = 1 << 12;
+    pub const REG_REG_RING: u32 = 1 << 13;
+    pub const RECVSEND_BUNDLE: u32 = 1 << 14;
+    pub const MIN_TIMEOUT: u32 = 1 << 15;
+    pub const RW_ATTR: u32 = 1 << 16;
+    pub const NO_IOWAIT: u32 = 1 << 17;
+}
+
+/// Completion flags (`IORING_CQE_F_*`).
+#[allow(missing_docs)] // the names are the kernel's own
+pub mod completion {
+    pub const BUFFER: u32 = 1 << 0;
+    pub const MORE: u32 = 1 << 1;
+    pub const SOCK_NONEMPTY: u32 = 1 << 2;
+    pub const NOTIF: u32 = 1 << 3;
+    pub const BUF_MORE: u32 = 1 << 4;
+    pub const SKIP: u32 = 1 << 5;
+    pub const F_32: u32 = 1 << 15;
+}
+
+/// `struct io_uring_params`. The crate's own can be made from raw memory only, and has no setter for flags.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub(crate) struct Params {
+    pub(crate) sq_entries: u32,
+    pub(crate) cq_entries: u32,
+    pub(crate) flags: u32,
+    pub(crate) sq_thread_cpu: u32,
+    pub(crate) sq_thread_idle: u32,
+    pub(crate) features: u32,
+    pub(crate) wq_fd: u32,
+    pub(crate) reserved: [u32; 3],
+    pub(crate) sq_off: [u32; 10],
+    pub(crate) cq_off: [u32; 10],
+}
+
+// `io_uring::Parameters` is documented as transparent over `struct io_uring_params` and as made from its memory.
+const _: () = assert!(size_of::<Params>() == 120);
+const _: () = assert!(size_of::<Params>() == size_of::<io_uring::Parameters>());
+
+impl Params {
+    /// The crate's type for the same memory.
+    pub(crate) fn parameters(self) -> io_uring::Parameters {
+        // SAFETY: the same layout by the assertions above, and integers throughout.
+        unsafe { std::mem::transmute(self) }
+    }
+
+    /// What is in the crate's type.
+    pub(crate) fn of(parameters: &io_uring::Parameters) -> Self {
+        // SAFETY: the same layout by the assertions above, and integers throughout; the reference is readable.
+        unsafe { std::ptr::from_ref(parameters).cast::<Self>().read() }
+    }
+}
+
+/// Gap: setup flags without a setter (`HYBRID_IOPOLL`, `CQE_MIXED`, later ones).
+pub(crate) fn io_uring_setup(entries: u32, params: &mut Params) -> io::Result<RawFd> {
+    // SAFETY: `params` is a valid, writable `struct io_uring_params` for the time of the call.
+    let fd = unsafe { libc::syscall(libc::SYS_io_uring_setup, entries, std::ptr::from_mut(params)) };
+    if fd < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(fd as RawFd)
+    }
+}
+
+/// `struct __kernel_timespec`.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct Timespec {
+    seconds: i64,
+    nanoseconds: i64,
+}
+
+impl From<Duration> for Timespec {
+    fn from(duration: Duration) -> Self {
+        Self {
+            seconds: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+            nanoseconds: i64::from(duration.subsec_nanos()),
+        }
+    }
+}
+
+/// `struct io_uring_getevents_arg`. Gap: the crate's own passes glibc's size of a signal mask, which the kernel
+/// refuses, and its calls leave `GETEVENTS` out when they wait for nothing.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct GetEventsArgument {
+    signal_mask: u64,
+    signal_mask_size: u32,
+    min_wait_microseconds: u32,
+    timespec: u64,
+}
+
+impl GetEventsArgument {
+    /// A wait that ends after `timespec`, which must live as long as this.
+    pub(crate) fn timeout(timespec: &Timespec) -> Self {
+        Self {
+            signal_mask: 0,
+            signal_mask_size: 8, // bytes of the kernel's sigset_t
+            min_wait_microseconds: 0,
+            timespec: std::ptr::from_ref(timespec) as u64,
+        }
+    }
+}
+
+/// Gap: a bounded wait on kernels without `FEAT_EXT_ARG` (before 5.11), where a ring's descriptor is readable when it
+/// has completions.
+pub(crate) fn wait_readable(fd: RawFd, timeout: Duration) -> io::Result<()> {
+    let mut poll = libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    poll_once(&mut poll, timeout)
+}
+
+/// Waits until the other side of a pipe is gone; `false` at the timeout.
+pub(crate) fn wait_hangup(fd: RawFd, timeout: Duration) -> io::Result<bool> {
+    let mut poll = libc::pollfd {
+        fd,
+        events: 0,
+        revents: 0,
+    };
+    poll_once(&mut poll, timeout)?;
+    Ok(poll.revents & libc::POLLHUP != 0)
+}
+
+fn poll_once(poll: &mut libc::pollfd, timeout: Duration) -> io::Result<()> {
+    // Rounded up: a wait of half a millisecond must not become a busy loop.
+    let milliseconds = i32::try_from(timeout.as_micros().div_ceil(1000)).unwrap_or(i32::MAX);
+    // SAFETY: `poll` is one valid, writable `struct pollfd`.
+    match unsafe { libc::poll(poll, 1, milliseconds) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
