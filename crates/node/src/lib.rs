@@ -1,0 +1,17 @@
+//! What the npm package `uring` binds to: the environment, handles and the areas that batches cross in. Everything
+//! that needs no JavaScript is in `typed-uring`.
+//!
+//! This is the package's own boundary and not an interface for others: the numbers that cross it are addresses, and
+//! the TypeScript facade keeps what they point at alive.
+#![cfg(target_os = "linux")]
+#![allow(unreachable_pub)] // `#[napi]` wants its items public, and a cdylib has no Rust interface
+#![allow(clippy::needless_pass_by_value)] // `#[napi]` hands arguments over by value
+
+#[cfg(target_endian = "big")]
+compile_error!("the facade writes 64-bit fields as two words, low word first");
+
+mod address;
+mod area;
+mod number;
+mod operations;
+mod ring;
