@@ -1,0 +1,112 @@
+// Failures of the kernel and of a ring. Numbers cross the boundary; the error objects are made here, when asked for.
+
+import { constants } from 'node:os'
+import { getSystemErrorMap } from 'node:util'
+
+/** What an error can carry beside its code. */
+export interface UringErrorDetails {
+  readonly errno?: number | undefined
+  readonly syscall?: string | undefined
+  readonly operation?: string | undefined
+  readonly path?: string | undefined
+  readonly dest?: string | undefined
+  readonly cause?: unknown
+}
+
+/**
+ * What the kernel or a ring refused.
+ *
+ * For a failed operation `message` is what `node:fs` says of the same failure; for the ring's own codes
+ * (`ERR_URING_*`) it says what to do.
+ */
+export class UringError extends Error {
+  override readonly name: string = 'UringError'
+  /** `'ENOENT'`, or one of the ring's own: `'ERR_URING_SQ_FULL'`. */
+  readonly code: string
+  /** The negative error number of the kernel, if it is the kernel that refused. */
+  declare readonly errno?: number
+  /** The system call that the operation stands for. */
+  declare readonly syscall?: string
+  /** The class of the operation. */
+  declare readonly operation?: string
+  /** The path that it was given. */
+  declare readonly path?: string
+  /** The second path that it was given. */
+  declare readonly dest?: string
+
+  constructor(code: string, message: string, details: UringErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.code = code
+    for (const key of ['errno', 'syscall', 'operation', 'path', 'dest'] as const) {
+      if (details[key] !== undefined) Object.assign(this, { [key]: details[key] })
+    }
+  }
+}
+
+/** Codes that rings return and Node.js has no words for. */
+const OTHERS: readonly (readonly [number, string, string])[] = [
+  [-62, 'ETIME', 'timer expired'],
+  [-77, 'EBADFD', 'file descriptor in bad state'],
+  [-130, 'EOWNERDEAD', 'owner died'],
+  [-126, 'ENOKEY', 'required key not available'],
+  [-127, 'EKEYEXPIRED', 'key has expired'],
+  [-129, 'EKEYREJECTED', 'key was rejected by service'],
+  [-53, 'EBADR', 'invalid request descriptor'],
+  [-61, 'ENODATA', 'no data available'],
+  [-123, 'ENOMEDIUM', 'no medium found'],
+  [-37, 'ENOLCK', 'no locks available'],
+  [-133, 'EHWPOISON', 'memory page has hardware error'],
+]
+
+let names: Map<number, readonly [string, string]> | undefined
+
+function nameOf(errno: number): readonly [string, string] {
+  if (names === undefined) {
+    names = new Map(getSystemErrorMap())
+    for (const [number, code, text] of OTHERS) if (!names.has(number)) names.set(number, [code, text])
+    for (const [code, number] of Object.entries(constants.errno)) {
+      if (!names.has(-number)) names.set(-number, [code, `error ${number}`])
+    }
+  }
+  return names.get(errno) ?? [`E${-errno}`, `unknown error ${-errno}`]
+}
+
+/** `'ENOENT'` for -2. */
+export function errorCode(errno: number): string {
+  return nameOf(errno)[0]
+}
+
+/** The error that a negative result stands for, in the words of `node:fs`. */
+export function systemError(errno: number, syscall: string, details: UringErrorDetails = {}): UringError {
+  const [code, text] = nameOf(errno)
+  let message = `${code}: ${text}, ${syscall}`
+  if (details.path !== undefined) message += ` '${details.path}'`
+  if (details.dest !== undefined) message += ` -> '${details.dest}'`
+  return new UringError(code, message, { ...details, errno, syscall })
+}
+
+export function closedError(): UringError {
+  return new UringError('ERR_URING_CLOSED', 'The ring is closed')
+}
+
+export function fullError(entries: number): UringError {
+  return new UringError(
+    'ERR_URING_SQ_FULL',
+    `The submission queue is full: ${entries} entries are pushed and not submitted. Call submit() first, or make the ring with more entries`,
+  )
+}
+
+export function nothingInFlightError(wanted: number, possible: number): UringError {
+  return new UringError(
+    'ERR_URING_NOTHING_IN_FLIGHT',
+    `Waiting for ${wanted} completions would never end: ${possible} can come from what is pushed, in flight and ready. Give a timeout to wait all the same`,
+  )
+}
+
+export function detachedError(operation: string): UringError {
+  return new UringError(
+    'ERR_URING_BUFFER_DETACHED',
+    `The buffer of ${operation} was detached or grown while the operation was in flight, so what it moved is lost. Do not transfer a buffer before the operation has completed`,
+    { operation },
+  )
+}

@@ -1,0 +1,128 @@
+// What every operation is: a description that is encoded when it is pushed.
+
+import { buildEntry, type Entry, type EntryWriter } from './entry.ts'
+import type { UringErrorDetails } from './errors.ts'
+import { SqeFlags } from './flags.ts'
+import { integer, MAX_U16 } from './validate.ts'
+
+/**
+ * What a completion needs of the operation's class. `state` is what `encode` returned for the submission: the memory
+ * that the kernel uses, and whatever else the answer is made from. Nothing here looks at the operation itself, which
+ * may have changed since.
+ */
+export interface OperationClass<T = unknown> {
+  readonly name: string
+  /** `IORING_OP_*`. */
+  readonly opcode: number
+  /** The first kernel that has it: `'5.6'`. */
+  readonly since: string
+  /** The system call that errors name. @internal */
+  readonly syscall: string
+  /** Whether a result is an error. @internal */
+  failed(result: number): boolean
+  /** Whether the memory of the submission is still what it was; `false` if it was detached. @internal */
+  intact(result: number, state: unknown): boolean
+  /** What a result means. @internal */
+  decode(result: number, flags: number, state: unknown): T
+  /** What an error says beside its code. @internal */
+  describe(state: unknown): UringErrorDetails
+}
+
+/**
+ * An operation of io_uring: a plain description, which can be pushed again, changed between pushes, and shared. Each
+ * push encodes it afresh.
+ */
+export abstract class Operation<T = number> {
+  /** `IORING_OP_*`. */
+  static readonly opcode: number
+  /** The first kernel that has it: `'5.6'`. */
+  static readonly since: string
+  /** @internal */
+  static readonly syscall: string = 'io_uring'
+
+  /** @internal */
+  static failed(result: number): boolean {
+    return result < 0
+  }
+
+  /** @internal */
+  static intact(_result: number, _state: unknown): boolean {
+    return true
+  }
+
+  /** @internal */
+  static decode(result: number, _flags: number, _state: unknown): unknown {
+    return result
+  }
+
+  /** @internal */
+  static describe(_state: unknown): UringErrorDetails {
+    return {}
+  }
+
+  /** What `run()` resolves to. @internal */
+  declare readonly resultType?: T
+  /** @internal */
+  sqeFlags = 0
+  /** @internal */
+  personalityId = 0
+
+  /** Writes the entry, and returns what has to live until its last completion. @internal */
+  abstract encode(entry: EntryWriter): unknown
+
+  /** @internal */
+  get kind(): OperationClass<T> {
+    return this.constructor as unknown as OperationClass<T>
+  }
+
+  /** The next operation starts when this one has succeeded, and is cancelled when it fails or moves fewer bytes. */
+  link(): this {
+    this.sqeFlags |= SqeFlags.IO_LINK
+    return this
+  }
+
+  /** The next operation starts when this one has completed, whatever came of it. */
+  hardLink(): this {
+    this.sqeFlags |= SqeFlags.IO_HARDLINK
+    return this
+  }
+
+  /** Starts when everything before it has completed, and holds back everything after it. Slow. */
+  drain(): this {
+    this.sqeFlags |= SqeFlags.IO_DRAIN
+    return this
+  }
+
+  /** Goes to a kernel worker at once, instead of being tried first. */
+  async(): this {
+    this.sqeFlags |= SqeFlags.ASYNC
+    return this
+  }
+
+  /**
+   * No completion on success. For the low-level flow only. A failure still completes, and then the operations linked
+   * behind it do not answer at all.
+   *
+   * Memory is released with the chain: when a later member completes. Without a later one that answers, it is held
+   * until the ring is closed. Since Linux 5.17.
+   */
+  skipSuccess(): this {
+    this.sqeFlags |= SqeFlags.CQE_SKIP_SUCCESS
+    return this
+  }
+
+  /** Runs with registered credentials. */
+  personality(id: number): this {
+    this.personalityId = integer(id, 'id', 0, MAX_U16)
+    return this
+  }
+
+  /**
+   * The entry as it is now: later changes to the operation do not reach it.
+   *
+   * @throws what pushing the operation throws
+   */
+  build(): Entry<T> {
+    return buildEntry(this)
+  }
+}

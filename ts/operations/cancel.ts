@@ -1,0 +1,99 @@
+// Cancelling.
+
+import type { EntryWriter } from '../entry.ts'
+import { CancelFlags } from '../flags.ts'
+import { Operation } from '../operation.ts'
+import { type FileTarget, resolveFile } from '../registered/files.ts'
+import { checkToken, generationOf, slotOf, type Token } from '../slots.ts'
+import { flag, integer, invalidType, invalidValue, options } from '../validate.ts'
+
+/** What to cancel: a submission, everything that matches all the keys that are given, or `'any'`thing at all. */
+export type CancelTarget = Token | { token?: Token; file?: FileTarget; opcode?: number } | 'any'
+
+/** Options of {@link AsyncCancel}. */
+export interface AsyncCancelOptions {
+  /** Cancel every match, and not only the first (5.19). */
+  all?: boolean
+}
+
+const MAX_OPCODE = 255
+
+interface Keys {
+  flags: number
+  token: Token
+  file: number
+  opcode: number
+}
+
+function resolveTarget(target: unknown): Keys {
+  const keys: Keys = { flags: 0, token: 0, file: 0, opcode: 0 }
+  if (target === 'any') {
+    keys.flags = CancelFlags.ANY
+  } else if (typeof target === 'number') {
+    keys.token = checkToken(target, 'target')
+  } else if (typeof target === 'object' && target !== null) {
+    const { token, file, opcode } = target as Exclude<CancelTarget, Token | 'any'>
+    if (token === undefined && file === undefined && opcode === undefined) {
+      throw invalidValue('target', target, "must have a token, a file or an opcode, or be 'any'")
+    }
+    if (file !== undefined) {
+      const resolved = resolveFile(file, 'target.file')
+      keys.flags |= resolved < 0 ? CancelFlags.FD | CancelFlags.FD_FIXED : CancelFlags.FD
+      keys.file = resolved < 0 ? -1 - resolved : resolved
+    }
+    if (opcode !== undefined) {
+      keys.flags |= CancelFlags.OP
+      keys.opcode = integer(opcode, 'target.opcode', 0, MAX_OPCODE)
+    }
+    if (token !== undefined) {
+      // Alone, the token needs no flag; beside other keys it has to be named (6.6).
+      if (keys.flags !== 0) keys.flags |= CancelFlags.USERDATA
+      keys.token = checkToken(token, 'target.token')
+    }
+  } else {
+    throw invalidType('target', "of type number or object, or 'any'", target)
+  }
+  return keys
+}
+
+/**
+ * Cancels operations that have not finished; each completes with `ECANCELED`, or as it would have. Resolves to how
+ * many were found.
+ *
+ * Fails with `ENOENT` when nothing matches (not with `all`), `EALREADY` when it is too late. Since Linux 5.5; by file
+ * and `all` since 5.19, by opcode since 6.6. See io_uring_prep_cancel(3).
+ */
+export class AsyncCancel extends Operation<number> {
+  static override readonly opcode = 14
+  static override readonly since = '5.5'
+  static override readonly syscall = 'cancel'
+
+  target: CancelTarget
+  all: boolean
+
+  constructor(target: CancelTarget, given?: AsyncCancelOptions) {
+    super()
+    const { all = false } = options(given)
+    resolveTarget(target)
+    this.target = target
+    this.all = flag(all, 'options.all')
+  }
+
+  /** @internal */
+  static override decode(result: number, _flags: number, state: unknown): number {
+    return state === true ? result : Math.max(result, 1) // the kernel says 0 for the one that it found
+  }
+
+  /** @internal */
+  override encode(entry: EntryWriter): unknown {
+    const { flags, token, file, opcode } = resolveTarget(this.target)
+    const all = flag(this.all, 'options.all')
+    const counts = all || (flags & CancelFlags.ANY) !== 0
+    entry.begin(AsyncCancel.opcode, this)
+    entry.fd((flags & CancelFlags.FD) === 0 ? -1 : file)
+    entry.target(slotOf(token), generationOf(token))
+    entry.len(opcode)
+    entry.opFlags(all ? flags | CancelFlags.ALL : flags)
+    return counts
+  }
+}

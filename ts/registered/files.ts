@@ -1,0 +1,46 @@
+// Files, wherever a descriptor is expected.
+
+import { integer, invalidType, MAX_I32 } from '../validate.ts'
+
+/** A slot of a ring's registered files. */
+export class FixedFile {
+  /** The slot. */
+  readonly index: number
+
+  constructor(index: number) {
+    this.index = integer(index, 'index', 0, MAX_I32 - 1)
+  }
+}
+
+/** A descriptor, a registered file, or what has a descriptor: a `FileHandle`, say. */
+export type FileTarget = number | FixedFile | { readonly fd: number }
+
+/** Where a new descriptor goes among the registered files: a slot, or one that the kernel chooses. */
+export type Direct = number | FixedFile | 'auto'
+
+/** A descriptor, or -1 - index for a registered file. */
+export function resolveFile(file: FileTarget, name: string): number {
+  if (typeof file === 'number') return integer(file, name, 0, MAX_I32)
+  if (file instanceof FixedFile) return -1 - file.index
+  const fd: unknown = typeof file === 'object' && file !== null ? file.fd : undefined
+  if (typeof fd === 'number') return integer(fd, `${name}.fd`, 0, MAX_I32)
+  throw invalidType(
+    name,
+    'of type number, an instance of FixedFile, or an object with a descriptor "fd"',
+    file,
+  )
+}
+
+/** `file` if it can be one. */
+export function checkFile(file: FileTarget, name = 'file'): FileTarget {
+  resolveFile(file, name)
+  return file
+}
+
+/** The slot for the entry: -1 for any. */
+export function resolveDirect(direct: Direct, name: string): number {
+  if (direct === 'auto') return -1
+  if (direct instanceof FixedFile) return direct.index
+  if (typeof direct === 'number') return integer(direct, name, 0, MAX_I32 - 1)
+  throw invalidType(name, "of type number, an instance of FixedFile, or 'auto'", direct)
+}

@@ -1,0 +1,559 @@
+// The ring: what is pushed goes in, completions come out.
+
+import { setTimeout as delay } from 'node:timers/promises'
+import { Boundary, SLICE } from './boundary.ts'
+import { Completion, FOREIGN_KIND } from './completion.ts'
+import { Entry, type EntryWriter } from './entry.ts'
+import {
+  closedError,
+  errorCode,
+  fullError,
+  nothingInFlightError,
+  systemError,
+  type UringError,
+} from './errors.ts'
+import { CqeFlags, SetupFlags, SqeFlags } from './flags.ts'
+import { Operation, type OperationClass } from './operation.ts'
+import { type RingOptions, ringSetup } from './options.ts'
+import { SkippedChains } from './skipped.ts'
+import { slotOf, Slots, type Token, tokenOf } from './slots.ts'
+import {
+  callback,
+  integer,
+  invalidType,
+  mask,
+  MAX_U32,
+  options as checkOptions,
+  outOfRange,
+} from './validate.ts'
+
+/** How long to wait. */
+export interface WaitOptions {
+  /** Milliseconds, fractions allowed; absent, as long as something can come; `Infinity`, for ever. */
+  timeout?: number
+  /** Milliseconds to wait for all that is wanted before one completion is enough. */
+  minWait?: number
+}
+
+const FOREIGN = 0x8000_0000 // in the high word of the user data
+const TAG = 0x4000_0000
+const TIED = SqeFlags.IO_LINK | SqeFlags.IO_HARDLINK | SqeFlags.CQE_SKIP_SUCCESS
+
+/**
+ * An io_uring.
+ *
+ * The low-level flow is `push`, `submit` and the waiting calls: synchronous, one system call per batch. Everything
+ * that an operation needs is held until its last completion has been taken.
+ *
+ * @throws {UringError} `ERR_URING_UNAVAILABLE` where rings cannot be made, `EINVAL` for options that this kernel does
+ * not take together, `ENOMEM` above the limit of locked memory
+ * @throws {RangeError|TypeError} for options that cannot be
+ */
+export class Ring {
+  readonly #boundary: Boundary
+  readonly #slots: Slots
+  readonly #skipped = new SkippedChains()
+  readonly #polling: boolean
+  readonly #wide: boolean
+  /** Entries of the submission queue. */
+  readonly entries: number
+  /** Entries of the completion queue. */
+  readonly cqEntries: number
+  /** What the ring was made with, `SetupFlags`. */
+  readonly setupFlags: number
+  /** What the kernel can do, `Features`. */
+  readonly features: number
+  #fd: number
+  #closed = false
+  #closing: Promise<void> | undefined
+  /** A completion that was looked at and not taken. */
+  #front: Completion | undefined
+  #probe: ReadonlySet<number> | undefined
+
+  constructor(options: RingOptions = {}) {
+    const setup = ringSetup(checkOptions(options), (ring) =>
+      ring instanceof Ring ? ring.#open().#fd : undefined,
+    )
+    let slots: Slots | undefined
+    this.#boundary = new Boundary(setup, (entries) => (slots = new Slots(entries * 2)))
+    this.#slots = slots!
+    const { native } = this.#boundary
+    this.#fd = native.fd
+    this.entries = native.entries
+    this.cqEntries = native.cqEntries
+    this.setupFlags = native.setupFlags
+    this.features = native.features
+    this.#polling = (this.setupFlags & SetupFlags.SQPOLL) !== 0
+    this.#wide = (this.setupFlags & (SetupFlags.CQE32 | SetupFlags.CQE_MIXED)) !== 0
+  }
+
+  /** The ring's descriptor; -1 once it is closed. */
+  get fd(): number {
+    return this.#fd
+  }
+
+  /** Whether `close()` was called. */
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** Operations with the kernel that have not finished; operations that skip their success count until the end. */
+  get inFlight(): number {
+    return this.#boundary.inFlight
+  }
+
+  /** Entries that were pushed and that the kernel has not taken. */
+  get sqReady(): number {
+    return this.#closed ? 0 : this.#boundary.pushed.count + this.#left()
+  }
+
+  /** How many more can be pushed before `submit()`. */
+  get sqSpaceLeft(): number {
+    return this.entries - this.sqReady
+  }
+
+  /** Whether published entries need a system call to start: always, but for a polling thread that is awake. */
+  get sqNeedsEnter(): boolean {
+    return this.#open().#boundary.native.sqNeedsEnter()
+  }
+
+  /** Completions that can be taken without a system call. */
+  get cqReady(): number {
+    return this.#closed ? 0 : this.#ready() + (this.#boundary.more ? 0 : this.#boundary.native.cqReady())
+  }
+
+  /** Whether completions were lost, because the kernel had no memory to keep them. */
+  get cqOverflowed(): boolean {
+    return this.#open().#boundary.native.cqLost() > 0
+  }
+
+  /** Whether the kernel keeps completions that found no room: the next call that enters it brings them. */
+  get cqNeedsFlush(): boolean {
+    return this.#open().#boundary.native.cqNeedsFlush()
+  }
+
+  /** Whether this kernel has an operation. Kernels before 5.6 cannot be asked. */
+  supports(operation: Pick<OperationClass, 'opcode'>): boolean {
+    this.#probe ??= new Set(this.#open().#boundary.native.probe() ?? [])
+    return this.#probe.has(operation.opcode)
+  }
+
+  /**
+   * Encodes an operation as it is now, and stages it for the next submission.
+   *
+   * @returns a token, which names this submission
+   * @throws {UringError} `ERR_URING_SQ_FULL` when `entries` are pushed and not submitted, `ERR_URING_CLOSED`
+   * @throws {TypeError|RangeError} for arguments that cannot be; nothing is staged then
+   */
+  push<T>(operation: Operation<T> | Entry<T>, userData?: unknown): Token {
+    const { pushed } = this.#open().#boundary
+    if (pushed.count + this.#boundary.left >= this.entries) this.#needRoom(1)
+    const token = this.#stage(pushed, operation, userData, 'operation')
+    const flags = pushed.flagsOf(pushed.count - 1)
+    if ((flags & TIED) !== 0 || !this.#skipped.idle) this.#skipped.staged(slotOf(token), flags)
+    return token
+  }
+
+  /**
+   * Stages several operations: all of them or none, and never on two sides of a submission.
+   *
+   * @returns a token for each
+   * @throws as `push`
+   */
+  pushAll(
+    items: readonly (Operation<unknown> | Entry<unknown>)[],
+    userData: readonly unknown[] = [],
+  ): Token[] {
+    const { pushed } = this.#open().#boundary
+    if (!Array.isArray(items)) throw invalidType('items', 'an instance of Array', items)
+    if (!Array.isArray(userData)) throw invalidType('userData', 'an instance of Array', userData)
+    this.#needRoom(items.length)
+    const first = pushed.count
+    let tokens: Token[]
+    try {
+      tokens = items.map((item, index) => this.#stage(pushed, item, userData[index], `items[${index}]`))
+    } catch (error) {
+      for (let index = first; index < pushed.count; index += 1) this.#slots.release(pushed.slotOf(index))
+      pushed.count = first
+      throw error
+    }
+    for (const [index, token] of tokens.entries()) {
+      const flags = pushed.flagsOf(first + index)
+      if ((flags & TIED) !== 0 || !this.#skipped.idle) this.#skipped.staged(slotOf(token), flags)
+    }
+    return tokens
+  }
+
+  /**
+   * Hands over what was pushed. Never waits, never delivers: completions that it finds are kept.
+   *
+   * @returns entries that the kernel took, fewer when it is short of something (`EAGAIN`, `EBUSY`) or a signal came:
+   * the rest stays in order for the next call. With `sqPoll`, entries that were published
+   * @throws {UringError} `ERR_URING_CLOSED`, and what else io_uring_enter(2) answers
+   */
+  submit(): number {
+    this.#open()
+    return this.#enter(0, 0)
+  }
+
+  /**
+   * Submits, and waits until `count` completions are there to take. Takes none.
+   *
+   * @returns entries that the kernel took
+   * @throws {UringError} as `submit`, and `ERR_URING_NOTHING_IN_FLIGHT` where the wait could never end
+   */
+  submitAndWait(count = 1, options?: WaitOptions): number {
+    this.#open()
+    return this.#waitFor(integer(count, 'count', 0, MAX_U32), options)
+  }
+
+  /**
+   * Submits, and takes the oldest completion when there is one.
+   *
+   * @returns `undefined` at the timeout
+   * @throws {UringError} as `submitAndWait`
+   */
+  wait(options?: WaitOptions): Completion | undefined {
+    this.#open()
+    const deadline = performance.now() + (options?.timeout ?? Infinity)
+    let within = options
+    for (;;) {
+      this.#waitFor(1, within)
+      const completion = this.#take()
+      if (completion !== undefined) return completion
+      const left = deadline - performance.now()
+      if (left <= 0) return undefined
+      // What came belonged to nobody.
+      if (left !== Infinity) within = { ...options, timeout: left }
+    }
+  }
+
+  /**
+   * Submits, waits for `count` completions, and takes at most `max`.
+   *
+   * @returns fewer than `count` only at the timeout: `{ timeout: 0 }` takes what is there
+   * @throws {UringError} as `submitAndWait`
+   */
+  waitMany(count: number, options?: WaitOptions & { max?: number }): Completion[] {
+    this.#open()
+    integer(count, 'count', 0, MAX_U32)
+    const max = integer(options?.max ?? count, 'options.max', 0, MAX_U32)
+    this.#waitFor(count, options)
+    const completions: Completion[] = []
+    while (completions.length < max) {
+      const completion = this.#take()
+      if (completion === undefined) break
+      completions.push(completion)
+    }
+    return completions
+  }
+
+  /** Takes the oldest completion, if there is one. Never submits, never waits. @throws {UringError} `ERR_URING_CLOSED` */
+  tryWait(): Completion | undefined {
+    this.#open()
+    if (this.#ready() === 0) this.#look()
+    return this.#take()
+  }
+
+  /** Looks at the oldest completion, which stays where it is. @throws {UringError} `ERR_URING_CLOSED` */
+  peek(): Completion | undefined {
+    this.#front ??= this.tryWait()
+    return this.#front
+  }
+
+  /**
+   * Takes all that is ready, without an object for each. What it throws propagates, and the rest waits for the next
+   * call.
+   *
+   * @returns how many were handed to `onCompletion`
+   * @throws {UringError} `ERR_URING_CLOSED`
+   */
+  drain(onCompletion: (userData: unknown, result: number, flags: number, token: Token) => void): number {
+    this.#open()
+    callback(onCompletion, 'onCompletion')
+    if (this.#ready() === 0) this.#look()
+    let delivered = 0
+    for (let left = this.#ready(); left > 0 && !this.#closed; left -= 1) {
+      if (this.#front !== undefined) {
+        const { userData, result, flags, token } = this.#front
+        this.#front = undefined
+        delivered += 1
+        onCompletion(userData, result, flags, token)
+        continue
+      }
+      if (this.#boundary.unread === 0) this.#look()
+      if (this.#boundary.unread === 0) break
+      const { oldest } = this.#boundary
+      const { records } = this.#boundary
+      const slot = records[oldest]!
+      const generation = records[oldest + 1]!
+      const result = records[oldest + 2]! | 0
+      const flags = records[oldest + 3]!
+      this.#boundary.advance()
+      if (generation >= FOREIGN) {
+        delivered += 1
+        onCompletion(foreignData(slot, generation), result, flags, 0)
+      } else if (this.#slots.has(slot, generation)) {
+        const userData = this.#slots.userData[slot]
+        if ((flags & CqeFlags.MORE) === 0) this.#release(slot, result)
+        delivered += 1
+        onCompletion(userData, result, flags, tokenOf(slot, generation))
+      }
+    }
+    return delivered
+  }
+
+  /**
+   * Publishes what was pushed without a system call, for a polling thread to find.
+   *
+   * @returns `sqReady`
+   * @throws {UringError} `ERR_URING_CLOSED`
+   */
+  flush(): number {
+    this.#open().#boundary.publishPushed()
+    this.#cutChains()
+    return this.sqReady
+  }
+
+  /**
+   * One io_uring_enter(2), for what was published. Delivers nothing.
+   *
+   * @returns entries that the kernel took
+   * @throws {UringError} what the kernel answers, `ERR_URING_CLOSED`
+   */
+  enter(toSubmit: number, minComplete: number, flags: number): number {
+    const { native } = this.#open().#boundary
+    integer(toSubmit, 'toSubmit', 0, MAX_U32)
+    integer(minComplete, 'minComplete', 0, MAX_U32)
+    const taken = native.enter(toSubmit, minComplete, mask(flags, 'flags'))
+    if (taken < 0) throw enterError(taken)
+    return taken
+  }
+
+  /**
+   * Closes the ring: takes no more, cancels what is in flight, waits until the kernel has let go of all of it.
+   * Completions that were not taken are gone. Closing twice is fine.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#shut()
+    return this.#closing
+  }
+
+  /** The same, blocking. */
+  [Symbol.dispose](): void {
+    this.#closed = true
+    this.#boundary.native.close()
+    this.#fd = -1
+    this.#front = undefined
+  }
+
+  /** The same as `close()`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #shut(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    const { native } = this.#boundary
+    native.cancelAll()
+    for (let pause = 0; native.mustWait(); pause = Math.min(pause * 2 + 1, MAX_PAUSE)) {
+      await delay(pause)
+      native.cancelAll() // what was about to start a moment ago escaped
+    }
+    this[Symbol.dispose]()
+  }
+
+  /** This ring, if it is open. */
+  #open(): this {
+    if (this.#closed) throw closedError()
+    return this
+  }
+
+  #stage(
+    staged: EntryWriter,
+    item: Operation<unknown> | Entry<unknown>,
+    userData: unknown,
+    name: string,
+  ): Token {
+    let subject: OperationClass | Entry<unknown>
+    let state: unknown
+    if (item instanceof Operation) {
+      state = item.encode(staged)
+      subject = item.kind
+    } else if (item instanceof Entry) {
+      staged.copy(item)
+      state = undefined
+      subject = item
+    } else {
+      throw invalidType(name, 'an instance of Operation or Entry', item)
+    }
+    // From here on nothing can refuse: what is refused leaves no slot behind.
+    const slot = this.#slots.acquire(subject, state, userData, staged.many)
+    const generation = this.#slots.generation(slot)
+    staged.end(slot, generation)
+    return tokenOf(slot, generation)
+  }
+
+  #needRoom(count: number): void {
+    if (this.sqReady + count > this.entries) throw fullError(this.entries)
+  }
+
+  /** Entries in the ring that the kernel has not taken: a polling thread takes them at any time. */
+  #left(): number {
+    return this.#polling ? this.#boundary.native.sqReady() : this.#boundary.left
+  }
+
+  /** Completions that are known to be there. */
+  #ready(): number {
+    const known = this.#boundary.unread + (this.#front === undefined ? 0 : 1)
+    return this.#boundary.more ? known + this.#boundary.native.cqReady() : known
+  }
+
+  /** Enters the kernel once for completions. */
+  #look(): void {
+    const error = this.#boundary.getEvents()
+    if (error !== 0 && !passes(error)) throw enterError(error)
+  }
+
+  /** Enters the kernel once with what was pushed, and says how many entries it took. */
+  #enter(want: number, slice: number): number {
+    const error = this.#boundary.submitPushed(want, slice)
+    this.#cutChains()
+    if (error !== 0 && !passes(error)) throw enterError(error)
+    return this.#boundary.taken
+  }
+
+  #cutChains(): void {
+    if (!this.#skipped.idle && this.#boundary.pushed.count === 0) this.#skipped.cut()
+  }
+
+  /** Submits, and waits until `count` completions are there or the time is over: entries that were taken. */
+  #waitFor(count: number, given: WaitOptions | undefined): number {
+    const timeout = milliseconds(given?.timeout, 'options.timeout')
+    const minWait = milliseconds(given?.minWait, 'options.minWait')
+    if (timeout === undefined) this.#canComplete(count)
+    if (timeout === undefined && minWait === undefined) return this.#waitForever(count)
+
+    const start = performance.now()
+    let enough = count
+    let deadline = start + (timeout ?? Infinity)
+    const soon = start + (minWait ?? Infinity)
+    if (minWait !== undefined && this.#ready() > 0) deadline = Math.min(deadline, soon)
+    let taken = 0
+    for (let now = start; ; now = performance.now()) {
+      const left = Math.min(deadline, enough > 1 ? soon : Infinity) - now
+      taken += this.#enter(Math.max(enough - this.#ready(), 0), Math.min(Math.max(left, 0), SLICE))
+      if (this.#ready() >= enough) return taken
+      const then = performance.now()
+      if (then >= deadline) return taken
+      if (then >= soon) enough = 1
+      if (this.#ready() >= enough) return taken
+    }
+  }
+
+  #waitForever(count: number): number {
+    let taken = 0
+    do taken += this.#enter(Math.max(count - this.#ready(), 0), SLICE)
+    while (this.#ready() < count)
+    return taken
+  }
+
+  /** Refuses a wait that could never end. */
+  #canComplete(count: number): void {
+    const ready = this.#ready()
+    if (ready >= count || this.#slots.many > 0) return
+    const possible = ready + this.#boundary.pushed.count + this.inFlight - this.#skipped.silent
+    if (possible < count) throw nothingInFlightError(count, possible)
+  }
+
+  /** The oldest completion that is somebody's. */
+  #take(): Completion | undefined {
+    if (this.#front !== undefined) {
+      const completion = this.#front
+      this.#front = undefined
+      return completion
+    }
+    for (;;) {
+      if (this.#boundary.unread === 0) {
+        if (!this.#boundary.more) return undefined
+        this.#look()
+        if (this.#boundary.unread === 0) return undefined
+      }
+      const completion = this.#oldest()
+      if (completion !== undefined) return completion
+    }
+  }
+
+  #oldest(): Completion | undefined {
+    const { records, oldest } = this.#boundary
+    const slot = records[oldest]!
+    const generation = records[oldest + 1]!
+    const result = records[oldest + 2]! | 0
+    const flags = records[oldest + 3]!
+    const extra = this.#wide ? this.#extra(oldest, flags) : undefined
+    this.#boundary.advance()
+    if (generation >= FOREIGN) {
+      const source = (generation & TAG) === 0 ? 'message' : 'tag'
+      return new Completion(
+        source,
+        0,
+        foreignData(slot, generation),
+        result,
+        flags,
+        extra,
+        FOREIGN_KIND,
+        undefined,
+      )
+    }
+    if (!this.#slots.has(slot, generation)) return undefined
+    const subject = this.#slots.subjects[slot]!
+    const userData = this.#slots.userData[slot]
+    const built = subject instanceof Entry
+    const kind = built ? subject.kind : subject
+    const state = built ? subject.state : this.#slots.states[slot]
+    if ((flags & CqeFlags.MORE) === 0) this.#release(slot, result)
+    const token = tokenOf(slot, generation)
+    const completion = new Completion('operation', token, userData, result, flags, extra, kind, state)
+    return built ? completion.settle() : completion
+  }
+
+  #extra(at: number, flags: number): readonly [bigint, bigint] | undefined {
+    if ((this.setupFlags & SetupFlags.CQE32) === 0 && (flags & CqeFlags.F_32) === 0) return undefined
+    const { records } = this.#boundary
+    const word = (index: number): bigint =>
+      (BigInt(records[at + index + 1]!) << 32n) | BigInt(records[at + index]!)
+    return [word(4), word(6)]
+  }
+
+  /** A submission has completed for the last time. */
+  #release(slot: number, result: number): void {
+    this.#slots.release(slot)
+    if (!this.#skipped.idle)
+      for (const other of this.#skipped.completed(slot, result)) this.#slots.release(other)
+  }
+}
+
+const MAX_PAUSE = 50
+
+/** The 62 bits of a message or a tag. */
+function foreignData(low: number, high: number): bigint {
+  return (BigInt(high & (TAG - 1)) << 32n) | BigInt(low)
+}
+
+/** Failures that are none: the same call later goes on where this one stopped. */
+function passes(errno: number): boolean {
+  const code = errorCode(errno)
+  return code === 'EAGAIN' || code === 'EBUSY' || code === 'EINTR'
+}
+
+function enterError(errno: number): UringError {
+  return systemError(errno, 'io_uring_enter')
+}
+
+function milliseconds(value: unknown, name: string): number | undefined {
+  if (value === undefined) return undefined
+  if (typeof value !== 'number') throw invalidType(name, 'of type number', value)
+  if (!(value >= 0)) throw outOfRange(name, '>= 0', value)
+  return value
+}

@@ -1,0 +1,119 @@
+// Arguments are checked at the door, in Node.js's own words. What is behind it trusts them.
+
+import { inspect } from 'node:util'
+
+interface Coded extends Error {
+  code: string
+}
+
+function coded<E extends Error>(error: E, code: string): E & Coded {
+  Object.defineProperty(error, 'name', {
+    value: `${error.name} [${code}]`,
+    configurable: true,
+    writable: true,
+  })
+  void error.stack // V8 formats the stack when it is first read: with the code in its first line, as Node.js has it
+  Object.defineProperty(error, 'name', {
+    value: Object.getPrototypeOf(error).name,
+    configurable: true,
+    writable: true,
+  })
+  return Object.assign(error, { code })
+}
+
+function kind(name: string): string {
+  return name.includes('.') ? 'property' : 'argument'
+}
+
+function received(value: unknown): string {
+  if (value === null || value === undefined) return `Received ${value}`
+  if (typeof value === 'function') return `Received function ${value.name}`
+  if (typeof value === 'object') {
+    const { constructor } = value
+    if (typeof constructor === 'function' && constructor.name)
+      return `Received an instance of ${constructor.name}`
+    return `Received ${inspect(value, { depth: -1 })}`
+  }
+  const shown = inspect(value, { colors: false })
+  return `Received type ${typeof value} (${shown.length > 28 ? `${shown.slice(0, 25)}...` : shown})`
+}
+
+export function invalidType(name: string, expected: string, value: unknown): TypeError {
+  const message = `The "${name}" ${kind(name)} must be ${expected}. ${received(value)}`
+  return coded(new TypeError(message), 'ERR_INVALID_ARG_TYPE')
+}
+
+export function invalidValue(name: string, value: unknown, reason = 'is invalid'): TypeError {
+  const shown = inspect(value, { depth: 0 })
+  const message = `The ${kind(name)} '${name}' ${reason}. Received ${shown.length > 128 ? `${shown.slice(0, 128)}...` : shown}`
+  return coded(new TypeError(message), 'ERR_INVALID_ARG_VALUE')
+}
+
+export function outOfRange(name: string, range: string, value: unknown): RangeError {
+  const shown = typeof value === 'bigint' ? `${value}n` : String(value)
+  return coded(
+    new RangeError(`The value of "${name}" is out of range. It must be ${range}. Received ${shown}`),
+    'ERR_OUT_OF_RANGE',
+  )
+}
+
+/** An integer that a JavaScript number holds, within bounds. */
+export function integer(value: unknown, name: string, least: number, most: number): number {
+  if (typeof value !== 'number') throw invalidType(name, 'of type number', value)
+  if (value >= least && value <= most && Math.floor(value) === value) return value
+  throw outOfRange(name, Number.isInteger(value) ? `>= ${least} && <= ${most}` : 'an integer', value)
+}
+
+export const MAX_U16 = 0xffff
+export const MAX_U32 = 0xffff_ffff
+export const MAX_I32 = 0x7fff_ffff
+const MAX_I64 = (1n << 63n) - 1n
+
+/** A mask for one of the kernel's `u32` fields; negative numbers are what JavaScript's bit operators make of bit 31. */
+export function mask(value: unknown, name: string): number {
+  return integer(value, name, -0x8000_0000, MAX_U32) >>> 0
+}
+
+/** An integer that may pass 2^53, when it is a bigint. */
+export function wide(value: unknown, name: string, least: bigint, most: bigint): number | bigint {
+  if (typeof value === 'number') {
+    if (!Number.isInteger(value)) throw outOfRange(name, 'an integer', value)
+    if (!Number.isSafeInteger(value)) throw outOfRange(name, 'a safe integer, or a bigint', value)
+    if (value < least || value > most) throw outOfRange(name, `>= ${least} && <= ${most}`, value)
+    return value
+  }
+  if (typeof value !== 'bigint') throw invalidType(name, 'of type number or bigint', value)
+  if (value < least || value > most) throw outOfRange(name, `>= ${least}n && <= ${most}n`, value)
+  return value
+}
+
+/** A byte in a file: not negative, or absent for the file position. */
+export function offset(value: unknown, name: string): number | bigint | undefined {
+  if (value === undefined) return undefined
+  if (typeof value === 'number' && value >= 0 && Number.isSafeInteger(value)) return value
+  return wide(value, name, 0n, MAX_I64)
+}
+
+/** A count of bytes. */
+export function length(value: unknown, name: string): number | bigint {
+  return wide(value, name, 0n, MAX_I64)
+}
+
+export function flag(value: unknown, name: string): boolean {
+  if (typeof value !== 'boolean') throw invalidType(name, 'of type boolean', value)
+  return value
+}
+
+export function callback<F>(value: F, name: string): F {
+  if (typeof value !== 'function') throw invalidType(name, 'of type function', value)
+  return value
+}
+
+/** An options object, or nothing. */
+export function options<T extends object>(value: T | undefined, name = 'options'): Partial<T> {
+  if (value === undefined) return NONE as Partial<T>
+  if (typeof value !== 'object' || value === null) throw invalidType(name, 'of type object', value)
+  return value
+}
+
+const NONE: object = Object.freeze({})
