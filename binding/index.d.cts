@@ -157,14 +157,13 @@ export declare class Ring {
   /** A ring, or a negative `errno`. */
   static create(setup: BindingSetup): Ring | number
   /**
-   * Takes hold of the areas, and gives the hot function `submit(area, count, want, slice)`: copies `count` entries
-   * of a submission area into the ring, enters the kernel, waits for `want` completions for at most `slice`
-   * milliseconds, and appends what completed to the completion area. It returns 0 or a negative `errno`; the rest
-   * of what came of it is in the status header. Area 2 submits nothing, not even what an earlier call left over.
+   * Takes hold of the areas, and gives the hot function `submit()`. What it is to do stands in the status header:
+   * it copies entries of a submission area into the ring, enters the kernel, waits for completions for a slice of
+   * time at most, and appends what completed to the completion area. What came of it is in the header too.
    *
    * `slots` is what keeps the memory of everything in flight alive.
    */
-  start(pushed: Uint8Array, run: Uint8Array, completions: Uint8Array, status: Uint32Array, slots: object): (arg: SubmitArguments) => number
+  start(pushed: Uint8Array, run: Uint8Array, completions: Uint8Array, status: Uint32Array, slots: object): () => void
   /** Copies `count` entries of a submission area into the ring without a system call, and says how many fitted. */
   publish(area: number, count: number): number
   /** One `io_uring_enter`: entries taken, or a negative `errno`. */

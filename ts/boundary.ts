@@ -6,18 +6,23 @@ import { SetupFlags } from './flags.ts'
 import { loadError, setupError } from './support.ts'
 import type { Slots } from './slots.ts'
 
-/** Words of the status header, as the binding writes them. */
-const STATUS = {
+/** Words of the status header, which both sides read and write: what is asked of a call, and what came of it. */
+export const STATUS = {
   TAIL: 0,
   HEAD: 1,
-  SQ_READY: 2,
-  COPIED: 3,
-  TAKEN: 4,
-  MORE: 5,
-  IN_FLIGHT: 6,
-  ENTERS: 7,
+  AREA: 2,
+  COUNT: 3,
+  WANT: 4,
+  SLICE: 5,
+  ERRNO: 6,
+  COPIED: 7,
+  TAKEN: 8,
+  MORE: 9,
+  IN_FLIGHT: 10,
+  SQ_READY: 11,
+  ENTERS: 12,
 } as const
-const STATUS_WORDS = 8
+const STATUS_WORDS = 13
 
 /** Area numbers: what was pushed, what was run, and nothing. */
 const PUSHED = 0
@@ -30,6 +35,7 @@ const MAX_RECORDS = 4096
 
 /** One slice of a wait. A blocking call cannot be ended from JavaScript, so none is longer than this. */
 export const SLICE = 50
+const MICROSECONDS = 1000
 
 export class Boundary {
   readonly native: BindingRing
@@ -41,10 +47,12 @@ export class Boundary {
   readonly stride: number
   /** Records less one: their number is a power of two. */
   readonly mask: number
-  readonly #status: Uint32Array
-  readonly #submit: (area: number, count: number, want: number, slice: number) => number
+  /** The status header: what the last call left, and how far completions were taken. */
+  readonly status: Uint32Array
+  readonly #entries: number
+  readonly #submit: () => void
 
-  constructor(setup: BindingSetup, slots: (entries: number) => Slots) {
+  constructor(setup: BindingSetup, slots: Slots) {
     const native = create(setup)
     this.native = native
     const { entries, cqEntries, setupFlags } = native
@@ -59,60 +67,72 @@ export class Boundary {
     this.pushed = new EntryWriter(new Uint32Array(pushed.buffer), entryBytes)
     this.records = new Uint32Array(completions.buffer)
     this.stride = recordBytes / 4
+    this.#entries = entries
     this.mask = records - 1
-    this.#status = new Uint32Array(STATUS_WORDS)
-    this.#submit = native.start(pushed, run, completions, this.#status, slots(entries))
+    this.status = new Uint32Array(STATUS_WORDS)
+    this.#submit = native.start(pushed, run, completions, this.status, slots)
   }
 
   /** Hands over what was pushed and waits for `want` completions, for a slice at most: 0 or a negative `errno`. */
   submitPushed(want: number, slice: number): number {
-    const error = this.#submit(PUSHED, this.pushed.count, want, slice)
-    this.pushed.taken(this.#status[STATUS.COPIED]!)
-    return error
+    const { status, pushed } = this
+    status[STATUS.AREA] = PUSHED
+    status[STATUS.COUNT] = pushed.count
+    status[STATUS.WANT] = want
+    status[STATUS.SLICE] = slice * MICROSECONDS
+    this.#submit()
+    pushed.taken(status[STATUS.COPIED]!)
+    this.limit()
+    return status[STATUS.ERRNO]! | 0
   }
 
   /** Puts what was pushed into the ring, without a system call. */
   publishPushed(): void {
     this.pushed.taken(this.native.publish(PUSHED, this.pushed.count))
+    this.limit()
+  }
+
+  /** One system call, as it is: entries that the kernel took, or a negative `errno`. */
+  enter(toSubmit: number, minComplete: number, flags: number): number {
+    const taken = this.native.enter(toSubmit, minComplete, flags)
+    this.limit()
+    return taken
+  }
+
+  /** What the kernel has not taken from the ring takes up room. */
+  limit(): void {
+    this.pushed.limit = this.#entries - this.left
   }
 
   /** Lets completions arrive, and submits nothing. */
   getEvents(): number {
-    return this.#submit(NOTHING, 0, 0, 0)
+    this.status[STATUS.AREA] = NOTHING
+    this.#submit()
+    return this.status[STATUS.ERRNO]! | 0
   }
 
   /** Completions in the area that were not taken. */
   get unread(): number {
-    return (this.#status[STATUS.TAIL]! - this.#status[STATUS.HEAD]!) >>> 0
-  }
-
-  /** The first word of the oldest record. */
-  get oldest(): number {
-    return (this.#status[STATUS.HEAD]! & this.mask) * this.stride
-  }
-
-  /** Takes the oldest record. */
-  advance(): void {
-    this.#status[STATUS.HEAD]! += 1
+    return (this.status[STATUS.TAIL]! - this.status[STATUS.HEAD]!) >>> 0
   }
 
   /** Whether completions were left in the kernel's queue. */
   get more(): boolean {
-    return this.#status[STATUS.MORE] !== 0
+    return this.status[STATUS.MORE] !== 0
   }
 
   /** Entries that the kernel took in the last call. */
   get taken(): number {
-    return this.#status[STATUS.TAKEN]!
+    return this.status[STATUS.TAKEN]!
   }
 
   /** Entries in the ring that the kernel had not taken after the last call. */
   get left(): number {
-    return this.#status[STATUS.SQ_READY]!
+    return this.status[STATUS.SQ_READY]!
   }
 
   get inFlight(): number {
-    return this.#status[STATUS.IN_FLIGHT]!
+    return this.status[STATUS.IN_FLIGHT]!
   }
 }
 

@@ -6,6 +6,7 @@ import { addressOf, type Bytes } from './memory.ts'
 import type { Operation, OperationClass } from './operation.ts'
 import type { FileTarget } from './registered/files.ts'
 import { resolveFile } from './registered/files.ts'
+import type { Slot } from './slots.ts'
 import { invalidType, invalidValue, MAX_U32 } from './validate.ts'
 
 export const ENTRY_BYTES = 64
@@ -27,11 +28,15 @@ const TWO_32 = 0x1_0000_0000
 /** What a read or write moves at most in one go; the kernel cuts longer ones itself (MAX_RW_COUNT). */
 const MAX_TRANSFER = 0x7fff_f000
 
+/** Marks what can be pushed: an operation or an entry. Looking it up is cheaper than `instanceof`. */
+export const STAGEABLE: unique symbol = Symbol('stageable')
+
 /**
  * Writes entries one after the other into an area of words.
  *
- * `begin` clears an entry and the setters fill it in; flags add up. What runs a user's code (a getter) has to come
- * before `begin`, since it may push to the same ring.
+ * Words that are not in use are zero, so an entry costs only what it sets; flags add up. `begin` starts an entry and
+ * the setters fill it in. What runs a user's code (a getter) has to come before `begin`, since it may push to the same
+ * ring.
  */
 export class EntryWriter {
   readonly words: Uint32Array
@@ -39,45 +44,37 @@ export class EntryWriter {
   readonly stride: number
   /** Entries that are complete. */
   count = 0
+  /** How many there can be now: the area's size, less what the kernel has not taken from the ring. */
+  limit: number
   /** Whether the entry may complete more than once. */
   many = false
+  /** The first word of the entry that is being written. */
   #at = 0
+  /** Whether an entry was begun and refused half-way: its words have to be cleared. */
+  #torn = false
 
   constructor(words: Uint32Array, entryBytes: number) {
     this.words = words
     this.stride = entryBytes / 4
+    this.limit = words.length / this.stride
   }
 
   /** Moves on to the next entry. A getter of the caller's may have filled the queue meanwhile. */
   #next(): number {
+    if (this.count >= this.limit) throw fullError(this.words.length / this.stride)
     const at = this.count * this.stride
-    if (at >= this.words.length) throw fullError(this.words.length / this.stride)
+    if (this.#torn) this.words.fill(0, at, at + this.stride)
+    this.#torn = true
     this.#at = at
     return at
   }
 
-  /** Starts the next entry: zeros, the opcode, and the flags that every operation has. */
+  /** Starts the next entry: the opcode, and the flags that every operation has. */
   begin(opcode: number, operation: Operation<unknown>): void {
-    const { words } = this
     const at = this.#next()
     this.many = false
-    words[at] = opcode | (operation.sqeFlags << 8)
-    words[at + 1] = 0
-    words[at + 2] = 0
-    words[at + 3] = 0
-    words[at + 4] = 0
-    words[at + 5] = 0
-    words[at + 6] = 0
-    words[at + 7] = 0
-    words[at + 8] = 0
-    words[at + 9] = 0
-    words[at + 10] = operation.personalityId << 16
-    words[at + 11] = 0
-    words[at + 12] = 0
-    words[at + 13] = 0
-    words[at + 14] = 0
-    words[at + 15] = 0
-    if (this.stride > WORDS) words.fill(0, at + WORDS, at + this.stride)
+    this.words[at + HEADER] = opcode | (operation.sqeFlags << 8)
+    if (operation.personalityId !== 0) this.words[at + BUFFER] = operation.personalityId << 16
   }
 
   /** `begin` for an operation on a file. */
@@ -173,17 +170,12 @@ export class EntryWriter {
     }
   }
 
-  /** Copies an entry that was built before. */
-  copy(entry: Entry<unknown>): void {
-    const { words } = entry
-    if (words.length > this.stride) {
-      throw invalidValue('entry', entry, 'has 128 bytes and needs a ring made with sqe128')
-    }
+  /** Starts an entry that was built before. */
+  copy(words: Uint32Array, used: number, many: boolean): void {
     const at = this.#next()
     const own = this.words
-    for (let word = 0; word < words.length; word += 1) own[at + word] = words[word]!
-    if (this.stride > words.length) own.fill(0, at + words.length, at + this.stride)
-    this.many = entry.many
+    for (let word = 0; word < used; word += 1) own[at + word] = words[word]!
+    this.many = many
   }
 
   /** The flags of a complete entry. */
@@ -191,26 +183,27 @@ export class EntryWriter {
     return (this.words[index * this.stride + HEADER]! >>> 8) & 0xff
   }
 
-  /** The slot of a complete entry. */
-  slotOf(index: number): number {
-    return this.words[index * this.stride + USER_DATA]!
-  }
-
   /** Completes the entry. */
-  end(slot: number, generation: number): void {
-    this.words[this.#at + USER_DATA] = slot
-    this.words[this.#at + USER_DATA + 1] = generation
+  end(slot: Slot): void {
+    const at = this.#at + USER_DATA
+    this.words[at] = slot.index
+    this.words[at + 1] = slot.generation
     this.count += 1
+    this.#torn = false
   }
 
   /** Forgets the first `copied` entries: they are in the ring. */
   taken(copied: number): void {
-    if (copied === this.count) {
-      this.count = 0
-    } else if (copied > 0) {
-      this.words.copyWithin(0, copied * this.stride, this.count * this.stride)
-      this.count -= copied
-    }
+    const { words, stride, count } = this
+    if (copied < count) words.copyWithin(0, copied * stride, count * stride)
+    this.drop(count - copied)
+  }
+
+  /** Forgets all entries from `kept` on. */
+  drop(kept: number): void {
+    this.words.fill(0, kept * this.stride, (this.count + (this.#torn ? 1 : 0)) * this.stride)
+    this.count = kept
+    this.#torn = false
   }
 }
 
@@ -235,6 +228,8 @@ export class Entry<T = number> {
   readonly state: unknown
   /** Whether it may complete more than once. @internal */
   readonly many: boolean
+  /** Words up to the last that is not zero: the rest need no copying. @internal */
+  readonly used: number
 
   /** @internal */
   constructor(words: Uint32Array, kind: OperationClass, state: unknown, many: boolean) {
@@ -244,6 +239,26 @@ export class Entry<T = number> {
     this.kind = kind
     this.state = state
     this.many = many
+    this.used = words.findLastIndex((word) => word !== 0) + 1
+  }
+
+  /** @internal */
+  get [STAGEABLE](): true {
+    return true
+  }
+
+  /** Writes the entry; what has to live is its own. @internal */
+  encode(entry: EntryWriter): undefined {
+    const { words } = this
+    if (words.length > entry.stride) {
+      throw invalidValue('entry', this, 'has 128 bytes and needs a ring made with sqe128')
+    }
+    entry.copy(words, this.used, this.many)
+  }
+
+  /** What the slot table remembers of a submission. @internal */
+  get subject(): this {
+    return this
   }
 
   /** The 64 or 128 bytes, as a copy. The user data in it is zero: it is set with each push. */
@@ -290,5 +305,5 @@ const RAW: OperationClass<number> = {
 export function buildEntry<T>(operation: Operation<T>): Entry<T> {
   const writer = new EntryWriter(new Uint32Array(WORDS), ENTRY_BYTES)
   const state = operation.encode(writer)
-  return new Entry(writer.words, operation.kind, state, writer.many)
+  return new Entry(writer.words, operation.subject, state, writer.many)
 }

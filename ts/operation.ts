@@ -1,6 +1,6 @@
 // What every operation is: a description that is encoded when it is pushed.
 
-import { buildEntry, type Entry, type EntryWriter } from './entry.ts'
+import { buildEntry, type Entry, type EntryWriter, STAGEABLE } from './entry.ts'
 import type { UringErrorDetails } from './errors.ts'
 import { SqeFlags } from './flags.ts'
 import { integer, MAX_U16 } from './validate.ts'
@@ -67,11 +67,16 @@ export abstract class Operation<T = number> {
   /** @internal */
   personalityId = 0
 
+  /** @internal */
+  get [STAGEABLE](): true {
+    return true
+  }
+
   /** Writes the entry, and returns what has to live until its last completion. @internal */
   abstract encode(entry: EntryWriter): unknown
 
-  /** @internal */
-  get kind(): OperationClass<T> {
+  /** What the slot table remembers of a submission. @internal */
+  get subject(): OperationClass<T> {
     return this.constructor as unknown as OperationClass<T>
   }
 

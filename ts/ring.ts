@@ -1,9 +1,9 @@
 // The ring: what is pushed goes in, completions come out.
 
 import { setTimeout as delay } from 'node:timers/promises'
-import { Boundary, SLICE } from './boundary.ts'
+import { Boundary, SLICE, STATUS } from './boundary.ts'
 import { Completion, FOREIGN_KIND } from './completion.ts'
-import { Entry, type EntryWriter } from './entry.ts'
+import { Entry, type EntryWriter, STAGEABLE } from './entry.ts'
 import {
   closedError,
   errorCode,
@@ -16,7 +16,7 @@ import { CqeFlags, SetupFlags, SqeFlags } from './flags.ts'
 import { Operation, type OperationClass } from './operation.ts'
 import { type RingOptions, ringSetup } from './options.ts'
 import { SkippedChains } from './skipped.ts'
-import { slotOf, Slots, type Token, tokenOf } from './slots.ts'
+import { type Slot, Slots, type Token, tokenOf } from './slots.ts'
 import {
   callback,
   integer,
@@ -52,6 +52,12 @@ const TIED = SqeFlags.IO_LINK | SqeFlags.IO_HARDLINK | SqeFlags.CQE_SKIP_SUCCESS
 export class Ring {
   readonly #boundary: Boundary
   readonly #slots: Slots
+  /** These stand in the boundary too: here they are one load away, on the path of every operation. */
+  readonly #pushed: EntryWriter
+  readonly #status: Uint32Array
+  readonly #records: Uint32Array
+  readonly #recordMask: number
+  readonly #recordWords: number
   readonly #skipped = new SkippedChains()
   readonly #polling: boolean
   readonly #wide: boolean
@@ -74,10 +80,14 @@ export class Ring {
     const setup = ringSetup(checkOptions(options), (ring) =>
       ring instanceof Ring ? ring.#open().#fd : undefined,
     )
-    let slots: Slots | undefined
-    this.#boundary = new Boundary(setup, (entries) => (slots = new Slots(entries * 2)))
-    this.#slots = slots!
-    const { native } = this.#boundary
+    this.#slots = new Slots()
+    this.#boundary = new Boundary(setup, this.#slots)
+    const { native, pushed, status, records, mask: recordMask, stride } = this.#boundary
+    this.#pushed = pushed
+    this.#status = status
+    this.#records = records
+    this.#recordMask = recordMask
+    this.#recordWords = stride
     this.#fd = native.fd
     this.entries = native.entries
     this.cqEntries = native.cqEntries
@@ -104,7 +114,7 @@ export class Ring {
 
   /** Entries that were pushed and that the kernel has not taken. */
   get sqReady(): number {
-    return this.#closed ? 0 : this.#boundary.pushed.count + this.#left()
+    return this.#closed ? 0 : this.#pushed.count + this.#left()
   }
 
   /** How many more can be pushed before `submit()`. */
@@ -146,12 +156,13 @@ export class Ring {
    * @throws {TypeError|RangeError} for arguments that cannot be; nothing is staged then
    */
   push<T>(operation: Operation<T> | Entry<T>, userData?: unknown): Token {
-    const { pushed } = this.#open().#boundary
-    if (pushed.count + this.#boundary.left >= this.entries) this.#needRoom(1)
-    const token = this.#stage(pushed, operation, userData, 'operation')
-    const flags = pushed.flagsOf(pushed.count - 1)
-    if ((flags & TIED) !== 0 || !this.#skipped.idle) this.#skipped.staged(slotOf(token), flags)
-    return token
+    if (this.#closed) throw closedError()
+    const staged = this.#pushed
+    if (staged.count >= staged.limit) this.#needRoom(1)
+    const slot = this.#stage(staged, operation, userData, 'operation')
+    const flags = staged.flagsOf(staged.count - 1)
+    if ((flags & TIED) !== 0 || this.#skipped.active) this.#skipped.staged(slot, flags)
+    return tokenOf(slot)
   }
 
   /**
@@ -164,24 +175,26 @@ export class Ring {
     items: readonly (Operation<unknown> | Entry<unknown>)[],
     userData: readonly unknown[] = [],
   ): Token[] {
-    const { pushed } = this.#open().#boundary
+    const pushed = this.#open().#pushed
     if (!Array.isArray(items)) throw invalidType('items', 'an instance of Array', items)
     if (!Array.isArray(userData)) throw invalidType('userData', 'an instance of Array', userData)
     this.#needRoom(items.length)
     const first = pushed.count
-    let tokens: Token[]
+    const slots: Slot[] = []
     try {
-      tokens = items.map((item, index) => this.#stage(pushed, item, userData[index], `items[${index}]`))
+      for (const [index, item] of items.entries()) {
+        slots.push(this.#stage(pushed, item, userData[index], `items[${index}]`))
+      }
     } catch (error) {
-      for (let index = first; index < pushed.count; index += 1) this.#slots.release(pushed.slotOf(index))
-      pushed.count = first
+      for (const slot of slots) this.#slots.release(slot)
+      pushed.drop(first)
       throw error
     }
-    for (const [index, token] of tokens.entries()) {
+    for (const [index, slot] of slots.entries()) {
       const flags = pushed.flagsOf(first + index)
-      if ((flags & TIED) !== 0 || !this.#skipped.idle) this.#skipped.staged(slotOf(token), flags)
+      if ((flags & TIED) !== 0 || this.#skipped.active) this.#skipped.staged(slot, flags)
     }
-    return tokens
+    return slots.map(tokenOf)
   }
 
   /**
@@ -272,6 +285,8 @@ export class Ring {
     this.#open()
     callback(onCompletion, 'onCompletion')
     if (this.#ready() === 0) this.#look()
+    const records = this.#records
+    const status = this.#status
     let delivered = 0
     for (let left = this.#ready(); left > 0 && !this.#closed; left -= 1) {
       if (this.#front !== undefined) {
@@ -281,23 +296,25 @@ export class Ring {
         onCompletion(userData, result, flags, token)
         continue
       }
-      if (this.#boundary.unread === 0) this.#look()
-      if (this.#boundary.unread === 0) break
-      const { oldest } = this.#boundary
-      const { records } = this.#boundary
-      const slot = records[oldest]!
-      const generation = records[oldest + 1]!
-      const result = records[oldest + 2]! | 0
-      const flags = records[oldest + 3]!
-      this.#boundary.advance()
-      if (generation >= FOREIGN) {
-        delivered += 1
-        onCompletion(foreignData(slot, generation), result, flags, 0)
-      } else if (this.#slots.has(slot, generation)) {
-        const userData = this.#slots.userData[slot]
+      if (status[STATUS.TAIL] === status[STATUS.HEAD]) this.#look()
+      const head = status[STATUS.HEAD]!
+      if (status[STATUS.TAIL] === head) break
+      const at = (head & this.#recordMask) * this.#recordWords
+      const low = records[at]!
+      const high = records[at + 1]!
+      const result = records[at + 2]! | 0
+      const flags = records[at + 3]!
+      status[STATUS.HEAD] = head + 1
+      const slot = this.#slots.find(low, high)
+      if (slot !== undefined) {
+        const { userData } = slot
+        const token = tokenOf(slot)
         if ((flags & CqeFlags.MORE) === 0) this.#release(slot, result)
         delivered += 1
-        onCompletion(userData, result, flags, tokenOf(slot, generation))
+        onCompletion(userData, result, flags, token)
+      } else if (high >= FOREIGN) {
+        delivered += 1
+        onCompletion(foreignData(low, high), result, flags, 0)
       }
     }
     return delivered
@@ -322,10 +339,10 @@ export class Ring {
    * @throws {UringError} what the kernel answers, `ERR_URING_CLOSED`
    */
   enter(toSubmit: number, minComplete: number, flags: number): number {
-    const { native } = this.#open().#boundary
+    const boundary = this.#open().#boundary
     integer(toSubmit, 'toSubmit', 0, MAX_U32)
     integer(minComplete, 'minComplete', 0, MAX_U32)
-    const taken = native.enter(toSubmit, minComplete, mask(flags, 'flags'))
+    const taken = boundary.enter(toSubmit, minComplete, mask(flags, 'flags'))
     if (taken < 0) throw enterError(taken)
     return taken
   }
@@ -375,28 +392,18 @@ export class Ring {
     item: Operation<unknown> | Entry<unknown>,
     userData: unknown,
     name: string,
-  ): Token {
-    let subject: OperationClass | Entry<unknown>
-    let state: unknown
-    if (item instanceof Operation) {
-      state = item.encode(staged)
-      subject = item.kind
-    } else if (item instanceof Entry) {
-      staged.copy(item)
-      state = undefined
-      subject = item
-    } else {
-      throw invalidType(name, 'an instance of Operation or Entry', item)
-    }
+  ): Slot {
+    if (item?.[STAGEABLE] !== true) throw invalidType(name, 'an instance of Operation or Entry', item)
+    const state = item.encode(staged)
     // From here on nothing can refuse: what is refused leaves no slot behind.
-    const slot = this.#slots.acquire(subject, state, userData, staged.many)
-    const generation = this.#slots.generation(slot)
-    staged.end(slot, generation)
-    return tokenOf(slot, generation)
+    const slot = this.#slots.acquire(item.subject, state, userData, staged.many)
+    staged.end(slot)
+    return slot
   }
 
   #needRoom(count: number): void {
-    if (this.sqReady + count > this.entries) throw fullError(this.entries)
+    this.#pushed.limit = this.entries - this.#left()
+    if (this.#pushed.count + count > this.#pushed.limit) throw fullError(this.entries)
   }
 
   /** Entries in the ring that the kernel has not taken: a polling thread takes them at any time. */
@@ -425,7 +432,7 @@ export class Ring {
   }
 
   #cutChains(): void {
-    if (!this.#skipped.idle && this.#boundary.pushed.count === 0) this.#skipped.cut()
+    if (this.#skipped.active && this.#pushed.count === 0) this.#skipped.cut()
   }
 
   /** Submits, and waits until `count` completions are there or the time is over: entries that were taken. */
@@ -463,7 +470,7 @@ export class Ring {
   #canComplete(count: number): void {
     const ready = this.#ready()
     if (ready >= count || this.#slots.many > 0) return
-    const possible = ready + this.#boundary.pushed.count + this.inFlight - this.#skipped.silent
+    const possible = ready + this.#pushed.count + this.inFlight - this.#skipped.silent
     if (possible < count) throw nothingInFlightError(count, possible)
   }
 
@@ -486,50 +493,43 @@ export class Ring {
   }
 
   #oldest(): Completion | undefined {
-    const { records, oldest } = this.#boundary
-    const slot = records[oldest]!
-    const generation = records[oldest + 1]!
-    const result = records[oldest + 2]! | 0
-    const flags = records[oldest + 3]!
-    const extra = this.#wide ? this.#extra(oldest, flags) : undefined
-    this.#boundary.advance()
-    if (generation >= FOREIGN) {
-      const source = (generation & TAG) === 0 ? 'message' : 'tag'
-      return new Completion(
-        source,
-        0,
-        foreignData(slot, generation),
-        result,
-        flags,
-        extra,
-        FOREIGN_KIND,
-        undefined,
-      )
+    const records = this.#records
+    const head = this.#status[STATUS.HEAD]!
+    const at = (head & this.#recordMask) * this.#recordWords
+    const low = records[at]!
+    const high = records[at + 1]!
+    const result = records[at + 2]! | 0
+    const flags = records[at + 3]!
+    const extra = this.#wide ? this.#extra(at, flags) : undefined
+    this.#status[STATUS.HEAD] = head + 1
+    if (high >= FOREIGN) {
+      const source = (high & TAG) === 0 ? 'message' : 'tag'
+      return new Completion(source, 0, foreignData(low, high), result, flags, extra, FOREIGN_KIND, undefined)
     }
-    if (!this.#slots.has(slot, generation)) return undefined
-    const subject = this.#slots.subjects[slot]!
-    const userData = this.#slots.userData[slot]
+    const slot = this.#slots.find(low, high)
+    if (slot?.subject === undefined) return undefined
+    const { subject, userData } = slot
+    const token = tokenOf(slot)
     const built = subject instanceof Entry
     const kind = built ? subject.kind : subject
-    const state = built ? subject.state : this.#slots.states[slot]
+    const state = built ? subject.state : slot.state
     if ((flags & CqeFlags.MORE) === 0) this.#release(slot, result)
-    const token = tokenOf(slot, generation)
     const completion = new Completion('operation', token, userData, result, flags, extra, kind, state)
     return built ? completion.settle() : completion
   }
 
   #extra(at: number, flags: number): readonly [bigint, bigint] | undefined {
     if ((this.setupFlags & SetupFlags.CQE32) === 0 && (flags & CqeFlags.F_32) === 0) return undefined
-    const { records } = this.#boundary
+    const records = this.#records
     const word = (index: number): bigint =>
       (BigInt(records[at + index + 1]!) << 32n) | BigInt(records[at + index]!)
     return [word(4), word(6)]
   }
 
   /** A submission has completed for the last time. */
-  #release(slot: number, result: number): void {
+  #release(slot: Slot, result: number): void {
     this.#slots.release(slot)
-    if (!this.#skipped.idle)
+    if (this.#skipped.active)
       for (const other of this.#skipped.completed(slot, result)) this.#slots.release(other)
   }
 }

@@ -6,6 +6,7 @@
 
 import { constants } from 'node:os'
 import { SqeFlags } from './flags.ts'
+import type { Slot } from './slots.ts'
 
 const { ECANCELED } = constants.errno
 
@@ -13,26 +14,24 @@ const LINKS = SqeFlags.IO_LINK | SqeFlags.IO_HARDLINK
 const SKIP = SqeFlags.CQE_SKIP_SUCCESS
 
 interface Member {
-  readonly slot: number
+  readonly slot: Slot
   readonly flags: number
 }
 
 export class SkippedChains {
+  /** Whether there is anything to track: nearly always there is not. */
+  active = false
   /** Silent members that are staged or in flight. */
   silent = 0
   /** The chain that the last staged entry is tied to. */
   #open: Member[] = []
-  readonly #chains = new Map<number, Member[]>()
-
-  /** Whether there is nothing to track: the way it nearly always is. */
-  get idle(): boolean {
-    return this.#open.length === 0 && this.#chains.size === 0
-  }
+  readonly #chains = new Map<Slot, Member[]>()
 
   /** An entry was staged. */
-  staged(slot: number, flags: number): void {
+  staged(slot: Slot, flags: number): void {
     if ((flags & SKIP) !== 0) this.silent += 1
     this.#open.push({ slot, flags })
+    this.active = true
     if ((flags & LINKS) === 0) this.cut()
   }
 
@@ -44,10 +43,11 @@ export class SkippedChains {
     if (chain.some(({ flags }) => (flags & SKIP) !== 0)) {
       for (const { slot } of chain) this.#chains.set(slot, chain)
     }
+    this.active = this.#chains.size > 0
   }
 
   /** A slot has completed for the last time. Gives the slots that are free with it, its own left out. */
-  completed(slot: number, result: number): readonly number[] {
+  completed(slot: Slot, result: number): readonly Slot[] {
     const chain = this.#chains.get(slot)
     if (chain === undefined) return NONE
     const at = chain.findIndex((member) => member.slot === slot)
@@ -61,6 +61,7 @@ export class SkippedChains {
     )
     for (const member of freed) this.#forget(member)
     this.#forget(own)
+    this.active = this.#open.length > 0 || this.#chains.size > 0
     return freed.map((member) => member.slot)
   }
 
@@ -75,4 +76,4 @@ export class SkippedChains {
   }
 }
 
-const NONE: readonly number[] = []
+const NONE: readonly Slot[] = []

@@ -17,113 +17,105 @@ const MAX_SLOTS = 2 ** SLOT_BITS
 /** 31 bits: bit 63 of the user data marks what did not come from here. */
 const MAX_GENERATION = 0x7fff_ffff
 
-export class Slots {
-  /** Slots in use. */
-  live = 0
-  /** Of these, entries that may complete any number of times. */
-  many = 0
-  /** What is submitted: the class for an operation, the entry itself for a built one. */
-  readonly subjects: (OperationClass | Entry<unknown> | undefined)[] = []
+/** A place for one submission. */
+export class Slot {
+  readonly index: number
+  /** Goes up when the slot is given back, so that nothing finds its next submission by an old token. */
+  generation = 1
+  /** What was submitted: the class for an operation, the entry itself for a built one; absent in a free slot. */
+  subject: OperationClass | Entry<unknown> | undefined = undefined
   /** What has to live, and what the result is decoded from. */
-  readonly states: unknown[] = []
-  readonly userData: unknown[] = []
-  #generations: Uint32Array
-  #many: Uint8Array
-  /** Free slots, oldest first: a slot rests as long as it can, so its generations last. */
-  #free: Uint32Array
-  #freeHead = 0
-  #freeCount = 0
+  state: unknown = undefined
+  userData: unknown = undefined
+  /** Whether it may complete any number of times. */
+  many = false
+  /** The free slot after this one. */
+  next: Slot | undefined = undefined
 
-  constructor(capacity: number) {
-    this.#generations = new Uint32Array(0)
-    this.#many = new Uint8Array(0)
-    this.#free = new Uint32Array(0)
-    this.#grow(capacity)
+  constructor(index: number) {
+    this.index = index
+  }
+}
+
+/** Few to start with: slots are used in turn, and all of them should stay in the processor's cache. */
+const FEW = 64
+
+export class Slots {
+  /** Slots in use by entries that may complete any number of times. */
+  many = 0
+  readonly #all: Slot[] = []
+  /** Free slots are a queue: a slot rests as long as it can, so its generations last. One always stays in it. */
+  #first: Slot
+  #last: Slot
+
+  constructor() {
+    this.#first = new Slot(0)
+    this.#last = this.#first
+    this.#all.push(this.#first)
+    this.#grow(FEW)
   }
 
   /** Takes a slot. */
-  acquire(
-    subject: OperationClass | Entry<unknown>,
-    state: unknown,
-    userData: unknown,
-    many: boolean,
-  ): number {
-    if (this.#freeCount === 0) this.#grow(this.subjects.length * 2)
-    const slot = this.#free[this.#freeHead]!
-    this.#freeHead = (this.#freeHead + 1) & (this.#free.length - 1)
-    this.#freeCount -= 1
-    this.live += 1
-    this.subjects[slot] = subject
-    this.states[slot] = state
-    this.userData[slot] = userData
+  acquire(subject: OperationClass | Entry<unknown>, state: unknown, userData: unknown, many: boolean): Slot {
+    const slot = this.#first
+    const { next } = slot
+    if (next === undefined) {
+      this.#grow(this.#all.length * 2)
+      return this.acquire(subject, state, userData, many)
+    }
+    this.#first = next
+    slot.subject = subject
+    slot.state = state
+    slot.userData = userData
     if (many) {
-      this.#many[slot] = 1
+      slot.many = true
       this.many += 1
     }
     return slot
   }
 
   /** Gives a slot back, with all that it kept alive. */
-  release(slot: number): void {
-    this.live -= 1
-    this.subjects[slot] = undefined
-    this.states[slot] = undefined
-    this.userData[slot] = undefined
-    if (this.#many[slot] === 1) {
-      this.#many[slot] = 0
+  release(slot: Slot): void {
+    slot.subject = undefined
+    slot.state = undefined
+    slot.userData = undefined
+    if (slot.many) {
+      slot.many = false
       this.many -= 1
     }
-    const generation = this.#generations[slot]! + 1
-    this.#generations[slot] = generation // past the last one nothing matches, and the slot is retired
-    if (generation <= MAX_GENERATION) {
-      this.#free[(this.#freeHead + this.#freeCount) & (this.#free.length - 1)] = slot
-      this.#freeCount += 1
-    }
+    slot.generation += 1
+    if (slot.generation > MAX_GENERATION) return // nothing matches it any more: the slot is retired
+    slot.next = undefined
+    this.#last.next = slot
+    this.#last = slot
   }
 
-  /** The generation of a slot, for the high word of the user data. */
-  generation(slot: number): number {
-    return this.#generations[slot]!
+  /** The slot in use that user data names. */
+  find(index: number, generation: number): Slot | undefined {
+    if (index >= this.#all.length) return undefined
+    const slot = this.#all[index]!
+    return slot.generation === generation && slot.subject !== undefined ? slot : undefined
   }
 
-  /** Whether user data names a slot that is in use. */
-  has(slot: number, generation: number): boolean {
-    return this.#generations[slot] === generation && this.subjects[slot] !== undefined
-  }
-
-  #grow(wanted: number): void {
-    const old = this.subjects.length
-    const capacity = Math.min(2 ** Math.ceil(Math.log2(wanted)), MAX_SLOTS)
-    if (capacity <= old) {
+  #grow(capacity: number): void {
+    if (capacity > MAX_SLOTS) {
       throw new UringError(
         'ERR_URING_SQ_FULL',
         `${MAX_SLOTS} submissions are in flight, which is the most that a ring can tell apart`,
       )
     }
-    const generations = new Uint32Array(capacity).fill(1)
-    generations.set(this.#generations)
-    this.#generations = generations
-    const many = new Uint8Array(capacity)
-    many.set(this.#many)
-    this.#many = many
-    const free = new Uint32Array(capacity)
-    for (let index = 0; index < this.#freeCount; index += 1) {
-      free[index] = this.#free[(this.#freeHead + index) & (this.#free.length - 1)]!
+    while (this.#all.length < capacity) {
+      const slot = new Slot(this.#all.length)
+      this.#all.push(slot)
+      this.#last.next = slot
+      this.#last = slot
     }
-    for (let slot = old; slot < capacity; slot += 1) {
-      free[this.#freeCount] = slot
-      this.#freeCount += 1
-      this.subjects.push(undefined)
-      this.states.push(undefined)
-      this.userData.push(undefined)
-    }
-    this.#free = free
-    this.#freeHead = 0
   }
 }
 
-export function tokenOf(slot: number, generation: number): Token {
-  return generation * MAX_SLOTS + slot
+/** The token of what is in a slot now. */
+export function tokenOf(slot: Slot): Token {
+  return slot.generation * MAX_SLOTS + slot.index
 }
 
 /** The slot of a token: the low word of the user data. */

@@ -45,81 +45,84 @@ export class Nop extends Operation<number> {
   static override readonly since = '5.1'
   static override readonly syscall = 'nop'
 
-  result: number | undefined
-  file: FileTarget | undefined
-  fixedBuffer: number | { readonly index: number } | undefined
-  taskWork: boolean
-  extra: readonly [number | bigint, number | bigint] | undefined
+  result: number | undefined = undefined
+  file: FileTarget | undefined = undefined
+  fixedBuffer: number | { readonly index: number } | undefined = undefined
+  taskWork = false
+  extra: readonly [number | bigint, number | bigint] | undefined = undefined
 
   constructor(given?: NopOptions) {
     super()
+    if (given === undefined) return
     const { result, file, fixedBuffer, taskWork = false, extra } = options(given)
     this.result = result
     this.file = file
     this.fixedBuffer = fixedBuffer
     this.taskWork = taskWork
     this.extra = extra
-    if (given !== undefined) this.#check()
-  }
-
-  #check(): {
-    result: number
-    file: number
-    buffer: number
-    extra: readonly [number | bigint, number | bigint]
-  } {
-    const { result, file, fixedBuffer, extra } = this
-    flag(this.taskWork, 'options.taskWork')
-    if (extra !== undefined && (!Array.isArray(extra) || extra.length !== 2)) {
-      throw invalidType('options.extra', 'an array of two numbers or bigints', extra)
-    }
-    const index = typeof fixedBuffer === 'object' && fixedBuffer !== null ? fixedBuffer.index : fixedBuffer
-    return {
-      result: result === undefined ? 0 : integer(result, 'options.result', -0x8000_0000, MAX_I32),
-      file: file === undefined ? 0 : resolveFile(file, 'options.file'),
-      buffer: index === undefined ? 0 : integer(index, 'options.fixedBuffer', 0, MAX_U16),
-      extra:
-        extra === undefined
-          ? [0, 0]
-          : [
-              wide(extra[0], 'options.extra[0]', 0n, MAX_U64),
-              wide(extra[1], 'options.extra[1]', 0n, MAX_U64),
-            ],
-    }
+    checkNop(this)
   }
 
   /** @internal */
   override encode(entry: EntryWriter): unknown {
-    if (this.#plain) {
+    const { result, file, fixedBuffer, taskWork, extra } = this
+    if (
+      result === undefined &&
+      file === undefined &&
+      fixedBuffer === undefined &&
+      extra === undefined &&
+      !taskWork
+    ) {
       entry.begin(Nop.opcode, this)
       entry.fd(-1)
-      return undefined
+    } else {
+      encodeNop(this, entry)
     }
-    const { result, file, buffer, extra } = this.#check()
-    entry.begin(Nop.opcode, this)
-    entry.fd(this.file === undefined ? -1 : file < 0 ? -1 - file : file)
-    let flags = 0
-    if (this.result !== undefined) flags |= NopFlags.INJECT_RESULT
-    if (this.file !== undefined) flags |= file < 0 ? NopFlags.FILE | NopFlags.FIXED_FILE : NopFlags.FILE
-    if (this.fixedBuffer !== undefined) flags |= NopFlags.FIXED_BUFFER
-    if (this.taskWork) flags |= NopFlags.TW
-    if (this.extra !== undefined) flags |= NopFlags.CQE32
-    entry.opFlags(flags)
-    entry.len(result)
-    entry.bufferIndex(buffer)
-    entry.off(extra[0])
-    entry.addr(extra[1])
     return undefined
   }
+}
 
-  get #plain(): boolean {
-    return (
-      this.result === undefined &&
-      this.file === undefined &&
-      this.fixedBuffer === undefined &&
-      this.extra === undefined &&
-      this.taskWork === false
-    )
+function encodeNop(nop: Nop, entry: EntryWriter): void {
+  const { result, file, buffer, extra } = checkNop(nop)
+  entry.begin(Nop.opcode, nop)
+  entry.fd(file === undefined ? -1 : file < 0 ? -1 - file : file)
+  let flags = 0
+  if (result !== undefined) flags |= NopFlags.INJECT_RESULT
+  if (file !== undefined) flags |= file < 0 ? NopFlags.FILE | NopFlags.FIXED_FILE : NopFlags.FILE
+  if (buffer !== undefined) flags |= NopFlags.FIXED_BUFFER
+  if (nop.taskWork) flags |= NopFlags.TW
+  if (extra !== undefined) flags |= NopFlags.CQE32
+  entry.opFlags(flags)
+  entry.len(result ?? 0)
+  entry.bufferIndex(buffer ?? 0)
+  if (extra !== undefined) {
+    entry.off(extra[0])
+    entry.addr(extra[1])
+  }
+}
+
+interface CheckedNop {
+  readonly result: number | undefined
+  readonly file: number | undefined
+  readonly buffer: number | undefined
+  readonly extra: readonly [number | bigint, number | bigint] | undefined
+}
+
+function checkNop({ result, file, fixedBuffer, taskWork, extra }: Nop): CheckedNop {
+  flag(taskWork, 'options.taskWork')
+  if (result !== undefined) integer(result, 'options.result', -0x8000_0000, MAX_I32)
+  if (extra !== undefined) {
+    if (!Array.isArray(extra) || extra.length !== 2)
+      throw invalidType('options.extra', 'an array of two integers', extra)
+    wide(extra[0], 'options.extra[0]', 0n, MAX_U64)
+    wide(extra[1], 'options.extra[1]', 0n, MAX_U64)
+  }
+  const index = typeof fixedBuffer === 'object' && fixedBuffer !== null ? fixedBuffer.index : fixedBuffer
+  return {
+    result,
+    file: file === undefined ? undefined : resolveFile(file, 'options.file'),
+    buffer: index === undefined ? undefined : integer(index, 'options.fixedBuffer', 0, MAX_U16),
+    extra,
   }
 }
 

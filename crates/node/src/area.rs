@@ -8,26 +8,36 @@ use typed_uring::Completion;
 
 use crate::address::bytes_of;
 
-/// Words of the status header.
+/// Words of the status header: what JavaScript asks for, and what came of it.
 pub mod status {
-    /// Completions appended to the completion area since it was made, modulo 2^32.
+    /// Completions appended to the completion area since it was last empty, modulo 2^32.
     pub const TAIL: usize = 0;
-    /// Completions that JavaScript has taken from it, modulo 2^32.
+    /// Completions that JavaScript has taken from it since then, modulo 2^32.
     pub const HEAD: usize = 1;
-    /// Entries in the submission queue that the kernel had not taken after the last call.
-    pub const SQ_READY: usize = 2;
-    /// Entries that the last call copied from the submission area into the ring: they are not staged again.
-    pub const COPIED: usize = 3;
+    /// Asked: the submission area, or 2 for none.
+    pub const AREA: usize = 2;
+    /// Asked: entries in it.
+    pub const COUNT: usize = 3;
+    /// Asked: completions to wait for.
+    pub const WANT: usize = 4;
+    /// Asked: microseconds to wait at most.
+    pub const SLICE: usize = 5;
+    /// What the call failed with: 0, or a negative `errno`.
+    pub const ERRNO: usize = 6;
+    /// Entries that were copied from the submission area into the ring: they are not staged again.
+    pub const COPIED: usize = 7;
     /// Entries that the kernel took.
-    pub const TAKEN: usize = 4;
+    pub const TAKEN: usize = 8;
     /// 1 if completions are left that found no room in the completion area, or wait in the kernel.
-    pub const MORE: usize = 5;
+    pub const MORE: usize = 9;
     /// Operations in flight.
-    pub const IN_FLIGHT: usize = 6;
+    pub const IN_FLIGHT: usize = 10;
+    /// Entries in the submission queue that the kernel has not taken.
+    pub const SQ_READY: usize = 11;
     /// Calls of `io_uring_enter` since the ring was made, modulo 2^32.
-    pub const ENTERS: usize = 7;
+    pub const ENTERS: usize = 12;
     /// How many there are.
-    pub const WORDS: usize = 8;
+    pub const WORDS: usize = 13;
 }
 
 /// A typed array that is held strongly, so its memory stays where it is.

@@ -1,12 +1,14 @@
 //! The binding's ring: everything cold as methods, the hot path as one closure, and an end that drains.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::ffi::c_void;
 use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use napi::bindgen_prelude::{Either, FnArgs, Function, Unknown};
+use napi::bindgen_prelude::{Either, FromNapiValue, Function, Unknown};
 use napi::{CleanupEnvHook, Env, Error, Result, Status, sys};
 use napi_derive::napi;
 use typed_uring::{Ring, Setup};
@@ -35,9 +37,6 @@ pub struct BindingSetup {
     /// Ring whose workers are shared.
     pub wq_fd: Option<i32>,
 }
-
-/// Area, number of entries in it, completions to wait for, milliseconds to wait at most.
-type SubmitArguments = FnArgs<(u32, u32, u32, f64)>;
 
 /// A ring, without any of the safety that the facade adds.
 #[derive(Debug)]
@@ -70,10 +69,9 @@ impl BindingRing {
         })
     }
 
-    /// Takes hold of the areas, and gives the hot function `submit(area, count, want, slice)`: copies `count` entries
-    /// of a submission area into the ring, enters the kernel, waits for `want` completions for at most `slice`
-    /// milliseconds, and appends what completed to the completion area. It returns 0 or a negative `errno`; the rest
-    /// of what came of it is in the status header. Area 2 submits nothing, not even what an earlier call left over.
+    /// Takes hold of the areas, and gives the hot function `submit()`. What it is to do stands in the status header:
+    /// it copies entries of a submission area into the ring, enters the kernel, waits for completions for a slice of
+    /// time at most, and appends what completed to the completion area. What came of it is in the header too.
     ///
     /// `slots` is what keeps the memory of everything in flight alive.
     #[napi(catch_unwind)]
@@ -86,7 +84,7 @@ impl BindingRing {
         #[napi(ts_arg_type = "Uint8Array")] completions: Unknown,
         #[napi(ts_arg_type = "Uint32Array")] status: Unknown,
         #[napi(ts_arg_type = "object")] slots: Unknown,
-    ) -> Result<Function<'env, SubmitArguments, i32>> {
+    ) -> Result<Function<'env, (), ()>> {
         let wide = self.shared.with(|ring| ring.wide_completions()).unwrap_or(false);
         let boundary = Boundary {
             staged: [Area::hold(env, "pushed", &pushed)?, Area::hold(env, "run", &run)?],
@@ -97,14 +95,7 @@ impl BindingRing {
         if self.shared.boundary.set(boundary).is_err() {
             return Err(Error::new(Status::GenericFailure, "the ring is started already"));
         }
-        let shared = Rc::clone(&self.shared);
-        env.create_function_from_closure("submit", move |context| {
-            let (area, count, want, slice) = context.args::<(u32, u32, u32, f64)>()?;
-            guard(|| {
-                let result = shared.across(|ring, boundary| boundary.submit(ring, area, count, want, slice));
-                result.unwrap_or_else(|error| error)
-            })
-        })
+        hot_function(env, Rc::clone(&self.shared))
     }
 
     /// Copies `count` entries of a submission area into the ring without a system call, and says how many fitted.
@@ -222,7 +213,7 @@ impl BindingRing {
 struct Shared {
     /// Gone once the ring is closed.
     ring: RefCell<Option<Ring>>,
-    boundary: std::cell::OnceCell<Boundary>,
+    boundary: OnceCell<Boundary>,
     /// Alive for as long as this: the class and the closure are the environment's, and its end runs the hook first.
     env: sys::napi_env,
     hook: Cell<Option<CleanupEnvHook<Weak<Self>>>>,
@@ -242,7 +233,7 @@ impl Shared {
     fn new(env: &Env, ring: Ring) -> Result<Rc<Self>> {
         let shared = Rc::new(Self {
             ring: RefCell::new(Some(ring)),
-            boundary: std::cell::OnceCell::new(),
+            boundary: OnceCell::new(),
             env: env.raw(),
             hook: Cell::new(None),
         });
@@ -341,14 +332,27 @@ impl Boundary {
         result
     }
 
-    fn submit(&self, ring: &mut Ring, area: u32, count: u32, want: u32, slice: f64) -> i32 {
-        let (area, count) = (area as usize, count as usize);
-        if area == NOTHING {
-            self.count_enter();
-            let result = ring.get_events();
-            self.reap(ring);
-            return result.map_or_else(|error| negative(&error), |()| 0);
-        }
+    /// What the hot function does.
+    fn submit(&self, ring: &mut Ring) {
+        let area = self.status.get(status::AREA) as usize;
+        let error = if area == NOTHING {
+            self.get_events(ring)
+        } else {
+            self.submit_area(ring, area)
+        };
+        self.status.set(status::ERRNO, error as u32);
+        // Completions are taken even when the call failed: it may have been a signal that ended a wait.
+        self.reap(ring);
+    }
+
+    fn get_events(&self, ring: &mut Ring) -> i32 {
+        self.count_enter();
+        ring.get_events().map_or_else(|error| negative(&error), |()| 0)
+    }
+
+    /// 0, or a negative `errno`.
+    fn submit_area(&self, ring: &mut Ring, area: usize) -> i32 {
+        let count = self.status.get(status::COUNT) as usize;
         let (mut error, mut taken) = (0, 0);
         let mut enter = |ring: &mut Ring, want: u32, timeout: Duration| {
             self.count_enter();
@@ -370,11 +374,9 @@ impl Boundary {
             copied += self.copy(ring, area, copied, count);
         }
         if copied == count {
-            let slice = Duration::try_from_secs_f64(slice / 1000.0).unwrap_or(Duration::ZERO);
-            enter(ring, want, slice);
+            let slice = Duration::from_micros(u64::from(self.status.get(status::SLICE)));
+            enter(ring, self.status.get(status::WANT), slice);
         }
-        // Completions are taken even when the call failed: it may have been a signal that ended a wait.
-        self.reap(ring);
         self.status.set(status::COPIED, copied as u32);
         self.status.set(status::TAKEN, taken);
         error
@@ -384,6 +386,11 @@ impl Boundary {
     fn reap(&self, ring: &mut Ring) {
         let mut room = self.completions.room(&self.status);
         let mut tail = self.status.get(status::TAIL);
+        if tail == self.status.get(status::HEAD) {
+            // All taken: starting over keeps the area in the processor's cache.
+            tail = 0;
+            self.status.set(status::HEAD, 0);
+        }
         loop {
             let reaped = ring.reap(room, |completion| {
                 self.completions.write(tail, &completion);
@@ -440,7 +447,86 @@ fn number(result: std::io::Result<usize>) -> i32 {
     }
 }
 
-/// Closures are not guarded by napi-rs: a panic that left one would abort the process.
-fn guard<T>(f: impl FnOnce() -> T) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(f)).map_err(|_| Error::new(Status::GenericFailure, "the binding panicked"))
+/// `submit()` as a plain Node-API function: without arguments and without the wrapping that napi-rs gives a closure it
+/// costs a third, which shows in small batches.
+fn hot_function(env: &Env, shared: Rc<Shared>) -> Result<Function<'_, (), ()>> {
+    let name = c"submit";
+    let data = Rc::into_raw(shared).cast_mut().cast();
+    let mut function = ptr::null_mut();
+    // SAFETY: the callback reads `data` as what it is, and the finalizer below gives it back.
+    let status = unsafe {
+        sys::napi_create_function(
+            env.raw(),
+            name.as_ptr(),
+            -1,
+            Some(submit),
+            data,
+            &raw mut function,
+        )
+    };
+    let status = match status {
+        // SAFETY: the function was just made; the finalizer runs once, when it is collected.
+        sys::Status::napi_ok => unsafe {
+            sys::napi_add_finalizer(
+                env.raw(),
+                function,
+                data,
+                Some(forget),
+                ptr::null_mut(),
+                ptr::null_mut(),
+            )
+        },
+        status => status,
+    };
+    if status != sys::Status::napi_ok {
+        // A function without its finalizer is not handed out. What it holds is left for good: it may be called no
+        // more, but whether it was made is not known.
+        return Err(Error::new(
+            Status::from(status),
+            "the hot function could not be made",
+        ));
+    }
+    // SAFETY: the value is a function of this environment, in the scope of the call that `env` was borrowed for.
+    unsafe { Function::from_napi_value(env.raw(), function) }
+}
+
+/// # Safety
+///
+/// Called by Node.js for the function that [`hot_function`] made, which is alive.
+unsafe extern "C" fn submit(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    let mut data = ptr::null_mut();
+    // SAFETY: `info` belongs to this call; only the data pointer is asked for.
+    unsafe {
+        sys::napi_get_cb_info(
+            env,
+            info,
+            ptr::null_mut(),
+            ptr::null_mut(),
+            ptr::null_mut(),
+            &raw mut data,
+        );
+    }
+    // SAFETY: `data` is what `hot_function` stored, a reference count that the living function holds.
+    let Some(shared) = (unsafe { data.cast::<Shared>().as_ref() }) else {
+        return ptr::null_mut();
+    };
+    // A panic must not cross into Node.js: it would abort the process.
+    if catch_unwind(AssertUnwindSafe(|| {
+        shared.across(|ring, boundary| boundary.submit(ring))
+    }))
+    .is_err()
+    {
+        // SAFETY: both strings end with a NUL; the exception is thrown when this call returns.
+        unsafe { sys::napi_throw_error(env, c"GenericFailure".as_ptr(), c"the binding panicked".as_ptr()) };
+    }
+    ptr::null_mut()
+}
+
+/// # Safety
+///
+/// Called by Node.js once, when the function that [`hot_function`] made is collected.
+unsafe extern "C" fn forget(_env: sys::napi_env, data: *mut c_void, _hint: *mut c_void) {
+    // SAFETY: the reference count that `hot_function` gave away, taken back once. Dropping it may close the ring, which
+    // waits for the kernel and runs no JavaScript.
+    drop(unsafe { Rc::from_raw(data.cast::<Shared>()) });
 }
