@@ -63,7 +63,8 @@ export class Completion<T = unknown> {
     if (this.ok) return undefined
     const { name, syscall } = this.#kind
     if (!this.#intact) return detachedError(name)
-    return systemError(this.result, syscall, { operation: name, ...this.#kind.describe(this.#state) })
+    const details = this.#kind.describe(this.#state)
+    return systemError(this.result, details.syscall ?? syscall, { operation: name, ...details })
   }
 
   /** What `run()` resolves to. @throws {UringError} `error`, where there is one */
