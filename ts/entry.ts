@@ -2,7 +2,7 @@
 
 import { fullError } from './errors.ts'
 import { SqeFlags } from './flags.ts'
-import { addressOf, type Bytes } from './memory.ts'
+import { addressOf, type Bytes, lengthOf } from './memory.ts'
 import type { Operation, OperationClass } from './operation.ts'
 import type { FileTarget } from './registered/files.ts'
 import { resolveFile } from './registered/files.ts'
@@ -123,17 +123,40 @@ export class EntryWriter {
     this.#wide(ADDR3, value)
   }
 
+  /** Everything that a read or write of one buffer sets, in one go: it is what most entries are. */
+  transfer(
+    opcode: number,
+    operation: Operation<unknown>,
+    file: number,
+    from: number | bigint | undefined,
+    bytes: Bytes,
+    flags: number,
+  ): void {
+    this.begin(opcode, operation)
+    const { words } = this
+    const at = this.#at
+    if (file < 0) {
+      words[at + HEADER]! |= SqeFlags.FIXED_FILE << 8
+      words[at + FD] = -1 - file
+    } else {
+      words[at + FD] = file
+    }
+    if (typeof from === 'number' && from < TWO_32) words[at + OFF] = from
+    else this.offset(from)
+    const length = lengthOf(bytes)
+    if (length > 0) {
+      const address = addressOf(bytes)
+      words[at + ADDR] = address // modulo 2^32
+      words[at + ADDR + 1] = address / TWO_32
+      words[at + LEN] = length > MAX_U32 ? MAX_TRANSFER : length
+    }
+    if (flags !== 0) words[at + OP_FLAGS] = flags
+  }
+
   /** Another submission, by its user data. */
   target(slot: number, generation: number): void {
     this.words[this.#at + ADDR] = slot
     this.words[this.#at + ADDR + 1] = generation
-  }
-
-  /** A buffer: address and length. */
-  bytes(bytes: Bytes): void {
-    const { byteLength } = bytes
-    this.#wide(ADDR, byteLength === 0 ? 0 : addressOf(bytes))
-    this.words[this.#at + LEN] = byteLength > MAX_U32 ? MAX_TRANSFER : byteLength
   }
 
   len(value: number): void {

@@ -10,24 +10,38 @@ export type Bytes = ArrayBuffer | SharedArrayBuffer | ArrayBufferView
 
 let nativeAddressOf: ((view: Uint8Array) => number) | undefined
 
-/** An array buffer never moves, so one question per buffer is enough. Views are many, and come and go. */
-const addresses = new WeakMap<ArrayBufferLike, number>()
+/**
+ * Memory never moves, so one question is enough: per view where a view starts its buffer, as most do that have one of
+ * their own, and per buffer for its slices, which come and go. (Asking a view for its buffer costs twice what looking
+ * the view up does.) A view whose buffer is detached has no bytes left, and is not looked up any more.
+ */
+const addresses = new WeakMap<ArrayBufferLike | ArrayBufferView, number>()
 
-function baseOf(buffer: ArrayBufferLike): number {
-  const known = addresses.get(buffer)
-  if (known !== undefined) return known
+function ask(key: ArrayBufferLike | ArrayBufferView, view: Uint8Array): number {
   nativeAddressOf ??= binding().createAddressOf() as (view: Uint8Array) => number
-  const address = nativeAddressOf(new Uint8Array(buffer))
+  const address = nativeAddressOf(view)
   if (address < 0) {
     throw new UringError('ERR_URING_UNSUPPORTED', 'The buffer lies above 2^53, where JavaScript cannot count')
   }
-  if (address !== 0) addresses.set(buffer, address) // an empty or a detached buffer has no address yet, or any more
+  addresses.set(key, address)
   return address
 }
 
-/** Where the bytes lie. Going through `buffer` moves the data of a small array out of V8's heap for good. */
+/** Where the bytes lie: some, so not in a detached buffer. The data of a small array moves out of V8's heap for good. */
 export function addressOf(bytes: Bytes): number {
-  return ArrayBuffer.isView(bytes) ? baseOf(bytes.buffer) + bytes.byteOffset : baseOf(bytes)
+  return addresses.get(bytes) ?? firstAddressOf(bytes)
+}
+
+function firstAddressOf(bytes: Bytes): number {
+  if (!ArrayBuffer.isView(bytes)) return ask(bytes, new Uint8Array(bytes))
+  const { buffer, byteOffset } = bytes
+  if (byteOffset === 0) return ask(bytes, new Uint8Array(buffer))
+  return (addresses.get(buffer) ?? ask(buffer, new Uint8Array(buffer))) + byteOffset
+}
+
+/** How many bytes there are. V8 inlines `length`, and not `byteLength`. */
+export function lengthOf(bytes: Bytes): number {
+  return bytes instanceof Uint8Array ? bytes.length : bytes.byteLength
 }
 
 export function checkBytes(value: unknown, name: string): Bytes {
@@ -64,7 +78,7 @@ export function allocateBlock(size: number): Block {
   }
   if (chunk === undefined || used + size > CHUNK) {
     chunk = new ArrayBuffer(CHUNK)
-    chunkAddress = baseOf(chunk)
+    chunkAddress = addressOf(chunk)
     used = 0
   }
   const block = { address: chunkAddress + used, bytes: Buffer.from(chunk, used, size) }

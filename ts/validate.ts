@@ -71,6 +71,7 @@ const MAX_I64 = (1n << 63n) - 1n
 
 /** A mask for one of the kernel's `u32` fields; negative numbers are what JavaScript's bit operators make of bit 31. */
 export function mask(value: unknown, name: string): number {
+  if (value === 0) return 0
   return integer(value, name, -0x8000_0000, MAX_U32) >>> 0
 }
 

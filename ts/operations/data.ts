@@ -148,10 +148,18 @@ interface Group {
 }
 
 function isGroup(target: Bytes | GroupBuffer): target is GroupBuffer {
-  return typeof target === 'object' && target !== null && 'group' in target && !ArrayBuffer.isView(target)
+  return typeof target === 'object' && target !== null && 'group' in target
 }
 
-/** Checks a group of buffers, which is told apart by having a `group`. */
+/** Memory, or a group of buffers. */
+function checkTarget(target: Bytes | GroupBuffer, name: string): Bytes | GroupBuffer {
+  if (ArrayBuffer.isView(target)) return target
+  if (!isGroup(target)) return checkBytes(target, name)
+  resolveGroup(target, name)
+  return target
+}
+
+/** The number of a group, and how much to read into its buffer. */
 function resolveGroup(target: GroupBuffer, name: string): Group {
   const { group, length = 0 } = target
   const id = typeof group === 'object' && group !== null ? group.group : group
@@ -178,7 +186,14 @@ abstract class Transfer extends Operation<number> {
     this.flags = mask(flags, 'options.flags')
   }
 
-  protected begin(entry: EntryWriter, opcode: number): void {
+  protected transfer(entry: EntryWriter, opcode: number, bytes: Bytes): void {
+    const file = resolveFile(this.file, 'file')
+    const from = offset(this.offset, 'options.offset')
+    entry.transfer(opcode, this, file, from, bytes, mask(this.flags, 'options.flags'))
+  }
+
+  /** @internal */
+  begin(entry: EntryWriter, opcode: number): void {
     const from = offset(this.offset, 'options.offset')
     const flags = mask(this.flags, 'options.flags')
     entry.beginFile(opcode, this, this.file)
@@ -190,6 +205,14 @@ abstract class Transfer extends Operation<number> {
 /** More was moved than the buffer has now: it was detached, or it shrank. */
 function moved(result: number, state: unknown): boolean {
   return state === undefined || result <= (state as Bytes).byteLength
+}
+
+/** A read into whichever buffer of a group the kernel takes. */
+function encodeGroup(read: Read, entry: EntryWriter, target: GroupBuffer): undefined {
+  const { id, length } = resolveGroup(target, 'bytes')
+  read.begin(entry, Read.opcode)
+  entry.group(id)
+  entry.len(length)
 }
 
 /**
@@ -210,22 +233,17 @@ export class Read extends Transfer {
 
   constructor(file: FileTarget, bytes: Bytes | GroupBuffer, given?: TransferOptions) {
     super(file, given)
-    this.bytes = isGroup(bytes) ? (resolveGroup(bytes, 'bytes'), bytes) : checkBytes(bytes, 'bytes')
+    this.bytes = checkTarget(bytes, 'bytes')
   }
 
   /** @internal */
   override encode(entry: EntryWriter): unknown {
     const { bytes } = this
-    if (isGroup(bytes)) {
-      const { id, length } = resolveGroup(bytes, 'bytes')
-      this.begin(entry, Read.opcode)
-      entry.group(id)
-      entry.len(length)
-      return undefined
+    if (!ArrayBuffer.isView(bytes)) {
+      if (isGroup(bytes)) return encodeGroup(this, entry, bytes)
+      checkBytes(bytes, 'bytes')
     }
-    checkBytes(bytes, 'bytes')
-    this.begin(entry, Read.opcode)
-    entry.bytes(bytes)
+    this.transfer(entry, Read.opcode, bytes)
     return bytes
   }
 }
@@ -253,8 +271,7 @@ export class Write extends Transfer {
   /** @internal */
   override encode(entry: EntryWriter): unknown {
     const bytes = checkBytes(this.bytes, 'bytes')
-    this.begin(entry, Write.opcode)
-    entry.bytes(bytes)
+    this.transfer(entry, Write.opcode, bytes)
     return bytes
   }
 }
