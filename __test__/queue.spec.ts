@@ -70,6 +70,27 @@ test('pushAll takes all or none', (t) => {
   t.deepEqual(ring.pushAll([]), [])
 })
 
+test('a push that is refused leaves no slot behind', (t) => {
+  using ring = new Ring({ entries: 4 })
+  const bad = new Read(0, Buffer.alloc(1))
+  bad.offset = Number.NaN
+  // Free slots are used in turn, and a token says which.
+  let last = ring.push(new Nop())
+  ring.wait()
+  for (let round = 0; round < 10; round += 1) {
+    t.throws(() => ring.push(bad), { code: 'ERR_OUT_OF_RANGE' })
+    t.throws(() => ring.pushAll([new Nop(), new Nop(), bad]), { code: 'ERR_OUT_OF_RANGE' })
+    t.throws(() => ring.pushAll([new Nop(), new Nop(), new Nop(), new Nop(), new Nop()]), {
+      code: 'ERR_URING_SQ_FULL',
+    })
+    const token = ring.push(new Nop())
+    ring.wait()
+    t.is((token - last) % 2 ** 22, 3, 'two slots were given back, and one is used')
+    last = token
+  }
+  t.is(ring.inFlight, 0)
+})
+
 test('linked operations run one after the other', (t) => {
   using ring = new Ring({ entries: 8 })
   const { fd, path } = file(t)
