@@ -1,0 +1,449 @@
+//! The two queues: what goes in comes out once, in order and whole, whatever their width, and nothing that has no
+//! room changes anything.
+
+use std::io::Write as _;
+use std::os::fd::AsRawFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use typed_uring::entry::flags::{IO_HARDLINK, IO_LINK};
+use typed_uring::operations::{Nop, Read};
+use typed_uring::sys::completion::{F_32, SKIP};
+use typed_uring::sys::setup::{
+    CQE_MIXED, CQE32 as SETUP_CQE32, NO_SQARRAY, SQE128, SUBMIT_ALL, TASKRUN_FLAG,
+};
+use typed_uring::{Completion, Entry, QueueFull, Ring, Setup};
+
+#[allow(dead_code)] // each file uses its part
+mod support;
+use support::{
+    CQE32, Guarded, Result, exactly, nop, nop_with_result, push, results, take, user_data, wait_for,
+};
+
+/// The widths that rings come in.
+const WIDTHS: [u32; 4] = [0, SQE128, SETUP_CQE32, SQE128 | SETUP_CQE32];
+
+fn sized(entries: u32, cq_entries: u32, flags: u32) -> std::io::Result<Guarded> {
+    Setup {
+        entries,
+        cq_entries: Some(cq_entries),
+        flags,
+        ..Setup::default()
+    }
+    .build()
+    .map(Guarded::from)
+}
+
+/// Entries as `push_bytes` takes them: each in as many bytes as the ring's have, the second half not zero.
+fn bytes_for(ring: &Ring, entries: &[Entry]) -> Vec<Entry> {
+    let second = (ring.entry_size() > Entry::SIZE).then_some(Entry::from_bytes([0xff; Entry::SIZE]));
+    entries
+        .iter()
+        .flat_map(|entry| [Some(*entry), second])
+        .flatten()
+        .collect()
+}
+
+fn push_bytes(ring: &mut Ring, entries: &[Entry]) -> usize {
+    let bytes = bytes_for(ring, entries);
+    // SAFETY: as many entries as there are, aligned like an entry; they are no-ops and point at nothing.
+    unsafe { ring.push_bytes(bytes.as_ptr().cast(), entries.len()) }
+}
+
+#[test]
+fn what_is_pushed_completes_in_order() -> Result {
+    for width in WIDTHS {
+        let mut ring = sized(8, 32, width)?;
+        for round in 0..10 {
+            let numbers: Vec<u64> = (0..8).map(|number| round << 32 | number).collect();
+            let entries: Vec<_> = numbers.iter().map(|number| nop(*number)).collect();
+            push(&mut ring, &entries[..1])?;
+            push(&mut ring, &entries[1..])?;
+            assert_eq!(ring.submit()?, 8);
+            assert_eq!(user_data(&take(&mut ring)), numbers);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn peek_leaves_the_completion_and_pop_takes_it() -> Result {
+    for width in WIDTHS {
+        let mut ring = sized(4, 8, width)?;
+        assert_eq!((ring.peek(), ring.pop()), (None, None));
+        push(&mut ring, &[nop(1), nop_with_result(2, -5)])?;
+        ring.submit()?;
+        for (left, number, result) in [(2, 1, 0), (1, 2, -5)] {
+            for _ in 0..3 {
+                let peeked = ring.peek().ok_or("nothing to peek at")?;
+                assert_eq!((peeked.user_data, peeked.result), (number, result));
+            }
+            assert_eq!((ring.cq_ready(), ring.in_flight()), (left, left as u64));
+            let popped = ring.pop().ok_or("nothing to pop")?;
+            assert_eq!((popped.user_data, popped.result), (number, result));
+            assert_eq!((ring.cq_ready(), ring.in_flight()), (left - 1, left as u64 - 1));
+        }
+        assert_eq!((ring.peek(), ring.pop()), (None, None));
+    }
+    Ok(())
+}
+
+#[test]
+fn reap_takes_no_more_than_it_is_asked_for() -> Result {
+    let mut ring = sized(8, 16, 0)?;
+    push(&mut ring, &(0..8).map(nop).collect::<Vec<_>>())?;
+    ring.submit()?;
+    let mut taken = Vec::new();
+    for (most, count) in [(0, 0), (3, 3), (1, 1), (100, 4), (100, 0)] {
+        assert_eq!(
+            ring.reap(most, |completion| taken.push(completion.user_data)),
+            count
+        );
+    }
+    assert_eq!(taken, (0..8).collect::<Vec<_>>());
+    Ok(())
+}
+
+/// What has been taken is out of the queue, so a panic must not leave it counted as in flight: dropping the ring
+/// would wait for it for ever.
+#[test]
+fn a_panic_while_reaping_loses_no_count() -> Result {
+    let mut ring = sized(8, 16, 0)?;
+    push(&mut ring, &[nop(0), nop(1), nop(2)])?;
+    ring.submit()?;
+    let caught = catch_unwind(AssertUnwindSafe(|| {
+        ring.reap(3, |completion| {
+            assert_eq!(completion.user_data, 0, "the panic of this test");
+        });
+    }));
+    assert!(caught.is_err());
+    assert_eq!(ring.in_flight(), 1);
+    assert_eq!(user_data(&take(&mut ring)), [2]);
+    assert_eq!(ring.in_flight(), 0);
+    Ok(())
+}
+
+#[test]
+fn a_full_queue_refuses_an_entry_and_nothing_changes() -> Result {
+    for width in WIDTHS {
+        let mut ring = sized(4, 16, width)?;
+        for number in 0..4 {
+            assert_eq!((ring.sq_ready(), ring.sq_space_left()), (number, 4 - number));
+            push(&mut ring, &[nop(number as u64)])?;
+        }
+        for _ in 0..2 {
+            assert_eq!(push(&mut ring, &[nop(99)]), Err(QueueFull));
+            assert_eq!(
+                (ring.sq_ready(), ring.sq_space_left(), ring.in_flight()),
+                (4, 0, 4)
+            );
+        }
+        assert_eq!(ring.submit()?, 4);
+        assert_eq!(user_data(&take(&mut ring)), [0, 1, 2, 3]);
+        assert_eq!(
+            (ring.sq_ready(), ring.sq_space_left(), ring.in_flight()),
+            (0, 4, 0)
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn several_entries_go_in_all_or_none() -> Result {
+    for width in WIDTHS {
+        let mut ring = sized(4, 16, width)?;
+        push(&mut ring, &[nop(0), nop(1)])?;
+        assert_eq!(push(&mut ring, &[nop(97), nop(98), nop(99)]), Err(QueueFull));
+        assert_eq!((ring.sq_ready(), ring.in_flight()), (2, 2));
+        push(&mut ring, &[])?;
+        push(&mut ring, &[nop(2), nop(3)])?;
+        ring.submit()?;
+        assert_eq!(user_data(&take(&mut ring)), [0, 1, 2, 3]);
+    }
+    Ok(())
+}
+
+#[test]
+fn bytes_that_do_not_all_fit_are_cut_between_two_chains() -> Result {
+    for (width, link) in WIDTHS
+        .into_iter()
+        .flat_map(|width| [(width, IO_LINK), (width, IO_HARDLINK)])
+    {
+        let alone = nop(1);
+        let chain = [nop(2).with_flags(link), nop(3).with_flags(link), nop(4)];
+        let entries = [alone, chain[0], chain[1], chain[2]];
+        // Places that are taken before, and how many of the four fit then: never a part of the chain.
+        for (taken, fits) in [(8, 0), (7, 1), (6, 1), (5, 1), (4, 4), (0, 4)] {
+            let mut ring = sized(8, 32, width)?;
+            push(&mut ring, &vec![nop(0); taken])?;
+            assert_eq!(push_bytes(&mut ring, &entries), fits, "{taken} places taken");
+            assert_eq!(
+                (ring.sq_ready(), ring.in_flight()),
+                (taken + fits, (taken + fits) as u64)
+            );
+            ring.submit()?;
+            assert_eq!(push_bytes(&mut ring, &entries[fits..]), 4 - fits);
+            let done = wait_for(&mut ring, taken + 4)?;
+            assert_eq!(user_data(&done[taken..]), [1, 2, 3, 4]);
+        }
+        // With the chain first, nothing fits; with a chain that ends before the cut, all of it.
+        let mut ring = sized(8, 32, width)?;
+        push(&mut ring, &[nop(0); 6])?;
+        assert_eq!(push_bytes(&mut ring, &chain), 0);
+        assert_eq!(push_bytes(&mut ring, &[chain[1], chain[2], alone]), 2);
+    }
+    Ok(())
+}
+
+/// A cut chain shows: the rest of it would not be cancelled when its head fails.
+#[test]
+fn a_chain_that_had_no_room_stays_one_chain() -> Result {
+    let mut ring = sized(4, 16, 0)?;
+    push(&mut ring, &[nop(0), nop(0)])?;
+    let chain = [
+        nop_with_result(1, -5).with_flags(IO_LINK),
+        nop(2).with_flags(IO_LINK),
+        nop(3),
+    ];
+    assert_eq!(push_bytes(&mut ring, &chain), 0);
+    ring.submit()?;
+    assert_eq!(push_bytes(&mut ring, &chain), 3);
+    let done = wait_for(&mut ring, 5)?;
+    assert_eq!(results(&done), [0, 0, -5, -libc::ECANCELED, -libc::ECANCELED]);
+    Ok(())
+}
+
+/// Whether a link continues is for its chain to say: where everything fits, nothing is cut.
+#[test]
+fn bytes_that_all_fit_go_in_even_with_a_link_at_the_end() -> Result {
+    let mut ring = sized(4, 16, 0)?;
+    assert_eq!(push_bytes(&mut ring, &[nop(1), nop(2).with_flags(IO_LINK)]), 2);
+    assert_eq!(push_bytes(&mut ring, &[nop(3)]), 1);
+    assert_eq!(user_data(&wait_for(&mut ring, 3)?), [1, 2, 3]);
+    Ok(())
+}
+
+#[test]
+fn completions_beyond_the_queue_all_arrive_in_order() -> Result {
+    for width in WIDTHS {
+        let mut ring = sized(8, 16, width)?;
+        let many = 40 * 8;
+        for first in (0..many).step_by(8) {
+            push(&mut ring, &(first..first + 8).map(nop).collect::<Vec<_>>())?;
+            ring.submit()?;
+        }
+        assert!(ring.cq_needs_flush());
+        assert_eq!((ring.cq_ready(), ring.in_flight()), (16, many));
+        let mut done = Vec::new();
+        while (done.len() as u64) < many {
+            let taken = take(&mut ring);
+            assert!(!taken.is_empty(), "{} of {many} arrived", done.len());
+            done.extend(taken);
+            ring.get_events()?;
+        }
+        assert_eq!(user_data(&done), (0..many).collect::<Vec<_>>());
+        assert!(!ring.cq_needs_flush());
+        assert_eq!((ring.in_flight(), ring.cq_dropped()), (0, 0));
+    }
+    Ok(())
+}
+
+/// Their memory is a pipe's, and the write comes from this thread, so what waits is known without waiting.
+#[test]
+fn a_late_completion_is_task_work_until_the_kernel_is_entered() -> Result {
+    let (reader, mut writer) = std::io::pipe()?;
+    let mut buffer = [0_u8; 4];
+    let mut ring = Guarded::from(Ring::new(4)?);
+    assert_eq!(ring.setup_flags() & TASKRUN_FLAG, TASKRUN_FLAG);
+    let read = Read::new(reader.as_raw_fd(), buffer.as_mut_ptr(), 4).build();
+    // SAFETY: the ring is dropped before the buffer.
+    unsafe { ring.push(&read)? };
+    assert!(ring.sq_needs_enter());
+    ring.submit()?;
+    assert!(!ring.has_task_work());
+    writer.write_all(b"late")?;
+    assert!(ring.has_task_work());
+    assert_eq!(ring.cq_ready(), 0);
+    ring.get_events()?;
+    assert!(!ring.has_task_work());
+    assert_eq!(ring.cq_ready(), 1);
+    assert_eq!(results(&take(&mut ring)), [4]);
+    drop(ring);
+    assert_eq!(&buffer, b"late");
+    Ok(())
+}
+
+fn wide_nop(number: u64) -> Entry {
+    let [first, second] = extra(number);
+    Nop::new()
+        .nop_flags(CQE32)
+        .extra1(first)
+        .extra2(second)
+        .build()
+        .with_user_data(number)
+}
+
+/// Every half of every word differs, so that none can stand for another.
+fn extra(number: u64) -> [u64; 2] {
+    [0x1111_1111_2222_2222 ^ number, 0x3333_3333_4444_4444 ^ number]
+}
+
+#[test]
+fn wide_completions_bring_their_second_half() -> Result {
+    for width in [SETUP_CQE32, SETUP_CQE32 | SQE128] {
+        let mut ring = sized(4, 8, width)?;
+        for number in 0..20 {
+            push(&mut ring, &[wide_nop(number), nop(number + 100)])?;
+            ring.submit()?;
+            assert_eq!(ring.cq_ready(), 2);
+            let peeked = ring.peek();
+            let done = take(&mut ring);
+            assert_eq!(peeked, done.first().copied());
+            assert_eq!(user_data(&done), [number, number + 100]);
+            assert_eq!(done[0].extra, Some(extra(number)));
+            assert_eq!(done[1].extra, Some([0, 0]));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_narrow_ring_refuses_a_wide_completion() -> Result {
+    let mut ring = sized(4, 8, 0)?;
+    push(&mut ring, &[wide_nop(1), nop(2)])?;
+    assert_eq!(results(&wait_for(&mut ring, 2)?), [-libc::EINVAL, 0]);
+    Ok(())
+}
+
+/// Whether number `number` of a mixed ring's entries is wide: irregular, so that the end of the queue falls everywhere
+/// in the pattern.
+fn is_wide(number: u64) -> bool {
+    number.is_multiple_of(3) || number.is_multiple_of(7)
+}
+
+#[test]
+fn a_mixed_ring_tells_wide_from_narrow_across_its_end_many_times() -> Result {
+    let Ok(mut ring) = sized(4, 8, CQE_MIXED) else {
+        return Ok(()); // before 6.18
+    };
+    assert!(ring.wide_completions());
+    let mut fillers = 0;
+    for first in (0..4000).step_by(3) {
+        let numbers = first..first + 3;
+        let entries: Vec<_> = numbers
+            .clone()
+            .map(|number| {
+                if is_wide(number) {
+                    wide_nop(number)
+                } else {
+                    nop(number)
+                }
+            })
+            .collect();
+        push(&mut ring, &entries)?;
+        ring.submit()?;
+        let slots = ring.cq_ready();
+        let peeked = ring.peek();
+        assert_eq!(peeked, ring.peek());
+        assert_eq!(ring.cq_ready(), slots, "peek has taken something");
+
+        let done = take(&mut ring);
+        assert_eq!(peeked, done.first().copied());
+        let expected: Vec<_> = numbers
+            .map(|number| (number, is_wide(number).then(|| extra(number))))
+            .collect();
+        let arrived: Vec<_> = done
+            .iter()
+            .map(|completion| (completion.user_data, completion.extra))
+            .collect();
+        assert_eq!(arrived, expected);
+        let marked = |completion: &Completion| completion.flags & (F_32 | SKIP);
+        for completion in &done {
+            assert_eq!(
+                marked(completion),
+                if completion.extra.is_some() { F_32 } else { 0 }
+            );
+        }
+        let wide = done
+            .iter()
+            .filter(|completion| completion.extra.is_some())
+            .count();
+        fillers += slots - done.len() - wide;
+        assert_eq!(ring.in_flight(), 0);
+    }
+    assert!(
+        fillers > 100,
+        "{fillers} fillers: the end of the queue was not met"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_mixed_ring_that_overflows_loses_nothing() -> Result {
+    let Ok(mut ring) = sized(8, 8, CQE_MIXED) else {
+        return Ok(()); // before 6.18
+    };
+    let many = 400;
+    for first in (0..many).step_by(8) {
+        let entries: Vec<_> = (first..first + 8)
+            .map(|number| {
+                if is_wide(number) {
+                    wide_nop(number)
+                } else {
+                    nop(number)
+                }
+            })
+            .collect();
+        push(&mut ring, &entries)?;
+        ring.submit()?;
+    }
+    assert!(ring.cq_needs_flush());
+    let done = wait_for(&mut ring, many as usize)?;
+    assert_eq!(user_data(&done), (0..many).collect::<Vec<_>>());
+    for completion in done {
+        let number = completion.user_data;
+        assert_eq!(completion.extra, is_wide(number).then(|| extra(number)));
+    }
+    assert_eq!(ring.in_flight(), 0);
+    Ok(())
+}
+
+#[test]
+fn an_unknown_opcode_fails_alone() -> Result {
+    for flags in [SUBMIT_ALL, SUBMIT_ALL | NO_SQARRAY] {
+        let mut ring = exactly(8, flags)?;
+        let unknown = Entry::new(255).with_user_data(2);
+        push(&mut ring, &[nop(1), unknown, nop(3)])?;
+        assert_eq!(ring.submit()?, 3);
+        let done = take(&mut ring);
+        assert_eq!(user_data(&done), [1, 2, 3]);
+        assert_eq!(results(&done), [0, -libc::EINVAL, 0]);
+        assert_eq!(ring.in_flight(), 0);
+    }
+    Ok(())
+}
+
+/// Without `SUBMIT_ALL` the kernel stops behind a bad entry, and what it left is still in the queue.
+#[test]
+fn entries_that_the_kernel_left_are_submitted_by_the_next_call() -> Result {
+    let mut ring = exactly(8, 0)?;
+    let unknown = Entry::new(255).with_user_data(2);
+    push(&mut ring, &[nop(1), unknown, nop(3), nop(4)])?;
+    assert_eq!(ring.submit()?, 2);
+    assert_eq!((ring.sq_ready(), ring.in_flight()), (2, 4));
+    assert_eq!(user_data(&take(&mut ring)), [1, 2]);
+    assert_eq!(ring.submit()?, 2);
+    assert_eq!(user_data(&take(&mut ring)), [3, 4]);
+    assert_eq!((ring.sq_ready(), ring.in_flight()), (0, 0));
+    Ok(())
+}
+
+#[test]
+fn an_entry_can_be_pushed_many_times() -> Result {
+    let mut ring = Guarded::from(Ring::new(4)?);
+    let entry = nop_with_result(7, 42);
+    for _ in 0..50 {
+        push(&mut ring, &[entry, entry])?;
+        assert_eq!(results(&wait_for(&mut ring, 2)?), [42, 42]);
+    }
+    Ok(())
+}

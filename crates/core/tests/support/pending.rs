@@ -1,0 +1,103 @@
+//! Requests that stay pending, and rings to put them into.
+
+use std::io::{PipeReader, PipeWriter, Read as _, Write as _};
+use std::os::fd::AsRawFd;
+
+use io_uring::register::Restriction;
+use typed_uring::operations::{AsyncCancel, Nop, Read};
+use typed_uring::sys::setup::{COOP_TASKRUN, R_DISABLED, SQE128, SQPOLL, SUBMIT_ALL, TASKRUN_FLAG};
+use typed_uring::{Ring, Setup};
+
+use super::Result;
+
+pub(crate) const PATTERN: u8 = 0xa5;
+
+/// Reads of one pipe that stay pending, each with memory of its own.
+pub(crate) struct Reads {
+    pub(crate) reader: PipeReader,
+    pub(crate) writer: PipeWriter,
+    pub(crate) buffers: Vec<[u8; 8]>,
+}
+
+impl Reads {
+    pub(crate) fn new(count: usize) -> Result<Self> {
+        let (reader, writer) = std::io::pipe()?;
+        Ok(Self {
+            reader,
+            writer,
+            buffers: vec![[PATTERN; 8]; count],
+        })
+    }
+
+    pub(crate) fn push(&mut self, ring: &mut Ring, flags: u8, user_data: u64) -> Result {
+        for buffer in &mut self.buffers {
+            let read = Read::new(self.reader.as_raw_fd(), buffer.as_mut_ptr(), 8).build();
+            // SAFETY: each test drops its ring before the reads.
+            unsafe { ring.push(&read.with_flags(flags).with_user_data(user_data))? };
+        }
+        Ok(())
+    }
+
+    /// What is written now finds no reader in the kernel: it stays in the pipe, and the memory as it was.
+    pub(crate) fn are_over(mut self) -> Result {
+        let bytes = vec![b'x'; 8 * self.buffers.len()];
+        self.writer.write_all(&bytes)?;
+        drop(self.writer);
+        let mut left = Vec::new();
+        self.reader.read_to_end(&mut left)?;
+        assert_eq!(left, bytes, "a request took what was written after the drop");
+        assert_eq!(self.buffers.concat(), vec![PATTERN; 8 * self.buffers.len()]);
+        Ok(())
+    }
+}
+
+/// Every way to run a ring's requests.
+pub(crate) fn rings(entries: u32) -> std::io::Result<Vec<Ring>> {
+    let plain = |flags, mode| {
+        Setup {
+            entries,
+            flags,
+            mode,
+            ..Setup::default()
+        }
+        .build()
+    };
+    Ok(vec![
+        plain(0, None)?,
+        plain(SQE128, None)?,
+        plain(SQPOLL, None)?,
+        plain(0, Some(COOP_TASKRUN | TASKRUN_FLAG))?,
+        plain(0, Some(SUBMIT_ALL))?,
+        plain(0, Some(0))?,
+    ])
+}
+
+pub(crate) fn submit(ring: &mut Ring) -> Result {
+    ring.submit()?;
+    // A polling thread takes entries when it likes, and says so by making room.
+    while ring.sq_ready() > 0 {
+        std::thread::yield_now();
+    }
+    Ok(())
+}
+
+pub(crate) const SEND_ZC: u8 = 47;
+pub(crate) const READ: u8 = Read::OPCODE;
+pub(crate) const NOP: u8 = Nop::OPCODE;
+pub(crate) const CANCEL: u8 = AsyncCancel::OPCODE;
+
+/// A ring that allows these operations, every entry flag, and no registration.
+pub(crate) fn restricted(mode: u32, operations: &[u8]) -> Result<Ring> {
+    let ring = Setup {
+        entries: 8,
+        flags: R_DISABLED,
+        mode: Some(mode),
+        ..Setup::default()
+    }
+    .build()?;
+    let mut restrictions: Vec<_> = operations.iter().map(|code| Restriction::sqe_op(*code)).collect();
+    restrictions.push(Restriction::sqe_flags_allowed(0xff));
+    ring.submitter().register_restrictions(&mut restrictions)?;
+    ring.submitter().register_enable_rings()?;
+    Ok(ring)
+}
