@@ -7,7 +7,7 @@ import type { Operation, OperationClass } from './operation.ts'
 import type { FileTarget } from './registered/files.ts'
 import { resolveFile } from './registered/files.ts'
 import type { Slot } from './slots.ts'
-import { invalidType, invalidValue, MAX_U32 } from './validate.ts'
+import { invalidType, invalidValue, MAX_U32, options as checkOptions } from './validate.ts'
 
 export const ENTRY_BYTES = 64
 export const WIDE_ENTRY_BYTES = 128
@@ -237,7 +237,7 @@ export class EntryWriter {
  * the entry: in flight twice at once, both submissions write to the same memory.
  */
 export class Entry<T = number> {
-  /** What `run()` resolves to. @internal */
+  /** Only a type: what `run()` resolves to. */
   declare readonly resultType?: T
   /** The class that built it. */
   readonly operation: string
@@ -302,7 +302,7 @@ export class Entry<T = number> {
     if (bytes.byteLength !== ENTRY_BYTES && bytes.byteLength !== WIDE_ENTRY_BYTES) {
       throw invalidValue('bytes', bytes.byteLength, 'must have 64 or 128 bytes')
     }
-    const { keep } = options
+    const { keep } = checkOptions(options)
     if (keep !== undefined && !Array.isArray(keep))
       throw invalidType('options.keep', 'an instance of Array', keep)
     const words = new Uint32Array(bytes.byteLength / 4)

@@ -60,7 +60,7 @@ export abstract class Operation<T = number> {
     return {}
   }
 
-  /** What `run()` resolves to. @internal */
+  /** Only a type: what `run()` resolves to. */
   declare readonly resultType?: T
   /** @internal */
   sqeFlags = 0
