@@ -19,5 +19,5 @@ test('the ten lines print what the README says', async (t) => {
 test('the operations that it names are those that there are', async (t) => {
   const { operationTable } = await import('uring/native')
   const status = README.slice(README.indexOf('## Status'))
-  for (const { name } of operationTable()) t.true(status.includes(`\`${name}\``), name)
+  for (const { name } of operationTable()) t.regex(status, new RegExp(`\`${name}\``))
 })

@@ -1,6 +1,7 @@
 // The end of rings, workers and processes with operations in flight.
 
 import test from 'ava'
+import { directory } from './helpers/files.ts'
 import { script } from './helpers/process.ts'
 
 const PRELUDE = `
@@ -155,7 +156,7 @@ test('a profiler interrupts waits, and nothing is lost', async (t) => {
     }
     console.log(seen.size === 4000 ? 'ok' : seen.size)
     `,
-    ['--cpu-prof', '--cpu-prof-interval', '200', '--cpu-prof-dir', '/tmp/uring-test-profiles'],
+    ['--cpu-prof', '--cpu-prof-interval', '200', '--cpu-prof-dir', directory(t)],
   )
   t.deepEqual(outcome, OK)
 })
