@@ -57,6 +57,14 @@ test.serial('a limit of locked memory is named, with what to raise', async (t) =
   }
 })
 
+test.serial("other refusals are the kernel's own", async (t) => {
+  for (const [, code, number, message] of errors(await refused(24))) {
+    t.is(code, 'EMFILE')
+    t.is(number, -24)
+    t.is(message, 'EMFILE: too many open files, io_uring_setup')
+  }
+})
+
 test('on a platform without a binary the error says so', async (t) => {
   const outcome = await run(process.execPath, [
     '--input-type=module',

@@ -2,9 +2,9 @@
 
 import { readFileSync } from 'node:fs'
 import { constants, release } from 'node:os'
-import { errorCode, UringError } from './errors.ts'
+import { errorCode, systemError, UringError } from './errors.ts'
 
-const { EPERM, ENOSYS, ENOMEM } = constants.errno
+const { EPERM, ENOSYS, ENOMEM, EINVAL } = constants.errno
 
 function readWord(path: string): string | undefined {
   try {
@@ -59,7 +59,9 @@ export function setupError(errno: number): UringError {
       details,
     )
   }
-  const code = errorCode(errno)
-  const why = code === 'EINVAL' ? 'this kernel does not take these options together' : 'the kernel refused'
-  return new UringError(code, `${code}: ${why}, io_uring_setup`, details)
+  if (errno === -EINVAL) {
+    const message = 'EINVAL: this kernel does not take these options together, io_uring_setup'
+    return new UringError('EINVAL', message, details)
+  }
+  return systemError(errno, 'io_uring_setup')
 }
