@@ -33,10 +33,11 @@ export function addressOf(bytes: Bytes): number {
 }
 
 function firstAddressOf(bytes: Bytes): number {
-  if (!ArrayBuffer.isView(bytes)) return ask(bytes, new Uint8Array(bytes))
+  // One byte is enough to ask with; Node.js 20 has no typed array of more than 2^32.
+  if (!ArrayBuffer.isView(bytes)) return ask(bytes, new Uint8Array(bytes, 0, 1))
   const { buffer, byteOffset } = bytes
-  if (byteOffset === 0) return ask(bytes, new Uint8Array(buffer))
-  return (addresses.get(buffer) ?? ask(buffer, new Uint8Array(buffer))) + byteOffset
+  if (byteOffset === 0) return ask(bytes, new Uint8Array(buffer, 0, 1))
+  return (addresses.get(buffer) ?? ask(buffer, new Uint8Array(buffer, 0, 1))) + byteOffset
 }
 
 /** How many bytes there are. V8 inlines `length`, and not `byteLength`. */
@@ -49,7 +50,7 @@ export function checkBytes(value: unknown, name: string): Bytes {
     return value
   throw invalidType(
     name,
-    'an instance of Buffer, TypedArray, DataView, ArrayBuffer or SharedArrayBuffer',
+    'an instance of Buffer, TypedArray, DataView, ArrayBuffer, or SharedArrayBuffer',
     value,
   )
 }

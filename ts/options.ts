@@ -77,7 +77,8 @@ export function ringSetup(
     setup.cqEntries = integer(cqEntries, 'options.cqEntries', rounded, most ?? MAX_CQ_ENTRIES)
   }
   for (const [name, bit] of Object.entries(SWITCHES)) {
-    if (flag(options[name as keyof typeof SWITCHES] ?? false, `options.${name}`)) setup.flags |= bit
+    const given = options[name as keyof typeof SWITCHES]
+    if (given !== undefined && flag(given, `options.${name}`)) setup.flags |= bit
   }
   for (const [name, bit] of Object.entries(MODE)) {
     const given = options[name as keyof typeof MODE]
@@ -99,7 +100,7 @@ export function ringSetup(
 }
 
 function polling(setup: BindingSetup, sqPoll: unknown): void {
-  if (typeof sqPoll === 'object' && sqPoll !== null) {
+  if (typeof sqPoll === 'object' && sqPoll !== null && !Array.isArray(sqPoll)) {
     const { idle, cpu } = sqPoll as { idle?: unknown; cpu?: unknown }
     setup.flags |= SetupFlags.SQPOLL
     if (idle !== undefined) setup.sqThreadIdle = integer(idle, 'options.sqPoll.idle', 0, MAX_U32)

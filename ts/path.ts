@@ -18,7 +18,7 @@ function plain(path: Path, name: string): string | Uint8Array {
     throw invalidType(name, 'of type string or an instance of Buffer or URL', path)
   }
   const hasNul = typeof value === 'string' ? value.includes('\0') : value.includes(0)
-  if (hasNul) throw invalidValue(name, path, 'must be a string, Uint8Array, or URL without null bytes')
+  if (hasNul) throw invalidValue(name, value, 'must be a string, Uint8Array, or URL without null bytes')
   return value
 }
 

@@ -144,6 +144,8 @@ export class Ring {
 
   /** Whether this kernel has an operation. Kernels before 5.6 cannot be asked. */
   supports(operation: Pick<OperationClass, 'opcode'>): boolean {
+    if (typeof operation?.opcode !== 'number')
+      throw invalidType('operation', 'a class of operations', operation)
     this.#probe ??= new Set(this.#open().#boundary.native.probe() ?? [])
     return this.#probe.has(operation.opcode)
   }
@@ -228,7 +230,8 @@ export class Ring {
    */
   wait(options?: WaitOptions): Completion | undefined {
     this.#open()
-    const deadline = performance.now() + (options?.timeout ?? Infinity)
+    const timeout = milliseconds(checkOptions(options).timeout, 'options.timeout')
+    const deadline = performance.now() + (timeout ?? Infinity)
     let within = options
     for (;;) {
       this.#waitFor(1, within)
@@ -250,7 +253,8 @@ export class Ring {
   waitMany(count: number, options?: WaitOptions & { max?: number }): Completion[] {
     this.#open()
     integer(count, 'count', 0, MAX_U32)
-    const max = integer(options?.max ?? count, 'options.max', 0, MAX_U32)
+    const { max: most = count } = checkOptions(options)
+    const max = integer(most, 'options.max', 0, MAX_U32)
     this.#waitFor(count, options)
     const completions: Completion[] = []
     while (completions.length < max) {
@@ -436,9 +440,10 @@ export class Ring {
   }
 
   /** Submits, and waits until `count` completions are there or the time is over: entries that were taken. */
-  #waitFor(count: number, given: WaitOptions | undefined): number {
-    const timeout = milliseconds(given?.timeout, 'options.timeout')
-    const minWait = milliseconds(given?.minWait, 'options.minWait')
+  #waitFor(count: number, options: WaitOptions | undefined): number {
+    const given = checkOptions(options)
+    const timeout = milliseconds(given.timeout, 'options.timeout')
+    const minWait = milliseconds(given.minWait, 'options.minWait')
     if (timeout === undefined) this.#canComplete(count)
     if (timeout === undefined && minWait === undefined) return this.#waitForever(count)
 

@@ -34,8 +34,9 @@ function received(value: unknown): string {
       return `Received an instance of ${constructor.name}`
     return `Received ${inspect(value, { depth: -1 })}`
   }
-  const shown = inspect(value, { colors: false })
-  return `Received type ${typeof value} (${shown.length > 28 ? `${shown.slice(0, 25)}...` : shown})`
+  if (typeof value !== 'string') return `Received type ${typeof value} (${inspect(value)})`
+  const shown = value.length > 28 ? `${value.slice(0, 25)}...` : value
+  return `Received type string (${shown.includes("'") ? JSON.stringify(shown) : `'${shown}'`})`
 }
 
 export function invalidType(name: string, expected: string, value: unknown): TypeError {
@@ -49,8 +50,15 @@ export function invalidValue(name: string, value: unknown, reason = 'is invalid'
   return coded(new TypeError(message), 'ERR_INVALID_ARG_VALUE')
 }
 
+/** An integer beyond 2^32 in groups of three digits. */
+function grouped(value: unknown): string {
+  const large = typeof value === 'bigint' || Number.isInteger(value)
+  if (!large || (Number(value) >= -TWO_32 && Number(value) <= TWO_32)) return String(value)
+  return String(value).replaceAll(/\B(?=(?:\d{3})+$)/g, '_')
+}
+
 export function outOfRange(name: string, range: string, value: unknown): RangeError {
-  const shown = typeof value === 'bigint' ? `${value}n` : String(value)
+  const shown = typeof value === 'bigint' ? `${grouped(value)}n` : grouped(value)
   return coded(
     new RangeError(`The value of "${name}" is out of range. It must be ${range}. Received ${shown}`),
     'ERR_OUT_OF_RANGE',
@@ -64,6 +72,7 @@ export function integer(value: unknown, name: string, least: number, most: numbe
   throw outOfRange(name, Number.isInteger(value) ? `>= ${least} && <= ${most}` : 'an integer', value)
 }
 
+const TWO_32 = 2 ** 32
 export const MAX_U16 = 0xffff
 export const MAX_U32 = 0xffff_ffff
 export const MAX_I32 = 0x7fff_ffff
@@ -113,7 +122,8 @@ export function callback<F>(value: F, name: string): F {
 /** An options object, or nothing. */
 export function options<T extends object>(value: T | undefined, name = 'options'): Partial<T> {
   if (value === undefined) return NONE as Partial<T>
-  if (typeof value !== 'object' || value === null) throw invalidType(name, 'of type object', value)
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw invalidType(name, 'of type object', value)
   return value
 }
 

@@ -71,7 +71,7 @@ export class Nop extends Operation<number> {
       file === undefined &&
       fixedBuffer === undefined &&
       extra === undefined &&
-      !taskWork
+      taskWork === false
     ) {
       entry.begin(Nop.opcode, this)
       entry.fd(-1)
@@ -121,7 +121,7 @@ function checkNop({ result, file, fixedBuffer, taskWork, extra }: Nop): CheckedN
   return {
     result,
     file: file === undefined ? undefined : resolveFile(file, 'options.file'),
-    buffer: index === undefined ? undefined : integer(index, 'options.fixedBuffer', 0, MAX_U16),
+    buffer: fixedBuffer === undefined ? undefined : integer(index, 'options.fixedBuffer', 0, MAX_U16),
     extra,
   }
 }
