@@ -2,7 +2,7 @@
 
 import { detachedError, systemError, type UringError } from './errors.ts'
 import { CqeFlags } from './flags.ts'
-import type { OperationClass } from './operation.ts'
+import type { OperationClass } from './kind.ts'
 import type { Token } from './slots.ts'
 
 /** Where a completion came from: an operation of this ring, a message from another ring, a resource that was let go. */

@@ -3,15 +3,13 @@
 import { fullError } from './errors.ts'
 import { SqeFlags } from './flags.ts'
 import { addressOf, type Bytes, lengthOf } from './memory.ts'
-import type { Operation, OperationClass } from './operation.ts'
+import type { OperationClass } from './kind.ts'
 import type { FileTarget } from './registered/files.ts'
 import { resolveFile } from './registered/files.ts'
-import type { Slot } from './slots.ts'
 import { invalidType, invalidValue, MAX_U32, options as checkOptions } from './validate.ts'
 
 export const ENTRY_BYTES = 64
 export const WIDE_ENTRY_BYTES = 128
-const WORDS = ENTRY_BYTES / 4
 
 const HEADER = 0 // opcode, flags << 8, ioprio << 16
 const FD = 1
@@ -27,6 +25,12 @@ const ADDR3 = 12
 const TWO_32 = 0x1_0000_0000
 /** What a read or write moves at most in one go; the kernel cuts longer ones itself (MAX_RW_COUNT). */
 const MAX_TRANSFER = 0x7fff_f000
+
+/** What every entry has beside its operation's fields. */
+interface CommonFields {
+  readonly sqeFlags: number
+  readonly personalityId: number
+}
 
 /** Marks what can be pushed: an operation or an entry. Looking it up is cheaper than `instanceof`. */
 export const STAGEABLE: unique symbol = Symbol('stageable')
@@ -70,17 +74,17 @@ export class EntryWriter {
   }
 
   /** Starts the next entry: the opcode, and the flags that every operation has. */
-  begin(opcode: number, operation: Operation<unknown>): void {
+  begin(opcode: number, common: CommonFields): void {
     const at = this.#next()
     this.many = false
-    this.words[at + HEADER] = opcode | (operation.sqeFlags << 8)
-    if (operation.personalityId !== 0) this.words[at + BUFFER] = operation.personalityId << 16
+    this.words[at + HEADER] = opcode | (common.sqeFlags << 8)
+    if (common.personalityId !== 0) this.words[at + BUFFER] = common.personalityId << 16
   }
 
   /** `begin` for an operation on a file. */
-  beginFile(opcode: number, operation: Operation<unknown>, file: FileTarget, name = 'file'): void {
+  beginFile(opcode: number, common: CommonFields, file: FileTarget, name = 'file'): void {
     const resolved = resolveFile(file, name)
-    this.begin(opcode, operation)
+    this.begin(opcode, common)
     if (resolved < 0) {
       this.flags(SqeFlags.FIXED_FILE)
       this.fd(-1 - resolved)
@@ -126,13 +130,13 @@ export class EntryWriter {
   /** Everything that a read or write of one buffer sets, in one go: it is what most entries are. */
   transfer(
     opcode: number,
-    operation: Operation<unknown>,
+    common: CommonFields,
     file: number,
     from: number | bigint | undefined,
     bytes: Bytes,
     flags: number,
   ): void {
-    this.begin(opcode, operation)
+    this.begin(opcode, common)
     const { words } = this
     const at = this.#at
     if (file < 0) {
@@ -207,7 +211,7 @@ export class EntryWriter {
   }
 
   /** Completes the entry. */
-  end(slot: Slot): void {
+  end(slot: { readonly index: number; readonly generation: number }): void {
     const at = this.#at + USER_DATA
     this.words[at] = slot.index
     this.words[at + 1] = slot.generation
@@ -322,11 +326,4 @@ const RAW: OperationClass<number> = {
   intact: () => true,
   decode: (result) => result,
   describe: () => ({}),
-}
-
-/** Encodes an operation once. */
-export function buildEntry<T>(operation: Operation<T>): Entry<T> {
-  const writer = new EntryWriter(new Uint32Array(WORDS), ENTRY_BYTES)
-  const state = operation.encode(writer)
-  return new Entry(writer.words, operation.subject, state, writer.many)
 }

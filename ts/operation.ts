@@ -1,32 +1,10 @@
 // What every operation is: a description that is encoded when it is pushed.
 
-import { buildEntry, type Entry, type EntryWriter, STAGEABLE } from './entry.ts'
+import { Entry, ENTRY_BYTES, EntryWriter, STAGEABLE } from './entry.ts'
 import type { UringErrorDetails } from './errors.ts'
 import { SqeFlags } from './flags.ts'
+import type { OperationClass } from './kind.ts'
 import { integer, MAX_U16 } from './validate.ts'
-
-/**
- * What a completion needs of the operation's class. `state` is what `encode` returned for the submission: the memory
- * that the kernel uses, and whatever else the answer is made from. Nothing here looks at the operation itself, which
- * may have changed since.
- */
-export interface OperationClass<T = unknown> {
-  readonly name: string
-  /** `IORING_OP_*`. */
-  readonly opcode: number
-  /** The first kernel that has it: `'5.6'`. */
-  readonly since: string
-  /** The system call that errors name. @internal */
-  readonly syscall: string
-  /** Whether a result is an error. @internal */
-  failed(result: number): boolean
-  /** Whether the memory of the submission is still what it was; `false` if it was detached. @internal */
-  intact(result: number, state: unknown): boolean
-  /** What a result means. @internal */
-  decode(result: number, flags: number, state: unknown): T
-  /** What an error says beside its code. @internal */
-  describe(state: unknown): UringErrorDetails
-}
 
 /**
  * An operation of io_uring: a plain description, which can be pushed again, changed between pushes, and shared. Each
@@ -128,6 +106,8 @@ export abstract class Operation<T = number> {
    * @throws what pushing the operation throws
    */
   build(): Entry<T> {
-    return buildEntry(this)
+    const writer = new EntryWriter(new Uint32Array(ENTRY_BYTES / 4), ENTRY_BYTES)
+    const state = this.encode(writer)
+    return new Entry(writer.words, this.subject, state, writer.many)
   }
 }

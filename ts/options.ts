@@ -2,11 +2,10 @@
 
 import type { BindingSetup } from './binding.ts'
 import { SetupFlags } from './flags.ts'
-import type { Ring } from './ring.ts'
 import { flag, integer, invalidType, invalidValue, MAX_U32 } from './validate.ts'
 
-/** Options of a {@link Ring}. */
-export interface RingOptions {
+/** What a ring can be made with by itself. */
+export interface ModeOptions {
   /** Entries of the submission queue: 1 to 32768, rounded up to a power of two; 256. */
   entries?: number
   /** Entries of the completion queue, not fewer than `entries`; four times as many. */
@@ -17,8 +16,6 @@ export interface RingOptions {
   sqPoll?: boolean | { idle?: number; cpu?: number }
   /** Polls devices for completions; for O_DIRECT on devices that can be polled. `'hybrid'` sleeps first (6.13). */
   ioPoll?: boolean | 'hybrid'
-  /** Shares the other ring's kernel workers. */
-  attach?: Ring
   /** Starts disabled, so that restrictions can be registered. */
   disabled?: boolean
   /** Entries of 128 bytes. */
@@ -62,11 +59,8 @@ const SWITCHES = {
 } as const
 
 /** The kernel's view of the options. */
-export function ringSetup(
-  options: RingOptions,
-  descriptorOf: (ring: unknown) => number | undefined,
-): BindingSetup {
-  const { entries = 256, cqEntries, clamp = false, sqPoll = false, ioPoll = false, attach } = options
+export function ringSetup(options: ModeOptions): BindingSetup {
+  const { entries = 256, cqEntries, clamp = false, sqPoll = false, ioPoll = false } = options
   const most = flag(clamp, 'options.clamp') ? MAX_U32 : undefined
   const setup: BindingSetup = {
     entries: integer(entries, 'options.entries', 1, most ?? MAX_ENTRIES),
@@ -90,12 +84,6 @@ export function ringSetup(
   else if (typeof ioPoll !== 'boolean')
     throw invalidValue('options.ioPoll', ioPoll, "must be true, false or 'hybrid'")
   else if (ioPoll) setup.flags |= SetupFlags.IOPOLL
-  if (attach !== undefined) {
-    const fd = descriptorOf(attach)
-    if (fd === undefined) throw invalidType('options.attach', 'an instance of Ring', attach)
-    setup.flags |= SetupFlags.ATTACH_WQ
-    setup.wqFd = fd
-  }
   return setup
 }
 

@@ -13,8 +13,9 @@ import {
   type UringError,
 } from './errors.ts'
 import { CqeFlags, SetupFlags, SqeFlags } from './flags.ts'
-import { Operation, type OperationClass } from './operation.ts'
-import { type RingOptions, ringSetup } from './options.ts'
+import type { OperationClass } from './kind.ts'
+import type { Operation } from './operation.ts'
+import { type ModeOptions, ringSetup } from './options.ts'
 import { SkippedChains } from './skipped.ts'
 import { type Slot, Slots, type Token, tokenOf } from './slots.ts'
 import {
@@ -26,6 +27,12 @@ import {
   options as checkOptions,
   outOfRange,
 } from './validate.ts'
+
+/** Options of a {@link Ring}. */
+export interface RingOptions extends ModeOptions {
+  /** Shares the other ring's kernel workers. */
+  attach?: Ring
+}
 
 /** How long to wait. */
 export interface WaitOptions {
@@ -77,9 +84,13 @@ export class Ring {
   #probe: ReadonlySet<number> | undefined
 
   constructor(options: RingOptions = {}) {
-    const setup = ringSetup(checkOptions(options), (ring) =>
-      ring instanceof Ring ? ring.#open().#fd : undefined,
-    )
+    const { attach, ...mode } = checkOptions(options)
+    const setup = ringSetup(mode)
+    if (attach !== undefined) {
+      if (!(attach instanceof Ring)) throw invalidType('options.attach', 'an instance of Ring', attach)
+      setup.flags |= SetupFlags.ATTACH_WQ
+      setup.wqFd = attach.#open().#fd
+    }
     this.#slots = new Slots()
     this.#boundary = new Boundary(setup, this.#slots)
     const { native, pushed, status, records, mask: recordMask, stride } = this.#boundary

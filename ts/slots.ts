@@ -6,7 +6,7 @@
 
 import type { Entry } from './entry.ts'
 import { UringError } from './errors.ts'
-import type { OperationClass } from './operation.ts'
+import type { OperationClass } from './kind.ts'
 import { integer } from './validate.ts'
 
 /** Names one submission; 0 is none. */

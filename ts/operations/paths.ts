@@ -95,7 +95,7 @@ export class OpenAt<D extends Direct | undefined = undefined> extends Operation<
     // Registered files have no such flag, and the kernel refuses it.
     if (flag(this.cloexec, 'options.cloexec') && slot === undefined) flags |= OpenFlags.CLOEXEC
     const path = pathBlock(this.path)
-    entry.begin(OpenAt.opcode, this as Operation<unknown>)
+    entry.begin(OpenAt.opcode, this)
     entry.fd(dirfd)
     entry.addr(path.address)
     entry.opFlags(flags)
@@ -192,7 +192,7 @@ export class Statx<B extends boolean = false> extends Operation<B extends true ?
       syscall = (flags & AtFlags.SYMLINK_NOFOLLOW) === 0 ? 'stat' : 'lstat'
     }
     const result = allocateBlock(STATX_BYTES)
-    entry.begin(Statx.opcode, this as Operation<unknown>)
+    entry.begin(Statx.opcode, this)
     entry.fd(dirfd)
     entry.addr(path.address)
     entry.off(result.address)

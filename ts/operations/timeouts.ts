@@ -93,7 +93,7 @@ export class Timeout extends Operation<'expired' | 'count'> {
     if (flag(this.multi, 'options.multi')) flags |= TimeoutFlags.MULTISHOT
     if (flag(this.etimeSuccess, 'options.etimeSuccess')) flags |= TimeoutFlags.ETIME_SUCCESS
     const block = timespec(this.time, 'time')
-    entry.begin(Timeout.opcode, this as Operation<unknown>)
+    entry.begin(Timeout.opcode, this)
     entry.fd(-1)
     entry.addr(block.address)
     entry.len(1)

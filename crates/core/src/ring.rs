@@ -10,7 +10,6 @@ use io_uring::{EnterFlags, Probe, Submitter};
 
 use crate::entry::{Entry, flags, place};
 use crate::queues::{Completion, Queues};
-use crate::setup::Setup;
 use crate::sys::{self, GetEventsArgument, Timespec, features, setup};
 
 /// Bit of the user data that marks what answers no submission of this ring: messages from other rings, resource tags.
@@ -56,19 +55,6 @@ pub struct Ring {
 }
 
 impl Ring {
-    /// A ring with `entries` in its submission queue, in the best mode that the kernel takes.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Setup::build`].
-    pub fn new(entries: u32) -> io::Result<Self> {
-        Setup {
-            entries,
-            ..Setup::default()
-        }
-        .build()
-    }
-
     pub(crate) fn over(queues: Queues) -> Self {
         let params = queues.params();
         Self {

@@ -219,3 +219,18 @@ impl Setup {
         builder.build(self.entries)
     }
 }
+
+impl Ring {
+    /// A ring with `entries` in its submission queue, in the best mode that the kernel takes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Setup::build`].
+    pub fn new(entries: u32) -> io::Result<Self> {
+        Setup {
+            entries,
+            ..Setup::default()
+        }
+        .build()
+    }
+}

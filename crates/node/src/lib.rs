@@ -13,6 +13,9 @@ compile_error!("the facade writes 64-bit fields as two words, low word first");
 
 mod address;
 mod area;
+mod boundary;
+mod hot;
 mod number;
 mod operations;
 mod ring;
+mod shared;

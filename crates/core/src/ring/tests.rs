@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use super::*;
+use crate::Setup;
 use crate::operations::{Nop, Read, Timeout};
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;

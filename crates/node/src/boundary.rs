@@ -1,0 +1,167 @@
+//! One batch over the boundary: entries into the ring, completions out of it.
+
+use std::time::Duration;
+
+use napi::sys;
+use typed_uring::Ring;
+
+use crate::area::{Area, Completions, Header, release, status};
+
+/// The submission area that stands for none.
+const NOTHING: usize = 2;
+
+/// JavaScript memory that is held until the ring is closed.
+#[derive(Debug)]
+pub struct Boundary {
+    /// What was pushed, and what was run: an `await` between two linked pushes must not cut the chain.
+    pub staged: [Area; 2],
+    pub completions: Completions,
+    pub status: Header,
+    pub slots: sys::napi_ref,
+}
+
+impl Boundary {
+    /// Copies entries `from..to` of an area into the ring, as many as fit without cutting a chain.
+    fn copy(&self, ring: &mut Ring, area: usize, from: usize, to: usize) -> usize {
+        let size = ring.entry_size();
+        let Some(area) = self.staged.get(area) else {
+            return 0;
+        };
+        let to = to.min(area.bytes() / size);
+        if from >= to {
+            return 0;
+        }
+        // SAFETY: inside the area, which is held and aligned to 8. The facade's slot table keeps what the entries
+        // point at alive until they complete, and we hold the slot table until the ring is closed.
+        unsafe { ring.push_bytes(area.data().add(from * size), to - from) }
+    }
+
+    pub fn publish(&self, ring: &mut Ring, area: u32, count: u32) -> u32 {
+        let copied = self.copy(ring, area as usize, 0, count as usize);
+        self.count_entries(ring);
+        copied as u32
+    }
+
+    pub fn enter(&self, ring: &mut Ring, to_submit: u32, min_complete: u32, flags: u32) -> i32 {
+        self.count_enter();
+        let result = number(ring.enter(to_submit, min_complete, flags));
+        self.count_entries(ring);
+        result
+    }
+
+    /// What the hot function does.
+    pub fn submit(&self, ring: &mut Ring) {
+        let area = self.status.get(status::AREA) as usize;
+        let error = if area == NOTHING {
+            self.get_events(ring)
+        } else {
+            self.submit_area(ring, area)
+        };
+        self.status.set(status::ERRNO, error as u32);
+        // Completions are taken even when the call failed: it may have been a signal that ended a wait.
+        self.reap(ring);
+    }
+
+    fn get_events(&self, ring: &mut Ring) -> i32 {
+        self.count_enter();
+        ring.get_events().map_or_else(|error| negative(&error), |()| 0)
+    }
+
+    /// 0, or a negative `errno`.
+    fn submit_area(&self, ring: &mut Ring, area: usize) -> i32 {
+        let count = self.status.get(status::COUNT) as usize;
+        let (mut error, mut taken) = (0, 0);
+        let mut enter = |ring: &mut Ring, want: u32, timeout: Duration| {
+            self.count_enter();
+            match ring.submit_and_wait(want, Some(timeout)) {
+                Ok(entries) => {
+                    taken += entries as u32;
+                    entries > 0
+                }
+                Err(failure) => {
+                    error = negative(&failure);
+                    false
+                }
+            }
+        };
+
+        let mut copied = self.copy(ring, area, 0, count);
+        // What an earlier call could not hand over goes first, and makes room.
+        while copied < count && enter(ring, 0, Duration::ZERO) {
+            copied += self.copy(ring, area, copied, count);
+        }
+        if copied == count {
+            let slice = Duration::from_micros(u64::from(self.status.get(status::SLICE)));
+            enter(ring, self.status.get(status::WANT), slice);
+        }
+        self.status.set(status::COPIED, copied as u32);
+        self.status.set(status::TAKEN, taken);
+        error
+    }
+
+    /// Appends what has completed to the completion area, as far as there is room.
+    fn reap(&self, ring: &mut Ring) {
+        let mut room = self.completions.room(&self.status);
+        let mut tail = self.status.get(status::TAIL);
+        if tail == self.status.get(status::HEAD) {
+            // All taken: starting over keeps the area in the processor's cache.
+            tail = 0;
+            self.status.set(status::HEAD, 0);
+        }
+        loop {
+            let reaped = ring.reap(room, |completion| {
+                self.completions.write(tail, &completion);
+                tail = tail.wrapping_add(1);
+            });
+            room -= reaped;
+            // Some wait in the kernel for room, or for this thread to come in (one call lets twenty arrive).
+            if room == 0 || !(ring.cq_needs_flush() || ring.has_task_work()) {
+                break;
+            }
+            self.count_enter();
+            if ring.get_events().is_err() || ring.cq_ready() == 0 {
+                break;
+            }
+        }
+        self.status.set(status::TAIL, tail);
+        self.status.set(
+            status::MORE,
+            u32::from(ring.cq_ready() > 0 || ring.cq_needs_flush()),
+        );
+        self.count_entries(ring);
+    }
+
+    fn count_entries(&self, ring: &mut Ring) {
+        self.status.set(status::IN_FLIGHT, clamp(ring.in_flight()));
+        self.status.set(status::SQ_READY, ring.sq_ready() as u32);
+    }
+
+    fn count_enter(&self) {
+        self.status
+            .set(status::ENTERS, self.status.get(status::ENTERS).wrapping_add(1));
+    }
+
+    /// Lets go of everything: the kernel has.
+    pub fn end(&self, env: sys::napi_env) {
+        self.status.set(status::IN_FLIGHT, 0);
+        self.staged.iter().for_each(|area| area.release(env));
+        self.completions.release(env);
+        self.status.release(env);
+        release(env, self.slots);
+    }
+}
+
+fn clamp(in_flight: u64) -> u32 {
+    u32::try_from(in_flight).unwrap_or(u32::MAX)
+}
+
+pub fn negative(error: &std::io::Error) -> i32 {
+    -error.raw_os_error().unwrap_or(libc::EIO)
+}
+
+pub fn number(result: std::io::Result<usize>) -> i32 {
+    match result {
+        Ok(entries) => entries as i32,
+        Err(error) => negative(&error),
+    }
+}

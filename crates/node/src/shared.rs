@@ -1,0 +1,93 @@
+//! A ring and what is held for it, until the kernel has let go of both.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::{Rc, Weak};
+
+use napi::{CleanupEnvHook, Env, Result, sys};
+use typed_uring::Ring;
+
+use crate::boundary::Boundary;
+
+/// What the class and the hot closure share.
+pub struct Shared {
+    /// Gone once the ring is closed.
+    ring: RefCell<Option<Ring>>,
+    pub boundary: OnceCell<Boundary>,
+    /// Alive for as long as this: the class and the closure are the environment's, and its end runs the hook first.
+    env: sys::napi_env,
+    hook: Cell<Option<CleanupEnvHook<Weak<Self>>>>,
+}
+
+impl Shared {
+    pub fn new(env: &Env, ring: Ring) -> Result<Rc<Self>> {
+        let shared = Rc::new(Self {
+            ring: RefCell::new(Some(ring)),
+            boundary: OnceCell::new(),
+            env: env.raw(),
+            hook: Cell::new(None),
+        });
+        // Weak: the hook must not keep alive what it is there to end.
+        let hook = env.add_env_cleanup_hook(Rc::downgrade(&shared), |shared| {
+            if let Some(shared) = shared.upgrade() {
+                shared.hook.take(); // it is running: nothing is left to remove
+                // A panic here has no caller; what it left undone is the process's to clean up.
+                let _ = catch_unwind(AssertUnwindSafe(|| shared.close()));
+            }
+        })?;
+        shared.hook.set(Some(hook));
+        Ok(shared)
+    }
+
+    /// Does something with the open ring. Nothing in here runs JavaScript, so the ring is never busy with another
+    /// call.
+    pub fn with<T>(&self, f: impl FnOnce(&mut Ring) -> T) -> std::result::Result<T, i32> {
+        match self.ring.try_borrow_mut() {
+            Ok(mut ring) => ring.as_mut().map(f).ok_or(-libc::EBADF),
+            Err(_) => Err(-libc::EDEADLK),
+        }
+    }
+
+    /// Does something with the open ring and its areas. Once the ring is closed the areas are not ours any more.
+    pub fn across<T>(&self, f: impl FnOnce(&mut Ring, &Boundary) -> T) -> std::result::Result<T, i32> {
+        let boundary = self.boundary.get().ok_or(-libc::EBADF)?;
+        self.with(|ring| f(ring, boundary))
+    }
+
+    /// Waits for the kernel, then lets go of everything that was held for it. The order is the point.
+    pub fn close(&self) {
+        let Ok(mut ring) = self.ring.try_borrow_mut() else {
+            return;
+        };
+        let Some(ring) = ring.take() else { return };
+        if let Some(hook) = self.hook.take() {
+            // It cannot be missing, and a failure would leave a hook that finds nothing to do.
+            let _ = Env::from_raw(self.env).remove_env_cleanup_hook(hook);
+        }
+        match ring.close() {
+            Ok(()) => {
+                if let Some(boundary) = self.boundary.get() {
+                    boundary.end(self.env);
+                }
+            }
+            // Whatever the kernel may still write is held for ever.
+            Err(error) => {
+                eprintln!("uring: a ring is left open, its operations cannot be waited for: {error}");
+            }
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared")
+            .field("ring", &self.ring)
+            .finish_non_exhaustive()
+    }
+}
