@@ -1,0 +1,286 @@
+// What is wrong with each kind of argument (KINDS), and how a mistake is refused: at the door, in Node.js's words, and
+// without a trace. The tables beside this file and in the specs say which argument is of which kind.
+
+import type { ExecutionContext } from 'ava'
+import { FixedFile, Nop, Ring } from 'uring'
+
+export const TYPE = 'ERR_INVALID_ARG_TYPE'
+export const RANGE = 'ERR_OUT_OF_RANGE'
+export const VALUE = 'ERR_INVALID_ARG_VALUE'
+type Code = typeof TYPE | typeof RANGE | typeof VALUE
+
+/** A bad value, what it is refused with, and where in the argument the mistake is. */
+export type Bad = readonly [value: unknown, code: Code, inside?: string]
+
+const MAX_U16 = 0xffff
+const MAX_U32 = 0xffff_ffff
+export const MAX_I32 = 0x7fff_ffff
+const MIN_I32 = -0x8000_0000
+
+// ---- what can be wrong
+
+/** One of everything that there is, and what passes for a number or a string where nobody looks closely. */
+const ANYTHING = [
+  ['undefined', undefined],
+  ['null', null],
+  ['boolean', true],
+  ['boolean', false],
+  ['number', 8],
+  ['bigint', 8n],
+  ['string', '8'],
+  ['string', ''],
+  ['symbol', Symbol('s')],
+  ['function', () => 8],
+  ['function', Date],
+  ['object', {}],
+  ['object', Object.create(null)],
+  ['object', Object(8)],
+  ['object', { valueOf: () => 8, toString: () => '8' }],
+  ['object', new Date(0)],
+  ['array', []],
+  ['array', [8]],
+  ['bytes', new Uint8Array(8)],
+  ['bytes', new ArrayBuffer(8)],
+] as const
+type Type = (typeof ANYTHING)[number][0]
+
+/** Everything but these types. */
+export function allBut(types: readonly Type[], code: Code = TYPE, inside = ''): Bad[] {
+  return ANYTHING.filter(([type]) => !types.includes(type)).map(([, value]) => [value, code, inside])
+}
+
+/** Everything of these types. */
+function all(types: readonly Type[], code: Code = TYPE, inside = ''): Bad[] {
+  return ANYTHING.filter(([type]) => types.includes(type)).map(([, value]) => [value, code, inside])
+}
+
+export function these(values: readonly unknown[], code: Code, inside = ''): Bad[] {
+  return values.map((value) => [value, code, inside])
+}
+
+/** What is no integer between these. */
+function outside(least: number, most: number): Bad[] {
+  const fractions = [least + 0.5, most - 0.5, 1e-9, 3.5].filter((value) => !Number.isInteger(value))
+  const none = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1e300, -1e300, 2 ** 53]
+  return these([least - 1, most + 1, ...fractions, ...none], RANGE)
+}
+
+/** No integer between these, and no number at all. */
+export function noInteger(least: number, most: number): Bad[] {
+  return [...allBut(['number']), ...outside(least, most)]
+}
+
+/** The same mistakes in a property. */
+export function within(key: string, kind: readonly Bad[], rest: object = {}): Bad[] {
+  return absent(kind).map(([value, code, inside = '']) => [
+    { ...rest, [key]: value },
+    code,
+    `.${key}${inside}`,
+  ])
+}
+
+/** A kind that may be left out. */
+export function absent(kind: readonly Bad[]): Bad[] {
+  return kind.filter(([value]) => value !== undefined)
+}
+
+/** A buffer, and two places where nothing is. */
+const HOLES = Object.assign([Buffer.alloc(1)], { length: 3 })
+
+const fdObjects: Bad[] = [
+  ...these([{ fd: -1 }, { fd: 1.5 }, { fd: Number.NaN }, { fd: 2 ** 31 }], RANGE, '.fd'),
+  ...these([{ fd: '3' }, { fd: null }, { fd: undefined }, { fd: 3n }, { fd: { fd: 3 } }, { index: 3 }], TYPE),
+]
+const file: Bad[] = [...noInteger(0, MAX_I32), ...fdObjects]
+const directory: Bad[] = [...absent(file), [new FixedFile(3), TYPE], [-99, RANGE], [-101, RANGE]]
+const bytes: Bad[] = [
+  ...allBut(['bytes']),
+  ...these(['text', { byteLength: 8 }, { buffer: new ArrayBuffer(8), byteOffset: 0, byteLength: 8 }], TYPE),
+]
+const offset: Bad[] = [
+  ...allBut(['number', 'bigint']),
+  ...outside(0, Number.MAX_SAFE_INTEGER),
+  ...these([-1n, 2n ** 63n, 2n ** 64n, 2n ** 200n, -(2n ** 200n)], RANGE),
+]
+export const u16 = noInteger(0, MAX_U16)
+export const u32 = noInteger(0, MAX_U32)
+const u64: Bad[] = [
+  ...allBut(['number', 'bigint']),
+  ...outside(0, Number.MAX_SAFE_INTEGER),
+  ...these([-1n, 2n ** 64n, 2n ** 200n], RANGE),
+]
+const token = noInteger(0, Number.MAX_SAFE_INTEGER)
+const nulPaths = these(['a\0b', '\0', Buffer.from('a\0b'), new URL('file:///a%00b')], VALUE)
+const path: Bad[] = [
+  ...allBut(['string', 'bytes']),
+  ...these([new ArrayBuffer(8), new DataView(new ArrayBuffer(8)), new Uint16Array(8)], TYPE),
+  ...these([{ href: 'file:///x' }, ['x'], new FixedFile(3)], TYPE),
+  ...nulPaths,
+]
+export const milliseconds: Bad[] = [
+  ...allBut(['number']),
+  ...these([-1, -0.5, Number.NaN, Number.NEGATIVE_INFINITY], RANGE),
+]
+
+export const KINDS = {
+  file,
+  directory,
+  bytes,
+  offset,
+  token,
+  path,
+  length: u32,
+  mask: noInteger(MIN_I32, MAX_U32),
+  unsignedMask: u32,
+  mode: [...u16, ...these(['0o666', '666'], TYPE)],
+  result: noInteger(MIN_I32, MAX_I32),
+  boolean: [...allBut(['boolean']), ...these([0, 1, 'true', 'false'], TYPE)],
+  options: allBut(['undefined', 'object', 'bytes']),
+  bytesOrGroup: [
+    ...bytes,
+    ...within('group', [...u16, ...within('group', u16).map(([value, code]): Bad => [value, code])]),
+    ...within('length', u32, { group: 1 }),
+    ...these([{ group: undefined }], TYPE, '.group'),
+  ],
+  vector: [
+    ...allBut(['array']),
+    ...these([{ length: 1, 0: Buffer.alloc(1) }, new Set([Buffer.alloc(1)])], TYPE),
+    ...these([[8], [null], Array.from({ length: 1 }), [{ group: 1 }]], TYPE, '[0]'),
+    ...these([[Buffer.alloc(1), 'x'], HOLES], TYPE, '[1]'),
+    ...these([Array.from({ length: 1025 }, () => Buffer.alloc(1))], RANGE, '.length'),
+  ],
+  openFlags: [
+    ...allBut(['number', 'string']),
+    ...outside(0, MAX_I32),
+    ...these(['', '8', 'R', 'rz', 'r ', 'rw', 'r++', 'toString', '__proto__', 'constructor'], VALUE),
+  ],
+  direct: [...noInteger(0, MAX_I32 - 1), ...these(['any', 'AUTO', { fd: 3 }, { index: 3 }, ['auto']], TYPE)],
+  pathOrFile: [
+    ...path.filter(([value]) => typeof value !== 'number'),
+    ...outside(0, MAX_I32),
+    ...fdObjects,
+    ...these([-99, -101], RANGE),
+  ],
+  time: [
+    ...allBut(['number', 'object', 'array', 'bytes']),
+    ...all(['object', 'array', 'bytes'], TYPE, '.seconds'),
+    ...these([-1, -1e-9, 2 ** 53, 1e300, Number.NaN, Number.POSITIVE_INFINITY], RANGE),
+    ...within('seconds', offset, { nanoseconds: 0 }),
+    ...within('nanoseconds', noInteger(0, 999_999_999), { seconds: 0 }),
+    ...these([{ seconds: 1 }, { seconds: 1, nanoseconds: undefined }], TYPE, '.nanoseconds'),
+  ],
+  clock: [
+    ...allBut([], VALUE),
+    ...these(['MONOTONIC', 'monotonic ', 'toString', '__proto__', ['monotonic'], Object('monotonic')], VALUE),
+  ],
+  target: [
+    ...allBut(['number', 'object', 'array', 'bytes']),
+    ...these(['ANY', 'all'], TYPE),
+    ...outside(0, Number.MAX_SAFE_INTEGER),
+    ...all(['object', 'array', 'bytes'], VALUE),
+    ...these([{ token: undefined }, { all: true }, { userData: 1 }, { fd: 3 }], VALUE),
+    ...within('token', token),
+    ...within('token', token, { file: 3, opcode: 22 }),
+    ...within('file', file),
+    ...within('file', file, { token: 8 }),
+    ...within('opcode', noInteger(0, 255)),
+    ...within('opcode', noInteger(0, 255), { token: 8, file: 3 }),
+  ],
+  fixedBuffer: [
+    ...u16,
+    ...within('index', u16).map(([value, code]): Bad => [value, code]),
+    ...these([{ index: undefined }], TYPE),
+  ],
+  extra: [
+    ...allBut([]),
+    ...these([[1], [1, 2, 3], [1n], { length: 2, 0: 1, 1: 2 }, new BigUint64Array(2)], TYPE),
+    ...u64.map(([value, code]): Bad => [[value, 0], code, '[0]']),
+    ...u64.map(([value, code]): Bad => [[0n, value], code, '[1]']),
+  ],
+} satisfies Record<string, Bad[]>
+
+// ---- how it is refused
+
+export function shown(value: unknown): string {
+  if (typeof value === 'function') return 'a function'
+  if (typeof value !== 'object' || value === null) return String(value) || "''"
+  try {
+    return JSON.stringify(value, (_, inner: unknown) =>
+      typeof inner === 'bigint' || typeof inner === 'symbol' || typeof inner === 'number'
+        ? String(inner)
+        : inner,
+    ).slice(0, 80)
+  } catch {
+    return 'an object'
+  }
+}
+
+/** What Node.js says with these codes. */
+const WORDS: Record<Code, (name: string) => RegExp> = {
+  ERR_INVALID_ARG_TYPE: (name) =>
+    new RegExp(`^The "${name}" (argument|property) must be .+\\. Received .+$`, 's'),
+  ERR_OUT_OF_RANGE: (name) =>
+    new RegExp(`^The value of "${name}" is out of range\\. It must be .+\\. Received .+$`, 's'),
+  ERR_INVALID_ARG_VALUE: (name) => new RegExp(`^The (argument|property) '${name}' .+\\. Received .+$`, 's'),
+}
+
+/** What is called throws this code, names the argument, and says it in Node.js's words. */
+export function refuses(
+  t: ExecutionContext,
+  label: string,
+  call: () => unknown,
+  [value, code, inside = '']: Bad,
+  name: string,
+): void {
+  const what = `${label}: ${shown(value)}`
+  const instanceOf = code === RANGE ? RangeError : TypeError
+  const error = t.throws(call, { instanceOf, code }, what)
+  const escaped = `${name}${inside}`.replaceAll(/[.[\]]/g, String.raw`\$&`)
+  t.regex(error.message, WORDS[code](escaped), what)
+  t.regex(
+    error.message,
+    name.includes('.') || inside.includes('.') ? /property|value/ : /argument|value/,
+    what,
+  )
+  t.true(error.stack?.startsWith(`${instanceOf.name} [${code}]: `), what)
+}
+
+/** A ring that can tell whether what was refused has left anything behind. */
+export class Watched {
+  readonly ring = new Ring({ entries: 8 })
+  readonly #free = this.#freeSlots()
+
+  /** Nothing is staged, and the next push is as good as ever. */
+  intact(t: ExecutionContext, label: string): void {
+    const { ring } = this
+    t.is(ring.sqReady, 0, label)
+    const token = ring.push(new Nop(), label)
+    t.is(ring.submitAndWait(), 1, label)
+    const completion = ring.tryWait()
+    t.is(completion?.userData, label)
+    t.is(completion?.token, token, label)
+    t.is(completion?.result, 0, label)
+    t.is(ring.tryWait(), undefined, label)
+    t.is(ring.inFlight, 0, label)
+  }
+
+  /** No slot was taken and not given back. */
+  whole(t: ExecutionContext, label: string): void {
+    t.is(this.#freeSlots(), this.#free, label)
+  }
+
+  /** Slots are used in turn: how many come before the first one comes again. */
+  #freeSlots(): number {
+    const seen = new Set<number>()
+    for (;;) {
+      const slot = this.ring.push(new Nop()) % 2 ** 22
+      this.ring.waitMany(1)
+      if (seen.has(slot)) return seen.size
+      seen.add(slot)
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.ring[Symbol.dispose]()
+  }
+}

@@ -1,0 +1,121 @@
+// Which argument and which option of every operation is of which kind, and how to make the operation.
+
+import {
+  AsyncCancel,
+  Close,
+  Fsync,
+  Nop,
+  OpenAt,
+  type Operation,
+  Read,
+  Readv,
+  Statx,
+  Timeout,
+  TimeoutRemove,
+  Write,
+  Writev,
+} from 'uring'
+import { type Bad, KINDS, TYPE } from './bad-values.ts'
+
+type AnyOperation = Operation<unknown>
+type Constructor = new (...args: never[]) => AnyOperation
+
+interface Subject {
+  readonly Class: Constructor
+  /** Arguments by position: what is bad for them, and a good one. */
+  readonly positional: Record<string, readonly [bad: readonly Bad[], good: () => unknown]>
+  /** Options, or `undefined` where there are none. */
+  readonly options: Record<string, readonly Bad[]> | undefined
+}
+
+const transfer = { offset: KINDS.offset, flags: KINDS.mask }
+const aFile = [KINDS.file, () => 0] as const
+const aVector = [KINDS.vector, () => [Buffer.alloc(8)]] as const
+
+/** Every argument of every operation. */
+export const OPERATIONS: Record<string, Subject> = {
+  Nop: {
+    Class: Nop,
+    positional: {},
+    options: {
+      result: KINDS.result,
+      file: KINDS.file,
+      fixedBuffer: KINDS.fixedBuffer,
+      taskWork: KINDS.boolean,
+      extra: KINDS.extra,
+    },
+  },
+  Read: {
+    Class: Read,
+    positional: { file: aFile, bytes: [KINDS.bytesOrGroup, () => Buffer.alloc(8)] },
+    options: transfer,
+  },
+  Write: {
+    Class: Write,
+    positional: { file: aFile, bytes: [[...KINDS.bytes, [{ group: 1 }, TYPE]], () => Buffer.alloc(8)] },
+    options: transfer,
+  },
+  Readv: { Class: Readv, positional: { file: aFile, buffers: aVector }, options: transfer },
+  Writev: { Class: Writev, positional: { file: aFile, buffers: aVector }, options: transfer },
+  Fsync: {
+    Class: Fsync,
+    positional: { file: aFile },
+    options: { datasync: KINDS.boolean, offset: KINDS.offset, length: KINDS.length },
+  },
+  Close: { Class: Close, positional: { file: aFile }, options: undefined },
+  OpenAt: {
+    Class: OpenAt,
+    positional: { path: [KINDS.path, () => '/dev/null'] },
+    options: {
+      flags: KINDS.openFlags,
+      mode: KINDS.mode,
+      dirfd: KINDS.directory,
+      direct: KINDS.direct,
+      cloexec: KINDS.boolean,
+    },
+  },
+  Statx: {
+    Class: Statx,
+    positional: { target: [KINDS.pathOrFile, () => '/dev/null'] },
+    options: {
+      dirfd: KINDS.directory,
+      flags: KINDS.mask,
+      mask: KINDS.unsignedMask,
+      bigint: KINDS.boolean,
+    },
+  },
+  Timeout: {
+    Class: Timeout,
+    positional: { time: [KINDS.time, () => 1] },
+    options: {
+      count: KINDS.length,
+      absolute: KINDS.boolean,
+      clock: KINDS.clock,
+      multi: KINDS.boolean,
+      etimeSuccess: KINDS.boolean,
+    },
+  },
+  TimeoutRemove: {
+    Class: TimeoutRemove,
+    positional: { token: [KINDS.token, () => 1] },
+    options: undefined,
+  },
+  AsyncCancel: {
+    Class: AsyncCancel,
+    positional: { target: [KINDS.target, () => 1] },
+    options: { all: KINDS.boolean },
+  },
+}
+
+export function make({ Class }: Subject, args: readonly unknown[]): AnyOperation {
+  return new (Class as unknown as new (...args: readonly unknown[]) => AnyOperation)(...args)
+}
+
+/** Good arguments for every position. */
+export function goodArguments({ positional }: Subject): unknown[] {
+  return Object.values(positional).map(([, good]) => good())
+}
+
+export function good(subject: Subject): AnyOperation {
+  return make(subject, goodArguments(subject))
+}
