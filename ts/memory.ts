@@ -42,7 +42,12 @@ function firstAddressOf(bytes: Bytes): number {
 
 /** How many bytes there are. V8 inlines `length`, and not `byteLength`. */
 export function lengthOf(bytes: Bytes): number {
-  return bytes instanceof Uint8Array ? bytes.length : bytes.byteLength
+  return widthOf(bytes) === 1 ? (bytes as Uint8Array).length : bytes.byteLength
+}
+
+/** Bytes of an element of a typed array; absent for everything else. This costs least of all that tells them apart. */
+export function widthOf(value: unknown): number | undefined {
+  return (value as { BYTES_PER_ELEMENT?: number } | null | undefined)?.BYTES_PER_ELEMENT
 }
 
 export function checkBytes(value: unknown, name: string): Bytes {

@@ -46,9 +46,7 @@ export abstract class Operation<T = number> {
   personalityId = 0
 
   /** @internal */
-  get [STAGEABLE](): true {
-    return true
-  }
+  declare readonly [STAGEABLE]: true
 
   /** Writes the entry, and returns what has to live until its last completion. @internal */
   abstract encode(entry: EntryWriter): unknown
@@ -111,3 +109,5 @@ export abstract class Operation<T = number> {
     return new Entry(writer.words, this.subject, state, writer.many)
   }
 }
+
+Object.defineProperty(Operation.prototype, STAGEABLE, { value: true })

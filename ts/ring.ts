@@ -42,6 +42,10 @@ export interface WaitOptions {
   minWait?: number
 }
 
+// Module constants, which V8 folds where it would load a property of an imported object.
+const { TAIL, HEAD } = STATUS
+const { MORE, F_32 } = CqeFlags
+
 const FOREIGN = 0x8000_0000 // in the high word of the user data
 const TAG = 0x4000_0000
 const TIED = SqeFlags.IO_LINK | SqeFlags.IO_HARDLINK | SqeFlags.CQE_SKIP_SUCCESS
@@ -311,20 +315,20 @@ export class Ring {
         onCompletion(userData, result, flags, token)
         continue
       }
-      if (status[STATUS.TAIL] === status[STATUS.HEAD]) this.#look()
-      const head = status[STATUS.HEAD]!
-      if (status[STATUS.TAIL] === head) break
+      if (status[TAIL] === status[HEAD]) this.#look()
+      const head = status[HEAD]!
+      if (status[TAIL] === head) break
       const at = (head & this.#recordMask) * this.#recordWords
       const low = records[at]!
       const high = records[at + 1]!
       const result = records[at + 2]! | 0
       const flags = records[at + 3]!
-      status[STATUS.HEAD] = head + 1
+      status[HEAD] = head + 1
       const slot = this.#slots.find(low, high)
       if (slot !== undefined) {
         const { userData } = slot
         const token = tokenOf(slot)
-        if ((flags & CqeFlags.MORE) === 0) this.#release(slot, result)
+        if ((flags & MORE) === 0) this.#release(slot, result)
         delivered += 1
         onCompletion(userData, result, flags, token)
       } else if (high >= FOREIGN) {
@@ -510,14 +514,14 @@ export class Ring {
 
   #oldest(): Completion | undefined {
     const records = this.#records
-    const head = this.#status[STATUS.HEAD]!
+    const head = this.#status[HEAD]!
     const at = (head & this.#recordMask) * this.#recordWords
     const low = records[at]!
     const high = records[at + 1]!
     const result = records[at + 2]! | 0
     const flags = records[at + 3]!
     const extra = this.#wide ? this.#extra(at, flags) : undefined
-    this.#status[STATUS.HEAD] = head + 1
+    this.#status[HEAD] = head + 1
     if (high >= FOREIGN) {
       const source = (high & TAG) === 0 ? 'message' : 'tag'
       return new Completion(source, 0, foreignData(low, high), result, flags, extra, FOREIGN_KIND, undefined)
@@ -529,13 +533,13 @@ export class Ring {
     const built = subject instanceof Entry
     const kind = built ? subject.kind : subject
     const state = built ? subject.state : slot.state
-    if ((flags & CqeFlags.MORE) === 0) this.#release(slot, result)
+    if ((flags & MORE) === 0) this.#release(slot, result)
     const completion = new Completion('operation', token, userData, result, flags, extra, kind, state)
     return built ? completion.settle() : completion
   }
 
   #extra(at: number, flags: number): readonly [bigint, bigint] | undefined {
-    if ((this.setupFlags & SetupFlags.CQE32) === 0 && (flags & CqeFlags.F_32) === 0) return undefined
+    if ((this.setupFlags & SetupFlags.CQE32) === 0 && (flags & F_32) === 0) return undefined
     const records = this.#records
     const word = (index: number): bigint =>
       (BigInt(records[at + index + 1]!) << 32n) | BigInt(records[at + index]!)

@@ -2,7 +2,7 @@
 
 import type { EntryWriter } from '../entry.ts'
 import { NopFlags } from '../flags.ts'
-import { addressOf, allocateBlock, type Bytes, checkBytes } from '../memory.ts'
+import { addressOf, allocateBlock, type Bytes, checkBytes, widthOf } from '../memory.ts'
 import { Operation } from '../operation.ts'
 import { checkFile, type FileTarget, resolveFile } from '../registered/files.ts'
 import {
@@ -180,10 +180,10 @@ abstract class Transfer extends Operation<number> {
 
   constructor(file: FileTarget, given: TransferOptions | undefined) {
     super()
-    const { offset: from, flags = 0 } = options(given)
     this.file = checkFile(file)
+    const { offset: from, flags } = options(given)
     this.offset = offset(from, 'options.offset')
-    this.flags = mask(flags, 'options.flags')
+    this.flags = flags === undefined ? 0 : mask(flags, 'options.flags')
   }
 
   protected transfer(entry: EntryWriter, opcode: number, bytes: Bytes): void {
@@ -239,11 +239,11 @@ export class Read extends Transfer {
   /** @internal */
   override encode(entry: EntryWriter): unknown {
     const { bytes } = this
-    if (!ArrayBuffer.isView(bytes)) {
+    if (widthOf(bytes) === undefined) {
       if (isGroup(bytes)) return encodeGroup(this, entry, bytes)
       checkBytes(bytes, 'bytes')
     }
-    this.transfer(entry, Read.opcode, bytes)
+    this.transfer(entry, Read.opcode, bytes as Bytes)
     return bytes
   }
 }
@@ -270,7 +270,8 @@ export class Write extends Transfer {
 
   /** @internal */
   override encode(entry: EntryWriter): unknown {
-    const bytes = checkBytes(this.bytes, 'bytes')
+    const { bytes } = this
+    if (widthOf(bytes) === undefined) checkBytes(bytes, 'bytes')
     this.transfer(entry, Write.opcode, bytes)
     return bytes
   }

@@ -1,6 +1,6 @@
 // Files, wherever a descriptor is expected.
 
-import { integer, invalidType, MAX_I32 } from '../validate.ts'
+import { integer, invalidType, isIndex, MAX_I32 } from '../validate.ts'
 
 /** A slot of a ring's registered files. */
 export class FixedFile {
@@ -20,8 +20,11 @@ export type Direct = number | FixedFile | 'auto'
 
 /** A descriptor, or -1 - index for a registered file. */
 export function resolveFile(file: FileTarget, name: string): number {
-  if (typeof file === 'number')
-    return file >= 0 && (file | 0) === file ? file : integer(file, name, 0, MAX_I32)
+  return isIndex(file) ? file : resolveOther(file, name)
+}
+
+function resolveOther(file: FileTarget, name: string): number {
+  if (typeof file === 'number') return integer(file, name, 0, MAX_I32)
   if (file instanceof FixedFile) return -1 - file.index
   const fd: unknown = typeof file === 'object' && file !== null ? file.fd : undefined
   if (typeof fd === 'number') return integer(fd, `${name}.fd`, 0, MAX_I32)
