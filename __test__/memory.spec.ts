@@ -82,6 +82,30 @@ test('vectors take a mixture of kinds, empty ones too', (t) => {
   t.deepEqual(written, read)
 })
 
+test('what only poses as memory has no address', (t) => {
+  using ring = new Ring({ entries: 4 })
+  const { fd } = file(t, CONTENT)
+  for (const width of [1, 2]) {
+    const fake = {
+      BYTES_PER_ELEMENT: width,
+      length: 64,
+      byteLength: 64,
+      byteOffset: 0,
+    } as unknown as Uint8Array
+    for (const operation of [new Read(fd, Buffer.alloc(1)), new Write(fd, Buffer.alloc(1))]) {
+      operation.bytes = fake
+      for (const use of [
+        () => ring.push(operation),
+        () => operation.build(),
+        () => ring.pushAll([operation]),
+      ]) {
+        t.throws(use, { code: 'ERR_INVALID_ARG_TYPE', message: /"bytes"/ })
+      }
+    }
+  }
+  t.is(ring.sqReady, 0)
+})
+
 test('an empty buffer is nothing to read, and no error', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t, CONTENT)

@@ -1,8 +1,9 @@
 // What a ring is made with, what it tells, and its end.
 
-import { readlinkSync, readdirSync } from 'node:fs'
+import { readlinkSync, readdirSync, statSync } from 'node:fs'
 import test from 'ava'
-import { Features, Nop, Read, Ring, SetupFlags, UringError } from 'uring'
+import { Features, Nop, Read, Ring, SetupFlags, UringError, Write } from 'uring'
+import { fifo, file } from './helpers/files.ts'
 
 function ringDescriptors(): number {
   return readdirSync('/proc/self/fd').filter((fd) => {
@@ -167,7 +168,6 @@ test('everything throws ERR_URING_CLOSED once the ring is closed, and closing ag
 })
 
 test.serial('close() waits without blocking until what is in flight is cancelled', async (t) => {
-  const { fifo } = await import('./helpers/files.ts')
   const fd = fifo(t)
   const before = ringDescriptors()
   const ring = new Ring({ entries: 4 })
@@ -179,6 +179,27 @@ test.serial('close() waits without blocking until what is in flight is cancelled
   await closing
   t.is(ringDescriptors(), before)
 })
+
+for (const [name, close] of [
+  ['close()', (ring: Ring) => ring.close()],
+  ['dispose', (ring: Ring) => ring[Symbol.dispose]()],
+] as const) {
+  test.serial(`${name} waits for what cannot be cancelled any more`, async (t) => {
+    const { path, fd } = file(t)
+    const bytes = Buffer.alloc(64 * 1024 * 1024, 'x')
+    const ring = new Ring({ entries: 4 })
+    ring.push(new Write(fd, bytes, { offset: 0 }).async())
+    ring.submit()
+    while (statSync(path).size === 0); // until a kernel worker is in the middle of it
+    let turned = false
+    setImmediate(() => void (turned = true))
+    await close(ring)
+    // The kernel has read all of the buffer, or said how far it got: nothing moves any more.
+    const { size } = statSync(path)
+    t.is(size, bytes.length)
+    t.is(turned, name === 'close()', 'close() lets the event loop turn, dispose blocks')
+  })
+}
 
 test.serial('a thousand rings leave no descriptor behind', async (t) => {
   const before = ringDescriptors()

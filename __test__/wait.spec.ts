@@ -237,3 +237,21 @@ test('tokens name one submission: a stale one finds nothing', (t) => {
     ['ECANCELED', 'ok'],
   )
 })
+
+test('a stale token does not find what is in its slot now', (t) => {
+  using ring = new Ring({ entries: 8 })
+  const old = ring.push(new Nop())
+  ring.wait()
+  // Slots are used in turn: a long timeout goes into each until one stands where the old token points.
+  let live = ring.push(new Timeout(60_000))
+  for (let round = 0; round < 1000 && live % 2 ** 22 !== old % 2 ** 22; round += 1) {
+    ring.push(new TimeoutRemove(live))
+    ring.waitMany(2)
+    live = ring.push(new Timeout(60_000))
+  }
+  t.is(live % 2 ** 22, old % 2 ** 22)
+  t.not(live, old)
+  ring.push(new TimeoutRemove(old))
+  t.is(ring.wait()?.error?.code, 'ENOENT')
+  t.is(ring.inFlight, 1)
+})

@@ -33,6 +33,7 @@ export function addressOf(bytes: Bytes): number {
 }
 
 function firstAddressOf(bytes: Bytes): number {
+  checkBytes(bytes, 'bytes') // what has an address already was checked when it got it
   // One byte is enough to ask with; Node.js 20 has no typed array of more than 2^32.
   if (!ArrayBuffer.isView(bytes)) return ask(bytes, new Uint8Array(bytes, 0, 1))
   const { buffer, byteOffset } = bytes

@@ -464,9 +464,8 @@ export class Ring {
 
     const start = performance.now()
     let enough = count
-    let deadline = start + (timeout ?? Infinity)
+    const deadline = start + (timeout ?? Infinity)
     const soon = start + (minWait ?? Infinity)
-    if (minWait !== undefined && this.#ready() > 0) deadline = Math.min(deadline, soon)
     let taken = 0
     for (let now = start; ; now = performance.now()) {
       const left = Math.min(deadline, enough > 1 ? soon : Infinity) - now

@@ -1,4 +1,5 @@
 //! Where JavaScript memory is.
+#![allow(unreachable_pub)] // `#[napi]` wants its items public, and a cdylib has no Rust interface
 
 use std::ptr;
 
@@ -13,7 +14,7 @@ const MAX_SAFE: u64 = (1 << 53) - 1;
 ///
 /// `None` for anything else. Asking moves the data of a small array out of V8's heap, so the address does not change
 /// as long as the array buffer lives, is not detached and does not grow by copying.
-pub fn bytes_of(env: sys::napi_env, value: sys::napi_value) -> Option<(*mut u8, usize)> {
+pub(crate) fn bytes_of(env: sys::napi_env, value: sys::napi_value) -> Option<(*mut u8, usize)> {
     let (mut kind, mut length, mut data) = (0, 0, ptr::null_mut());
     // SAFETY: `value` is a handle of the current scope, and the call says so if it is no typed array; the outputs
     // live for its time, and those left out may be null.

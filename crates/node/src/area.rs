@@ -9,40 +9,40 @@ use typed_uring::Completion;
 use crate::address::bytes_of;
 
 /// Words of the status header: what JavaScript asks for, and what came of it.
-pub mod status {
+pub(crate) mod status {
     /// Completions appended to the completion area since it was last empty, modulo 2^32.
-    pub const TAIL: usize = 0;
+    pub(crate) const TAIL: usize = 0;
     /// Completions that JavaScript has taken from it since then, modulo 2^32.
-    pub const HEAD: usize = 1;
+    pub(crate) const HEAD: usize = 1;
     /// Asked: the submission area, or 2 for none.
-    pub const AREA: usize = 2;
+    pub(crate) const AREA: usize = 2;
     /// Asked: entries in it.
-    pub const COUNT: usize = 3;
+    pub(crate) const COUNT: usize = 3;
     /// Asked: completions to wait for.
-    pub const WANT: usize = 4;
+    pub(crate) const WANT: usize = 4;
     /// Asked: microseconds to wait at most.
-    pub const SLICE: usize = 5;
+    pub(crate) const SLICE: usize = 5;
     /// What the call failed with: 0, or a negative `errno`.
-    pub const ERRNO: usize = 6;
+    pub(crate) const ERRNO: usize = 6;
     /// Entries that were copied from the submission area into the ring: they are not staged again.
-    pub const COPIED: usize = 7;
+    pub(crate) const COPIED: usize = 7;
     /// Entries that the kernel took.
-    pub const TAKEN: usize = 8;
+    pub(crate) const TAKEN: usize = 8;
     /// 1 if completions are left that found no room in the completion area, or wait in the kernel.
-    pub const MORE: usize = 9;
+    pub(crate) const MORE: usize = 9;
     /// Operations in flight.
-    pub const IN_FLIGHT: usize = 10;
+    pub(crate) const IN_FLIGHT: usize = 10;
     /// Entries in the submission queue that the kernel has not taken.
-    pub const SQ_READY: usize = 11;
+    pub(crate) const SQ_READY: usize = 11;
     /// Calls of `io_uring_enter` since the ring was made, modulo 2^32.
-    pub const ENTERS: usize = 12;
+    pub(crate) const ENTERS: usize = 12;
     /// How many there are.
-    pub const WORDS: usize = 13;
+    pub(crate) const WORDS: usize = 13;
 }
 
 /// A typed array that is held strongly, so its memory stays where it is.
 #[derive(Debug)]
-pub struct Area {
+pub(crate) struct Area {
     data: *mut u8,
     bytes: usize,
     reference: sys::napi_ref,
@@ -52,7 +52,7 @@ impl Area {
     /// Takes hold of a typed array whose data is aligned to 8 bytes.
     ///
     /// Nobody but the facade has these arrays, and it neither transfers nor resizes their buffers.
-    pub fn hold(env: &Env, name: &str, array: &Unknown<'_>) -> Result<Self> {
+    pub(crate) fn hold(env: &Env, name: &str, array: &Unknown<'_>) -> Result<Self> {
         let invalid = || {
             Error::new(
                 Status::InvalidArg,
@@ -70,21 +70,21 @@ impl Area {
         })
     }
 
-    pub fn data(&self) -> *mut u8 {
+    pub(crate) fn data(&self) -> *mut u8 {
         self.data
     }
 
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    pub fn release(&self, env: sys::napi_env) {
+    pub(crate) fn release(&self, env: sys::napi_env) {
         release(env, self.reference);
     }
 }
 
 /// A strong reference to an object.
-pub fn hold(env: &Env, object: &Unknown<'_>) -> Result<sys::napi_ref> {
+pub(crate) fn hold(env: &Env, object: &Unknown<'_>) -> Result<sys::napi_ref> {
     let mut reference = ptr::null_mut();
     // SAFETY: the value is a handle of the current scope; the output lives for the time of the call.
     match unsafe { sys::napi_create_reference(env.raw(), object.raw(), 1, &raw mut reference) } {
@@ -94,7 +94,7 @@ pub fn hold(env: &Env, object: &Unknown<'_>) -> Result<sys::napi_ref> {
 }
 
 /// Lets go of what [`hold`] gave.
-pub fn release(env: sys::napi_env, reference: sys::napi_ref) {
+pub(crate) fn release(env: sys::napi_env, reference: sys::napi_ref) {
     // SAFETY: the reference is from `hold` and released once; the environment is alive, as all callers run in one of
     // its calls, finalizers or hooks. A failure would leak the object and nothing else.
     unsafe { sys::napi_delete_reference(env, reference) };
@@ -102,43 +102,43 @@ pub fn release(env: sys::napi_env, reference: sys::napi_ref) {
 
 /// The status header.
 #[derive(Debug)]
-pub struct Header(Area);
+pub(crate) struct Header(Area);
 
 impl Header {
-    pub fn new(area: Area) -> Result<Self> {
+    pub(crate) fn new(area: Area) -> Result<Self> {
         if area.bytes() < status::WORDS * 4 {
             return Err(Error::new(Status::InvalidArg, "\"status\" is too short"));
         }
         Ok(Self(area))
     }
 
-    pub fn get(&self, word: usize) -> u32 {
+    pub(crate) fn get(&self, word: usize) -> u32 {
         debug_assert!(word < status::WORDS);
         // SAFETY: inside the area by `new`, which is held and aligned; JavaScript runs on this thread, so not now.
         unsafe { self.0.data().cast::<u32>().add(word).read() }
     }
 
-    pub fn set(&self, word: usize, value: u32) {
+    pub(crate) fn set(&self, word: usize, value: u32) {
         debug_assert!(word < status::WORDS);
         // SAFETY: as in `get`.
         unsafe { self.0.data().cast::<u32>().add(word).write(value) }
     }
 
-    pub fn release(&self, env: sys::napi_env) {
+    pub(crate) fn release(&self, env: sys::napi_env) {
         self.0.release(env);
     }
 }
 
 /// The completion area: a circle of records. Each has 16 bytes, or 32 on a ring with wide completions.
 #[derive(Debug)]
-pub struct Completions {
+pub(crate) struct Completions {
     area: Area,
     record: usize,
     mask: u32,
 }
 
 impl Completions {
-    pub fn new(area: Area, wide: bool) -> Result<Self> {
+    pub(crate) fn new(area: Area, wide: bool) -> Result<Self> {
         let record = if wide { 32 } else { 16 };
         let records = (area.bytes() / record) as u32; // far below 2^32
         if !records.is_power_of_two() {
@@ -155,13 +155,13 @@ impl Completions {
     }
 
     /// Free records.
-    pub fn room(&self, header: &Header) -> usize {
+    pub(crate) fn room(&self, header: &Header) -> usize {
         let unread = header.get(status::TAIL).wrapping_sub(header.get(status::HEAD));
         (self.mask + 1).saturating_sub(unread) as usize
     }
 
     /// Writes the record that the completion with number `tail` has.
-    pub fn write(&self, tail: u32, completion: &Completion) {
+    pub(crate) fn write(&self, tail: u32, completion: &Completion) {
         let at = (tail & self.mask) as usize * self.record;
         // SAFETY: a masked number of records is inside the area, which is held and aligned to 8; JavaScript runs on
         // this thread, so not now.
@@ -179,7 +179,7 @@ impl Completions {
         }
     }
 
-    pub fn release(&self, env: sys::napi_env) {
+    pub(crate) fn release(&self, env: sys::napi_env) {
         self.area.release(env);
     }
 }

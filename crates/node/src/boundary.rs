@@ -12,12 +12,12 @@ const NOTHING: usize = 2;
 
 /// JavaScript memory that is held until the ring is closed.
 #[derive(Debug)]
-pub struct Boundary {
+pub(crate) struct Boundary {
     /// What was pushed, and what was run: an `await` between two linked pushes must not cut the chain.
-    pub staged: [Area; 2],
-    pub completions: Completions,
-    pub status: Header,
-    pub slots: sys::napi_ref,
+    pub(crate) staged: [Area; 2],
+    pub(crate) completions: Completions,
+    pub(crate) status: Header,
+    pub(crate) slots: sys::napi_ref,
 }
 
 impl Boundary {
@@ -36,13 +36,13 @@ impl Boundary {
         unsafe { ring.push_bytes(area.data().add(from * size), to - from) }
     }
 
-    pub fn publish(&self, ring: &mut Ring, area: u32, count: u32) -> u32 {
+    pub(crate) fn publish(&self, ring: &mut Ring, area: u32, count: u32) -> u32 {
         let copied = self.copy(ring, area as usize, 0, count as usize);
         self.count_entries(ring);
         copied as u32
     }
 
-    pub fn enter(&self, ring: &mut Ring, to_submit: u32, min_complete: u32, flags: u32) -> i32 {
+    pub(crate) fn enter(&self, ring: &mut Ring, to_submit: u32, min_complete: u32, flags: u32) -> i32 {
         self.count_enter();
         let result = number(ring.enter(to_submit, min_complete, flags));
         self.count_entries(ring);
@@ -50,7 +50,7 @@ impl Boundary {
     }
 
     /// What the hot function does.
-    pub fn submit(&self, ring: &mut Ring) {
+    pub(crate) fn submit(&self, ring: &mut Ring) {
         let area = self.status.get(status::AREA) as usize;
         let error = if area == NOTHING {
             self.get_events(ring)
@@ -142,7 +142,7 @@ impl Boundary {
     }
 
     /// Lets go of everything: the kernel has.
-    pub fn end(&self, env: sys::napi_env) {
+    pub(crate) fn end(&self, env: sys::napi_env) {
         self.status.set(status::IN_FLIGHT, 0);
         self.staged.iter().for_each(|area| area.release(env));
         self.completions.release(env);
@@ -155,11 +155,11 @@ fn clamp(in_flight: u64) -> u32 {
     u32::try_from(in_flight).unwrap_or(u32::MAX)
 }
 
-pub fn negative(error: &std::io::Error) -> i32 {
+pub(crate) fn negative(error: &std::io::Error) -> i32 {
     -error.raw_os_error().unwrap_or(libc::EIO)
 }
 
-pub fn number(result: std::io::Result<usize>) -> i32 {
+pub(crate) fn number(result: std::io::Result<usize>) -> i32 {
     match result {
         Ok(entries) => entries as i32,
         Err(error) => negative(&error),

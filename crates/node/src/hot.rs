@@ -12,7 +12,7 @@ use crate::shared::Shared;
 
 /// `submit()` as a plain Node-API function: without arguments and without the wrapping that napi-rs gives a closure it
 /// costs a third, which shows in small batches.
-pub fn hot_function(env: &Env, shared: Rc<Shared>) -> Result<Function<'_, (), ()>> {
+pub(crate) fn hot_function(env: &Env, shared: Rc<Shared>) -> Result<Function<'_, (), ()>> {
     let name = c"submit";
     let data = Rc::into_raw(shared).cast_mut().cast();
     let mut function = ptr::null_mut();

@@ -4,9 +4,7 @@
 //! This is the package's own boundary and not an interface for others: the numbers that cross it are addresses, and
 //! the TypeScript facade keeps what they point at alive.
 #![cfg(target_os = "linux")]
-#![allow(unreachable_pub)] // `#[napi]` wants its items public, and a cdylib has no Rust interface
 #![cfg_attr(test, allow(dead_code))] // napi-rs registers nothing in test builds, of which there is only the linter's
-#![allow(clippy::needless_pass_by_value)] // `#[napi]` hands arguments over by value
 
 #[cfg(target_endian = "big")]
 compile_error!("the facade writes 64-bit fields as two words, low word first");

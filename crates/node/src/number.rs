@@ -4,7 +4,7 @@ use napi::bindgen_prelude::{BigInt, Either};
 use napi::{Error, Result, Status};
 
 /// What every numeric parameter of an operation class takes.
-pub type Number = Either<f64, BigInt>;
+pub(crate) type Number = Either<f64, BigInt>;
 
 fn out_of_range(name: &str, kind: &str) -> Error {
     Error::new(
@@ -14,7 +14,7 @@ fn out_of_range(name: &str, kind: &str) -> Error {
 }
 
 /// `number` as an integer type of the operation table.
-pub fn integer<T: TryFrom<i128>>(name: &str, kind: &str, number: Number) -> Result<T> {
+pub(crate) fn integer<T: TryFrom<i128>>(name: &str, kind: &str, number: Number) -> Result<T> {
     let value = match number {
         // Both bounds are exact as doubles, and every integer between them fits.
         Either::A(number) if number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0 => {

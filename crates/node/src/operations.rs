@@ -1,4 +1,5 @@
 //! One class an operation, made from the operation table, and the table itself for tests and documents.
+#![allow(unreachable_pub)] // `#[napi]` wants its items public, and a cdylib has no Rust interface
 
 use napi::Result;
 use napi::bindgen_prelude::Uint8Array;

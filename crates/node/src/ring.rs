@@ -1,4 +1,5 @@
 //! The binding's ring: everything cold as methods.
+#![allow(unreachable_pub)] // `#[napi]` wants its items public, and a cdylib has no Rust interface
 
 use std::os::fd::AsRawFd;
 use std::rc::Rc;
@@ -44,6 +45,7 @@ pub struct BindingRing {
 impl BindingRing {
     /// A ring, or a negative `errno`.
     #[napi(catch_unwind)]
+    #[allow(clippy::needless_pass_by_value)] // `#[napi]` hands objects over by value
     pub fn create(env: Env, setup: BindingSetup) -> Result<Either<BindingRing, i32>> {
         let default = Setup::default();
         let ring = Setup {

@@ -10,17 +10,17 @@ use typed_uring::Ring;
 use crate::boundary::Boundary;
 
 /// What the class and the hot closure share.
-pub struct Shared {
+pub(crate) struct Shared {
     /// Gone once the ring is closed.
     ring: RefCell<Option<Ring>>,
-    pub boundary: OnceCell<Boundary>,
+    pub(crate) boundary: OnceCell<Boundary>,
     /// Alive for as long as this: the class and the closure are the environment's, and its end runs the hook first.
     env: sys::napi_env,
     hook: Cell<Option<CleanupEnvHook<Weak<Self>>>>,
 }
 
 impl Shared {
-    pub fn new(env: &Env, ring: Ring) -> Result<Rc<Self>> {
+    pub(crate) fn new(env: &Env, ring: Ring) -> Result<Rc<Self>> {
         let shared = Rc::new(Self {
             ring: RefCell::new(Some(ring)),
             boundary: OnceCell::new(),
@@ -41,7 +41,7 @@ impl Shared {
 
     /// Does something with the open ring. Nothing in here runs JavaScript, so the ring is never busy with another
     /// call.
-    pub fn with<T>(&self, f: impl FnOnce(&mut Ring) -> T) -> std::result::Result<T, i32> {
+    pub(crate) fn with<T>(&self, f: impl FnOnce(&mut Ring) -> T) -> std::result::Result<T, i32> {
         match self.ring.try_borrow_mut() {
             Ok(mut ring) => ring.as_mut().map(f).ok_or(-libc::EBADF),
             Err(_) => Err(-libc::EDEADLK),
@@ -49,13 +49,13 @@ impl Shared {
     }
 
     /// Does something with the open ring and its areas. Once the ring is closed the areas are not ours any more.
-    pub fn across<T>(&self, f: impl FnOnce(&mut Ring, &Boundary) -> T) -> std::result::Result<T, i32> {
+    pub(crate) fn across<T>(&self, f: impl FnOnce(&mut Ring, &Boundary) -> T) -> std::result::Result<T, i32> {
         let boundary = self.boundary.get().ok_or(-libc::EBADF)?;
         self.with(|ring| f(ring, boundary))
     }
 
     /// Waits for the kernel, then lets go of everything that was held for it. The order is the point.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         let Ok(mut ring) = self.ring.try_borrow_mut() else {
             return;
         };
