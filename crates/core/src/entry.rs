@@ -1,4 +1,4 @@
-//! The submission queue entry: 64 bytes, and one place that knows which byte means what.
+//! The submission queue entry: 64 bytes or 128, and one place that knows which byte means what.
 
 use io_uring::squeue;
 
@@ -58,40 +58,55 @@ pub mod place {
     pub const write_stream: Place = place(44, 1);
     pub const addr3: Place = place(48, 8);
     pub const pad2: Place = place(56, 8);
+    // The data of a command goes on into the second half of an entry of 128 bytes.
+    pub const data2: Place = place(64, 8);
+    pub const data3: Place = place(72, 8);
+    pub const data4: Place = place(80, 8);
+    pub const data5: Place = place(88, 8);
+    pub const data6: Place = place(96, 8);
+    pub const data7: Place = place(104, 8);
+    pub const data8: Place = place(112, 8);
+    pub const data9: Place = place(120, 8);
 }
 
 /// A submission queue entry as the kernel reads it.
 ///
-/// Every bit pattern is a valid entry, if not a sensible one, so it can be made from any 64 bytes.
+/// Every bit pattern is a valid entry, if not a sensible one, so it can be made from any bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(C, align(8))]
-pub struct Entry([u8; Entry::SIZE]);
+pub struct EntryBytes<const SIZE: usize>([u8; SIZE]);
+
+/// An entry of 64 bytes, as nearly all are.
+pub type Entry = EntryBytes<64>;
+
+/// An entry of 128 bytes, for a ring with `SQE128`.
+pub type WideEntry = EntryBytes<128>;
 
 // `squeue::Entry` is `repr(C)` over `io_uring_sqe`: plain integers, 64 bytes. `raw` below relies on both sizes.
 const _: () = assert!(size_of::<Entry>() == size_of::<squeue::Entry>());
 const _: () = assert!(align_of::<Entry>() >= align_of::<squeue::Entry>());
 
-impl Entry {
+impl<const SIZE: usize> EntryBytes<SIZE> {
     /// Bytes of an entry.
-    pub const SIZE: usize = 64;
+    pub const SIZE: usize = SIZE;
 
     /// An entry of zeros but for its opcode.
     #[must_use]
     pub const fn new(opcode: u8) -> Self {
-        let mut bytes = [0; Self::SIZE];
+        let mut bytes = [0; SIZE];
         bytes[place::opcode.at] = opcode;
         Self(bytes)
     }
 
     /// An entry from its bytes.
     #[must_use]
-    pub const fn from_bytes(bytes: [u8; Self::SIZE]) -> Self {
+    pub const fn from_bytes(bytes: [u8; SIZE]) -> Self {
         Self(bytes)
     }
 
     /// The bytes.
     #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; Self::SIZE] {
+    pub const fn as_bytes(&self) -> &[u8; SIZE] {
         &self.0
     }
 
@@ -151,7 +166,9 @@ impl Entry {
     pub const fn flags(&self) -> u8 {
         self.0[place::flags.at]
     }
+}
 
+impl Entry {
     /// The same entry in the type of the `io-uring` crate.
     #[must_use]
     pub fn raw(&self) -> squeue::Entry {
@@ -167,7 +184,7 @@ impl From<squeue::Entry> for Entry {
     }
 }
 
-impl std::fmt::Debug for Entry {
+impl<const SIZE: usize> std::fmt::Debug for EntryBytes<SIZE> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Entry")
             .field("opcode", &self.get(place::opcode))

@@ -1,17 +1,17 @@
 //! What an operation's field can hold, and how each kind is written into an entry.
 
-use crate::entry::{Entry, Place, flags, place};
+use crate::entry::{EntryBytes, Place, flags, place};
 
 /// A value that knows how to write itself into an entry.
 pub(crate) trait Field {
-    fn put(self, entry: &mut Entry, place: Place);
+    fn put<const SIZE: usize>(self, entry: &mut EntryBytes<SIZE>, place: Place);
 }
 
 macro_rules! integers {
     ($($ty:ty => $unsigned:ty),* $(,)?) => {
         $(impl Field for $ty {
             #[inline]
-            fn put(self, entry: &mut Entry, place: Place) {
+            fn put<const SIZE: usize>(self, entry: &mut EntryBytes<SIZE>, place: Place) {
                 entry.set_bits(place, u64::from(self as $unsigned));
             }
         })*
@@ -36,7 +36,7 @@ impl From<i32> for File {
 
 impl Field for File {
     #[inline]
-    fn put(self, entry: &mut Entry, place: Place) {
+    fn put<const SIZE: usize>(self, entry: &mut EntryBytes<SIZE>, place: Place) {
         match self {
             Self::Fd(fd) => fd.put(entry, place),
             Self::Fixed(index) => {
@@ -71,7 +71,7 @@ impl From<u64> for Address {
 
 impl Field for Address {
     #[inline]
-    fn put(self, entry: &mut Entry, place: Place) {
+    fn put<const SIZE: usize>(self, entry: &mut EntryBytes<SIZE>, place: Place) {
         self.0.put(entry, place);
     }
 }
@@ -88,7 +88,7 @@ impl From<u16> for Group {
 
 impl Field for Group {
     #[inline]
-    fn put(self, entry: &mut Entry, place: Place) {
+    fn put<const SIZE: usize>(self, entry: &mut EntryBytes<SIZE>, place: Place) {
         self.0.put(entry, place);
         flags::BUFFER_SELECT.put(entry, place::flags);
     }
@@ -111,7 +111,7 @@ impl From<u32> for Slot {
 
 impl Field for Slot {
     #[inline]
-    fn put(self, entry: &mut Entry, place: Place) {
+    fn put<const SIZE: usize>(self, entry: &mut EntryBytes<SIZE>, place: Place) {
         // The field holds the index plus one, so that zero can mean an ordinary descriptor. Indexes that would become
         // zero or `Auto` become one that no table has.
         match self {
@@ -125,7 +125,7 @@ impl Field for Slot {
 /// A field that stays as it was, zero, until it is given.
 impl<T: Field> Field for Option<T> {
     #[inline]
-    fn put(self, entry: &mut Entry, place: Place) {
+    fn put<const SIZE: usize>(self, entry: &mut EntryBytes<SIZE>, place: Place) {
         if let Some(value) = self {
             value.put(entry, place);
         }

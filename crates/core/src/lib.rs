@@ -34,7 +34,7 @@ mod setup;
 pub mod sys;
 mod table;
 
-pub use entry::Entry;
+pub use entry::{Entry, EntryBytes, WideEntry};
 pub use field::{Address, File, Group, Slot};
 pub use queues::Completion;
 pub use ring::{FOREIGN, QueueFull, Ring};

@@ -3,7 +3,7 @@
 //! A builder takes what the operation cannot do without, then what has a default, and gives the [`Entry`]. Addresses
 //! are only numbers here: nothing is read or written until the entry is pushed, which is `unsafe` for that reason.
 
-use crate::entry::{Entry, Place, place};
+use crate::entry::{Entry, Place, WideEntry, place};
 use crate::field::{Address, Field, File, Group, Slot};
 
 /// An operation's row in the table.
@@ -13,6 +13,8 @@ pub struct OperationInfo {
     pub name: &'static str,
     /// `IORING_OP_*`.
     pub opcode: u8,
+    /// Bytes of its entry: 64, or 128 for a ring with `SQE128`.
+    pub size: usize,
     /// First kernel that has it.
     pub since: &'static str,
     /// Manual page.
@@ -55,6 +57,9 @@ macro_rules! kept {
 }
 
 macro_rules! keep {
+    (Address, $value:ident) => {
+        $value.into()
+    };
     (Group, $value:ident) => {
         Some($value.into())
     };
@@ -66,9 +71,19 @@ macro_rules! keep {
     };
 }
 
+/// The entry of a row: 64 bytes if it does not say otherwise.
+macro_rules! entry {
+    () => {
+        Entry
+    };
+    ($wide:ident) => {
+        $wide
+    };
+}
+
 macro_rules! define_builders {
     ($(
-        $name:ident {
+        $name:ident $(: $wide:ident)? {
             opcode: $opcode:literal, since: $since:literal, man: $man:literal, doc: $doc:literal,
             fixed: { $($fixed:ident = $bits:expr),* }
             required: { $($req:ident: $req_kind:ident => $req_place:ident, $req_doc:literal;)* }
@@ -109,10 +124,10 @@ macro_rules! define_builders {
 
                 /// The entry.
                 #[must_use]
-                pub fn build(self) -> Entry {
+                pub fn build(self) -> entry!($($wide)?) {
                     let Self { $($req,)* $($opt),* } = self; // complete: a field that is forgotten below is a warning
                     #[allow(unused_mut)]
-                    let mut entry = Entry::new(Self::OPCODE);
+                    let mut entry = <entry!($($wide)?)>::new(Self::OPCODE);
                     $(entry.set_bits(place::$fixed, $bits);)*
                     $($req.put(&mut entry, place::$req_place);)*
                     $($opt.put(&mut entry, place::$opt_place);)*
@@ -126,6 +141,7 @@ macro_rules! define_builders {
             OperationInfo {
                 name: stringify!($name),
                 opcode: $opcode,
+                size: <entry!($($wide)?)>::SIZE,
                 since: $since,
                 man: $man,
                 doc: $doc,

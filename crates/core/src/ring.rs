@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use io_uring::{EnterFlags, Probe, Submitter};
 
-use crate::entry::{Entry, flags, place};
+use crate::entry::{Entry, WideEntry, flags, place};
 use crate::queues::{Completion, Queues};
 use crate::sys::{self, GetEventsArgument, Timespec, features, setup};
 
@@ -202,6 +202,23 @@ impl Ring {
         let wide: Vec<[Entry; 2]> = entries.iter().map(|entry| [*entry, Entry::new(0)]).collect();
         // SAFETY: 64 bytes and 64 zeros are an entry of 128, aligned to 8; the rest is the caller's promise.
         unsafe { self.push_whole(wide.as_ptr().cast(), entries.len()) }
+    }
+
+    /// Puts an entry of 128 bytes into the submission queue.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueFull`], and nothing changed: always so on a ring without `SQE128`, which has no room for such an entry.
+    ///
+    /// # Safety
+    ///
+    /// As for [`push`](Self::push).
+    pub unsafe fn push_wide(&mut self, entry: &WideEntry) -> Result<(), QueueFull> {
+        if self.entry_size() != WideEntry::SIZE {
+            return Err(QueueFull);
+        }
+        // SAFETY: one entry of as many bytes as the ring's have, aligned to 8; the rest is the caller's promise.
+        unsafe { self.push_whole(std::ptr::from_ref(entry).cast(), 1) }
     }
 
     /// Puts as many of `count` entries into the submission queue as fit, ending between two chains, and says how

@@ -15,5 +15,6 @@ mod boundary;
 mod hot;
 mod number;
 mod operations;
+mod raw;
 mod ring;
 mod shared;

@@ -4,7 +4,7 @@
 use napi::Result;
 use napi::bindgen_prelude::Uint8Array;
 use napi_derive::napi;
-use typed_uring::entry::Entry;
+use typed_uring::entry::EntryBytes;
 use typed_uring::operations as core;
 use typed_uring::{Address, File, Group, Slot};
 
@@ -34,7 +34,7 @@ macro_rules! field {
 
 macro_rules! define_classes {
     ($(
-        $name:ident {
+        $name:ident $(: $wide:ident)? {
             opcode: $opcode:literal, since: $since:literal, man: $man:literal, doc: $doc:literal,
             fixed: { $($fixed:ident = $bits:expr),* }
             required: { $($req:ident: $req_kind:ident => $req_place:ident, $req_doc:literal;)* }
@@ -91,7 +91,7 @@ macro_rules! define_classes {
                     Ok(self)
                 }
 
-                /// The 64 bytes of the entry.
+                /// The bytes of the entry.
                 #[napi(catch_unwind)]
                 pub fn build(&self) -> Uint8Array {
                     self.common.finish(self.operation.build())
@@ -112,7 +112,7 @@ struct Common {
 }
 
 impl Common {
-    fn finish(&self, entry: Entry) -> Uint8Array {
+    fn finish<const SIZE: usize>(&self, entry: EntryBytes<SIZE>) -> Uint8Array {
         let entry = entry
             .with_flags(self.flags)
             .with_personality(self.personality)
@@ -139,6 +139,7 @@ pub struct BindingField {
 pub struct BindingOperation {
     pub name: String,
     pub opcode: u8,
+    pub size: u32,
     pub since: String,
     pub man: String,
     pub doc: String,
@@ -162,6 +163,7 @@ pub fn operation_table() -> Vec<BindingOperation> {
         .map(|row| BindingOperation {
             name: row.name.to_owned(),
             opcode: row.opcode,
+            size: row.size as u32,
             since: row.since.to_owned(),
             man: row.man.to_owned(),
             doc: row.doc.to_owned(),

@@ -1,0 +1,125 @@
+//! System calls as they are: those of io_uring, and those that its users need and Node.js has no function for.
+//!
+//! Each gives the kernel's number, or a negative `errno`. What they are told to touch is the caller's affair.
+#![allow(unreachable_pub)] // `#[napi]` wants its items public, and a cdylib has no Rust interface
+
+use std::io;
+use std::ptr;
+
+use libc::{c_int, c_long, sockaddr_storage, socklen_t};
+use napi::bindgen_prelude::{Either, Null, Uint8Array};
+use napi_derive::napi;
+
+/// Bytes that the kernel reads and writes, or none.
+type Argument = Either<Uint8Array, Null>;
+
+fn pointer(argument: &mut Argument) -> *mut u8 {
+    match argument {
+        // SAFETY: only the pointer is taken. The bytes are JavaScript's, on whose thread this runs, and stay where they
+        // are for the time of the call, which the argument lives through.
+        Either::A(bytes) => unsafe { bytes.as_mut() }.as_mut_ptr(),
+        Either::B(Null) => ptr::null_mut(),
+    }
+}
+
+fn answer(result: impl Into<c_long>) -> i32 {
+    let result = result.into();
+    if result < 0 {
+        -io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)
+    } else {
+        result as i32 // descriptors and counts
+    }
+}
+
+/// io_uring_setup(2): `params` are the 120 bytes of a `struct io_uring_params`.
+#[napi(catch_unwind)]
+pub fn raw_setup(entries: u32, params: Uint8Array) -> i32 {
+    let mut params = Either::A(params);
+    // SAFETY: the facade checks that there are 120 bytes.
+    answer(unsafe { libc::syscall(libc::SYS_io_uring_setup, entries, pointer(&mut params)) })
+}
+
+/// io_uring_enter(2).
+#[napi(catch_unwind)]
+pub fn raw_enter(
+    fd: i32,
+    to_submit: u32,
+    min_complete: u32,
+    flags: u32,
+    mut argument: Argument,
+    size: u32,
+) -> i32 {
+    // SAFETY: the facade gives the size of what the argument has; entries that are submitted are the caller's promise.
+    answer(unsafe {
+        libc::syscall(
+            libc::SYS_io_uring_enter,
+            fd,
+            to_submit,
+            min_complete,
+            flags,
+            pointer(&mut argument),
+            size as usize,
+        )
+    })
+}
+
+/// io_uring_register(2).
+#[napi(catch_unwind)]
+pub fn raw_register(fd: i32, opcode: u32, mut argument: Argument, count: u32) -> i32 {
+    // SAFETY: the argument's meaning, and so its size, are the caller's promise, as is what it points at.
+    answer(unsafe {
+        libc::syscall(
+            libc::SYS_io_uring_register,
+            fd,
+            opcode,
+            pointer(&mut argument),
+            count,
+        )
+    })
+}
+
+/// eventfd(2).
+#[napi(catch_unwind)]
+pub fn raw_eventfd(count: u32, flags: i32) -> i32 {
+    // SAFETY: two numbers.
+    answer(unsafe { libc::eventfd(count, flags) })
+}
+
+/// epoll_create1(2).
+#[napi(catch_unwind)]
+pub fn raw_epoll_create(flags: i32) -> i32 {
+    // SAFETY: a number.
+    answer(unsafe { libc::epoll_create1(flags) })
+}
+
+/// socketpair(2): two descriptors, or one negative `errno`.
+#[napi(catch_unwind)]
+pub fn raw_socketpair(domain: i32, kind: i32, protocol: i32) -> Vec<i32> {
+    let mut pair: [c_int; 2] = [-1; 2];
+    // SAFETY: room for two descriptors.
+    let result = answer(unsafe { libc::socketpair(domain, kind, protocol, pair.as_mut_ptr()) });
+    if result < 0 { vec![result] } else { pair.to_vec() }
+}
+
+/// getsockname(2), or getpeername(2): the bytes of the address, or a negative `errno`.
+#[napi(catch_unwind)]
+pub fn raw_socket_name(fd: i32, peer: bool) -> Either<Uint8Array, i32> {
+    // SAFETY: any bytes are a `sockaddr_storage`, zeros too.
+    let mut address: sockaddr_storage = unsafe { std::mem::zeroed() };
+    let room = size_of::<sockaddr_storage>();
+    let mut length = room as socklen_t;
+    let call = if peer {
+        libc::getpeername
+    } else {
+        libc::getsockname
+    };
+    // SAFETY: `length` says how much room `address` has, and both outlive the call.
+    let result = answer(unsafe { call(fd, (&raw mut address).cast(), &raw mut length) });
+    if result < 0 {
+        return Either::B(result);
+    }
+    // SAFETY: as many bytes as the kernel has filled in, and no more than there are.
+    let bytes =
+        unsafe { std::slice::from_raw_parts((&raw const address).cast::<u8>(), room.min(length as usize)) };
+    Either::A(bytes.to_vec().into())
+}
