@@ -154,6 +154,7 @@ impl Ring {
         if std::mem::replace(&mut self.closed, true) {
             return Ok(());
         }
+        self.switch = None; // its mapping would keep the ring's file open
         let mut patience = Patience::new();
         if !self.skipped && self.uncounted == 0 && self.drain(&mut patience).is_ok() {
             // SAFETY: `closed` was false, so this is the first and only time, and nothing uses the queues afterwards:

@@ -27,6 +27,7 @@
 mod drain;
 pub mod entry;
 mod field;
+mod notify;
 pub mod operations;
 mod queues;
 mod ring;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use io_uring::{EnterFlags, Probe, Submitter};
 
 use crate::entry::{Entry, WideEntry, flags, place};
+use crate::notify::Switch;
 use crate::queues::{Completion, Queues};
 use crate::sys::{self, GetEventsArgument, Timespec, features, setup};
 
@@ -44,6 +45,8 @@ pub struct Ring {
     pub(crate) uncounted: u64,
     /// The same of our own cancel entries, which point at no memory.
     pub(crate) cancels: u64,
+    /// Silences the eventfd, if there is one.
+    pub(crate) switch: Option<Switch>,
     /// With a polling thread: published since the last call that reports it.
     unreported: usize,
     /// The queues are gone, or left to the kernel for good.
@@ -63,6 +66,7 @@ impl Ring {
             skipped: false,
             uncounted: 0,
             cancels: 0,
+            switch: None,
             unreported: 0,
             closed: false,
             setup_flags: params.flags,

@@ -85,7 +85,18 @@ pub(crate) struct Params {
 const _: () = assert!(size_of::<Params>() == 120);
 const _: () = assert!(size_of::<Params>() == size_of::<io_uring::Parameters>());
 
+/// Where a ring's completion queue is mapped (`IORING_OFF_CQ_RING`).
+pub(crate) const OFF_CQ_RING: libc::off_t = 0x800_0000;
+
+/// In the flags of the completion queue: nothing is written to the eventfd (`IORING_CQ_EVENTFD_DISABLED`).
+pub(crate) const EVENTFD_DISABLED: u32 = 1 << 0;
+
 impl Params {
+    /// Where the flags of the completion queue are in its mapping.
+    pub(crate) fn cq_flags_offset(&self) -> usize {
+        self.cq_off[6] as usize
+    }
+
     /// The crate's type for the same memory.
     pub(crate) fn parameters(self) -> io_uring::Parameters {
         // SAFETY: the same layout by the assertions above, and integers throughout.

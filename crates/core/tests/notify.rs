@@ -1,0 +1,120 @@
+//! The eventfd of a ring: written to for completions that come later, in every mode, and silent on demand.
+
+use std::io::Write as _;
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::net::UnixStream;
+
+use typed_uring::operations::Read;
+use typed_uring::sys::setup::{COOP_TASKRUN, TASKRUN_FLAG};
+use typed_uring::{Entry, Ring};
+
+#[allow(dead_code)] // each file uses its part
+mod support;
+use support::{Guarded, Result, errno, event_descriptor, exactly, nop, push, readable, take};
+
+fn rings() -> std::io::Result<[Guarded; 3]> {
+    Ok([
+        Guarded::from(Ring::new(4)?),
+        exactly(4, COOP_TASKRUN | TASKRUN_FLAG)?,
+        exactly(4, 0)?,
+    ])
+}
+
+/// A read that waits until something is written to the other end.
+fn waiting_read(ring: &mut Ring, byte: &mut [u8; 1]) -> Result<(UnixStream, UnixStream)> {
+    let (reader, writer) = UnixStream::pair()?;
+    let read: Entry = Read::new(reader.as_raw_fd(), byte.as_mut_ptr(), 1).build();
+    // SAFETY: the callers keep the byte until the read has completed or the ring is closed.
+    unsafe { ring.push(&read)? };
+    ring.submit()?;
+    Ok((reader, writer))
+}
+
+#[test]
+fn a_completion_that_comes_later_writes_to_the_eventfd() -> Result {
+    for mut ring in rings()? {
+        let event = event_descriptor()?;
+        ring.register_eventfd(event.as_raw_fd())?;
+        assert!(ring.has_eventfd());
+        let mut byte = [0];
+        let (_reader, mut writer) = waiting_read(&mut ring, &mut byte)?;
+        assert!(!is_readable(event.as_raw_fd())?, "nothing has come yet");
+        writer.write_all(b"x")?;
+        assert!(readable(event.as_raw_fd())?);
+        ring.get_events()?;
+        assert_eq!(take(&mut ring).len(), 1);
+        assert_eq!(byte, *b"x");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_silenced_eventfd_is_not_written_to_until_it_may_speak_again() -> Result {
+    for mut ring in rings()? {
+        let event = event_descriptor()?;
+        ring.register_eventfd(event.as_raw_fd())?;
+        ring.silence_eventfd(true);
+        push(&mut ring, &[nop(1)])?;
+        ring.submit()?;
+        assert!(!is_readable(event.as_raw_fd())?);
+        ring.silence_eventfd(false);
+        push(&mut ring, &[nop(2)])?;
+        ring.submit()?;
+        assert!(readable(event.as_raw_fd())?);
+        assert_eq!(take(&mut ring).len(), 2);
+    }
+    Ok(())
+}
+
+#[test]
+fn there_is_one_eventfd_and_it_can_be_taken_away() -> Result {
+    let mut ring = Guarded::from(Ring::new(4)?);
+    assert!(!ring.has_eventfd());
+    assert_eq!(errno(ring.unregister_eventfd()), Some(libc::ENXIO));
+    assert_eq!(errno(ring.register_eventfd(-1)), Some(libc::EBADF));
+    assert!(!ring.has_eventfd());
+    let event = event_descriptor()?;
+    ring.register_eventfd(event.as_raw_fd())?;
+    assert_eq!(errno(ring.register_eventfd(event.as_raw_fd())), Some(libc::EBUSY));
+    assert!(ring.has_eventfd());
+    ring.unregister_eventfd()?;
+    assert!(!ring.has_eventfd());
+    push(&mut ring, &[nop(1)])?;
+    ring.submit()?;
+    assert!(!is_readable(event.as_raw_fd())?);
+    ring.silence_eventfd(true); // nothing to silence
+    assert_eq!(take(&mut ring).len(), 1);
+    Ok(())
+}
+
+#[test]
+fn a_ring_with_an_eventfd_is_closed_for_good() -> Result {
+    let mut ring = Ring::new(4)?;
+    let event = event_descriptor()?;
+    ring.register_eventfd(event.as_raw_fd())?;
+    let mut byte = [0];
+    let (_reader, _writer) = waiting_read(&mut ring, &mut byte)?;
+    // An entry that answers nothing: the close waits until the kernel has closed the ring's file, which a mapping that
+    // is left would keep open.
+    push(
+        &mut ring,
+        &[nop(1).with_flags(typed_uring::entry::flags::CQE_SKIP_SUCCESS)],
+    )?;
+    ring.submit()?;
+    ring.close()?;
+    Ok(())
+}
+
+/// Whether a descriptor is readable now.
+fn is_readable(fd: RawFd) -> std::io::Result<bool> {
+    let mut poll = libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: one valid, writable `struct pollfd`.
+    match unsafe { libc::poll(&raw mut poll, 1, 0) } {
+        -1 => Err(std::io::Error::last_os_error()),
+        ready => Ok(ready > 0),
+    }
+}
