@@ -9,6 +9,52 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** Accepts a connection. */
+export declare class Accept {
+  constructor(file: number | bigint)
+  /** a `struct sockaddr` to fill with the peer's address */
+  address(value: number | bigint): this
+  /** a `socklen_t`: its size, and then how much of it was needed */
+  addressLength(value: number | bigint): this
+  /** `SOCK_CLOEXEC`, `SOCK_NONBLOCK` */
+  acceptFlags(value: number | bigint): this
+  /** `IORING_ACCEPT_DONTWAIT`, `IORING_ACCEPT_POLL_FIRST` (6.10) */
+  ioprio(value: number | bigint): this
+  /** accepts into the registered files (5.15) */
+  slot(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Accepts connections, again and again. */
+export declare class AcceptMulti {
+  constructor(file: number | bigint)
+  /** a `struct sockaddr` to fill with the peer's address */
+  address(value: number | bigint): this
+  /** a `socklen_t`: its size, and then how much of it was needed */
+  addressLength(value: number | bigint): this
+  /** `SOCK_CLOEXEC`, `SOCK_NONBLOCK` */
+  acceptFlags(value: number | bigint): this
+  /** `IORING_ACCEPT_DONTWAIT`, `IORING_ACCEPT_POLL_FIRST` (6.10) */
+  ioprio(value: number | bigint): this
+  /** accepts into the registered files: any slot, never one that is named */
+  slot(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
 /** Cancels operations that have not finished. */
 export declare class AsyncCancel {
   constructor()
@@ -26,7 +72,20 @@ export declare class AsyncCancel {
   personality(id: number | bigint): this
   /** Sets the number that comes back with the completion. */
   userData(value: number | bigint): this
-  /** The 64 bytes of the entry. */
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Gives a socket an address. */
+export declare class Bind {
+  constructor(file: number | bigint, address: number | bigint, addressLength: number | bigint)
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -43,7 +102,142 @@ export declare class Close {
   personality(id: number | bigint): this
   /** Sets the number that comes back with the completion. */
   userData(value: number | bigint): this
-  /** The 64 bytes of the entry. */
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Connects a socket. */
+export declare class Connect {
+  constructor(file: number | bigint, address: number | bigint, addressLength: number | bigint)
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Changes what an epoll waits for. */
+export declare class EpollCtl {
+  constructor(epfd: number | bigint, fd: number | bigint, op: number | bigint, event: number | bigint)
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Waits for events of an epoll. */
+export declare class EpollWait {
+  constructor(file: number | bigint, events: number | bigint, count: number | bigint)
+  /** none is known */
+  waitFlags(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Says how a range of a file will be used. */
+export declare class Fadvise {
+  constructor(file: number | bigint, advice: number | bigint)
+  /** first byte of the range */
+  offset(value: number | bigint): this
+  /** bytes of the range, 0 is up to the end */
+  length(value: number | bigint): this
+  /** the length instead, where it has more than 32 bits (6.11) */
+  longLength(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Allocates or frees space of a file. */
+export declare class Fallocate {
+  constructor(file: number | bigint, length: number | bigint)
+  /** first byte of the range */
+  offset(value: number | bigint): this
+  /** `FALLOC_FL_*` */
+  mode(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Reads an extended attribute of an open file. */
+export declare class FGetXattr {
+  constructor(file: number | bigint, name: number | bigint, value: number | bigint, length: number | bigint)
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Changes registered files. */
+export declare class FilesUpdate {
+  constructor(fds: number | bigint, count: number | bigint)
+  /** the first slot; all ones, slots that the kernel chooses and writes into the array (6.0) */
+  offset(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Makes an ordinary descriptor of a registered file. */
+export declare class FixedFdInstall {
+  constructor(index: number | bigint)
+  /** `IORING_FIXED_FD_NO_CLOEXEC` */
+  installFlags(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Sets an extended attribute of an open file. */
+export declare class FSetXattr {
+  constructor(file: number | bigint, name: number | bigint, value: number | bigint, length: number | bigint)
+  /** `XATTR_CREATE`, `XATTR_REPLACE` */
+  xattrFlags(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -62,7 +256,200 @@ export declare class Fsync {
   personality(id: number | bigint): this
   /** Sets the number that comes back with the completion. */
   userData(value: number | bigint): this
-  /** The 64 bytes of the entry. */
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Sets the length of a file. */
+export declare class Ftruncate {
+  constructor(file: number | bigint, length: number | bigint)
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Waits until a word in memory is woken, if it has the value that is expected. */
+export declare class FutexWait {
+  constructor(futex: number | bigint, value: number | bigint, mask: number | bigint, futexFlags: number | bigint)
+  /** none is known */
+  flags(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Waits until one of several words in memory is woken. */
+export declare class FutexWaitV {
+  constructor(waiters: number | bigint, count: number | bigint)
+  /** none is known */
+  flags(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Wakes those who wait for a word in memory. */
+export declare class FutexWake {
+  constructor(futex: number | bigint, count: number | bigint, mask: number | bigint, futexFlags: number | bigint)
+  /** none is known */
+  flags(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Reads an option of a socket. */
+export declare class GetSockOpt {
+  constructor(file: number | bigint, level: number | bigint, option: number | bigint, value: number | bigint, valueLength: number | bigint)
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Reads an extended attribute of a file. */
+export declare class GetXattr {
+  constructor(name: number | bigint, value: number | bigint, path: number | bigint, length: number | bigint)
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Gives a file another name. */
+export declare class LinkAt {
+  constructor(oldDirfd: number | bigint, oldPath: number | bigint, newDirfd: number | bigint, newPath: number | bigint)
+  /** `AT_SYMLINK_FOLLOW`, `AT_EMPTY_PATH` */
+  linkFlags(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Cancels the operation that it is linked to when time has passed. */
+export declare class LinkTimeout {
+  constructor(timespec: number | bigint)
+  /** `IORING_TIMEOUT_*` */
+  timeoutFlags(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Lets a socket accept connections. */
+export declare class Listen {
+  constructor(file: number | bigint, backlog: number | bigint)
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Says how memory will be used. */
+export declare class Madvise {
+  constructor(address: number | bigint, advice: number | bigint)
+  /** bytes of it */
+  length(value: number | bigint): this
+  /** the length instead, where it has more than 32 bits (6.11) */
+  longLength(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Makes a directory. */
+export declare class MkDirAt {
+  constructor(dirfd: number | bigint, path: number | bigint)
+  /** its permissions, less the umask */
+  mode(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Puts a completion into another ring. */
+export declare class MsgRingData {
+  constructor(ring: number | bigint, result: number | bigint, data: number | bigint)
+  /** its flags, with `FLAGS_PASS` (6.3) */
+  userFlags(value: number | bigint): this
+  /** `IORING_MSG_RING_*` */
+  msgRingFlags(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Puts a registered file into the registered files of another ring. */
+export declare class MsgRingSendFd {
+  constructor(ring: number | bigint, source: number | bigint, data: number | bigint)
+  /** where to put it: the kernel wants to be told, a slot or any */
+  slot(value: number | bigint): this
+  /** `IORING_MSG_RING_*` */
+  msgRingFlags(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -87,7 +474,32 @@ export declare class Nop {
   personality(id: number | bigint): this
   /** Sets the number that comes back with the completion. */
   userData(value: number | bigint): this
-  /** The 64 bytes of the entry. */
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Does nothing, and completes, in an entry of 128 bytes. */
+export declare class Nop128 {
+  constructor()
+  /** `IORING_NOP_*`: what to exercise on the way */
+  nopFlags(value: number | bigint): this
+  /** the result to complete with, when `INJECT_RESULT` is set */
+  result(value: number | bigint): this
+  /** the file to look up, when `FILE` is set */
+  fd(value: number | bigint): this
+  /** the registered buffer to look up, when `FIXED_BUFFER` is set */
+  bufferIndex(value: number | bigint): this
+  /** first word of a 32-byte completion, when `CQE32` is set */
+  extra1(value: number | bigint): this
+  /** second word of a 32-byte completion, when `CQE32` is set */
+  extra2(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -106,7 +518,99 @@ export declare class OpenAt {
   personality(id: number | bigint): this
   /** Sets the number that comes back with the completion. */
   userData(value: number | bigint): this
-  /** The 64 bytes of the entry. */
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Opens a file, and says how its path is followed. */
+export declare class OpenAt2 {
+  constructor(dirfd: number | bigint, path: number | bigint, how: number | bigint)
+  /** opens into the registered files (5.15) */
+  slot(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Makes a pipe. */
+export declare class Pipe {
+  constructor(fds: number | bigint)
+  /** `O_CLOEXEC`, `O_NONBLOCK`, `O_DIRECT` */
+  pipeFlags(value: number | bigint): this
+  /** puts both ends into the registered files, the second into the slot after the first */
+  slot(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Waits until a file is ready. */
+export declare class PollAdd {
+  constructor(file: number | bigint, events: number | bigint)
+  /** `IORING_POLL_ADD_MULTI`: completes again and again (5.13) */
+  pollFlags(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Removes a poll. */
+export declare class PollRemove {
+  constructor(target: number | bigint)
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Changes a poll. */
+export declare class PollUpdate {
+  constructor(target: number | bigint)
+  /** the new `EPOLL*`, with `UPDATE_EVENTS` */
+  events(value: number | bigint): this
+  /** the new user data, with `UPDATE_USER_DATA` */
+  newUserData(value: number | bigint): this
+  /** `IORING_POLL_UPDATE_*`: what to change; `ADD_MULTI` for a poll that completes again and again */
+  pollFlags(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Puts buffers into a group, for the kernel to choose from. */
+export declare class ProvideBuffers {
+  constructor(memory: number | bigint, size: number | bigint, count: number | bigint, group: number | bigint, firstId: number | bigint)
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -121,13 +625,57 @@ export declare class Read {
   ioprio(value: number | bigint): this
   /** takes the buffer from this group (5.7) */
   group(value: number | bigint): this
+  /** a `struct io_uring_attr_pi`, when `attribute_mask` says so (6.14) */
+  attributes(value: number | bigint): this
+  /** `IORING_RW_ATTR_FLAG_*`: which attributes there are (6.14) */
+  attributeMask(value: number | bigint): this
   /** Adds entry flags, `IOSQE_*`. */
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
   /** Sets the number that comes back with the completion. */
   userData(value: number | bigint): this
-  /** The 64 bytes of the entry. */
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Reads from a file into a registered buffer. */
+export declare class ReadFixed {
+  constructor(file: number | bigint, buffer: number | bigint, length: number | bigint, bufferIndex: number | bigint)
+  /** byte in the file; absent, the file position */
+  offset(value: number | bigint): this
+  /** `RWF_*` */
+  rwFlags(value: number | bigint): this
+  /** I/O priority, see ioprio_set(2) */
+  ioprio(value: number | bigint): this
+  /** a `struct io_uring_attr_pi`, when `attribute_mask` says so (6.14) */
+  attributes(value: number | bigint): this
+  /** `IORING_RW_ATTR_FLAG_*`: which attributes there are (6.14) */
+  attributeMask(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Reads from a file, again and again, into provided buffers. */
+export declare class ReadMulti {
+  constructor(file: number | bigint, group: number | bigint)
+  /** 0, as many bytes at a time as the buffer has: kernels so far take nothing else */
+  length(value: number | bigint): this
+  /** byte in the file; absent, the file position */
+  offset(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -142,13 +690,201 @@ export declare class Readv {
   ioprio(value: number | bigint): this
   /** takes one buffer from this group */
   group(value: number | bigint): this
+  /** a `struct io_uring_attr_pi`, when `attribute_mask` says so (6.14) */
+  attributes(value: number | bigint): this
+  /** `IORING_RW_ATTR_FLAG_*`: which attributes there are (6.14) */
+  attributeMask(value: number | bigint): this
   /** Adds entry flags, `IOSQE_*`. */
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
   /** Sets the number that comes back with the completion. */
   userData(value: number | bigint): this
-  /** The 64 bytes of the entry. */
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Reads from a file into several parts of a registered buffer. */
+export declare class ReadvFixed {
+  constructor(file: number | bigint, iovecs: number | bigint, count: number | bigint, bufferIndex: number | bigint)
+  /** byte in the file; absent, the file position */
+  offset(value: number | bigint): this
+  /** `RWF_*` */
+  rwFlags(value: number | bigint): this
+  /** I/O priority, see ioprio_set(2) */
+  ioprio(value: number | bigint): this
+  /** a `struct io_uring_attr_pi`, when `attribute_mask` says so (6.14) */
+  attributes(value: number | bigint): this
+  /** `IORING_RW_ATTR_FLAG_*`: which attributes there are (6.14) */
+  attributeMask(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Receives bytes. */
+export declare class Recv {
+  constructor(file: number | bigint, buffer: number | bigint, length: number | bigint)
+  /** `MSG_*` */
+  msgFlags(value: number | bigint): this
+  /** `IORING_RECVSEND_POLL_FIRST`: polls before the first try (5.19) */
+  ioprio(value: number | bigint): this
+  /** takes the buffer from this group (5.7) */
+  group(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Receives bytes into as many provided buffers as they need. */
+export declare class RecvBundle {
+  constructor(file: number | bigint, group: number | bigint)
+  /** how many bytes at most; 0, as many as the buffers have */
+  length(value: number | bigint): this
+  /** `MSG_*` */
+  msgFlags(value: number | bigint): this
+  /** `IORING_RECVSEND_POLL_FIRST`: polls before the first try (5.19) */
+  ioprio(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Receives a message. */
+export declare class RecvMsg {
+  constructor(file: number | bigint, message: number | bigint)
+  /** `MSG_*` */
+  msgFlags(value: number | bigint): this
+  /** `IORING_RECVSEND_POLL_FIRST`: polls before the first try (5.19) */
+  ioprio(value: number | bigint): this
+  /** takes the buffer from this group */
+  group(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Receives messages, again and again, into provided buffers. */
+export declare class RecvMsgMulti {
+  constructor(file: number | bigint, message: number | bigint, group: number | bigint)
+  /** `MSG_*` */
+  msgFlags(value: number | bigint): this
+  /** `IORING_RECVSEND_POLL_FIRST`: polls before the first try (5.19) */
+  ioprio(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Receives bytes, again and again, into provided buffers. */
+export declare class RecvMulti {
+  constructor(file: number | bigint, group: number | bigint)
+  /** bytes at a time at most; 0, as many as the buffer has (6.17) */
+  length(value: number | bigint): this
+  /** stops after about so many bytes; 0, never (6.17) */
+  limit(value: number | bigint): this
+  /** `MSG_*` */
+  msgFlags(value: number | bigint): this
+  /** `IORING_RECVSEND_POLL_FIRST`: polls before the first try (5.19) */
+  ioprio(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Receives bytes, again and again, into as many provided buffers as they need. */
+export declare class RecvMultiBundle {
+  constructor(file: number | bigint, group: number | bigint)
+  /** bytes at a time at most; 0, as many as the buffer has (6.17) */
+  length(value: number | bigint): this
+  /** stops after about so many bytes; 0, never (6.17) */
+  limit(value: number | bigint): this
+  /** `MSG_*` */
+  msgFlags(value: number | bigint): this
+  /** `IORING_RECVSEND_POLL_FIRST`: polls before the first try (5.19) */
+  ioprio(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Receives into a queue of the network card, again and again, without copying. */
+export declare class RecvZc {
+  constructor(file: number | bigint, length: number | bigint)
+  /** the receive queue that was registered */
+  ifq(value: number | bigint): this
+  /** `IORING_RECVSEND_POLL_FIRST`: polls before the first try (5.19) */
+  ioprio(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Takes buffers out of a group. */
+export declare class RemoveBuffers {
+  constructor(count: number | bigint, group: number | bigint)
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Renames a file. */
+export declare class RenameAt {
+  constructor(oldDirfd: number | bigint, oldPath: number | bigint, newDirfd: number | bigint, newPath: number | bigint)
+  /** `RENAME_*` */
+  renameFlags(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -164,6 +900,12 @@ export declare class Ring {
    * `slots` is what keeps the memory of everything in flight alive.
    */
   start(pushed: Uint8Array, run: Uint8Array, completions: Uint8Array, status: Uint32Array, slots: object): () => void
+  /**
+   * Calls `callback` when completions are ready: 0, or a negative `errno`. With `thread` a thread waits for them,
+   * and not the event loop. The callback is held strongly, and the event loop kept open, only while the status header
+   * asks for it.
+   */
+  startWaker(callback: () => void, thread: boolean): number
   /** Copies `count` entries of a submission area into the ring without a system call, and says how many fitted. */
   publish(area: number, count: number): number
   /** One `io_uring_enter`: entries taken, or a negative `errno`. */
@@ -202,6 +944,201 @@ export declare class Ring {
 }
 export type BindingRing = Ring
 
+/** Sends bytes. */
+export declare class Send {
+  constructor(file: number | bigint, buffer: number | bigint, length: number | bigint)
+  /** `MSG_*` */
+  msgFlags(value: number | bigint): this
+  /** `IORING_RECVSEND_POLL_FIRST` (5.19), `IORING_SEND_VECTORIZED` (6.17) */
+  ioprio(value: number | bigint): this
+  /** a `struct sockaddr` to send to (6.0) */
+  destination(value: number | bigint): this
+  /** bytes of it (6.0) */
+  destinationLength(value: number | bigint): this
+  /** sends a buffer of this group (6.10) */
+  group(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Sends the buffers of a group, as many as there are. */
+export declare class SendBundle {
+  constructor(file: number | bigint, group: number | bigint)
+  /** how many bytes at most; 0, all */
+  length(value: number | bigint): this
+  /** `MSG_*` */
+  msgFlags(value: number | bigint): this
+  /** `IORING_RECVSEND_POLL_FIRST`: polls before the first try (5.19) */
+  ioprio(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Sends a message. */
+export declare class SendMsg {
+  constructor(file: number | bigint, message: number | bigint)
+  /** `MSG_*` */
+  msgFlags(value: number | bigint): this
+  /** `IORING_RECVSEND_POLL_FIRST`: polls before the first try (5.19) */
+  ioprio(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Sends a message without copying it, and completes a second time when the memory is free. */
+export declare class SendMsgZc {
+  constructor(file: number | bigint, message: number | bigint)
+  /** `MSG_*` */
+  msgFlags(value: number | bigint): this
+  /** `IORING_RECVSEND_POLL_FIRST`, `FIXED_BUF` (6.15), `IORING_SEND_ZC_REPORT_USAGE` (6.2) */
+  ioprio(value: number | bigint): this
+  /** the registered buffer, with `FIXED_BUF` (6.15) */
+  bufferIndex(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Sends bytes without copying them, and completes a second time when the memory is free. */
+export declare class SendZc {
+  constructor(file: number | bigint, buffer: number | bigint, length: number | bigint)
+  /** `MSG_*` */
+  msgFlags(value: number | bigint): this
+  /** `IORING_RECVSEND_POLL_FIRST`, `FIXED_BUF`, `IORING_SEND_ZC_REPORT_USAGE` (6.2), `IORING_SEND_VECTORIZED` (6.17) */
+  ioprio(value: number | bigint): this
+  /** a `struct sockaddr` to send to */
+  destination(value: number | bigint): this
+  /** bytes of it */
+  destinationLength(value: number | bigint): this
+  /** the registered buffer, with `FIXED_BUF` */
+  bufferIndex(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Sets an option of a socket. */
+export declare class SetSockOpt {
+  constructor(file: number | bigint, level: number | bigint, option: number | bigint, value: number | bigint, valueLength: number | bigint)
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Sets an extended attribute of a file. */
+export declare class SetXattr {
+  constructor(name: number | bigint, value: number | bigint, path: number | bigint, length: number | bigint)
+  /** `XATTR_CREATE`, `XATTR_REPLACE` */
+  xattrFlags(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Shuts down one direction of a connection, or both. */
+export declare class Shutdown {
+  constructor(file: number | bigint, how: number | bigint)
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Makes a socket. */
+export declare class Socket {
+  constructor(domain: number | bigint, kind: number | bigint, protocol: number | bigint)
+  /** puts the new descriptor into the registered files */
+  slot(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Gives a command to a socket. */
+export declare class SocketCommand {
+  constructor(file: number | bigint, command: number | bigint)
+  /** a `struct sockaddr` to fill, for `GETSOCKNAME` (6.19) */
+  address(value: number | bigint): this
+  /** a `socklen_t`: its size, and then how much of it was needed */
+  addressLength(value: number | bigint): this
+  /** 1 asks for the address of the peer */
+  peer(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Moves bytes between a pipe and another file, without copying where it can. */
+export declare class Splice {
+  constructor(source: number | bigint, file: number | bigint, length: number | bigint)
+  /** byte to take from; absent, the file position */
+  offsetIn(value: number | bigint): this
+  /** byte to put at; absent, the file position */
+  offsetOut(value: number | bigint): this
+  /** `SPLICE_F_*` */
+  spliceFlags(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
 /** Reads the status of a file. */
 export declare class Statx {
   constructor(dirfd: number | bigint, path: number | bigint, statx: number | bigint)
@@ -215,7 +1152,54 @@ export declare class Statx {
   personality(id: number | bigint): this
   /** Sets the number that comes back with the completion. */
   userData(value: number | bigint): this
-  /** The 64 bytes of the entry. */
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Makes a symbolic link. */
+export declare class SymlinkAt {
+  constructor(dirfd: number | bigint, target: number | bigint, path: number | bigint)
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Brings a range of a file's data to the storage device. */
+export declare class SyncFileRange {
+  constructor(file: number | bigint)
+  /** first byte of the range */
+  offset(value: number | bigint): this
+  /** bytes of the range, 0 is up to the end */
+  length(value: number | bigint): this
+  /** `SYNC_FILE_RANGE_*` */
+  rangeFlags(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Copies bytes from a pipe to another one, which then has them too. */
+export declare class Tee {
+  constructor(source: number | bigint, file: number | bigint, length: number | bigint)
+  /** `SPLICE_F_*` */
+  spliceFlags(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -232,7 +1216,7 @@ export declare class Timeout {
   personality(id: number | bigint): this
   /** Sets the number that comes back with the completion. */
   userData(value: number | bigint): this
-  /** The 64 bytes of the entry. */
+  /** The bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -247,7 +1231,167 @@ export declare class TimeoutRemove {
   personality(id: number | bigint): this
   /** Sets the number that comes back with the completion. */
   userData(value: number | bigint): this
-  /** The 64 bytes of the entry. */
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Gives a timeout another time. */
+export declare class TimeoutUpdate {
+  constructor(target: number | bigint, timespec: number | bigint)
+  /** `IORING_TIMEOUT_*`; `LINK_TIMEOUT_UPDATE` for a link timeout (5.15) */
+  timeoutFlags(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Removes a name of a file, or a directory. */
+export declare class UnlinkAt {
+  constructor(dirfd: number | bigint, path: number | bigint)
+  /** `AT_REMOVEDIR`: it is a directory */
+  unlinkFlags(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Gives a command to a driver, with 80 bytes of data, in an entry of 128 bytes. */
+export declare class UringCmd128 {
+  constructor(file: number | bigint, command: number | bigint)
+  /** an address that the command takes */
+  address(value: number | bigint): this
+  /** a length that the command takes */
+  length(value: number | bigint): this
+  /** another word that the command takes */
+  optionLength(value: number | bigint): this
+  /** `IORING_URING_CMD_*`; `FIXED` with a registered buffer (6.1) */
+  cmdFlags(value: number | bigint): this
+  /** the registered buffer, with `FIXED` (6.1) */
+  bufferIndex(value: number | bigint): this
+  /** bytes 0 to 7 of the data of the command */
+  data0(value: number | bigint): this
+  /** bytes 8 to 15 of the data of the command */
+  data1(value: number | bigint): this
+  /** bytes 16 to 23 of the data of the command */
+  data2(value: number | bigint): this
+  /** bytes 24 to 31 of the data of the command */
+  data3(value: number | bigint): this
+  /** bytes 32 to 39 of the data of the command */
+  data4(value: number | bigint): this
+  /** bytes 40 to 47 of the data of the command */
+  data5(value: number | bigint): this
+  /** bytes 48 to 55 of the data of the command */
+  data6(value: number | bigint): this
+  /** bytes 56 to 63 of the data of the command */
+  data7(value: number | bigint): this
+  /** bytes 64 to 71 of the data of the command */
+  data8(value: number | bigint): this
+  /** bytes 72 to 79 of the data of the command */
+  data9(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Gives a command to a driver, with 16 bytes of data. */
+export declare class UringCmd16 {
+  constructor(file: number | bigint, command: number | bigint)
+  /** an address that the command takes */
+  address(value: number | bigint): this
+  /** a length that the command takes */
+  length(value: number | bigint): this
+  /** another word that the command takes */
+  optionLength(value: number | bigint): this
+  /** `IORING_URING_CMD_*`; `FIXED` with a registered buffer (6.1) */
+  cmdFlags(value: number | bigint): this
+  /** the registered buffer, with `FIXED` (6.1) */
+  bufferIndex(value: number | bigint): this
+  /** bytes 0 to 7 of the data of the command */
+  data0(value: number | bigint): this
+  /** bytes 8 to 15 of the data of the command */
+  data1(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Gives a command to a driver, with 80 bytes of data, on a ring with entries of 128 bytes. */
+export declare class UringCmd80 {
+  constructor(file: number | bigint, command: number | bigint)
+  /** an address that the command takes */
+  address(value: number | bigint): this
+  /** a length that the command takes */
+  length(value: number | bigint): this
+  /** another word that the command takes */
+  optionLength(value: number | bigint): this
+  /** `IORING_URING_CMD_*`; `FIXED` with a registered buffer (6.1) */
+  cmdFlags(value: number | bigint): this
+  /** the registered buffer, with `FIXED` (6.1) */
+  bufferIndex(value: number | bigint): this
+  /** bytes 0 to 7 of the data of the command */
+  data0(value: number | bigint): this
+  /** bytes 8 to 15 of the data of the command */
+  data1(value: number | bigint): this
+  /** bytes 16 to 23 of the data of the command */
+  data2(value: number | bigint): this
+  /** bytes 24 to 31 of the data of the command */
+  data3(value: number | bigint): this
+  /** bytes 32 to 39 of the data of the command */
+  data4(value: number | bigint): this
+  /** bytes 40 to 47 of the data of the command */
+  data5(value: number | bigint): this
+  /** bytes 48 to 55 of the data of the command */
+  data6(value: number | bigint): this
+  /** bytes 56 to 63 of the data of the command */
+  data7(value: number | bigint): this
+  /** bytes 64 to 71 of the data of the command */
+  data8(value: number | bigint): this
+  /** bytes 72 to 79 of the data of the command */
+  data9(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Waits for a child process to change. */
+export declare class WaitId {
+  constructor(idType: number | bigint, id: number | bigint, options: number | bigint)
+  /** a `siginfo_t` to fill */
+  info(value: number | bigint): this
+  /** none is known */
+  waitidFlags(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -262,13 +1406,42 @@ export declare class Write {
   ioprio(value: number | bigint): this
   /** write stream of the file, 0 is none (6.16) */
   writeStream(value: number | bigint): this
+  /** a `struct io_uring_attr_pi`, when `attribute_mask` says so (6.14) */
+  attributes(value: number | bigint): this
+  /** `IORING_RW_ATTR_FLAG_*`: which attributes there are (6.14) */
+  attributeMask(value: number | bigint): this
   /** Adds entry flags, `IOSQE_*`. */
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
   /** Sets the number that comes back with the completion. */
   userData(value: number | bigint): this
-  /** The 64 bytes of the entry. */
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Writes from a registered buffer to a file. */
+export declare class WriteFixed {
+  constructor(file: number | bigint, buffer: number | bigint, length: number | bigint, bufferIndex: number | bigint)
+  /** byte in the file; absent, the file position */
+  offset(value: number | bigint): this
+  /** `RWF_*` */
+  rwFlags(value: number | bigint): this
+  /** I/O priority, see ioprio_set(2) */
+  ioprio(value: number | bigint): this
+  /** write stream of the file, 0 is none (6.16) */
+  writeStream(value: number | bigint): this
+  /** a `struct io_uring_attr_pi`, when `attribute_mask` says so (6.14) */
+  attributes(value: number | bigint): this
+  /** `IORING_RW_ATTR_FLAG_*`: which attributes there are (6.14) */
+  attributeMask(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -283,13 +1456,42 @@ export declare class Writev {
   ioprio(value: number | bigint): this
   /** write stream of the file, 0 is none (6.16) */
   writeStream(value: number | bigint): this
+  /** a `struct io_uring_attr_pi`, when `attribute_mask` says so (6.14) */
+  attributes(value: number | bigint): this
+  /** `IORING_RW_ATTR_FLAG_*`: which attributes there are (6.14) */
+  attributeMask(value: number | bigint): this
   /** Adds entry flags, `IOSQE_*`. */
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
   /** Sets the number that comes back with the completion. */
   userData(value: number | bigint): this
-  /** The 64 bytes of the entry. */
+  /** The bytes of the entry. */
+  build(): Uint8Array
+}
+
+/** Writes several parts of a registered buffer to a file. */
+export declare class WritevFixed {
+  constructor(file: number | bigint, iovecs: number | bigint, count: number | bigint, bufferIndex: number | bigint)
+  /** byte in the file; absent, the file position */
+  offset(value: number | bigint): this
+  /** `RWF_*` */
+  rwFlags(value: number | bigint): this
+  /** I/O priority, see ioprio_set(2) */
+  ioprio(value: number | bigint): this
+  /** write stream of the file, 0 is none (6.16) */
+  writeStream(value: number | bigint): this
+  /** a `struct io_uring_attr_pi`, when `attribute_mask` says so (6.14) */
+  attributes(value: number | bigint): this
+  /** `IORING_RW_ATTR_FLAG_*`: which attributes there are (6.14) */
+  attributeMask(value: number | bigint): this
+  /** Adds entry flags, `IOSQE_*`. */
+  sqeFlags(flags: number | bigint): this
+  /** Runs the operation with registered credentials. */
+  personality(id: number | bigint): this
+  /** Sets the number that comes back with the completion. */
+  userData(value: number | bigint): this
+  /** The bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -307,6 +1509,7 @@ export interface BindingField {
 export interface BindingOperation {
   name: string
   opcode: number
+  size: number
   since: string
   man: string
   doc: string
@@ -340,3 +1543,24 @@ export declare function createAddressOf(): (arg: unknown) => number
 
 /** The operation table, which the classes are made from. */
 export declare function operationTable(): Array<BindingOperation>
+
+/** io_uring_enter(2). */
+export declare function rawEnter(fd: number, toSubmit: number, minComplete: number, flags: number, argument: Argument, size: number): number
+
+/** epoll_create1(2). */
+export declare function rawEpollCreate(flags: number): number
+
+/** eventfd(2). */
+export declare function rawEventfd(count: number, flags: number): number
+
+/** io_uring_register(2). */
+export declare function rawRegister(fd: number, opcode: number, argument: Argument, count: number): number
+
+/** io_uring_setup(2): `params` are the 120 bytes of a `struct io_uring_params`. */
+export declare function rawSetup(entries: number, params: Uint8Array): number
+
+/** getsockname(2), or getpeername(2): the bytes of the address, or a negative `errno`. */
+export declare function rawSocketName(fd: number, peer: boolean): Uint8Array | number
+
+/** socketpair(2): two descriptors, or one negative `errno`. */
+export declare function rawSocketpair(domain: number, kind: number, protocol: number): Array<number>

@@ -1,7 +1,9 @@
 // The two sides of the native boundary: areas that entries and completions cross in, one call per batch.
 
+import { constants } from 'node:os'
 import { binding, type BindingRing, type BindingSetup } from './binding.ts'
 import { ENTRY_BYTES, EntryWriter, WIDE_ENTRY_BYTES } from './entry.ts'
+import { eventfdError, systemError } from './errors.ts'
 import { SetupFlags } from './flags.ts'
 import { loadError, setupError } from './support.ts'
 import type { Slots } from './slots.ts'
@@ -21,17 +23,37 @@ export const STATUS = {
   IN_FLIGHT: 10,
   SQ_READY: 11,
   ENTERS: 12,
+  KEEP: 13,
+  SUBMITTED: 14,
+  COMPLETED: 16,
+  CANCELLED: 18,
+  OVERFLOWED: 20,
 } as const
-const STATUS_WORDS = 13
+const STATUS_WORDS = 22
 
-/** Area numbers: what was pushed, what was run, and nothing. */
+/** Area numbers: what was pushed, what was run, nothing, and no system call at all. */
 const PUSHED = 0
+const RUN = 1
 const NOTHING = 2
+const NO_CALL = 3
+
+/** What the event loop's side keeps while something is in flight. */
+export const KEEP = {
+  /** The event loop stays open. */
+  LOOP: 1,
+  /** The callback, and the ring with it, is not collected. */
+  CALLBACK: 2,
+} as const
 
 const COMPLETION_BYTES = 16
 const WIDE_COMPLETION_BYTES = 32
 const MIN_RECORDS = 16
 const MAX_RECORDS = 4096
+
+const { EBUSY, ENOSYS } = constants.errno
+/** Where libuv is not to be had, or somebody wants to see the other way at work, a thread waits for completions. */
+const WAKES_BY_THREAD =
+  process.env.URING_WAKER === 'thread' || 'bun' in process.versions || 'deno' in process.versions
 
 /** One slice of a wait. A blocking call cannot be ended from JavaScript, so none is longer than this. */
 export const SLICE = 50
@@ -41,6 +63,10 @@ export class Boundary {
   readonly native: BindingRing
   /** Entries that were pushed. */
   readonly pushed: EntryWriter
+  /** Entries that were run: an `await` between two linked pushes must not cut the chain. */
+  readonly run: EntryWriter
+  /** A one for every opcode that the kernel does not have. */
+  readonly lacking: Uint8Array
   /** Records of the completion area, as words. */
   readonly records: Uint32Array
   /** Words of one record. */
@@ -49,7 +75,10 @@ export class Boundary {
   readonly mask: number
   /** The status header: what the last call left, and how far completions were taken. */
   readonly status: Uint32Array
-  readonly #entries: number
+  /** Entries of the submission queue. */
+  readonly entries: number
+  /** Whether the ring is gone. */
+  closed = false
   readonly #submit: () => void
 
   constructor(setup: BindingSetup, slots: Slots) {
@@ -61,13 +90,15 @@ export class Boundary {
     const recordBytes = wide ? WIDE_COMPLETION_BYTES : COMPLETION_BYTES
     const records = Math.min(Math.max(cqEntries, MIN_RECORDS), MAX_RECORDS)
 
+    this.lacking = lackingOf(native.probe())
     const pushed = new Uint8Array(entries * entryBytes)
     const run = new Uint8Array(entries * entryBytes)
     const completions = new Uint8Array(records * recordBytes)
-    this.pushed = new EntryWriter(new Uint32Array(pushed.buffer), entryBytes)
+    this.pushed = new EntryWriter(new Uint32Array(pushed.buffer), entryBytes, this.lacking)
+    this.run = new EntryWriter(new Uint32Array(run.buffer), entryBytes, this.lacking)
     this.records = new Uint32Array(completions.buffer)
     this.stride = recordBytes / 4
-    this.#entries = entries
+    this.entries = entries
     this.mask = records - 1
     this.status = new Uint32Array(STATUS_WORDS)
     this.#submit = native.start(pushed, run, completions, this.status, slots)
@@ -75,15 +106,46 @@ export class Boundary {
 
   /** Hands over what was pushed and waits for `want` completions, for a slice at most: 0 or a negative `errno`. */
   submitPushed(want: number, slice: number): number {
-    const { status, pushed } = this
-    status[STATUS.AREA] = PUSHED
-    status[STATUS.COUNT] = pushed.count
+    return this.#hand(PUSHED, this.pushed, want, slice)
+  }
+
+  /** Hands over what was run, and lets completions arrive: 0 or a negative `errno`. */
+  submitRun(): number {
+    return this.#hand(RUN, this.run, 0, 0)
+  }
+
+  #hand(area: number, staged: EntryWriter, want: number, slice: number): number {
+    const { status } = this
+    status[STATUS.AREA] = area
+    status[STATUS.COUNT] = staged.count
     status[STATUS.WANT] = want
     status[STATUS.SLICE] = slice * MICROSECONDS
     this.#submit()
-    pushed.taken(status[STATUS.COPIED]!)
+    staged.taken(status[STATUS.COPIED]!)
     this.limit()
     return status[STATUS.ERRNO]! | 0
+  }
+
+  /** Calls `callback` from the event loop when completions are ready. */
+  startWaker(callback: () => void): void {
+    let error = this.native.startWaker(callback, WAKES_BY_THREAD)
+    if (error === -ENOSYS) error = this.native.startWaker(callback, true)
+    if (error === -EBUSY) throw eventfdError()
+    if (error !== 0) throw systemError(error, 'io_uring_register')
+  }
+
+  /** What is kept while something is in flight, `KEEP`. */
+  keep(what: number): void {
+    const { status } = this
+    if (status[STATUS.KEEP] === what) return
+    status[STATUS.KEEP] = what
+    status[STATUS.AREA] = NO_CALL
+    this.#submit()
+  }
+
+  /** A count since the ring was made. */
+  count(word: number): number {
+    return this.status[word]! + this.status[word + 1]! * 2 ** 32
   }
 
   /** Puts what was pushed into the ring, without a system call. */
@@ -101,7 +163,9 @@ export class Boundary {
 
   /** What the kernel has not taken from the ring takes up room. */
   limit(): void {
-    this.pushed.limit = this.#entries - this.left
+    const room = this.entries - this.left
+    this.pushed.limit = room
+    this.run.limit = room
   }
 
   /** Lets completions arrive, and submits nothing. */
@@ -145,4 +209,15 @@ function create(setup: BindingSetup): BindingRing {
   }
   if (typeof ring === 'number') throw setupError(ring)
   return ring
+}
+
+const OPCODES = 256
+
+/** Kernels before 5.6 cannot be asked: they say so when an operation completes. */
+function lackingOf(probe: readonly number[] | null): Uint8Array {
+  const lacking = new Uint8Array(OPCODES)
+  if (probe === null) return lacking
+  lacking.fill(1)
+  for (const opcode of probe) lacking[opcode] = 0
+  return lacking
 }

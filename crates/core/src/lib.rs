@@ -32,6 +32,7 @@ pub mod operations;
 mod queues;
 mod ring;
 mod setup;
+mod switch;
 pub mod sys;
 mod table;
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 use io_uring::{EnterFlags, Probe, Submitter};
 
 use crate::entry::{Entry, WideEntry, flags, place};
-use crate::notify::Switch;
 use crate::queues::{Completion, Queues};
+use crate::switch::Switch;
 use crate::sys::{self, GetEventsArgument, Timespec, features, setup};
 
 /// Bit of the user data that marks what answers no submission of this ring: messages from other rings, resource tags.

@@ -14,7 +14,7 @@ pub(crate) mod status {
     pub(crate) const TAIL: usize = 0;
     /// Completions that JavaScript has taken from it since then, modulo 2^32.
     pub(crate) const HEAD: usize = 1;
-    /// Asked: the submission area, or 2 for none.
+    /// Asked: the submission area; 2 for none, 3 for nothing but `KEEP`.
     pub(crate) const AREA: usize = 2;
     /// Asked: entries in it.
     pub(crate) const COUNT: usize = 3;
@@ -36,8 +36,23 @@ pub(crate) mod status {
     pub(crate) const SQ_READY: usize = 11;
     /// Calls of `io_uring_enter` since the ring was made, modulo 2^32.
     pub(crate) const ENTERS: usize = 12;
+    /// Asked: [`KEEP_LOOP`], [`KEEP_CALLBACK`].
+    pub(crate) const KEEP: usize = 13;
+    /// Entries that the kernel took since the ring was made, as two words.
+    pub(crate) const SUBMITTED: usize = 14;
+    /// Completions, likewise.
+    pub(crate) const COMPLETED: usize = 16;
+    /// Completions that say `ECANCELED`, likewise.
+    pub(crate) const CANCELLED: usize = 18;
+    /// Calls that found completions without room in the kernel's queue, likewise.
+    pub(crate) const OVERFLOWED: usize = 20;
     /// How many there are.
-    pub(crate) const WORDS: usize = 13;
+    pub(crate) const WORDS: usize = 22;
+
+    /// In `KEEP`: the event loop stays open.
+    pub(crate) const KEEP_LOOP: u32 = 1 << 0;
+    /// In `KEEP`: the waker's callback is not collected.
+    pub(crate) const KEEP_CALLBACK: u32 = 1 << 1;
 }
 
 /// A typed array that is held strongly, so its memory stays where it is.
@@ -122,6 +137,14 @@ impl Header {
         debug_assert!(word < status::WORDS);
         // SAFETY: as in `get`.
         unsafe { self.0.data().cast::<u32>().add(word).write(value) }
+    }
+
+    /// Adds to a counter of two words, low word first.
+    pub(crate) fn add(&self, counter: usize, count: usize) {
+        let total = u64::from(self.get(counter)) | u64::from(self.get(counter + 1)) << 32;
+        let total = total.wrapping_add(count as u64);
+        self.set(counter, total as u32);
+        self.set(counter + 1, (total >> 32) as u32);
     }
 
     pub(crate) fn release(&self, env: sys::napi_env) {

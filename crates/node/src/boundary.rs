@@ -9,6 +9,8 @@ use crate::area::{Area, Completions, Header, release, status};
 
 /// The submission area that stands for none.
 const NOTHING: usize = 2;
+/// The submission area that stands for no call at all.
+const NO_CALL: usize = 3;
 
 /// JavaScript memory that is held until the ring is closed.
 #[derive(Debug)]
@@ -52,6 +54,11 @@ impl Boundary {
     /// What the hot function does.
     pub(crate) fn submit(&self, ring: &mut Ring) {
         let area = self.status.get(status::AREA) as usize;
+        if area == NO_CALL {
+            return;
+        }
+        // What completes in this call is taken by it, and nobody has to be woken.
+        ring.silence_eventfd(true);
         let error = if area == NOTHING {
             self.get_events(ring)
         } else {
@@ -60,6 +67,15 @@ impl Boundary {
         self.status.set(status::ERRNO, error as u32);
         // Completions are taken even when the call failed: it may have been a signal that ended a wait.
         self.reap(ring);
+        ring.silence_eventfd(false);
+        // What came between the last look and the end of the silence has woken nobody.
+        while ring.has_eventfd() && self.completions.room(&self.status) > 0 && has_more(ring) {
+            self.count_enter();
+            if ring.get_events().is_err() {
+                break;
+            }
+            self.reap(ring);
+        }
     }
 
     fn get_events(&self, ring: &mut Ring) -> i32 {
@@ -96,12 +112,17 @@ impl Boundary {
         }
         self.status.set(status::COPIED, copied as u32);
         self.status.set(status::TAKEN, taken);
+        self.status.add(status::SUBMITTED, taken as usize);
         error
     }
 
     /// Appends what has completed to the completion area, as far as there is room.
     fn reap(&self, ring: &mut Ring) {
         let mut room = self.completions.room(&self.status);
+        let (mut completed, mut cancelled) = (0, 0);
+        if ring.cq_needs_flush() {
+            self.status.add(status::OVERFLOWED, 1);
+        }
         let mut tail = self.status.get(status::TAIL);
         if tail == self.status.get(status::HEAD) {
             // All taken: starting over keeps the area in the processor's cache.
@@ -112,8 +133,10 @@ impl Boundary {
             let reaped = ring.reap(room, |completion| {
                 self.completions.write(tail, &completion);
                 tail = tail.wrapping_add(1);
+                cancelled += usize::from(completion.result == -libc::ECANCELED);
             });
             room -= reaped;
+            completed += reaped;
             // Some wait in the kernel for room, or for this thread to come in (one call lets twenty arrive).
             if room == 0 || !(ring.cq_needs_flush() || ring.has_task_work()) {
                 break;
@@ -124,6 +147,8 @@ impl Boundary {
             }
         }
         self.status.set(status::TAIL, tail);
+        self.status.add(status::COMPLETED, completed);
+        self.status.add(status::CANCELLED, cancelled);
         self.status.set(
             status::MORE,
             u32::from(ring.cq_ready() > 0 || ring.cq_needs_flush()),
@@ -149,6 +174,11 @@ impl Boundary {
         self.status.release(env);
         release(env, self.slots);
     }
+}
+
+/// Whether the kernel has completions, in its queue or on their way to it.
+fn has_more(ring: &mut Ring) -> bool {
+    ring.cq_ready() > 0 || ring.cq_needs_flush() || ring.has_task_work()
 }
 
 fn clamp(in_flight: u64) -> u32 {

@@ -18,3 +18,4 @@ mod operations;
 mod raw;
 mod ring;
 mod shared;
+mod waker;

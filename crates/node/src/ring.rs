@@ -13,6 +13,7 @@ use crate::area::{Area, Completions, Header, hold};
 use crate::boundary::{Boundary, negative, number};
 use crate::hot::hot_function;
 use crate::shared::Shared;
+use crate::waker::{Backend, Callback};
 
 /// What a ring is made with.
 #[derive(Debug)]
@@ -93,6 +94,21 @@ impl BindingRing {
             return Err(Error::new(Status::GenericFailure, "the ring is started already"));
         }
         hot_function(env, Rc::clone(&self.shared))
+    }
+
+    /// Calls `callback` when completions are ready: 0, or a negative `errno`. With `thread` a thread waits for them,
+    /// and not the event loop. The callback is held strongly, and the event loop kept open, only while the status header
+    /// asks for it.
+    #[napi(catch_unwind)]
+    pub fn start_waker(
+        &self,
+        env: Env,
+        #[napi(ts_arg_type = "() => void")] callback: Unknown,
+        thread: bool,
+    ) -> Result<i32> {
+        let backend = if thread { Backend::Thread } else { Backend::Poll };
+        self.shared
+            .start_waker(env, backend, Callback::new(env, &callback)?)
     }
 
     /// Copies `count` entries of a submission area into the ring without a system call, and says how many fitted.
@@ -195,7 +211,7 @@ impl BindingRing {
     #[napi(catch_unwind)]
     pub fn must_wait(&self) -> bool {
         self.shared
-            .with(|ring| ring.is_busy().unwrap_or(true))
+            .with(|ring| !ring.may_be_silent() && ring.is_busy().unwrap_or(true))
             .unwrap_or(false)
     }
 
