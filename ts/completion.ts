@@ -1,8 +1,9 @@
 // A completion, as the program sees it.
 
-import { detachedError, systemError, type UringError } from './errors.ts'
+import type { UringError } from './errors.ts'
 import { CqeFlags } from './flags.ts'
 import type { OperationClass } from './kind.ts'
+import { errorOf } from './outcome.ts'
 import type { Token } from './slots.ts'
 
 /** Where a completion came from: an operation of this ring, a message from another ring, a resource that was let go. */
@@ -60,11 +61,7 @@ export class Completion<T = unknown> {
 
   /** The error that the result stands for. */
   get error(): UringError | undefined {
-    if (this.ok) return undefined
-    const { name, syscall } = this.#kind
-    if (!this.#intact) return detachedError(name)
-    const details = this.#kind.describe(this.#state)
-    return systemError(this.result, details.syscall ?? syscall, { operation: name, ...details })
+    return this.ok ? undefined : errorOf(this.#kind, this.result, this.#state)
   }
 
   /** What `run()` resolves to. @throws {UringError} `error`, where there is one */
@@ -108,16 +105,4 @@ export class Completion<T = unknown> {
   get socketNonEmpty(): boolean {
     return (this.flags & CqeFlags.SOCK_NONEMPTY) !== 0
   }
-}
-
-/** What a message or a tag is decoded with: the number as it came. */
-export const FOREIGN_KIND: OperationClass<number> = {
-  name: 'Message',
-  opcode: -1,
-  since: '',
-  syscall: 'io_uring',
-  failed: () => false, // the sender chose the number
-  intact: () => true,
-  decode: (result) => result,
-  describe: () => ({}),
 }

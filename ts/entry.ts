@@ -1,6 +1,6 @@
 // The submission queue entry: 64 bytes as 16 words. This is the one place that knows which word holds what.
 
-import { fullError } from './errors.ts'
+import { fullError, unsupportedError } from './errors.ts'
 import { SqeFlags } from './flags.ts'
 import { addressOf, type Bytes, lengthOf } from './memory.ts'
 import type { OperationClass } from './kind.ts'
@@ -15,12 +15,14 @@ const HEADER = 0 // opcode, flags << 8, ioprio << 16
 const FD = 1
 const OFF = 2
 const ADDR = 4
+const OPTION = 5
 const LEN = 6
 const OP_FLAGS = 7
 const USER_DATA = 8
 const BUFFER = 10 // buf_index or buf_group, personality << 16
 const FILE_INDEX = 11
 const ADDR3 = 12
+const PAD2 = 14
 
 const TWO_32 = 0x1_0000_0000
 /** Times this, a number's high word: exact, as it is a power of two, and faster than a division. */
@@ -28,11 +30,21 @@ const HIGH_WORD = 1 / TWO_32
 /** What a read or write moves at most in one go; the kernel cuts longer ones itself (MAX_RW_COUNT). */
 const MAX_TRANSFER = 0x7fff_f000
 
+/** A trait: the entry may complete more than once. */
+export const MANY = 1
+/** A trait: its class looks at each completion as it is taken. */
+export const WATCHED = 2
+/** A trait: all its completions are one answer, and the last one ends it. */
+export const ONE_ANSWER = 4
+
 /** What every entry has beside its operation's fields. */
 interface CommonFields {
   readonly sqeFlags: number
   readonly personalityId: number
+  readonly subject: { readonly name: string; readonly since: string }
 }
+
+const NONE_LACKING = new Uint8Array(256)
 
 /** Marks what can be pushed: an operation or an entry. Looking it up is cheaper than `instanceof`. */
 export const STAGEABLE: unique symbol = Symbol('stageable')
@@ -52,15 +64,18 @@ export class EntryWriter {
   count = 0
   /** How many there can be now: the area's size, less what the kernel has not taken from the ring. */
   limit: number
-  /** Whether the entry may complete more than once. */
-  many = false
+  /** What is special about the entry that is being written: `MANY`, `WATCHED`. */
+  traits = 0
+  /** The opcodes that the kernel does not have. */
+  readonly #lacking: Uint8Array
   /** The first word of the entry that is being written. */
   #at = 0
   /** Whether an entry was begun and refused half-way: its words have to be cleared. */
   #torn = false
 
-  constructor(words: Uint32Array, entryBytes: number) {
+  constructor(words: Uint32Array, entryBytes: number, lacking: Uint8Array = NONE_LACKING) {
     this.words = words
+    this.#lacking = lacking
     this.stride = entryBytes / 4
     this.limit = words.length / this.stride
   }
@@ -77,10 +92,26 @@ export class EntryWriter {
 
   /** Starts the next entry: the opcode, and the flags that every operation has. */
   begin(opcode: number, common: CommonFields): void {
+    if (this.#lacking[opcode] !== 0) throw unsupportedError(common.subject)
     const at = this.#next()
-    this.many = false
+    this.traits = 0
     this.words[at + HEADER] = opcode | (common.sqeFlags << 8)
     if (common.personalityId !== 0) this.words[at + BUFFER] = common.personalityId << 16
+  }
+
+  /** Whether it may complete more than once. */
+  set many(value: boolean) {
+    if (value) this.traits |= MANY
+  }
+
+  /** Whether its class looks at each completion as it is taken. */
+  set watched(value: boolean) {
+    if (value) this.traits |= WATCHED
+  }
+
+  /** Whether it may complete more than once, and has one answer all the same. */
+  set oneAnswer(value: boolean) {
+    if (value) this.traits |= MANY | ONE_ANSWER
   }
 
   /** `begin` for an operation on a file. */
@@ -93,6 +124,14 @@ export class EntryWriter {
     } else {
       this.fd(resolved)
     }
+  }
+
+  /** `beginFile` for an entry of 128 bytes. */
+  beginWide(opcode: number, common: CommonFields): void {
+    if (this.stride < WIDE_ENTRY_BYTES / 4) {
+      throw invalidValue('operation', common, 'has 128 bytes and needs a ring made with sqe128')
+    }
+    this.begin(opcode, common)
   }
 
   flags(bits: number): void {
@@ -127,6 +166,27 @@ export class EntryWriter {
 
   addr3(value: number | bigint): void {
     this.#wide(ADDR3, value)
+  }
+
+  pad2(value: number | bigint): void {
+    this.#wide(PAD2, value)
+  }
+
+  /** The data of a command: the end of the entry, from byte 48 on. */
+  command(bytes: Uint8Array): void {
+    const { buffer, byteOffset } = this.words
+    new Uint8Array(buffer, byteOffset + (this.#at + ADDR3) * 4, bytes.length).set(bytes)
+  }
+
+  /** The number of a command. */
+  commandOp(command: number): void {
+    this.words[this.#at + OFF] = command
+  }
+
+  /** An option of a socket. */
+  option(level: number, name: number): void {
+    this.words[this.#at + ADDR] = level
+    this.words[this.#at + OPTION] = name
   }
 
   /** Everything that a read or write of one buffer sets, in one go: it is what most entries are. */
@@ -183,6 +243,11 @@ export class EntryWriter {
     this.flags(SqeFlags.BUFFER_SELECT)
   }
 
+  /** A word that every operation gives another meaning. */
+  word(value: number): void {
+    this.words[this.#at + FILE_INDEX] = value
+  }
+
   /** A slot of the registered files, which the kernel counts from one; -1 is any. */
   slot(index: number): void {
     this.words[this.#at + FILE_INDEX] = index + (index < 0 ? 0 : 1)
@@ -200,11 +265,16 @@ export class EntryWriter {
   }
 
   /** Starts an entry that was built before. */
-  copy(words: Uint32Array, used: number, many: boolean): void {
+  copy(words: Uint32Array, used: number, traits: number): void {
     const at = this.#next()
     const own = this.words
     for (let word = 0; word < used; word += 1) own[at + word] = words[word]!
-    this.many = many
+    this.traits = traits
+  }
+
+  /** Refuses what the kernel does not have. */
+  require(opcode: number, kind: OperationClass): void {
+    if (this.#lacking[opcode] !== 0) throw unsupportedError(kind)
   }
 
   /** The flags of a complete entry. */
@@ -255,19 +325,19 @@ export class Entry<T = number> {
   readonly kind: OperationClass
   /** What has to live until the last completion, and what the result is decoded from. @internal */
   readonly state: unknown
-  /** Whether it may complete more than once. @internal */
-  readonly many: boolean
+  /** What is special about it: `MANY`, `WATCHED`. @internal */
+  readonly traits: number
   /** Words up to the last that is not zero: the rest need no copying. @internal */
   readonly used: number
 
   /** @internal */
-  constructor(words: Uint32Array, kind: OperationClass, state: unknown, many: boolean) {
+  constructor(words: Uint32Array, kind: OperationClass, state: unknown, traits: number) {
     this.operation = kind.name
     this.opcode = words[0]! & 0xff
     this.words = words
     this.kind = kind
     this.state = state
-    this.many = many
+    this.traits = traits
     this.used = words.findLastIndex((word) => word !== 0) + 1
   }
 
@@ -276,11 +346,47 @@ export class Entry<T = number> {
 
   /** Writes the entry; what has to live is its own. @internal */
   encode(entry: EntryWriter): undefined {
-    const { words } = this
-    if (words.length > entry.stride) {
+    this.check(entry)
+    entry.copy(this.words, this.used, this.traits)
+  }
+
+  /** Refuses what the ring of a writer cannot take. @internal */
+  check(writer: EntryWriter): void {
+    const { words, kind } = this
+    if (kind !== RAW) writer.require(this.opcode, kind)
+    if (words.length > writer.stride) {
       throw invalidValue('entry', this, 'has 128 bytes and needs a ring made with sqe128')
     }
-    entry.copy(words, this.used, this.many)
+  }
+
+  /** The same with more entry flags. @internal */
+  linked(flags: number): Entry<T> {
+    const words = this.words.slice()
+    words[HEADER]! |= flags << 8
+    return new Entry(words, this.kind, this.state, this.traits)
+  }
+
+  /** The same with another offset, a small one. @internal */
+  withOffset(offset: number): Entry<T> {
+    const words = this.words.slice()
+    words[OFF] = offset
+    return new Entry(words, this.kind, this.state, this.traits)
+  }
+
+  /** The offset, if it is a small one. @internal */
+  get offset(): number {
+    return this.words[OFF]!
+  }
+
+  /** Whether it is on a file: a descriptor, or -1 - index for a registered one. @internal */
+  isOn(file: number): boolean {
+    const fixed = (this.sqeFlags & SqeFlags.FIXED_FILE) !== 0
+    return (this.words[FD]! | 0) === (file < 0 ? -1 - file : file) && fixed === file < 0
+  }
+
+  /** The entry flags. @internal */
+  get sqeFlags(): number {
+    return (this.words[HEADER]! >>> 8) & 0xff
   }
 
   /** What the slot table remembers of a submission. @internal */
@@ -312,7 +418,7 @@ export class Entry<T = number> {
     const words = new Uint32Array(bytes.byteLength / 4)
     new Uint8Array(words.buffer).set(bytes)
     words.fill(0, USER_DATA, USER_DATA + 2)
-    return new Entry(words, RAW, keep?.slice(), true)
+    return new Entry(words, RAW, keep?.slice(), MANY | ONE_ANSWER)
   }
 }
 
@@ -321,10 +427,17 @@ const RAW: OperationClass<number> = {
   name: 'Entry',
   opcode: -1,
   since: '',
+  variantSince: undefined,
+  wide: false,
   syscall: 'io_uring',
   failed: (result) => result < 0,
   intact: () => true,
   decode: (result) => result,
+  reap: (_groups, _result, _flags, state) => state,
+  again: () => true,
+  isEnd: () => false,
+  leftover: () => undefined,
+  asked: () => undefined,
   describe: () => ({}),
 }
 

@@ -1,6 +1,6 @@
 // Failures of the kernel and of a ring. Numbers cross the boundary; the error objects are made here, when asked for.
 
-import { constants } from 'node:os'
+import { constants, release } from 'node:os'
 import { getSystemErrorMap } from 'node:util'
 
 /** What an error can carry beside its code. */
@@ -43,8 +43,60 @@ export class UringError extends Error {
   }
 }
 
+/** What an operation rejects with that was cancelled by its signal; `cause` is what the kernel said, or the reason. */
+export class AbortError extends Error {
+  override readonly name: string = 'AbortError'
+  readonly code = 'ABORT_ERR'
+
+  constructor(cause?: unknown) {
+    super('The operation was aborted', { cause })
+  }
+}
+
+/** What an operation rejects with that was cancelled by its timeout; `cause` is what the kernel said. */
+export class TimeoutError extends Error {
+  override readonly name: string = 'TimeoutError'
+  readonly code = 'ETIMEDOUT'
+
+  constructor(milliseconds: number, cause?: unknown) {
+    super(`The operation took longer than ${milliseconds} ms`, { cause })
+  }
+}
+
+/** What became of a step of a chain. */
+export interface Outcome {
+  /** The kernel's result. */
+  readonly result: number
+  /** What the step would have resolved to. */
+  readonly value?: unknown
+  readonly error?: UringError
+}
+
+/** What a chain rejects with: the step that broke it, and what became of all of them. */
+export class ChainError extends UringError {
+  override readonly name: string = 'ChainError'
+  /** The step, counted from 0. */
+  readonly step: number
+  readonly outcomes: readonly Outcome[]
+
+  constructor(step: number, error: UringError, outcomes: readonly Outcome[]) {
+    const { errno, syscall, operation, path, dest } = error
+    super(error.code, `Step ${step} of the chain (${operation ?? 'Entry'}) failed: ${error.message}`, {
+      errno,
+      syscall,
+      operation,
+      path,
+      dest,
+      cause: error,
+    })
+    this.step = step
+    this.outcomes = outcomes
+  }
+}
+
 /** Codes that rings return and Node.js has no words for. */
 const OTHERS: readonly (readonly [number, string, string])[] = [
+  [-10, 'ECHILD', 'no child processes'],
   [-62, 'ETIME', 'timer expired'],
   [-77, 'EBADFD', 'file descriptor in bad state'],
   [-130, 'EOWNERDEAD', 'owner died'],
@@ -89,10 +141,33 @@ export function closedError(): UringError {
   return new UringError('ERR_URING_CLOSED', 'The ring is closed')
 }
 
+export function shortError(operation: string, result: number): UringError {
+  return new UringError(
+    'ERR_URING_SHORT',
+    `${operation} moved ${result} bytes, fewer than it was asked to, which breaks a chain that is not hard`,
+    { operation },
+  )
+}
+
+export function eventfdError(): UringError {
+  return new UringError(
+    'ERR_URING_EVENTFD',
+    'The ring has an eventfd already, and the asynchronous flow needs its only one. Unregister it first',
+  )
+}
+
 export function fullError(entries: number): UringError {
   return new UringError(
     'ERR_URING_SQ_FULL',
     `The submission queue is full: ${entries} entries are pushed and not submitted. Call submit() first, or make the ring with more entries`,
+  )
+}
+
+export function unsupportedError({ name, since }: { name: string; since: string }): UringError {
+  return new UringError(
+    'ERR_URING_UNSUPPORTED',
+    `${name} needs Linux ${since} or later, built with support for it, and this is ${release()}`,
+    { operation: name },
   )
 }
 

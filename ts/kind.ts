@@ -1,6 +1,20 @@
 // What there is to know about all operations of a class.
 
 import type { UringErrorDetails } from './errors.ts'
+import type { Groups } from './group.ts'
+import type { FileTarget } from './registered/files.ts'
+
+/** What a class looks at to tell whether a multishot operation goes on. */
+export interface Armed {
+  readonly state: unknown
+  readonly offset: number
+}
+
+/** What a class may change of other submissions to the ring. */
+export interface Submissions {
+  /** Gives a submission another user data. A token that has had its day names none. */
+  rename(token: number, userData: unknown): void
+}
 
 /**
  * What a completion needs of the operation's class. `state` is what `encode` returned for the submission: the memory
@@ -13,6 +27,10 @@ export interface OperationClass<T = unknown> {
   readonly opcode: number
   /** The first kernel that has it: `'5.6'`. */
   readonly since: string
+  /** Whether its entry has 128 bytes, for a ring made with `sqe128`. @internal */
+  readonly wide: boolean
+  /** For a variant, which the kernel got later than the opcode, that version. @internal */
+  readonly variantSince: string | undefined
   /** The system call that errors name. @internal */
   readonly syscall: string
   /** Whether a result is an error. @internal */
@@ -21,6 +39,38 @@ export interface OperationClass<T = unknown> {
   intact(result: number, state: unknown): boolean
   /** What a result means. @internal */
   decode(result: number, flags: number, state: unknown): T
+  /**
+   * Is told that a submission is staged, where `encode` has set `watched`, before the kernel can have it, and gives the
+   * first `last` of `reap`. A submission that is withdrawn is reaped as cancelled.
+   *
+   * @internal
+   */
+  stage?(groups: Groups, state: unknown): unknown
+  /**
+   * Looks at a completion as it is taken, where `encode` has set `watched`, and gives the state that it is decoded with;
+   * `last` is what it gave for the one before. Asked of a submission that does not report its success too.
+   *
+   * @internal
+   */
+  reap(
+    groups: Groups,
+    result: number,
+    flags: number,
+    state: unknown,
+    last: unknown,
+    submissions: Submissions,
+  ): unknown
+  /**
+   * Whether an entry is armed again after a completion without an error that was its last, when there were so many
+   * `results`: a number is the offset that it has then. @internal
+   */
+  again(entry: Armed, result: number, results: number): boolean | number
+  /** Whether a result says that nothing more will come, and is none itself. @internal */
+  isEnd(result: number): boolean
+  /** What a result leaves open if nobody takes it. @internal */
+  leftover(result: number, state: unknown): FileTarget | undefined
+  /** How many bytes the operation was to move, where fewer would break a chain. @internal */
+  asked(state: unknown): number | undefined
   /** What an error says beside its code. @internal */
   describe(state: unknown): UringErrorDetails
 }

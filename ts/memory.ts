@@ -46,6 +46,15 @@ export function lengthOf(bytes: Bytes): number {
   return widthOf(bytes) === 1 ? (bytes as Uint8Array).length : bytes.byteLength
 }
 
+/** How many bytes there are now: none in a detached buffer, where a `DataView` throws. */
+export function bytesLeft(bytes: Bytes): number {
+  try {
+    return bytes.byteLength
+  } catch {
+    return 0
+  }
+}
+
 /** Bytes of an element of a typed array; absent for everything else. This costs least of all that tells them apart. */
 export function widthOf(value: unknown): number | undefined {
   return (value as { BYTES_PER_ELEMENT?: number } | null | undefined)?.BYTES_PER_ELEMENT

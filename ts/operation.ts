@@ -1,9 +1,11 @@
 // What every operation is: a description that is encoded when it is pushed.
 
-import { Entry, ENTRY_BYTES, EntryWriter, STAGEABLE } from './entry.ts'
+import { Entry, ENTRY_BYTES, EntryWriter, STAGEABLE, WIDE_ENTRY_BYTES } from './entry.ts'
 import type { UringErrorDetails } from './errors.ts'
 import { SqeFlags } from './flags.ts'
-import type { OperationClass } from './kind.ts'
+import type { Groups } from './group.ts'
+import type { Armed, OperationClass, Submissions } from './kind.ts'
+import type { FileTarget } from './registered/files.ts'
 import { integer, MAX_U16 } from './validate.ts'
 
 /**
@@ -17,6 +19,10 @@ export abstract class Operation<T = number> {
   static readonly since: string
   /** @internal */
   static readonly syscall: string = 'io_uring'
+  /** @internal */
+  static readonly wide: boolean = false
+  /** @internal */
+  static readonly variantSince: string | undefined = undefined
 
   /** @internal */
   static failed(result: number): boolean {
@@ -31,6 +37,38 @@ export abstract class Operation<T = number> {
   /** @internal */
   static decode(result: number, _flags: number, _state: unknown): unknown {
     return result
+  }
+
+  /** @internal */
+  static reap(
+    _groups: Groups,
+    _result: number,
+    _flags: number,
+    state: unknown,
+    _last: unknown,
+    _submissions: Submissions,
+  ): unknown {
+    return state
+  }
+
+  /** @internal */
+  static again(_entry: Armed, _result: number, _results: number): boolean | number {
+    return true
+  }
+
+  /** @internal */
+  static isEnd(_result: number): boolean {
+    return false
+  }
+
+  /** @internal */
+  static leftover(_result: number, _state: unknown): FileTarget | undefined {
+    return undefined
+  }
+
+  /** @internal */
+  static asked(_state: unknown): number | undefined {
+    return undefined
   }
 
   /** @internal */
@@ -104,9 +142,11 @@ export abstract class Operation<T = number> {
    * @throws what pushing the operation throws
    */
   build(): Entry<T> {
-    const writer = new EntryWriter(new Uint32Array(ENTRY_BYTES / 4), ENTRY_BYTES)
+    const { subject } = this
+    const size = subject.wide ? WIDE_ENTRY_BYTES : ENTRY_BYTES
+    const writer = new EntryWriter(new Uint32Array(size / 4), size)
     const state = this.encode(writer)
-    return new Entry(writer.words, this.subject, state, writer.many)
+    return new Entry(writer.words, subject, state, writer.traits)
   }
 }
 

@@ -1,9 +1,10 @@
 // The ring: what is pushed goes in, completions come out.
 
+import { constants } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Boundary, SLICE, STATUS } from './boundary.ts'
-import { Completion, FOREIGN_KIND } from './completion.ts'
-import { Entry, type EntryWriter, STAGEABLE } from './entry.ts'
+import { Completion } from './completion.ts'
+import { Entry, type EntryWriter, STAGEABLE, WATCHED } from './entry.ts'
 import {
   closedError,
   errorCode,
@@ -13,25 +14,54 @@ import {
   type UringError,
 } from './errors.ts'
 import { CqeFlags, SetupFlags, SqeFlags } from './flags.ts'
+import { type ChainOptions, type EachOptions, Flow, type RunOptions, type StartOptions } from './flow.ts'
+import { foreignCompletion, foreignData, isForeign } from './foreign.ts'
 import type { OperationClass } from './kind.ts'
 import type { Operation } from './operation.ts'
+import type { AsyncCancelOptions, CancelTarget } from './operations/cancel.ts'
 import { type ModeOptions, ringSetup } from './options.ts'
+import { Queue } from './queue.ts'
+import { isRun } from './scheduler.ts'
 import { SkippedChains } from './skipped.ts'
 import { type Slot, Slots, type Token, tokenOf } from './slots.ts'
+import { kernelHas } from './support.ts'
 import {
   callback,
   integer,
   invalidType,
   mask,
   MAX_U32,
+  milliseconds,
   options as checkOptions,
-  outOfRange,
 } from './validate.ts'
 
 /** Options of a {@link Ring}. */
 export interface RingOptions extends ModeOptions {
   /** Shares the other ring's kernel workers. */
   attach?: Ring
+}
+
+/** What a ring has done so far. */
+export interface RingStats {
+  /** Entries that the kernel took. */
+  readonly submitted: number
+  /** Completions. */
+  readonly completed: number
+  /** Completions that say `ECANCELED`. */
+  readonly cancelled: number
+  /** Calls that found completions without room in the kernel's queue. */
+  readonly overflowed: number
+  /** Multishot operations that were armed again. */
+  readonly rearmed: number
+  /** Completions that nobody had asked for. */
+  readonly stray: number
+  /** Calls of io_uring_enter(2), modulo 2^32. */
+  readonly systemCalls: number
+}
+
+/** What the steps of a chain resolve to. */
+export type Results<O extends readonly (Operation<unknown> | Entry<unknown>)[]> = {
+  -readonly [K in keyof O]: O[K] extends Operation<infer T> | Entry<infer T> ? T : never
 }
 
 /** How long to wait. */
@@ -45,9 +75,8 @@ export interface WaitOptions {
 // Module constants, which V8 folds where it would load a property of an imported object.
 const { TAIL, HEAD } = STATUS
 const { MORE, F_32 } = CqeFlags
+const { ECANCELED } = constants.errno
 
-const FOREIGN = 0x8000_0000 // in the high word of the user data
-const TAG = 0x4000_0000
 const TIED = SqeFlags.IO_LINK | SqeFlags.IO_HARDLINK | SqeFlags.CQE_SKIP_SUCCESS
 
 /**
@@ -82,10 +111,14 @@ export class Ring {
   readonly features: number
   #fd: number
   #closed = false
+  #gone = false
   #closing: Promise<void> | undefined
-  /** A completion that was looked at and not taken. */
-  #front: Completion | undefined
-  #probe: ReadonlySet<number> | undefined
+  /** Completions that were looked at and not taken, or that the asynchronous flow has found: older than the records. */
+  readonly #aside = new Queue<Completion>()
+  #flow: Flow | undefined
+  #referenced = true
+  /** Completions that nobody had asked for. */
+  #stray = 0
 
   constructor(options: RingOptions = {}) {
     const { attach, ...mode } = checkOptions(options)
@@ -157,12 +190,15 @@ export class Ring {
     return this.#open().#boundary.native.cqNeedsFlush()
   }
 
-  /** Whether this kernel has an operation. Kernels before 5.6 cannot be asked. */
-  supports(operation: Pick<OperationClass, 'opcode'>): boolean {
+  /** Whether this kernel has an operation. Kernels before 5.6 cannot be asked: there it is always so. */
+  supports(
+    operation: Pick<OperationClass, 'opcode'> & Partial<Pick<OperationClass, 'variantSince'>>,
+  ): boolean {
     if (typeof operation?.opcode !== 'number')
       throw invalidType('operation', 'a class of operations', operation)
-    this.#probe ??= new Set(this.#open().#boundary.native.probe() ?? [])
-    return this.#probe.has(operation.opcode)
+    const { opcode, variantSince } = operation
+    const known = this.#open().#boundary.lacking[opcode] === 0
+    return known && (variantSince === undefined || kernelHas(variantSince))
   }
 
   /**
@@ -203,7 +239,10 @@ export class Ring {
         slots.push(this.#stage(pushed, item, userData[index], `items[${index}]`))
       }
     } catch (error) {
-      for (const slot of slots) this.#slots.release(slot)
+      for (const slot of slots) {
+        if (slot.traits >= WATCHED) this.#slots.reap(slot, -ECANCELED, 0)
+        this.#slots.release(slot)
+      }
       pushed.drop(first)
       throw error
     }
@@ -289,8 +328,12 @@ export class Ring {
 
   /** Looks at the oldest completion, which stays where it is. @throws {UringError} `ERR_URING_CLOSED` */
   peek(): Completion | undefined {
-    this.#front ??= this.tryWait()
-    return this.#front
+    this.#open()
+    if (this.#aside.length === 0) {
+      const completion = this.tryWait()
+      if (completion !== undefined) this.#aside.push(completion)
+    }
+    return this.#aside.first()
   }
 
   /**
@@ -308,9 +351,10 @@ export class Ring {
     const status = this.#status
     let delivered = 0
     for (let left = this.#ready(); left > 0 && !this.#closed; left -= 1) {
-      if (this.#front !== undefined) {
-        const { userData, result, flags, token } = this.#front
-        this.#front = undefined
+      if (this.#aside.length > 0 || this.#flow !== undefined) {
+        const completion = this.#take()
+        if (completion === undefined) break
+        const { userData, result, flags, token } = completion
         delivered += 1
         onCompletion(userData, result, flags, token)
         continue
@@ -328,12 +372,15 @@ export class Ring {
       if (slot !== undefined) {
         const { userData } = slot
         const token = tokenOf(slot)
+        if (slot.traits >= WATCHED) this.#slots.reap(slot, result, flags)
         if ((flags & MORE) === 0) this.#release(slot, result)
         delivered += 1
         onCompletion(userData, result, flags, token)
-      } else if (high >= FOREIGN) {
+      } else if (isForeign(high)) {
         delivered += 1
         onCompletion(foreignData(low, high), result, flags, 0)
+      } else {
+        this.#stray += 1
       }
     }
     return delivered
@@ -367,20 +414,163 @@ export class Ring {
   }
 
   /**
-   * Closes the ring: takes no more, cancels what is in flight, waits until the kernel has let go of all of it.
-   * Completions that were not taken are gone. Closing twice is fine.
+   * Runs an operation: submitted with everything else that is asked for in this turn of the event loop.
+   *
+   * When the promise settles the memory is the program's again. More may be asked for than the queues hold: what has no
+   * room waits in order.
+   *
+   * @returns what the operation resolves to
+   * @throws {UringError} rejects with what the kernel answers, `AbortError` after the signal, `TimeoutError` after the
+   * timeout; `ERR_URING_CLOSED`, `ERR_URING_UNSUPPORTED`
+   */
+  run<T>(operation: Operation<T> | Entry<T>, options?: RunOptions): Promise<T> {
+    try {
+      return (this.#flow ?? this.#begin()).run(operation, options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /**
+   * Runs a multishot operation: an iterator over what it brings, which arms it again until it ends or is left.
+   *
+   * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for an operation that completes once
+   */
+  each<T>(
+    operation: Operation<T>,
+    options?: EachOptions,
+  ): AsyncIterableIterator<T, undefined> & AsyncDisposable {
+    return (this.#flow ?? this.#begin()).each(operation, options)
+  }
+
+  /**
+   * Runs operations one after the other, as one submission.
+   *
+   * @returns what each of them resolves to
+   * @throws {ChainError} rejects when a step fails, whatever the ones behind it did
+   */
+  chain<const O extends readonly (Operation<unknown> | Entry<unknown>)[]>(
+    operations: O,
+    options?: ChainOptions,
+  ): Promise<Results<O>> {
+    try {
+      return (this.#flow ?? this.#begin()).chain(operations, options) as Promise<Results<O>>
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /**
+   * Submits an operation and calls back with each of its completions: the primitive under the rest. What the callback
+   * throws is an uncaught exception.
+   *
+   * @returns a token, which names this submission
+   */
+  start(
+    operation: Operation<unknown> | Entry<unknown>,
+    onCompletion: (result: number, flags: number) => void,
+    options?: StartOptions,
+  ): Token {
+    return (this.#flow ?? this.#begin()).start(operation, onCompletion, options)
+  }
+
+  /**
+   * Cancels what has not finished: a submission by its token or by the value that was pushed with it, everything on a
+   * file or of an opcode, or `'any'`thing.
+   *
+   * @returns how many were found, 0 rather than an error
+   */
+  async cancel(
+    target: CancelTarget | { readonly userData: unknown },
+    options?: AsyncCancelOptions,
+  ): Promise<number> {
+    const flow = this.#flow ?? this.#begin()
+    const { all = false } = checkOptions(options)
+    if (typeof target !== 'object' || target === null || !('userData' in target))
+      return flow.cancel(target, all)
+    const slots = this.#slots
+      .used()
+      .filter(({ userData, traits }) => userData === target.userData && !isRun(traits))
+    const found = await Promise.all(slots.map((slot) => flow.cancel(tokenOf(slot), false)))
+    return found.reduce((sum, count) => sum + count, 0)
+  }
+
+  /** Operations that were run and wait for room. */
+  get pending(): number {
+    return this.#flow?.scheduler.pending ?? 0
+  }
+
+  /** Lets operations that are run keep the event loop open, as they do at first. */
+  ref(): this {
+    return this.#setReferenced(true)
+  }
+
+  /** Lets the event loop end although operations that are run are in flight. */
+  unref(): this {
+    return this.#setReferenced(false)
+  }
+
+  #setReferenced(referenced: boolean): this {
+    this.#referenced = referenced
+    if (this.#flow !== undefined) this.#flow.scheduler.referenced = referenced
+    return this
+  }
+
+  /** What the ring has done so far. */
+  stats(): RingStats {
+    const boundary = this.#boundary
+    return {
+      submitted: boundary.count(STATUS.SUBMITTED),
+      completed: boundary.count(STATUS.COMPLETED),
+      cancelled: boundary.count(STATUS.CANCELLED),
+      overflowed: boundary.count(STATUS.OVERFLOWED),
+      rearmed: this.#flow?.rearmed ?? 0,
+      stray: this.#stray,
+      systemCalls: boundary.status[STATUS.ENTERS]!,
+    }
+  }
+
+  /** The first use of the asynchronous flow. */
+  #begin(): Flow {
+    this.#open()
+    this.#flow = new Flow({
+      boundary: this.#boundary,
+      slots: this.#slots,
+      cqEntries: this.cqEntries,
+      setAside: (completion) => this.#aside.push(completion),
+      pushed: (slot, result, flags, at) => this.#completion(slot, result, flags, at),
+      extra: (at, flags) => this.#extra(at, flags),
+      stray: () => {
+        this.#stray += 1
+      },
+    })
+    this.#flow.scheduler.referenced = this.#referenced
+    this.#flow.scheduler.sort()
+    return this.#flow
+  }
+
+  /**
+   * Closes the ring: takes no more, cancels what is in flight, waits until the kernel has let go of all of it. What was
+   * run is told; completions of what was pushed and that were not taken are gone. Closing twice is fine.
    */
   close(): Promise<void> {
     this.#closing ??= this.#shut()
     return this.#closing
   }
 
-  /** The same, blocking. */
+  /** The same, blocking. What was run is told afterwards. */
   [Symbol.dispose](): void {
+    if (this.#gone) return
+    this.#gone = true
     this.#closed = true
+    const scheduler = this.#flow?.scheduler
+    scheduler?.end(closedError())
+    scheduler?.sort()
     this.#boundary.native.close()
+    this.#boundary.closed = true
     this.#fd = -1
-    this.#front = undefined
+    this.#aside.remove(() => true)
+    scheduler?.abandon()
   }
 
   /** The same as `close()`. */
@@ -392,10 +582,18 @@ export class Ring {
     if (this.#closed) return
     this.#closed = true
     const { native } = this.#boundary
+    const scheduler = this.#flow?.scheduler
+    scheduler?.end(closedError())
     native.cancelAll()
+    if (scheduler !== undefined) {
+      // What was about to start a moment ago escaped a cancellation.
+      const again = setInterval(() => native.cancelAll(), MAX_PAUSE)
+      await scheduler.settled()
+      clearInterval(again)
+    }
     for (let pause = 0; native.mustWait(); pause = Math.min(pause * 2 + 1, MAX_PAUSE)) {
       await delay(pause)
-      native.cancelAll() // what was about to start a moment ago escaped
+      native.cancelAll()
     }
     this[Symbol.dispose]()
   }
@@ -415,7 +613,7 @@ export class Ring {
     if (item?.[STAGEABLE] !== true) throw invalidType(name, 'an instance of Operation or Entry', item)
     const state = item.encode(staged)
     // From here on nothing can refuse: what is refused leaves no slot behind.
-    const slot = this.#slots.acquire(item.subject, state, userData, staged.many)
+    const slot = this.#slots.acquire(item.subject, state, userData, staged.traits)
     staged.end(slot)
     return slot
   }
@@ -432,19 +630,22 @@ export class Ring {
 
   /** Completions that are known to be there. */
   #ready(): number {
-    const known = this.#boundary.unread + (this.#front === undefined ? 0 : 1)
+    if (this.#flow !== undefined) return this.#aside.length // what the records are is known when they are sorted
+    const known = this.#boundary.unread + this.#aside.length
     return this.#boundary.more ? known + this.#boundary.native.cqReady() : known
   }
 
   /** Enters the kernel once for completions. */
   #look(): void {
     const error = this.#boundary.getEvents()
+    this.#flow?.scheduler.sort()
     if (error !== 0 && !passes(error)) throw enterError(error)
   }
 
   /** Enters the kernel once with what was pushed, and says how many entries it took. */
   #enter(want: number, slice: number): number {
     const error = this.#boundary.submitPushed(want, slice)
+    this.#flow?.scheduler.sort()
     this.#cutChains()
     if (error !== 0 && !passes(error)) throw enterError(error)
     return this.#boundary.taken
@@ -495,11 +696,8 @@ export class Ring {
 
   /** The oldest completion that is somebody's. */
   #take(): Completion | undefined {
-    if (this.#front !== undefined) {
-      const completion = this.#front
-      this.#front = undefined
-      return completion
-    }
+    const aside = this.#aside.shift()
+    if (aside !== undefined || this.#flow !== undefined) return aside
     for (;;) {
       if (this.#boundary.unread === 0) {
         if (!this.#boundary.more) return undefined
@@ -519,25 +717,31 @@ export class Ring {
     const high = records[at + 1]!
     const result = records[at + 2]! | 0
     const flags = records[at + 3]!
-    const extra = this.#wide ? this.#extra(at, flags) : undefined
     this.#status[HEAD] = head + 1
-    if (high >= FOREIGN) {
-      const source = (high & TAG) === 0 ? 'message' : 'tag'
-      return new Completion(source, 0, foreignData(low, high), result, flags, extra, FOREIGN_KIND, undefined)
-    }
     const slot = this.#slots.find(low, high)
-    if (slot?.subject === undefined) return undefined
-    const { subject, userData } = slot
+    if (slot !== undefined) return this.#completion(slot, result, flags, at)
+    if (isForeign(high)) return foreignCompletion(low, high, result, flags, this.#extra(at, flags))
+    this.#stray += 1
+    return undefined
+  }
+
+  /** A completion of something that was pushed; the slot is given back with the last one. */
+  #completion(slot: Slot, result: number, flags: number, at: number): Completion {
+    const subject = slot.subject!
+    const { userData } = slot
     const token = tokenOf(slot)
     const built = subject instanceof Entry
     const kind = built ? subject.kind : subject
-    const state = built ? subject.state : slot.state
+    let state = built ? subject.state : slot.state
+    if (slot.traits >= WATCHED) state = this.#slots.reap(slot, result, flags)
     if ((flags & MORE) === 0) this.#release(slot, result)
+    const extra = this.#extra(at, flags)
     const completion = new Completion('operation', token, userData, result, flags, extra, kind, state)
     return built ? completion.settle() : completion
   }
 
   #extra(at: number, flags: number): readonly [bigint, bigint] | undefined {
+    if (!this.#wide) return undefined
     if ((this.setupFlags & SetupFlags.CQE32) === 0 && (flags & F_32) === 0) return undefined
     const records = this.#records
     const word = (index: number): bigint =>
@@ -548,17 +752,15 @@ export class Ring {
   /** A submission has completed for the last time. */
   #release(slot: Slot, result: number): void {
     this.#slots.release(slot)
-    if (this.#skipped.active)
-      for (const other of this.#skipped.completed(slot, result)) this.#slots.release(other)
+    if (!this.#skipped.active) return
+    for (const other of this.#skipped.completed(slot, result)) {
+      if (other.traits >= WATCHED) this.#slots.reap(other, 0, 0) // it succeeded, or never ran: then what it provides is held for nothing
+      this.#slots.release(other)
+    }
   }
 }
 
 const MAX_PAUSE = 50
-
-/** The 62 bits of a message or a tag. */
-function foreignData(low: number, high: number): bigint {
-  return (BigInt(high & (TAG - 1)) << 32n) | BigInt(low)
-}
 
 /** Failures that are none: the same call later goes on where this one stopped. */
 function passes(errno: number): boolean {
@@ -568,11 +770,4 @@ function passes(errno: number): boolean {
 
 function enterError(errno: number): UringError {
   return systemError(errno, 'io_uring_enter')
-}
-
-function milliseconds(value: unknown, name: string): number | undefined {
-  if (value === undefined) return undefined
-  if (typeof value !== 'number') throw invalidType(name, 'of type number', value)
-  if (!(value >= 0)) throw outOfRange(name, '>= 0', value)
-  return value
 }

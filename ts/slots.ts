@@ -4,9 +4,10 @@
 // generation the high one, so a completion finds its slot without a search, and a token that has had its day finds
 // nothing. The native half holds this table for as long as the kernel may use what is in it.
 
-import type { Entry } from './entry.ts'
+import { Entry, MANY, WATCHED } from './entry.ts'
 import { UringError } from './errors.ts'
-import type { OperationClass } from './kind.ts'
+import { Groups } from './group.ts'
+import type { OperationClass, Submissions } from './kind.ts'
 import { integer } from './validate.ts'
 
 /** Names one submission; 0 is none. */
@@ -16,6 +17,9 @@ const SLOT_BITS = 22
 const MAX_SLOTS = 2 ** SLOT_BITS
 /** 31 bits: bit 63 of the user data marks what did not come from here. */
 const MAX_GENERATION = 0x7fff_ffff
+
+/** A trait of slots of the asynchronous flow: their user data is a task. The greatest trait. */
+export const RUN = 8
 
 /** A place for one submission. */
 export class Slot {
@@ -27,8 +31,10 @@ export class Slot {
   /** What has to live, and what the result is decoded from. */
   state: unknown = undefined
   userData: unknown = undefined
-  /** Whether it may complete any number of times. */
-  many = false
+  /** What is special about the entry: `MANY`, `WATCHED`. */
+  traits = 0
+  /** What the class of a watched one made of its last completion. */
+  last: unknown = undefined
   /** The free slot after this one. */
   next: Slot | undefined = undefined
 
@@ -40,9 +46,11 @@ export class Slot {
 /** Few to start with: slots are used in turn, and all of them should stay in the processor's cache. */
 const FEW = 64
 
-export class Slots {
+export class Slots implements Submissions {
   /** Slots in use by entries that may complete any number of times. */
   many = 0
+  /** The memory that the kernel may choose from. */
+  readonly groups: Groups = new Groups()
   readonly #all: Slot[] = []
   /** Free slots are a queue: a slot rests as long as it can, so its generations last. One always stays in it. */
   #first: Slot
@@ -56,22 +64,41 @@ export class Slots {
   }
 
   /** Takes a slot. */
-  acquire(subject: OperationClass | Entry<unknown>, state: unknown, userData: unknown, many: boolean): Slot {
+  acquire(subject: OperationClass | Entry<unknown>, state: unknown, userData: unknown, traits: number): Slot {
     const slot = this.#first
     const { next } = slot
     if (next === undefined) {
       this.#grow(this.#all.length * 2)
-      return this.acquire(subject, state, userData, many)
+      return this.acquire(subject, state, userData, traits)
     }
     this.#first = next
     slot.subject = subject
     slot.state = state
     slot.userData = userData
-    if (many) {
-      slot.many = true
-      this.many += 1
+    if (traits !== 0) {
+      slot.traits = traits
+      if ((traits & MANY) !== 0) this.many += 1
+      if ((traits & WATCHED) !== 0) slot.last = this.#watch(slot)
     }
     return slot
+  }
+
+  #watch({ subject, state }: Slot): unknown {
+    if (subject === undefined) return undefined
+    const built = subject instanceof Entry
+    const kind = built ? subject.kind : subject
+    return kind.stage?.(this.groups, built ? subject.state : state)
+  }
+
+  /** Lets the class of a watched submission look at a completion, and gives the state to decode it with. */
+  reap(slot: Slot, result: number, flags: number): unknown {
+    const { subject } = slot
+    if (subject === undefined) return undefined
+    const built = subject instanceof Entry
+    const kind = built ? subject.kind : subject
+    const state = built ? subject.state : slot.state
+    slot.last = kind.reap(this.groups, result, flags, state, slot.last, this)
+    return slot.last
   }
 
   /** Gives a slot back, with all that it kept alive. */
@@ -79,9 +106,10 @@ export class Slots {
     slot.subject = undefined
     slot.state = undefined
     slot.userData = undefined
-    if (slot.many) {
-      slot.many = false
-      this.many -= 1
+    if (slot.traits !== 0) {
+      if ((slot.traits & MANY) !== 0) this.many -= 1
+      slot.traits = 0
+      slot.last = undefined
     }
     slot.generation += 1
     if (slot.generation > MAX_GENERATION) return // nothing matches it any more: the slot is retired
@@ -95,6 +123,17 @@ export class Slots {
     if (index >= this.#all.length) return undefined
     const slot = this.#all[index]!
     return slot.generation === generation && slot.subject !== undefined ? slot : undefined
+  }
+
+  /** Gives a pushed submission another user data, if the token still names one. */
+  rename(token: Token, userData: unknown): void {
+    const slot = this.find(slotOf(token), generationOf(token))
+    if (slot !== undefined && (slot.traits & RUN) === 0) slot.userData = userData
+  }
+
+  /** The slots in use. */
+  used(): Slot[] {
+    return this.#all.filter(({ subject }) => subject !== undefined)
   }
 
   #grow(capacity: number): void {

@@ -81,6 +81,7 @@ export function integer(value: unknown, name: string, least: number, most: numbe
 }
 
 const TWO_32 = 2 ** 32
+export const MAX_U8 = 0xff
 export const MAX_U16 = 0xffff
 export const MAX_U32 = 0xffff_ffff
 export const MAX_I32 = 0x7fff_ffff
@@ -116,6 +117,14 @@ function otherOffset(value: unknown, name: string): number | bigint | undefined 
 /** A count of bytes. */
 export function length(value: unknown, name: string): number | bigint {
   return wide(value, name, 0n, MAX_I64)
+}
+
+/** A span of time, if there is one. */
+export function milliseconds(value: unknown, name: string): number | undefined {
+  if (value === undefined) return undefined
+  if (typeof value !== 'number') throw invalidType(name, 'of type number', value)
+  if (!(value >= 0)) throw outOfRange(name, '>= 0', value)
+  return value
 }
 
 export function flag(value: unknown, name: string): boolean {

@@ -2,9 +2,20 @@
 
 import type { EntryWriter } from '../entry.ts'
 import { NopFlags } from '../flags.ts'
-import { addressOf, allocateBlock, type Bytes, checkBytes, widthOf } from '../memory.ts'
+import {
+  type GroupBuffer,
+  type Groups,
+  type GroupState,
+  isGroup,
+  type Received,
+  receivedFrom,
+  resolveGroupBuffer,
+} from '../group.ts'
+import { checkIntegrity, type Integrity, integrityBlock, type IntegrityBlock } from '../integrity.ts'
+import { type Bytes, bytesLeft, checkBytes, widthOf } from '../memory.ts'
 import { Operation } from '../operation.ts'
 import { checkFile, type FileTarget, resolveFile } from '../registered/files.ts'
+import { checkVector, lengthVector, sizeOf, type Vector, vector } from '../vector.ts'
 import {
   flag,
   integer,
@@ -12,10 +23,9 @@ import {
   mask,
   MAX_I32,
   MAX_U16,
-  MAX_U32,
+  MAX_U8,
   offset,
   options,
-  outOfRange,
   wide,
 } from '../validate.ts'
 
@@ -36,7 +46,7 @@ export interface NopOptions {
 const MAX_U64 = (1n << 64n) - 1n
 
 /**
- * Does nothing, and completes: with 0, or with the result that it was given.
+ * Does nothing, and completes. Resolves to 0, or to the result that it was given.
  *
  * Since Linux 5.1, options later. See io_uring_prep_nop(3).
  */
@@ -126,112 +136,189 @@ function checkNop({ result, file, fixedBuffer, taskWork, extra }: Nop): CheckedN
   }
 }
 
-/** The kernel picks a buffer from a group of provided buffers. */
-export interface GroupBuffer {
-  /** The group, or its number. */
-  readonly group: number | { readonly group: number }
-  /** Bytes at most; absent or 0, as many as the buffer has. */
-  readonly length?: number
-}
-
 /** Options of {@link Read} and its kin. */
 export interface TransferOptions {
   /** Byte in the file to start from; absent, the file position. A bigint beyond 2^53. */
   offset?: number | bigint
   /** `RwFlags`. */
   flags?: number
+  /** The priority that ioprio_set(2) describes; 0, the one of the thread. */
+  ioprio?: number
+  /** Protection information, where the device keeps it (6.14). */
+  integrity?: Integrity
 }
 
-interface Group {
-  id: number
-  length: number
+/** Options of {@link Write} and its kin. */
+export interface WriteOptions extends TransferOptions {
+  /** The write stream of the file that the bytes belong to, 1 to 255; 0 is none (6.16). */
+  writeStream?: number
 }
 
-function isGroup(target: Bytes | GroupBuffer): target is GroupBuffer {
-  return typeof target === 'object' && target !== null && 'group' in target
-}
-
-/** Memory, or a group of buffers. */
-function checkTarget(target: Bytes | GroupBuffer, name: string): Bytes | GroupBuffer {
-  if (ArrayBuffer.isView(target)) return target
-  if (!isGroup(target)) return checkBytes(target, name)
-  resolveGroup(target, name)
-  return target
-}
-
-/** The number of a group, and how much to read into its buffer. */
-function resolveGroup(target: GroupBuffer, name: string): Group {
-  const { group, length = 0 } = target
-  const id = typeof group === 'object' && group !== null ? group.group : group
-  return {
-    id: integer(id, `${name}.group`, 0, MAX_U16),
-    length: integer(length, `${name}.length`, 0, MAX_U32),
+/** What moving bytes between a file and memory shares. */
+export abstract class Transfer<T = number> extends Operation<T> {
+  /** @internal */
+  static override asked(state: unknown): number | undefined {
+    return askedOf(state)
   }
-}
 
-/** What an operation on one buffer shares with the others. */
-abstract class Transfer extends Operation<number> {
   /** The file. */
   file: FileTarget
   /** Byte in the file to start from; absent, the file position. */
   offset: number | bigint | undefined
   /** `RwFlags`. */
   flags: number
+  /** The priority that ioprio_set(2) describes. */
+  ioprio: number
+  /** Protection information. */
+  integrity: Integrity | undefined
 
   constructor(file: FileTarget, given: TransferOptions | undefined) {
     super()
     this.file = checkFile(file)
-    const { offset: from, flags } = options(given)
+    const { offset: from, flags, ioprio, integrity } = options(given)
     this.offset = offset(from, 'options.offset')
     this.flags = flags === undefined ? 0 : mask(flags, 'options.flags')
+    this.ioprio = ioprio === undefined ? 0 : integer(ioprio, 'options.ioprio', 0, MAX_U16)
+    this.integrity = integrity === undefined ? undefined : checkIntegrity(integrity, 'options.integrity')
   }
 
-  protected transfer(entry: EntryWriter, opcode: number, bytes: Bytes): void {
+  /** Writes the entry of an operation on one buffer, and returns what has to live. @internal */
+  protected transfer(entry: EntryWriter, opcode: number, bytes: Bytes): Bytes | Held {
     const file = resolveFile(this.file, 'file')
     const from = offset(this.offset, 'options.offset')
-    entry.transfer(opcode, this, file, from, bytes, mask(this.flags, 'options.flags'))
+    const flags = mask(this.flags, 'options.flags')
+    if (this.ioprio === 0 && this.integrity === undefined) {
+      entry.transfer(opcode, this, file, from, bytes, flags)
+      return bytes
+    }
+    const rare = this.rare()
+    entry.transfer(opcode, this, file, from, bytes, flags)
+    return new Held(bytes, setRare(entry, rare))
   }
 
-  /** @internal */
-  begin(entry: EntryWriter, opcode: number): void {
+  /** Writes the entry but for its memory. @internal */
+  begin(entry: EntryWriter, opcode: number): IntegrityBlock | undefined {
     const from = offset(this.offset, 'options.offset')
     const flags = mask(this.flags, 'options.flags')
+    const rare = this.rare()
     entry.beginFile(opcode, this, this.file)
     entry.offset(from)
     entry.opFlags(flags)
+    return setRare(entry, rare)
+  }
+
+  /** What few give, checked. */
+  private rare(): Rare {
+    const { integrity } = this
+    return {
+      ioprio: integer(this.ioprio, 'options.ioprio', 0, MAX_U16),
+      integrity: integrity === undefined ? undefined : integrityBlock(integrity, 'options.integrity'),
+    }
   }
 }
 
-/** More was moved than the buffer has now: it was detached, or it shrank. */
-function moved(result: number, state: unknown): boolean {
-  return state === undefined || result <= (state as Bytes).byteLength
+interface Rare {
+  readonly ioprio: number
+  readonly integrity: IntegrityBlock | undefined
+}
+
+function setRare(entry: EntryWriter, { ioprio, integrity }: Rare): IntegrityBlock | undefined {
+  if (ioprio !== 0) entry.ioprio(ioprio)
+  if (integrity === undefined) return undefined
+  entry.addr3(integrity.address)
+  entry.pad2(integrity.kind)
+  return integrity
+}
+
+/** Memory, and what else has to live with it. */
+class Held {
+  readonly bytes: Bytes
+  readonly integrity: IntegrityBlock | undefined
+
+  constructor(bytes: Bytes, integrity: IntegrityBlock | undefined) {
+    this.bytes = bytes
+    this.integrity = integrity
+  }
+}
+
+/** No more was moved than the buffer has now: it was not detached, and did not shrink. @internal */
+export function moved(result: number, state: unknown): boolean {
+  return result <= bytesLeft(state instanceof Held ? state.bytes : (state as Bytes))
+}
+
+/** Bytes that were to be moved; not known of a group's. */
+function askedOf(state: unknown): number | undefined {
+  if (isGroupRead(state)) return undefined
+  if (state instanceof Held) return bytesLeft(state.bytes)
+  const { buffers } = state as Partial<VectorState>
+  return buffers === undefined ? bytesLeft(state as Bytes) : sizeOf(buffers)
+}
+
+/** Memory, or a group of buffers. */
+function checkTarget(target: Bytes | GroupBuffer, name: string): Bytes | GroupBuffer {
+  if (ArrayBuffer.isView(target)) return target
+  if (!isGroup(target)) return checkBytes(target, name)
+  resolveGroupBuffer(target, name)
+  return target
+}
+
+/** What a read into a group is decoded from. */
+interface GroupRead extends GroupState {
+  readonly integrity?: IntegrityBlock | undefined
+  readonly received?: Received | undefined
+}
+
+function reapGroupRead(groups: Groups, result: number, flags: number, state: unknown): GroupRead {
+  const { group } = state as GroupRead
+  return { group, received: groups.received(group, result, flags) }
+}
+
+function decodeRead(result: number, _flags: number, state: unknown): number | Received {
+  return isGroupRead(state) ? receivedFrom(state.group, state.received) : result
+}
+
+function isGroupRead(state: unknown): state is GroupRead {
+  return typeof (state as GroupRead).group === 'number'
 }
 
 /** A read into whichever buffer of a group the kernel takes. */
-function encodeGroup(read: Read, entry: EntryWriter, target: GroupBuffer): undefined {
-  const { id, length } = resolveGroup(target, 'bytes')
-  read.begin(entry, Read.opcode)
+function encodeGroup(read: Transfer<unknown>, entry: EntryWriter, target: GroupBuffer): GroupRead {
+  const { id, length } = resolveGroupBuffer(target, 'bytes')
+  const integrity = read.begin(entry, Read.opcode)
   entry.group(id)
   entry.len(length)
+  entry.watched = true
+  return { group: id, integrity }
 }
 
 /**
  * Reads from a file into a buffer. Resolves to the number of bytes, fewer than asked for at the end of the file, 0 past
- * it.
+ * it; from a group, to what was {@link Received}.
  *
- * Fails with `EBADF`, `EISDIR`, `EIO`, `EAGAIN` (with `RwFlags.NOWAIT`), ... Since Linux 5.6. See pread(2).
+ * Fails with `EBADF`, `EISDIR`, `EIO`, `EAGAIN` (with `RwFlags.NOWAIT`), `ENOBUFS` (an empty group), ... Since Linux
+ * 5.6. See pread(2).
  */
-export class Read extends Transfer {
+export class Read<B extends Bytes | GroupBuffer = Bytes> extends Transfer<
+  B extends GroupBuffer ? Received : number
+> {
   static override readonly opcode = 22
   static override readonly since = '5.6'
   static override readonly syscall = 'read'
+
   /** @internal */
-  static override intact = moved
+  static override intact(result: number, state: unknown): boolean {
+    return isGroupRead(state) || moved(result, state)
+  }
+
+  /** @internal */
+  static override reap = reapGroupRead
+  /** @internal */
+  static override decode = decodeRead
 
   /** Where to read to: memory, or a group that the kernel takes a buffer from. */
   bytes: Bytes | GroupBuffer
 
-  constructor(file: FileTarget, bytes: Bytes | GroupBuffer, given?: TransferOptions) {
+  constructor(file: FileTarget, bytes: B, given?: TransferOptions) {
     super(file, given)
     this.bytes = checkTarget(bytes, 'bytes')
   }
@@ -243,8 +330,7 @@ export class Read extends Transfer {
       if (isGroup(bytes)) return encodeGroup(this, entry, bytes)
       checkBytes(bytes, 'bytes')
     }
-    this.transfer(entry, Read.opcode, bytes as Bytes)
-    return bytes
+    return this.transfer(entry, Read.opcode, bytes as Bytes)
   }
 }
 
@@ -262,88 +348,100 @@ export class Write extends Transfer {
 
   /** What to write. */
   bytes: Bytes
+  /** The write stream that the bytes belong to. */
+  writeStream: number
 
-  constructor(file: FileTarget, bytes: Bytes, given?: TransferOptions) {
+  constructor(file: FileTarget, bytes: Bytes, given?: WriteOptions) {
     super(file, given)
     this.bytes = checkBytes(bytes, 'bytes')
+    this.writeStream = writeStreamOf(given)
   }
 
   /** @internal */
   override encode(entry: EntryWriter): unknown {
     const { bytes } = this
     if (widthOf(bytes) === undefined) checkBytes(bytes, 'bytes')
-    this.transfer(entry, Write.opcode, bytes)
-    return bytes
-  }
-}
-
-const IOVEC_BYTES = 16
-/** What the kernel takes in one call (`UIO_MAXIOV`). */
-const MAX_IOVECS = 1024
-
-function checkVector(buffers: unknown, name: string): readonly Bytes[] {
-  if (!Array.isArray(buffers)) throw invalidType(name, 'an instance of Array', buffers)
-  if (buffers.length > MAX_IOVECS) throw outOfRange(`${name}.length`, `<= ${MAX_IOVECS}`, buffers.length)
-  for (let index = 0; index < buffers.length; index += 1) checkBytes(buffers[index], `${name}[${index}]`)
-  return buffers as Bytes[]
-}
-
-/** An array of `struct iovec`, and the buffers that it points at. */
-interface Vector {
-  readonly address: number
-  readonly buffers: readonly Bytes[]
-  /** Holds the array's memory. */
-  readonly memory: Buffer
-}
-
-function vector(buffers: readonly Bytes[], name: string): Vector {
-  const copy = [...checkVector(buffers, name)]
-  const { address, bytes } = allocateBlock(copy.length * IOVEC_BYTES)
-  for (const [index, buffer] of copy.entries()) {
-    const at = index * IOVEC_BYTES
-    bytes.writeBigUInt64LE(BigInt(buffer.byteLength === 0 ? 0 : addressOf(buffer)), at)
-    bytes.writeBigUInt64LE(BigInt(buffer.byteLength), at + 8)
-  }
-  return { address, buffers: copy, memory: bytes }
-}
-
-/** What operations on several buffers share. */
-abstract class VectorTransfer extends Transfer {
-  /** @internal */
-  static override intact(result: number, state: unknown): boolean {
-    return result <= (state as Vector).buffers.reduce((sum, { byteLength }) => sum + byteLength, 0)
-  }
-
-  /** The buffers, in order; 1024 at most. */
-  buffers: readonly Bytes[]
-
-  constructor(file: FileTarget, buffers: readonly Bytes[], given?: TransferOptions) {
-    super(file, given)
-    this.buffers = checkVector(buffers, 'buffers')
-  }
-
-  protected encodeVector(entry: EntryWriter, opcode: number): Vector {
-    const state = vector(this.buffers, 'buffers')
-    this.begin(entry, opcode)
-    entry.addr(state.address)
-    entry.len(state.buffers.length)
+    const stream = checkStream(this.writeStream)
+    const state = this.transfer(entry, Write.opcode, bytes)
+    if (stream !== 0) entry.word(stream)
     return state
   }
 }
 
+/** @internal */
+export function checkStream(stream: number): number {
+  return stream === 0 ? 0 : integer(stream, 'options.writeStream', 0, MAX_U8)
+}
+
+/** The write stream of options that were looked at before. @internal */
+export function writeStreamOf(given: WriteOptions | undefined): number {
+  const stream = given?.writeStream
+  return stream === undefined ? 0 : checkStream(stream)
+}
+
+/** The buffers of an operation on several, and its integrity data. */
+interface VectorState extends Vector {
+  readonly integrity: IntegrityBlock | undefined
+}
+
+/** Writes the entry of an operation on several buffers. */
+function encodeVector(
+  transfer: Transfer<unknown>,
+  entry: EntryWriter,
+  opcode: number,
+  buffers: readonly Bytes[],
+): VectorState {
+  const state = vector(buffers, 'buffers')
+  const integrity = transfer.begin(entry, opcode)
+  entry.addr(state.address)
+  entry.len(state.buffers.length)
+  return { ...state, integrity }
+}
+
 /**
- * Reads from a file into several buffers, one after the other. Resolves to the number of bytes.
+ * Reads from a file into several buffers, one after the other. Resolves to the number of bytes; from a group, to what
+ * was {@link Received} in one of its buffers.
  *
- * Fails as {@link Read} does. Since Linux 5.1. See preadv2(2).
+ * Fails as {@link Read} does. Since Linux 5.1, from a group 5.7. See preadv2(2).
  */
-export class Readv extends VectorTransfer {
+export class Readv<B extends readonly Bytes[] | GroupBuffer = readonly Bytes[]> extends Transfer<
+  B extends GroupBuffer ? Received : number
+> {
   static override readonly opcode = 1
   static override readonly since = '5.1'
   static override readonly syscall = 'read'
 
   /** @internal */
+  static override intact(result: number, state: unknown): boolean {
+    return isGroupRead(state) || result <= sizeOf((state as VectorState).buffers)
+  }
+  /** @internal */
+  static override reap = reapGroupRead
+  /** @internal */
+  static override decode = decodeRead
+
+  /** Where to read to: buffers, in order, 1024 at most; or a group that the kernel takes one buffer from. */
+  buffers: readonly Bytes[] | GroupBuffer
+
+  constructor(file: FileTarget, buffers: B, given?: TransferOptions) {
+    super(file, given)
+    if (isGroup(buffers)) resolveGroupBuffer(buffers, 'buffers')
+    else checkVector(buffers, 'buffers')
+    this.buffers = buffers
+  }
+
+  /** @internal */
   override encode(entry: EntryWriter): unknown {
-    return this.encodeVector(entry, Readv.opcode)
+    const { buffers } = this
+    if (!isGroup(buffers)) return encodeVector(this, entry, Readv.opcode, buffers)
+    const { id, length } = resolveGroupBuffer(buffers, 'buffers')
+    const room = lengthVector(length)
+    const integrity = this.begin(entry, Readv.opcode)
+    entry.addr(room.address)
+    entry.len(1)
+    entry.group(id)
+    entry.watched = true
+    return { group: id, integrity, room }
   }
 }
 
@@ -352,13 +450,32 @@ export class Readv extends VectorTransfer {
  *
  * Fails as {@link Write} does. Since Linux 5.1. See pwritev2(2).
  */
-export class Writev extends VectorTransfer {
+export class Writev extends Transfer {
   static override readonly opcode = 2
   static override readonly since = '5.1'
   static override readonly syscall = 'write'
 
   /** @internal */
+  static override intact(result: number, state: unknown): boolean {
+    return result <= sizeOf((state as VectorState).buffers)
+  }
+
+  /** What to write, in order; 1024 buffers at most. */
+  buffers: readonly Bytes[]
+  /** The write stream that the bytes belong to. */
+  writeStream: number
+
+  constructor(file: FileTarget, buffers: readonly Bytes[], given?: WriteOptions) {
+    super(file, given)
+    this.buffers = checkVector(buffers, 'buffers')
+    this.writeStream = writeStreamOf(given)
+  }
+
+  /** @internal */
   override encode(entry: EntryWriter): unknown {
-    return this.encodeVector(entry, Writev.opcode)
+    const stream = checkStream(this.writeStream)
+    const state = encodeVector(this, entry, Writev.opcode, this.buffers)
+    entry.word(stream)
+    return state
   }
 }

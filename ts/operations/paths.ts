@@ -2,24 +2,15 @@
 
 import type { EntryWriter } from '../entry.ts'
 import type { UringErrorDetails } from '../errors.ts'
+import { type Directory, resolveDirectory } from '../directory.ts'
 import { AtFlags, OpenFlags, StatxMask } from '../flags.ts'
 import { allocateBlock, type Block } from '../memory.ts'
 import { openFlags } from '../openflags.ts'
 import { Operation } from '../operation.ts'
 import { checkPath, type Path, pathBlock, type PathBlock } from '../path.ts'
-import { type Direct, FixedFile, type FileTarget, resolveDirect, resolveFile } from '../registered/files.ts'
+import { type Direct, type FileTarget, FixedFile, placed, resolveDirect } from '../registered/files.ts'
 import { type BigIntStats, decodeStatx, type Stats, STATX_BYTES } from '../stats.ts'
-import { flag, integer, invalidType, mask, MAX_U16, MAX_U32, options } from '../validate.ts'
-
-const FDCWD = AtFlags.FDCWD
-
-/** A directory that relative paths start from: a descriptor, or the working directory. */
-function resolveDirectory(dirfd: unknown, name: string): number {
-  if (dirfd === undefined || dirfd === FDCWD) return FDCWD
-  if (dirfd instanceof FixedFile)
-    throw invalidType(name, 'a descriptor: the kernel takes no registered file here', dirfd)
-  return resolveFile(dirfd as FileTarget, name)
-}
+import { flag, integer, mask, MAX_U16, MAX_U32, options } from '../validate.ts'
 
 /** Options of {@link OpenAt}. */
 export interface OpenAtOptions<D extends Direct | undefined = Direct | undefined> {
@@ -28,7 +19,7 @@ export interface OpenAtOptions<D extends Direct | undefined = Direct | undefined
   /** Permissions of a new file, less the umask; 0o666. */
   mode?: number
   /** Directory that a relative path starts from. */
-  dirfd?: number | { readonly fd: number }
+  dirfd?: Directory
   /** Opens into the registered files: a slot, or `'auto'` (5.15, 5.19). */
   direct?: D
   /** Closes the descriptor in programs that are started; true. */
@@ -56,7 +47,7 @@ export class OpenAt<D extends Direct | undefined = undefined> extends Operation<
   path: Path
   flags: string | number
   mode: number
-  dirfd: number | { readonly fd: number } | undefined
+  dirfd: Directory | undefined
   direct: Direct | undefined
   cloexec: boolean
 
@@ -81,9 +72,12 @@ export class OpenAt<D extends Direct | undefined = undefined> extends Operation<
 
   /** @internal */
   static override decode(result: number, _flags: number, state: unknown): number | FixedFile {
-    const { slot } = state as OpenState
-    if (slot === undefined) return result
-    return new FixedFile(slot < 0 ? result : slot)
+    return placed(result, (state as OpenState).slot)
+  }
+
+  /** @internal */
+  static override leftover(result: number, state: unknown): FileTarget {
+    return placed(result, (state as OpenState).slot)
   }
 
   /** @internal */
@@ -108,7 +102,7 @@ export class OpenAt<D extends Direct | undefined = undefined> extends Operation<
 /** Options of {@link Statx}. */
 export interface StatxOptions<B extends boolean = boolean> {
   /** Directory that a relative path starts from. */
-  dirfd?: number | { readonly fd: number }
+  dirfd?: Directory
   /** `AtFlags`: `SYMLINK_NOFOLLOW` for the link itself. */
   flags?: number
   /** What is wanted, `StatxMask`; the basic status and the time of birth. */
@@ -137,7 +131,7 @@ export class Statx<B extends boolean = false> extends Operation<B extends true ?
 
   /** The path, or the open file. */
   target: Path | number | { readonly fd: number }
-  dirfd: number | { readonly fd: number } | undefined
+  dirfd: Directory | undefined
   flags: number
   mask: number
   bigint: boolean

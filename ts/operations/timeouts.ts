@@ -3,12 +3,13 @@
 import { constants } from 'node:os'
 import type { EntryWriter } from '../entry.ts'
 import { TimeoutFlags } from '../flags.ts'
+import type { Armed } from '../kind.ts'
 import { Operation } from '../operation.ts'
 import { checkToken, generationOf, slotOf, type Token } from '../slots.ts'
 import { checkTime, type Time, timespec } from '../time.ts'
 import { flag, integer, invalidValue, MAX_U32, options } from '../validate.ts'
 
-const { ETIME } = constants.errno
+const { EALREADY, ECANCELED, ENOENT, ETIME } = constants.errno
 
 /** Clocks that a timeout can follow. */
 export type Clock = 'monotonic' | 'boottime' | 'realtime'
@@ -81,6 +82,12 @@ export class Timeout extends Operation<'expired' | 'count'> {
   }
 
   /** @internal */
+  static override again({ offset: count }: Armed, _result: number, results: number): boolean | number {
+    if (count === 0) return true
+    return results < count && count - results
+  }
+
+  /** @internal */
   static override decode(result: number): 'expired' | 'count' {
     return result === -ETIME ? 'expired' : 'count'
   }
@@ -130,5 +137,123 @@ export class TimeoutRemove extends Operation<number> {
     entry.fd(-1)
     entry.target(slotOf(token), generationOf(token))
     return undefined
+  }
+}
+
+/** Options of {@link TimeoutUpdate}. */
+export interface TimeoutUpdateOptions {
+  /** `time` is a moment of the clock that the timeout was made with. */
+  absolute?: boolean
+  /** Which clock. Kernels so far take nothing but `'monotonic'`: a timeout keeps the clock that it has. */
+  clock?: Clock
+  /** The timeout is a {@link LinkTimeout} (5.15). */
+  linked?: boolean
+}
+
+/**
+ * Gives a timeout another time, counted from now. Its token and its clock stay the same. Resolves to 0.
+ *
+ * Fails with `ENOENT` when there is none (it has expired, say; a {@link LinkTimeout} needs `linked`), `EALREADY` when it
+ * is just expiring, `EINVAL` for another clock. Since Linux 5.11. See io_uring_prep_timeout_update(3).
+ */
+export class TimeoutUpdate extends Operation<number> {
+  static override readonly opcode = 12
+  static override readonly since = '5.11'
+  /** @internal */
+  static override readonly variantSince = '5.11'
+  static override readonly syscall = 'timeout_update'
+
+  /** The submission to change. */
+  token: Token
+  /** When: milliseconds, or seconds and nanoseconds. */
+  time: Time
+  absolute: boolean
+  clock: Clock
+  linked: boolean
+
+  constructor(token: Token, time: Time, given?: TimeoutUpdateOptions) {
+    super()
+    const { absolute = false, clock = 'monotonic', linked = false } = options(given)
+    clockFlags(clock, 'options.clock')
+    this.token = checkToken(token)
+    this.time = checkTime(time, 'time')
+    this.absolute = flag(absolute, 'options.absolute')
+    this.clock = clock
+    this.linked = flag(linked, 'options.linked')
+  }
+
+  /** @internal */
+  override encode(entry: EntryWriter): unknown {
+    const token = checkToken(this.token)
+    let flags = TimeoutFlags.UPDATE | clockFlags(this.clock, 'options.clock')
+    if (flag(this.absolute, 'options.absolute')) flags |= TimeoutFlags.ABS
+    if (flag(this.linked, 'options.linked')) flags |= TimeoutFlags.LINK_TIMEOUT_UPDATE
+    const block = timespec(this.time, 'time')
+    entry.begin(TimeoutUpdate.opcode, this)
+    entry.fd(-1)
+    entry.target(slotOf(token), generationOf(token))
+    entry.off(block.address)
+    entry.opFlags(flags)
+    return block
+  }
+}
+
+/** The results of a link timeout that was no mistake: its time came (perhaps too late to cancel), or was not needed. */
+const OVER: ReadonlySet<number> = new Set([-ETIME, -EALREADY, -ENOENT, -ECANCELED])
+
+/** Options of {@link LinkTimeout}. */
+export interface LinkTimeoutOptions {
+  /** `time` is a moment of the clock. */
+  absolute?: boolean
+  /** Which clock: `'monotonic'`; the others since 5.15. */
+  clock?: Clock
+}
+
+/**
+ * Cancels the operation that is linked to it, the one pushed just before, when time has passed. Resolves to
+ * `'expired'`, even where it came too late to cancel, or to `'cancelled'` when the operation was done first.
+ *
+ * Fails with `EINVAL` when no operation is linked to it. Since Linux 5.5. See io_uring_prep_link_timeout(3).
+ */
+export class LinkTimeout extends Operation<'expired' | 'cancelled'> {
+  static override readonly opcode = 15
+  static override readonly since = '5.5'
+  static override readonly syscall = 'link_timeout'
+
+  /** When: milliseconds, or seconds and nanoseconds. */
+  time: Time
+  absolute: boolean
+  clock: Clock
+
+  constructor(time: Time, given?: LinkTimeoutOptions) {
+    super()
+    const { absolute = false, clock = 'monotonic' } = options(given)
+    clockFlags(clock, 'options.clock')
+    this.time = checkTime(time, 'time')
+    this.absolute = flag(absolute, 'options.absolute')
+    this.clock = clock
+  }
+
+  /** @internal */
+  static override failed(result: number): boolean {
+    return result < 0 && !OVER.has(result)
+  }
+
+  /** @internal */
+  static override decode(result: number): 'expired' | 'cancelled' {
+    return result === -ECANCELED ? 'cancelled' : 'expired'
+  }
+
+  /** @internal */
+  override encode(entry: EntryWriter): unknown {
+    let flags = clockFlags(this.clock, 'options.clock')
+    if (flag(this.absolute, 'options.absolute')) flags |= TimeoutFlags.ABS
+    const block = timespec(this.time, 'time')
+    entry.begin(LinkTimeout.opcode, this)
+    entry.fd(-1)
+    entry.addr(block.address)
+    entry.len(1)
+    entry.opFlags(flags)
+    return block
   }
 }

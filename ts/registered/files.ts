@@ -48,3 +48,16 @@ export function resolveDirect(direct: Direct, name: string): number {
   if (typeof direct === 'number') return integer(direct, name, 0, MAX_I32 - 1)
   throw invalidType(name, "of type number, an instance of FixedFile, or 'auto'", direct)
 }
+
+/** The result of an operation that makes a descriptor: the descriptor, or the slot that it was put into. */
+export function placed(result: number, slot: number | undefined): number | FixedFile {
+  if (slot === undefined) return result
+  return new FixedFile(slot < 0 ? result : slot) // a slot that was named is not said again
+}
+
+/** A descriptor, where the kernel takes no registered file. */
+export function resolveDescriptor(file: unknown, name: string): number {
+  if (file instanceof FixedFile)
+    throw invalidType(name, 'a descriptor: the kernel takes no registered file here', file)
+  return resolveFile(file as FileTarget, name)
+}

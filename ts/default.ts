@@ -1,0 +1,44 @@
+// A ring of this thread's own, made at the first use.
+
+import type { Entry } from './entry.ts'
+import type { ChainOptions, EachOptions, RunOptions, StartOptions } from './flow.ts'
+import type { Operation } from './operation.ts'
+import { type Results, Ring } from './ring.ts'
+import type { Token } from './slots.ts'
+
+let own: Ring | undefined
+
+function ring(): Ring {
+  own ??= new Ring()
+  return own
+}
+
+/** {@link Ring.run} on this thread's default ring. */
+export async function run<T>(operation: Operation<T> | Entry<T>, options?: RunOptions): Promise<T> {
+  return ring().run(operation, options)
+}
+
+/** {@link Ring.each} on this thread's default ring. */
+export function each<T>(
+  operation: Operation<T>,
+  options?: EachOptions,
+): AsyncIterableIterator<T, undefined> & AsyncDisposable {
+  return ring().each(operation, options)
+}
+
+/** {@link Ring.chain} on this thread's default ring. */
+export async function chain<const O extends readonly (Operation<unknown> | Entry<unknown>)[]>(
+  operations: O,
+  options?: ChainOptions,
+): Promise<Results<O>> {
+  return ring().chain(operations, options)
+}
+
+/** {@link Ring.start} on this thread's default ring. */
+export function start(
+  operation: Operation<unknown> | Entry<unknown>,
+  onCompletion: (result: number, flags: number) => void,
+  options?: StartOptions,
+): Token {
+  return ring().start(operation, onCompletion, options)
+}

@@ -1,0 +1,286 @@
+// An asynchronous iterator over the results of a multishot operation.
+
+import { constants } from 'node:os'
+import type { Entry } from './entry.ts'
+import { AbortError, type UringError } from './errors.ts'
+import { CqeFlags } from './flags.ts'
+import { copied, isReceived } from './received.ts'
+import type { OperationClass } from './kind.ts'
+import { errorOf } from './outcome.ts'
+import { Queue } from './queue.ts'
+import type { FileTarget } from './registered/files.ts'
+import type { Task } from './scheduler.ts'
+import type { Abortable } from './signals.ts'
+import type { Token } from './slots.ts'
+import { isCancelled } from './tasks.ts'
+
+const { MORE } = CqeFlags
+const { ENOBUFS } = constants.errno
+
+/** What the iterator needs of its ring. */
+export interface EachHost {
+  /** Arms the operation. */
+  arm(entry: Entry<unknown>, task: Task): Token
+  /** Asks the kernel to end it. */
+  cancel(token: Token): void
+  /** Closes what came for nobody. */
+  discard(file: FileTarget): void
+  /** Calls back once when a buffer has come into a group of the ring. */
+  whenProvided(callback: () => void): () => void
+  /** It was armed again. */
+  rearmed(): void
+  /** Takes the signal's listener away. */
+  done(): void
+}
+
+/** How the iterator behaves. */
+export interface EachSettings {
+  readonly ref: boolean
+  /** Results that are kept for a slow consumer before the operation is stopped. */
+  readonly highWaterMark: number
+  /** Whether results lie in the kernel's buffers until the next step. */
+  readonly borrow: boolean
+}
+
+interface Consumer<T> {
+  readonly resolve: (result: IteratorResult<T, undefined>) => void
+  readonly reject: (error: unknown) => void
+}
+
+interface Item<T> {
+  readonly value: T
+  readonly leftover: FileTarget | undefined
+}
+
+const DONE = { done: true, value: undefined } as const
+
+export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDisposable, Task, Abortable {
+  readonly ref: boolean
+  readonly many = true
+  readonly #host: EachHost
+  readonly #settings: EachSettings
+  readonly #items = new Queue<Item<T>>()
+  readonly #consumers = new Queue<Consumer<T>>()
+  readonly #first: Entry<unknown>
+  /** What is armed next: the first one, or less of it. */
+  #entry: Entry<unknown>
+  /** The submission that is with the kernel. */
+  #token: Token | undefined
+  /** Results so far. */
+  #count = 0
+  /** Stopped for a slow consumer. */
+  #paused = false
+  /** Nothing new is wanted: left, aborted, or at its end. */
+  #ended = false
+  #error: unknown
+  #failed = false
+  #reason: { readonly value: unknown } | undefined
+  /** What the consumer has borrowed. */
+  #lent: { release(): void } | undefined
+  /** Waiting for a buffer. */
+  #starved: (() => void) | undefined
+  #left: (() => void)[] = []
+
+  constructor(host: EachHost, entry: Entry<unknown>, settings: EachSettings) {
+    this.#host = host
+    this.#first = entry
+    this.#entry = entry
+    this.#settings = settings
+    this.ref = settings.ref
+  }
+
+  /** Starts. */
+  arm(): void {
+    this.#paused = false
+    this.#token = this.#host.arm(this.#entry, this)
+  }
+
+  complete(kind: OperationClass, result: number, flags: number, state: unknown): void {
+    const more = (flags & MORE) !== 0
+    if (!more) this.#token = undefined
+    if (kind.failed(result) || !kind.intact(result, state)) this.#stopped(kind, result, state)
+    else this.#arrived(kind, result, flags, state, more)
+    if (this.#token === undefined && this.#ended) this.#finish()
+  }
+
+  /** The signal: what is in flight is cancelled, and the next step fails. */
+  abort(reason: unknown): void {
+    this.#reason = { value: reason }
+    if (this.#token === undefined) this.#fail(new AbortError(reason))
+    else this.#cancel()
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  next(): Promise<IteratorResult<T, undefined>> {
+    this.#giveBack()
+    const item = this.#items.shift()
+    if (item !== undefined) {
+      this.#goOn()
+      return Promise.resolve({ done: false, value: this.#hand(item.value) })
+    }
+    if (this.#failed) {
+      this.#failed = false
+      return Promise.reject(this.#error)
+    }
+    if (this.#ended) return Promise.resolve(DONE)
+    this.#goOn()
+    return new Promise((resolve, reject) => this.#consumers.push({ resolve, reject }))
+  }
+
+  /** Leaves: what is in flight is cancelled, and what came for nobody is closed or given back. */
+  return(): Promise<IteratorResult<T, undefined>> {
+    this.#giveBack()
+    this.#end()
+    for (let item = this.#items.shift(); item !== undefined; item = this.#items.shift()) this.#discard(item)
+    if (this.#token === undefined) {
+      this.#finish()
+      return Promise.resolve(DONE)
+    }
+    this.#cancel()
+    return new Promise((resolve) => this.#left.push(() => resolve(DONE)))
+  }
+
+  async throw(error?: unknown): Promise<IteratorResult<T, undefined>> {
+    await this.return()
+    throw error
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return()
+  }
+
+  #arrived(kind: OperationClass, result: number, flags: number, state: unknown, more: boolean): void {
+    const again = more || kind.again(this.#first, result, this.#count + 1)
+    const isEnd = again === false && kind.isEnd(result)
+    if (!isEnd) {
+      this.#count += 1
+      this.#take({ value: kind.decode(result, flags, state) as T, leftover: kind.leftover(result, state) })
+    }
+    if (more || this.#ended) return
+    if (again === false) {
+      this.#end()
+    } else {
+      if (again !== true) this.#entry = this.#first.withOffset(again)
+      this.#rearm()
+    }
+  }
+
+  #take(item: Item<T>): void {
+    if (this.#ended) {
+      this.#discard(item)
+      return
+    }
+    const kept = this.#settings.borrow ? item : { ...item, value: copy(item.value) }
+    const consumer = this.#consumers.shift()
+    if (consumer !== undefined) {
+      consumer.resolve({ done: false, value: this.#hand(kept.value) })
+      return
+    }
+    this.#items.push(kept)
+    if (this.#items.length >= this.#settings.highWaterMark && !this.#paused) {
+      this.#paused = true
+      this.#cancel()
+    }
+  }
+
+  /** It ended without a result. */
+  #stopped(kind: OperationClass, result: number, state: unknown): void {
+    if (this.#ended) return
+    if (this.#reason !== undefined) {
+      const error: UringError = errorOf(kind, result, state, this.#reason.value)
+      this.#fail(isCancelled(result) ? new AbortError(error) : error)
+    } else if (result === -ENOBUFS) {
+      this.#starved = this.#host.whenProvided(() => {
+        this.#starved = undefined
+        this.#rearm()
+      })
+    } else if (!(this.#paused && isCancelled(result))) {
+      this.#fail(errorOf(kind, result, state))
+    } else if (this.#items.length < this.#settings.highWaterMark) {
+      this.#rearm() // the consumer was faster than the cancellation
+    }
+  }
+
+  #rearm(): void {
+    if (this.#ended || this.#token !== undefined) return
+    if (this.#reason !== undefined) {
+      this.#fail(new AbortError(this.#reason.value))
+      return
+    }
+    if (this.#items.length >= this.#settings.highWaterMark) {
+      this.#paused = true
+      return
+    }
+    this.#host.rearmed()
+    try {
+      this.arm()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  /** The consumer is back: goes on if it was stopped for it. */
+  #goOn(): void {
+    if (
+      this.#paused &&
+      this.#token === undefined &&
+      this.#starved === undefined &&
+      this.#items.length * 2 <= this.#settings.highWaterMark
+    )
+      this.#rearm()
+  }
+
+  #cancel(): void {
+    if (this.#token !== undefined) this.#host.cancel(this.#token)
+  }
+
+  #end(): void {
+    this.#ended = true
+    this.#starved?.()
+    this.#starved = undefined
+  }
+
+  #fail(error: unknown): void {
+    this.#end()
+    const consumer = this.#consumers.shift()
+    if (consumer === undefined) {
+      this.#failed = true
+      this.#error = error
+    } else {
+      consumer.reject(error)
+    }
+    this.#finish()
+  }
+
+  /** Nothing is with the kernel any more. */
+  #finish(): void {
+    this.#host.done()
+    for (const left of this.#left.splice(0)) left()
+    if (this.#items.length > 0) return
+    for (let consumer = this.#consumers.shift(); consumer !== undefined; consumer = this.#consumers.shift())
+      consumer.resolve(DONE)
+  }
+
+  #hand(value: T): T {
+    if (this.#settings.borrow && isReceived(value)) this.#lent = value
+    return value
+  }
+
+  #giveBack(): void {
+    this.#lent?.release()
+    this.#lent = undefined
+  }
+
+  #discard({ value, leftover }: Item<T>): void {
+    if (leftover !== undefined) this.#host.discard(leftover)
+    else if (isReceived(value)) value.release()
+  }
+}
+
+/** The consumer's own copy of what came into provided buffers, which go back at once. */
+function copy<T>(value: T): T {
+  return isReceived(value) ? (copied(value) as T) : value
+}

@@ -1,0 +1,250 @@
+// The asynchronous flow of a ring: promises, iterators, chains and callbacks over its scheduler.
+
+import { constants } from 'node:os'
+import { Chain } from './chain.ts'
+import { endOperation, startOperation } from './diagnostics.ts'
+import { Each } from './each.ts'
+import type { Entry } from './entry.ts'
+import { AbortError, UringError } from './errors.ts'
+import { SqeFlags } from './flags.ts'
+import type { Operation } from './operation.ts'
+import { AsyncCancel, type CancelTarget } from './operations/cancel.ts'
+import { Close } from './operations/files.ts'
+import { LinkTimeout } from './operations/timeouts.ts'
+import type { FileTarget } from './registered/files.ts'
+import { type Host, Scheduler, type Stageable, type Task } from './scheduler.ts'
+import { type Abortable, checkSignal, Signals } from './signals.ts'
+import type { Token } from './slots.ts'
+import { AbortableTask, IGNORED, RunTask, StartTask, TimedTask } from './tasks.ts'
+import {
+  callback,
+  flag,
+  integer,
+  invalidType,
+  invalidValue,
+  milliseconds,
+  options as checkOptions,
+} from './validate.ts'
+
+const { ENOENT, EALREADY } = constants.errno
+
+/** Options of {@link Ring.run}. */
+export interface RunOptions {
+  /** Cancels the operation, which then rejects with an `AbortError`. */
+  signal?: AbortSignal
+  /** Milliseconds until the operation is cancelled and rejects with a `TimeoutError`. */
+  timeout?: number
+  /** Whether it keeps the event loop open; true. */
+  ref?: boolean
+}
+
+/** Options of {@link Ring.start}. */
+export interface StartOptions {
+  /** Whether it keeps the event loop open; true. */
+  ref?: boolean
+}
+
+/** Options of {@link Ring.each}. */
+export interface EachOptions {
+  /** Cancels the operation; the next step then rejects with an `AbortError`. */
+  signal?: AbortSignal
+  /** Whether it keeps the event loop open; true. */
+  ref?: boolean
+  /** Results that are kept for a slow consumer before the operation is stopped; 64. */
+  highWaterMark?: number
+  /** Whether received bytes are copied, or lie in the kernel's buffers until the next step; `'copy'`. */
+  buffers?: 'copy' | 'borrow'
+}
+
+/** Options of {@link Ring.chain}. */
+export interface ChainOptions {
+  /** The next step starts whatever came of the one before. */
+  hard?: boolean
+  /** Cancels the chain, which then rejects with an `AbortError`. */
+  signal?: AbortSignal
+  /** Milliseconds until the chain is cancelled and rejects with a `TimeoutError`. */
+  timeout?: number
+  /** Whether it keeps the event loop open; true. */
+  ref?: boolean
+}
+
+const HIGH_WATER_MARK = 64
+/** The longest that a timer of Node.js can be. */
+const MAX_TIMER = 0x7fff_ffff
+
+export class Flow {
+  readonly scheduler: Scheduler
+  readonly #host: Host
+  readonly #signals = new Signals()
+  /** How often a multishot operation was armed again. */
+  rearmed = 0
+
+  constructor(host: Host) {
+    this.#host = host
+    this.scheduler = new Scheduler(host)
+  }
+
+  run<T>(operation: Operation<T> | Entry<T>, options?: RunOptions): Promise<T> {
+    if (options === undefined) {
+      return new Promise((resolve, reject) => {
+        this.#start(operation, new RunTask(resolve as (value: unknown) => void, reject, true))
+      })
+    }
+    return new Promise((resolve, reject) => {
+      const { signal, timeout, ref = true } = checkOptions(options)
+      flag(ref, 'options.ref')
+      checkSignal(signal, 'options.signal')
+      const limit = milliseconds(timeout, 'options.timeout')
+      const settle = resolve as (value: unknown) => void
+      if (signal === undefined && limit === undefined) {
+        this.#start(operation, new RunTask(settle, reject, ref))
+        return
+      }
+      refuseAborted(signal)
+      this.#watched(operation, settle, reject, { signal, limit, ref })
+    })
+  }
+
+  start(
+    operation: Stageable,
+    onCompletion: (result: number, flags: number) => void,
+    options?: StartOptions,
+  ): Token {
+    callback(onCompletion, 'onCompletion')
+    const { ref = true } = checkOptions(options)
+    return this.#start(operation, new StartTask(onCompletion, flag(ref, 'options.ref')))
+  }
+
+  each<T>(operation: Operation<T>, options?: EachOptions): Each<T> {
+    const { signal, ref = true, highWaterMark = HIGH_WATER_MARK, buffers = 'copy' } = checkOptions(options)
+    flag(ref, 'options.ref')
+    checkSignal(signal, 'options.signal')
+    integer(highWaterMark, 'options.highWaterMark', 1, Number.MAX_SAFE_INTEGER)
+    if (buffers !== 'copy' && buffers !== 'borrow')
+      throw invalidValue('options.buffers', buffers, "must be 'copy' or 'borrow'")
+    if (typeof operation?.build !== 'function')
+      throw invalidType('operation', 'an instance of Operation', operation)
+    refuseAborted(signal)
+    const done = (): void => {
+      if (signal !== undefined) this.#signals.unwatch(signal, each)
+    }
+    const host = {
+      arm: (entry: Entry<unknown>, task: Task): Token => this.scheduler.add(entry, task),
+      cancel: (token: Token): void => this.cancelToken(token),
+      discard: (file: FileTarget): void => this.#close(file),
+      whenProvided: (again: () => void): (() => void) => this.#host.slots.groups.whenProvided(again),
+      rearmed: (): void => {
+        this.rearmed += 1
+      },
+      done,
+    }
+    const each = new Each<T>(host, operation.build(), { ref, highWaterMark, borrow: buffers === 'borrow' })
+    each.arm()
+    if (signal !== undefined) this.#signals.watch(signal, each)
+    return each
+  }
+
+  chain(operations: readonly Stageable[], options?: ChainOptions): Promise<unknown[]> {
+    return new Promise((resolve, reject) => {
+      const { hard = false, signal, timeout, ref = true } = checkOptions(options)
+      flag(hard, 'options.hard')
+      flag(ref, 'options.ref')
+      checkSignal(signal, 'options.signal')
+      const limit = milliseconds(timeout, 'options.timeout')
+      if (!Array.isArray(operations)) throw invalidType('operations', 'an instance of Array', operations)
+      refuseAborted(signal)
+      if (operations.length === 0) {
+        resolve([])
+        return
+      }
+      const host = {
+        cancel: (token: Token): void => this.cancelToken(token),
+        discard: (file: FileTarget): void => this.#close(file),
+        done: (): void => {
+          clearTimeout(timer)
+          if (signal !== undefined) this.#signals.unwatch(signal, chain)
+        },
+      }
+      const chain = new Chain(host, operations.length, { hard, ref }, resolve, reject)
+      const links = hard ? SqeFlags.IO_HARDLINK : SqeFlags.IO_LINK
+      const tokens = this.scheduler.addChain(operations, chain.steps, links)
+      for (const [index, step] of chain.steps.entries()) step.token = tokens[index] ?? 0
+      const timer =
+        limit === undefined || limit > MAX_TIMER ? undefined : setTimeout(() => chain.expire(limit), limit)
+      timer?.unref()
+      if (signal !== undefined) this.#signals.watch(signal, chain)
+    })
+  }
+
+  /** How many submissions were found. */
+  async cancel(target: CancelTarget, all: boolean): Promise<number> {
+    const dropped = this.scheduler.dropWaiting(target, all)
+    if (dropped > 0 && !all) return dropped
+    try {
+      return dropped + (await this.run(new AsyncCancel(target, { all })))
+    } catch (error) {
+      if (!(error instanceof UringError)) throw error
+      if (error.errno === -ENOENT) return dropped
+      if (error.errno === -EALREADY) return dropped + 1 // found, and past the point where it could be stopped
+      throw error
+    }
+  }
+
+  cancelToken(token: Token): void {
+    this.scheduler.cancel(token, new AsyncCancel(token), IGNORED)
+  }
+
+  #start(operation: Stageable, task: Task): Token {
+    const observed = startOperation(operation, task)
+    try {
+      return this.scheduler.add(operation, observed)
+    } catch (error) {
+      endOperation(observed, error)
+      throw error
+    }
+  }
+
+  #watched(
+    operation: Stageable,
+    resolve: (value: unknown) => void,
+    reject: (error: unknown) => void,
+    { signal, limit, ref }: { signal: AbortSignal | undefined; limit: number | undefined; ref: boolean },
+  ): void {
+    const target: Abortable = {
+      abort: (reason) => {
+        task.reason = { value: reason }
+        this.cancelToken(token)
+      },
+    }
+    const done = (): void => {
+      if (signal !== undefined) this.#signals.unwatch(signal, target)
+    }
+    let task: AbortableTask
+    let token: Token
+    if (limit === undefined || limit === Infinity) {
+      task = new AbortableTask(resolve, reject, ref, done)
+      token = this.#start(operation, task)
+    } else {
+      const timed = new TimedTask(resolve, reject, ref, done, limit)
+      task = timed
+      const timeout = new LinkTimeout(limit)
+      ;[token = 0] = this.scheduler.addChain(
+        [operation, timeout],
+        [timed, timed.timer],
+        SqeFlags.IO_LINK,
+        () => 'operation',
+      )
+    }
+    if (signal !== undefined) this.#signals.watch(signal, target)
+  }
+
+  /** Closes what came for nobody, of a ring that is being closed too. */
+  #close(file: FileTarget): void {
+    this.scheduler.addLast(new Close(file), IGNORED)
+  }
+}
+
+/** A signal that is aborted already: nothing is submitted. */
+function refuseAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw new AbortError(signal.reason)
+}

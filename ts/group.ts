@@ -1,0 +1,315 @@
+// Groups of provided buffers: memory that the kernel chooses from, and what it put there.
+
+import { detachedError, UringError } from './errors.ts'
+import { CqeFlags } from './flags.ts'
+import type { Bytes } from './memory.ts'
+import { integer, MAX_U16, MAX_U32 } from './validate.ts'
+
+/** A group of provided buffers: its number, or what has one. */
+export type GroupTarget = number | { readonly group: number }
+
+/** The kernel picks a buffer from a group of provided buffers. */
+export interface GroupBuffer {
+  /** The group, or its number. */
+  readonly group: GroupTarget
+  /** Bytes at most; absent or 0, as many as the buffer has. */
+  readonly length?: number
+}
+
+/** The number of a group. */
+export function resolveGroup(group: unknown, name: string): number {
+  const id = typeof group === 'object' && group !== null ? (group as { group?: unknown }).group : group
+  return integer(id, name, 0, MAX_U16)
+}
+
+/** `group` if it can be one. */
+export function checkGroup(group: GroupTarget, name = 'group'): GroupTarget {
+  resolveGroup(group, name)
+  return group
+}
+
+/** Whether a target is a group, and not memory. */
+export function isGroup(target: unknown): target is GroupBuffer {
+  return typeof target === 'object' && target !== null && !ArrayBuffer.isView(target) && 'group' in target
+}
+
+/** The number of a group, and how much goes into its buffer. */
+export function resolveGroupBuffer(target: GroupBuffer, name: string): { id: number; length: number } {
+  const { group, length = 0 } = target
+  return {
+    id: resolveGroup(group, `${name}.group`),
+    length: integer(length, `${name}.length`, 0, MAX_U32),
+  }
+}
+
+/** What came into provided buffers. */
+export interface Received {
+  /** The bytes: a view of the buffer where one was filled, a copy where there were more. */
+  readonly bytes: Buffer
+  /** The filled parts of the buffers, in order. */
+  readonly views: readonly Buffer[]
+  /** Gives the buffers back to their group, if it takes them back. */
+  release(): void
+  [Symbol.dispose](): void
+}
+
+/** Where the buffers of a group lie. */
+export interface GroupMemory {
+  /**
+   * A completion has filled the buffer `id` with `length` bytes. Of a bundle, those after it too: then `first` is how
+   * many bytes went into the first at most. (With `MSG_TRUNC` there are more bytes than the one buffer has.)
+   */
+  filled(id: number, length: number, flags: number, first?: number): readonly Buffer[]
+  /** The buffers of a completion are given back. */
+  release(views: readonly Buffer[]): void
+}
+
+const BUFFER_SHIFT = 16
+
+/** What an operation that takes a buffer from a group remembers of its submission. */
+export interface GroupState {
+  readonly group: number
+}
+
+class Filled implements Received {
+  readonly views: readonly Buffer[]
+  readonly #memory: GroupMemory | undefined
+
+  constructor(views: readonly Buffer[], memory: GroupMemory | undefined) {
+    this.views = views
+    this.#memory = memory
+  }
+
+  get bytes(): Buffer {
+    const [first] = this.views
+    return first !== undefined && this.views.length === 1 ? first : Buffer.concat(this.views)
+  }
+
+  release(): void {
+    this.#memory?.release(this.views)
+  }
+
+  [Symbol.dispose](): void {
+    this.release()
+  }
+}
+
+/** Nothing came: the end of a stream, or an error. */
+const NOTHING: Received = new Filled([], undefined)
+
+const NO_BYTES = Buffer.alloc(0)
+
+/** What a completion filled in memory that is gone. */
+const GONE: readonly Buffer[] = []
+
+/** What came is gone: the memory was given to somebody else meanwhile. */
+const DETACHED: Received = new Filled([], undefined)
+
+/** Buffers that one operation puts into a group: what to take back where it fails. */
+export interface Provision {
+  readonly provided: object
+  readonly pieces: readonly object[]
+}
+
+/** The groups of a ring. */
+export class Groups {
+  readonly #groups = new Map<number, GroupMemory>()
+  readonly #waiting = new Set<() => void>()
+
+  /** Calls back once, when the kernel has got buffers for any group, unless what it gives is called before. */
+  whenProvided(tell: () => void): () => void {
+    this.#waiting.add(tell)
+    return () => void this.#waiting.delete(tell)
+  }
+
+  /** The kernel has got buffers. */
+  provided(): void {
+    const waiting = new Set(this.#waiting)
+    this.#waiting.clear() // who waits again meanwhile waits for the next ones
+    for (const tell of waiting) tell()
+  }
+
+  /** Buffers that an operation puts into a group one by one. To be told before the kernel can use them. */
+  provide(group: number, memory: Bytes, size: number, count: number, firstId: number): Provision {
+    let provided = this.#groups.get(group)
+    if (!(provided instanceof Provided)) {
+      provided = new Provided()
+      this.#groups.set(group, provided)
+    }
+    const pieces = (provided as Provided).add(memory, size, count, firstId)
+    return { provided, pieces }
+  }
+
+  /** The operation has failed, and the kernel does not have them. */
+  withdraw({ provided, pieces }: Provision): void {
+    if (provided instanceof Provided) provided.withdraw(pieces as readonly Piece[])
+  }
+
+  /** The kernel has taken so many buffers out of a group. */
+  removed(group: number, count: number): void {
+    const provided = this.#groups.get(group)
+    if (provided instanceof Provided) provided.removed(count)
+  }
+
+  /** The kernel has taken buffers out of a group, so many at most, and did not say how many. */
+  lost(group: number, most: number): void {
+    const provided = this.#groups.get(group)
+    if (provided instanceof Provided) provided.lost(most)
+  }
+
+  /**
+   * What a completion brought. To be asked once for each, in their order, whether anyone looks at it or not; absent
+   * where the memory of the group is unknown. For a bundle, `first` is how many bytes its first buffer gets at most.
+   */
+  received(group: number, result: number, flags: number, first?: number): Received | undefined {
+    if ((flags & CqeFlags.BUFFER) === 0) return NOTHING
+    const memory = this.#groups.get(group)
+    const views = memory?.filled(flags >>> BUFFER_SHIFT, Math.max(result, 0), flags, first)
+    if (views === GONE) return DETACHED
+    return views === undefined || views.length === 0 ? undefined : new Filled(views, memory)
+  }
+}
+
+/** What came into a group, or the error that its memory is nobody's. */
+export function receivedFrom(group: number, received: Received | undefined): Received {
+  if (received === DETACHED) throw detachedError('ProvideBuffers')
+  if (received !== undefined) return received
+  throw new UringError(
+    'ERR_URING_RESOURCE_CLOSED',
+    `The buffers of group ${group} are not known to this ring: they were not provided by one of its operations`,
+  )
+}
+
+interface Piece {
+  readonly id: number
+  /** The memory that it is cut from. */
+  readonly memory: Buffer
+  readonly from: number
+  readonly to: number
+}
+
+/**
+ * Buffers that `ProvideBuffers` put into a group. The kernel takes each out of the group when it fills it, so a filled
+ * one is the program's own, and goes back by being provided again.
+ *
+ * The kernel says the numbers of buffers, and numbers are the program's: it may give one twice. It takes the oldest
+ * first then. What cannot be told apart any more is held until all is gone, so that a mistake costs no more than memory.
+ */
+class Provided implements GroupMemory {
+  /** What the kernel has, the oldest first: in the group, or in use by an operation. */
+  readonly #pieces = new Set<Piece>()
+  /** The same by number: a number may be given more than once. */
+  readonly #byId = new Map<number, Piece[]>()
+  /** What was taken for removed, by number: an operation may have had it, and then an other one was removed. */
+  readonly #removed = new Map<number, Piece>()
+  /** All memory that the kernel may have, and how many pieces of each are known to be with it. */
+  readonly #held = new Map<ArrayBufferLike, number>()
+  /** Whether each number stands for one piece. Else memory is held until there are no more pieces. */
+  #exact = true
+  /** Whether it is unknown how many pieces there are. Then memory is held as long as the ring lives. */
+  #uncounted = false
+
+  add(memory: Bytes, size: number, count: number, firstId: number): readonly Piece[] {
+    const bytes = ArrayBuffer.isView(memory)
+      ? Buffer.from(memory.buffer, memory.byteOffset, memory.byteLength)
+      : Buffer.from(memory)
+    this.#held.set(bytes.buffer, (this.#held.get(bytes.buffer) ?? 0) + count)
+    const pieces: Piece[] = []
+    for (let index = 0; index < count; index += 1) {
+      const piece = { id: firstId + index, memory: bytes, from: index * size, to: (index + 1) * size }
+      pieces.push(piece)
+      this.#pieces.add(piece)
+      this.#removed.delete(piece.id)
+      const others = this.#byId.get(piece.id)
+      if (others === undefined) {
+        this.#byId.set(piece.id, [piece])
+      } else {
+        others.push(piece)
+        this.#exact = false
+      }
+    }
+    return pieces
+  }
+
+  withdraw(pieces: readonly Piece[]): void {
+    for (const piece of pieces) this.#drop(piece)
+  }
+
+  filled(id: number, length: number, _flags: number, first?: number): readonly Buffer[] {
+    const piece = this.#byId.get(id)?.[0] ?? this.#stillThere(id)
+    if (piece === undefined) return []
+    const view = this.#take(piece, Math.min(length, first ?? length))
+    const views =
+      first === undefined
+        ? [view]
+        : [view, ...this.#next(length - Math.min(length, first, piece.to - piece.from))]
+    return length > 0 && views.some(({ byteLength }) => byteLength === 0) ? GONE : views
+  }
+
+  /** What a bundle put into the buffers after its first: the kernel names none of them, and takes them in order. */
+  #next(length: number): readonly Buffer[] {
+    const views: Buffer[] = []
+    let left = length
+    for (const piece of this.#pieces) {
+      if (left <= 0) break
+      views.push(this.#take(piece, left))
+      left -= piece.to - piece.from
+    }
+    return views
+  }
+
+  /** Takes a piece out, and gives the start of it that was filled: nothing where the memory was detached. */
+  #take(piece: Piece, length: number): Buffer {
+    const { memory, from, to } = piece
+    this.#drop(piece)
+    return memory.byteLength < to ? NO_BYTES : memory.subarray(from, Math.min(from + length, to))
+  }
+
+  /** The kernel takes them out in the order in which they came in, but for those that an operation has. */
+  removed(count: number): void {
+    let left = count
+    if (left < this.#pieces.size) this.#exact = false
+    for (const piece of this.#pieces) {
+      if (left === 0) return
+      left -= 1
+      this.#removed.set(piece.id, piece)
+      this.#drop(piece)
+    }
+  }
+
+  lost(most: number): void {
+    this.#uncounted = true
+    this.removed(most)
+  }
+
+  release(): void {}
+
+  /** An operation had a piece when others were removed: then it was the next one that was removed. */
+  #stillThere(id: number): Piece | undefined {
+    const piece = this.#removed.get(id)
+    if (piece === undefined) return undefined
+    this.#removed.delete(id)
+    const [next] = this.#pieces
+    if (next !== undefined) {
+      this.#removed.set(next.id, next)
+      this.#drop(next)
+    }
+    return piece
+  }
+
+  #drop(piece: Piece): void {
+    if (!this.#pieces.delete(piece)) return
+    const others = this.#byId.get(piece.id) ?? []
+    others.splice(others.indexOf(piece), 1)
+    if (others.length === 0) this.#byId.delete(piece.id)
+    const { buffer } = piece.memory
+    const left = (this.#held.get(buffer) ?? 1) - 1
+    this.#held.set(buffer, left)
+    if (this.#uncounted) return
+    if (this.#exact && left === 0) this.#held.delete(buffer)
+    if (this.#pieces.size > 0) return
+    this.#held.clear()
+    this.#removed.clear()
+    this.#exact = true
+  }
+}

@@ -1,0 +1,491 @@
+// The asynchronous flow: what is run goes to the kernel together, once a turn, and what completed is delivered to
+// whoever waits for it, without keeping the event loop from its other work.
+
+import { type Boundary, KEEP, STATUS } from './boundary.ts'
+import type { Completion } from './completion.ts'
+import { Entry, type EntryWriter, MANY, STAGEABLE, ONE_ANSWER, WATCHED } from './entry.ts'
+import { errorCode, fullError, systemError, type UringError } from './errors.ts'
+import { CqeFlags, SqeFlags } from './flags.ts'
+import { foreignCompletion, isForeign } from './foreign.ts'
+import type { OperationClass } from './kind.ts'
+import type { Operation } from './operation.ts'
+import type { CancelTarget } from './operations/cancel.ts'
+import { Queue } from './queue.ts'
+import { resolveFile } from './registered/files.ts'
+import { RUN, type Slot, type Slots, type Token, tokenOf } from './slots.ts'
+import { invalidType, invalidValue } from './validate.ts'
+
+/** What can be submitted. */
+export type Stageable = Operation<unknown> | Entry<unknown>
+
+/** Who waits for the completions of a submission. */
+export interface Task {
+  /** Whether it keeps the event loop open. */
+  readonly ref: boolean
+  /** Whether it waits for any number of completions, or for one; absent, for either. */
+  readonly many?: boolean
+  /** A completion. The last one has no `MORE` in its flags. */
+  complete(kind: OperationClass, result: number, flags: number, state: unknown): void
+}
+
+const { MORE } = CqeFlags
+const LINKS = SqeFlags.IO_LINK | SqeFlags.IO_HARDLINK
+const ECANCELED = -125
+
+/** Completions in one turn of the event loop. Bounding rounds instead lets timers run late. */
+const BUDGET = 256
+/** Milliseconds until what the kernel refused for now is offered again. */
+const RETRY = 1
+
+const RESOLVED = Promise.resolve()
+
+/** A submission, or a chain of them, that waits for room. */
+interface Waiting {
+  readonly entries: readonly Entry<unknown>[]
+  readonly slots: readonly Slot[]
+}
+
+/** A completion that was taken by a call that may not deliver it. */
+interface Late {
+  readonly task: Task
+  readonly kind: OperationClass
+  readonly result: number
+  readonly flags: number
+  readonly state: unknown
+}
+
+/** What the scheduler needs of its ring. */
+export interface Host {
+  readonly boundary: Boundary
+  readonly slots: Slots
+  readonly cqEntries: number
+  /** Keeps a completion for the waiting calls. */
+  setAside(completion: Completion): void
+  /** A completion of something that was pushed, with its record's second half. */
+  pushed(slot: Slot, result: number, flags: number, at: number): Completion
+  /** The second half of a record. */
+  extra(at: number, flags: number): readonly [bigint, bigint] | undefined
+  /** A completion that nobody asked for. */
+  stray(): void
+}
+
+export class Scheduler {
+  /** Submissions that are staged or with the kernel. */
+  inFlight = 0
+  /** Those that keep the event loop open. */
+  #refs = 0
+  /** Whether any may. */
+  #referenced = true
+  readonly #host: Host
+  readonly #boundary: Boundary
+  readonly #slots: Slots
+  readonly #run: EntryWriter
+  readonly #status: Uint32Array
+  readonly #waiting = new Queue<Waiting>()
+  readonly #late = new Queue<Late>()
+  #scheduled = false
+  #delivering = false
+  /** Completions that were delivered in this turn of the event loop. */
+  #delivered = 0
+  /** Set when nothing new is taken: why. */
+  #ended: UringError | undefined
+  #idle: (() => void)[] = []
+  #retry: NodeJS.Timeout | undefined
+  /** Held here and nowhere else while nothing is in flight, so that it goes with the ring. */
+  readonly #wake = (): void => {
+    this.#delivered = 0
+    this.#flush()
+  }
+  readonly #flushSoon = (): void => {
+    this.#scheduled = false
+    this.#flush()
+  }
+  readonly #flushNextTurn = (): void => {
+    this.#scheduled = false
+    this.#wake()
+  }
+
+  constructor(host: Host) {
+    this.#host = host
+    this.#boundary = host.boundary
+    this.#slots = host.slots
+    this.#run = host.boundary.run
+    this.#status = host.boundary.status
+    host.boundary.startWaker(this.#wake)
+  }
+
+  /** Submissions that wait for room. */
+  get pending(): number {
+    return this.#waiting.length
+  }
+
+  /** Completions that wait for their turn. */
+  get late(): number {
+    return this.#late.length
+  }
+
+  /** Whether operations in flight keep the event loop open. */
+  set referenced(value: boolean) {
+    this.#referenced = value
+    this.#keep()
+  }
+
+  /** Stages an operation, or keeps it until there is room. */
+  add(item: Stageable, task: Task, name = 'operation'): Token {
+    this.#accept(item, name)
+    if ((item.sqeFlags & LINKS) !== 0)
+      throw invalidValue(name, item, 'is linked to the next one: use chain() for several')
+    const run = this.#run
+    if (this.#waiting.length > 0 || !this.#admits(1)) return this.#wait([item], [task], () => name)[0]!
+    const state = item.encode(run)
+    const { traits } = run
+    if (task.many !== undefined) checkMany(task.many, traits, item, name)
+    const slot = this.#slots.acquire(item.subject, state, task, traits | RUN)
+    run.end(slot)
+    this.inFlight += 1
+    if (task.ref) this.#refs += 1
+    this.#schedule()
+    return tokenOf(slot)
+  }
+
+  /** Stages an operation though nothing new is taken: what is there still has to be put in order. */
+  addLast(item: Stageable, task: Task): void {
+    if (this.#admits(1, true)) this.#stageNow(item, task)
+    else this.#wait([item], [task])
+  }
+
+  /** Stages a chain: all of it together, or later. `links` are set on all but the last. */
+  addChain(
+    items: readonly Stageable[],
+    tasks: readonly Task[],
+    links: number,
+    nameOf: (index: number) => string = (index) => `operations[${index}]`,
+  ): Token[] {
+    for (const [index, item] of items.entries()) this.#accept(item, nameOf(index))
+    const end = items.length - 1
+    if ((items[end]!.sqeFlags & LINKS) !== 0)
+      throw invalidValue(nameOf(end), items[end], 'is linked to a next one, and there is none')
+    const most = this.#boundary.entries
+    if (items.length > most) throw fullError(most)
+    const entries = items.map((item, index) => {
+      const entry = item instanceof Entry ? item : item.build()
+      return index < end ? entry.linked(links) : entry
+    })
+    const tokens = this.#wait(entries, tasks, nameOf)
+    this.#admit()
+    return tokens
+  }
+
+  /** Asks the kernel to cancel a submission; one that is still waiting for room goes at once. */
+  cancel(token: Token, cancellation: Stageable, task: Task): void {
+    const [found] = this.#waiting.remove(({ slots }) => slots.some((slot) => tokenOf(slot) === token))
+    if (found !== undefined) this.#drop(found)
+    else this.addLast(cancellation, task)
+  }
+
+  /** Ends what waits for room and is meant by `target`: how many there were. */
+  dropWaiting(target: CancelTarget, all: boolean): number {
+    let left = all || target === 'any' ? Infinity : 1
+    const found = this.#waiting.remove(({ slots, entries }) => {
+      if (left === 0 || !slots.some((slot, index) => isMeant(target, tokenOf(slot), entries[index]!)))
+        return false
+      left -= 1
+      return true
+    })
+    for (const waiting of found) this.#drop(waiting)
+    return found.length
+  }
+
+  /** Whether nothing new is taken. */
+  get isEnded(): boolean {
+    return this.#ended !== undefined
+  }
+
+  /**
+   * Sorts the completions that a call of the other flow has found: what was pushed is set aside for it, the rest is
+   * delivered when that call is over.
+   */
+  sort(): void {
+    for (;;) {
+      while (this.#unread() > 0) this.#next(true)
+      if (!this.#boundary.more) break
+      this.#boundary.getEvents()
+      if (this.#unread() === 0) break
+    }
+    if (this.#late.length > 0) this.#schedule()
+  }
+
+  /** Takes nothing new: what waits for room ends with `error`. */
+  end(error: UringError): void {
+    this.#ended = error
+    this.dropWaiting('any', true)
+    this.#schedule()
+  }
+
+  /** Resolves when nothing is in flight and everything was delivered. */
+  settled(): Promise<void> {
+    if (this.inFlight === 0 && this.#late.length === 0) return RESOLVED
+    return new Promise((resolve) => this.#idle.push(resolve))
+  }
+
+  /** The ring is gone, and with it all that was in flight. */
+  abandon(): void {
+    clearTimeout(this.#retry)
+    for (const slot of this.#slots.used()) {
+      if ((slot.traits & RUN) === 0) continue
+      this.#late.push(this.#taken(slot, ECANCELED, 0))
+    }
+    this.#schedule()
+  }
+
+  // ---- staging
+
+  #accept(item: Stageable, name: string): void {
+    if (this.#ended !== undefined) throw this.#ended
+    if (item?.[STAGEABLE] !== true) throw invalidType(name, 'an instance of Operation or Entry', item)
+    if ((item.sqeFlags & SqeFlags.CQE_SKIP_SUCCESS) !== 0)
+      throw invalidValue(name, item, 'skips its success, which nobody could wait for: push it')
+  }
+
+  /** Whether so many more can be staged. In flight never exceeds the completion queue, but for cancellations. */
+  #admits(count: number, urgent = false): boolean {
+    const run = this.#run
+    if (!urgent && this.inFlight + count > this.#host.cqEntries) return false
+    if (run.count + count > run.limit) {
+      this.#submit()
+      if (run.count + count > run.limit) return false
+    }
+    return true
+  }
+
+  #stageNow(item: Stageable, task: Task): void {
+    const run = this.#run
+    const state = item.encode(run)
+    run.end(this.#slots.acquire(item.subject, state, task, run.traits | RUN))
+    this.inFlight += 1
+    if (task.ref) this.#refs += 1
+    this.#schedule()
+  }
+
+  /** Encodes now, because a change after this call changes nothing, and stages later. */
+  #wait(items: readonly Stageable[], tasks: readonly Task[], nameOf = nameOfOne): Token[] {
+    const entries = items.map((item) => (item instanceof Entry ? item : item.build()))
+    for (const [index, entry] of entries.entries()) {
+      entry.check(this.#run)
+      const { many } = tasks[index]!
+      if (many !== undefined) checkMany(many, entry.traits, items[index]!, nameOf(index))
+    }
+    const slots = entries.map((entry, index) => {
+      const task = tasks[index]!
+      if (task.ref) this.#refs += 1
+      return this.#slots.acquire(entry, undefined, task, entry.traits | RUN)
+    })
+    this.#waiting.push({ entries, slots })
+    this.#schedule()
+    return slots.map(tokenOf)
+  }
+
+  /** Stages what waits, in order, as far as there is room. */
+  #admit(): void {
+    const run = this.#run
+    for (;;) {
+      const waiting = this.#waiting.first()
+      if (waiting === undefined || !this.#admits(waiting.entries.length)) return
+      this.#waiting.shift()
+      for (const [index, entry] of waiting.entries.entries()) {
+        const slot = waiting.slots[index]!
+        entry.encode(run)
+        run.end(slot)
+        this.inFlight += 1
+      }
+    }
+  }
+
+  #drop({ slots }: Waiting): void {
+    for (const slot of slots) {
+      this.inFlight += 1 // it never was, and what settles it counts it down
+      this.#late.push(this.#taken(slot, ECANCELED, 0))
+    }
+    this.#schedule()
+  }
+
+  // ---- submitting
+
+  /** One flush for all that is asked for in this turn; after many completions the event loop gets its turn first. */
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    if (this.#delivered < BUDGET) void RESOLVED.then(this.#flushSoon)
+    else setImmediate(this.#flushNextTurn)
+  }
+
+  #flush(): void {
+    if (this.#delivering) return // whoever delivers comes back to it
+    if (!this.#boundary.closed) {
+      this.#admit()
+      this.#submit()
+    }
+    this.#deliver()
+    this.#keep()
+    if (this.inFlight === 0 && this.#late.length === 0 && this.#idle.length > 0) {
+      for (const resolve of this.#idle.splice(0)) resolve()
+    }
+  }
+
+  #submit(): void {
+    const error = this.#boundary.submitRun()
+    if (error === 0 && this.#run.count === 0) return
+    if (error !== 0 && !isPassing(error)) {
+      process.emitWarning(systemError(error, 'io_uring_enter'))
+    }
+    this.#retry ??= setTimeout(() => {
+      this.#retry = undefined
+      this.#wake()
+    }, RETRY)
+  }
+
+  #keep(): void {
+    if (this.#boundary.closed) return
+    const open = this.#referenced && this.#refs > 0 ? KEEP.LOOP : 0
+    this.#boundary.keep(this.inFlight > 0 || this.#waiting.length > 0 ? open | KEEP.CALLBACK : 0)
+  }
+
+  // ---- delivering
+
+  #unread(): number {
+    return this.#boundary.unread
+  }
+
+  /** One loop a ring: a call from inside a callback only adds to what it delivers. */
+  #deliver(): void {
+    this.#delivering = true
+    try {
+      for (;;) {
+        if (this.#delivered >= BUDGET) {
+          if (this.#late.length > 0 || this.#unread() > 0 || this.#boundary.more) this.#schedule()
+          return
+        }
+        const late = this.#late.shift()
+        if (late !== undefined) {
+          this.#delivered += 1
+          this.#settle(late.task, late.kind, late.result, late.flags, late.state)
+        } else if (this.#unread() > 0) {
+          this.#next(false)
+        } else if (this.#waiting.length > 0 && this.#admits(1)) {
+          this.#schedule() // there is room now
+          return
+        } else if (this.#boundary.more && !this.#boundary.closed) {
+          this.#boundary.getEvents()
+          if (this.#unread() === 0) return
+        } else {
+          return
+        }
+      }
+    } finally {
+      this.#delivering = false
+    }
+  }
+
+  /** Takes the oldest record: to deliver it, or to put it where it belongs. */
+  #next(later: boolean): void {
+    const { records, mask, stride } = this.#boundary
+    const status = this.#status
+    const head = status[STATUS.HEAD]!
+    const at = (head & mask) * stride
+    const low = records[at]!
+    const high = records[at + 1]!
+    const result = records[at + 2]! | 0
+    const flags = records[at + 3]!
+    const slot = this.#slots.find(low, high)
+    if (slot === undefined) {
+      status[STATUS.HEAD] = head + 1
+      if (isForeign(high))
+        this.#host.setAside(foreignCompletion(low, high, result, flags, this.#host.extra(at, flags)))
+      else this.#host.stray()
+      return
+    }
+    if ((slot.traits & RUN) === 0) {
+      const completion = this.#host.pushed(slot, result, flags, at)
+      status[STATUS.HEAD] = head + 1
+      this.#host.setAside(completion)
+      return
+    }
+    status[STATUS.HEAD] = head + 1
+    if (later) {
+      this.#late.push(this.#taken(slot, result, flags))
+      return
+    }
+    this.#delivered += 1
+    const subject = slot.subject!
+    const task = slot.userData as Task
+    let kind: OperationClass
+    let state: unknown
+    if (subject instanceof Entry) {
+      kind = subject.kind
+      state = subject.state
+    } else {
+      kind = subject
+      state = slot.state
+    }
+    if ((slot.traits & WATCHED) !== 0) state = this.#slots.reap(slot, result, flags)
+    if ((flags & MORE) === 0) this.#slots.release(slot)
+    this.#settle(task, kind, result, flags, state)
+  }
+
+  /** A completion of a slot, which is given back with the last one. */
+  #taken(slot: Slot, result: number, flags: number): Late {
+    const subject = slot.subject!
+    const task = slot.userData as Task
+    const built = subject instanceof Entry
+    const kind: OperationClass = built ? subject.kind : subject
+    let state = built ? subject.state : slot.state
+    if ((slot.traits & WATCHED) !== 0) state = this.#slots.reap(slot, result, flags)
+    if ((flags & MORE) === 0) this.#slots.release(slot)
+    return { task, kind, result, flags, state }
+  }
+
+  /** The slot is settled before whoever waits is told. */
+  #settle(task: Task, kind: OperationClass, result: number, flags: number, state: unknown): void {
+    if ((flags & MORE) === 0) {
+      this.inFlight -= 1
+      if (task.ref) this.#refs -= 1
+    }
+    task.complete(kind, result, flags, state)
+  }
+}
+
+/** Failures that are none: the same call later goes on where this one stopped. */
+function isPassing(errno: number): boolean {
+  const code = errorCode(errno)
+  return code === 'EAGAIN' || code === 'EBUSY' || code === 'EINTR' || code === 'ENOMEM' || code === 'EBADFD'
+}
+
+/** Whether an entry that waits for room is meant by the target of a cancellation. */
+function isMeant(target: CancelTarget, token: Token, entry: Entry<unknown>): boolean {
+  if (target === 'any') return true
+  const keys = typeof target === 'number' ? { token: target } : target
+  return (
+    (keys.token === undefined || keys.token === token) &&
+    (keys.opcode === undefined || keys.opcode === entry.opcode) &&
+    (keys.file === undefined || entry.isOn(resolveFile(keys.file, 'target.file')))
+  )
+}
+
+function nameOfOne(_index: number): string {
+  return 'operation'
+}
+
+/** Refuses a multishot operation for one answer, and another one for many. */
+function checkMany(wanted: boolean, traits: number, item: Stageable, name: string): void {
+  if (wanted === ((traits & (MANY | ONE_ANSWER)) === MANY)) return
+  throw invalidValue(
+    name,
+    item,
+    wanted ? 'completes only once: use run()' : 'completes any number of times: use each()',
+  )
+}
+
+/** Whether a slot is one of this flow. */
+export function isRun(traits: number): boolean {
+  return (traits & RUN) !== 0
+}

@@ -1,0 +1,149 @@
+// Who waits for completions: promises and callbacks.
+
+import { constants } from 'node:os'
+import { AbortError, TimeoutError, type UringError } from './errors.ts'
+import { CqeFlags } from './flags.ts'
+import type { OperationClass } from './kind.ts'
+import { errorOf } from './outcome.ts'
+import type { Task } from './scheduler.ts'
+
+const { MORE, NOTIF } = CqeFlags
+const { ECANCELED, EINTR, ETIME } = constants.errno
+
+/** Whether a result says that the operation was cancelled: before it began, or while a worker was at it. */
+export function isCancelled(result: number): boolean {
+  return result === -ECANCELED || result === -EINTR
+}
+
+/** A promise for one operation. */
+export class RunTask implements Task {
+  readonly ref: boolean
+  readonly many = false
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: unknown) => void
+  /** The result of the first of two completions. */
+  first: number | undefined = undefined
+
+  constructor(resolve: (value: unknown) => void, reject: (error: unknown) => void, ref: boolean) {
+    this.ref = ref
+    this.resolve = resolve
+    this.reject = reject
+  }
+
+  complete(kind: OperationClass, result: number, flags: number, state: unknown): void {
+    if ((flags & (MORE | NOTIF)) !== 0) {
+      this.first ??= result
+      if ((flags & MORE) === 0) this.settle(kind, this.first, flags, state)
+    } else {
+      this.settle(kind, result, flags, state)
+    }
+  }
+
+  settle(kind: OperationClass, result: number, flags: number, state: unknown): void {
+    if (kind.failed(result) || !kind.intact(result, state)) this.fail(errorOf(kind, result, state), result)
+    else this.resolve(kind.decode(result, flags, state))
+  }
+
+  fail(error: UringError, _result: number): void {
+    this.reject(error)
+  }
+}
+
+/** A promise for an operation that can be cancelled by a signal. */
+export class AbortableTask extends RunTask {
+  /** Why it was cancelled. */
+  reason: { readonly value: unknown } | undefined = undefined
+  readonly done: () => void
+
+  constructor(
+    resolve: (value: unknown) => void,
+    reject: (error: unknown) => void,
+    ref: boolean,
+    done: () => void,
+  ) {
+    super(resolve, reject, ref)
+    this.done = done
+  }
+
+  override settle(kind: OperationClass, result: number, flags: number, state: unknown): void {
+    this.done()
+    super.settle(kind, result, flags, state)
+  }
+
+  override fail(error: UringError, result: number): void {
+    if (this.reason === undefined || !isCancelled(result)) {
+      this.reject(error)
+      return
+    }
+    Object.defineProperty(error, 'cause', { value: this.reason.value, configurable: true, writable: true })
+    this.reject(new AbortError(error))
+  }
+}
+
+/** A promise for an operation with a timeout linked to it: settled when both have completed. */
+export class TimedTask extends AbortableTask {
+  readonly milliseconds: number
+  /** The timeout that is linked to the operation. */
+  readonly timer: Task
+  private pending = 2
+  private expired = false
+  private settleLater: () => void = () => {}
+
+  constructor(
+    resolve: (value: unknown) => void,
+    reject: (error: unknown) => void,
+    ref: boolean,
+    done: () => void,
+    milliseconds: number,
+  ) {
+    super(resolve, reject, ref, done)
+    this.milliseconds = milliseconds
+    this.timer = {
+      ref,
+      complete: (_kind, result) => {
+        this.expired = result === -ETIME
+        this.arrived()
+      },
+    }
+  }
+
+  override settle(kind: OperationClass, result: number, flags: number, state: unknown): void {
+    this.settleLater = () => super.settle(kind, result, flags, state)
+    this.arrived()
+  }
+
+  override fail(error: UringError, result: number): void {
+    if (this.expired && isCancelled(result)) this.reject(new TimeoutError(this.milliseconds, error))
+    else super.fail(error, result)
+  }
+
+  private arrived(): void {
+    this.pending -= 1
+    if (this.pending === 0) this.settleLater()
+  }
+}
+
+/** A callback for each completion. */
+export class StartTask implements Task {
+  readonly ref: boolean
+  readonly onCompletion: (result: number, flags: number) => void
+
+  constructor(onCompletion: (result: number, flags: number) => void, ref: boolean) {
+    this.ref = ref
+    this.onCompletion = onCompletion
+  }
+
+  complete(_kind: OperationClass, result: number, flags: number): void {
+    try {
+      this.onCompletion(result, flags)
+    } catch (error) {
+      // Uncaught, and the rest of the batch goes on.
+      queueMicrotask(() => {
+        throw error
+      })
+    }
+  }
+}
+
+/** Nobody waits. */
+export const IGNORED: Task = { ref: false, complete: () => {} }
