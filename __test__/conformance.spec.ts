@@ -6,33 +6,69 @@ import * as fc from 'fast-check'
 import * as facade from 'uring'
 import { Operation, type OperationClass, Write, Writev } from 'uring'
 import { equal, hex, MAX_U32, RUNS, struct } from './conformance/arbitraries.ts'
+import { BUFFER_CASES } from './conformance/buffers.ts'
 import { CANCEL_CASES } from './conformance/cancel.ts'
 import { builtOf, type Case, modifiers, modify, modifyNative } from './conformance/case.ts'
+import { COMMAND_CASES } from './conformance/commands.ts'
 import { DATA_CASES } from './conformance/data.ts'
+import { EPOLL_CASES } from './conformance/epoll.ts'
 import { FILE_CASES } from './conformance/files.ts'
+import { FIXED_CASES } from './conformance/fixed.ts'
+import { FUTEX_CASES } from './conformance/futex.ts'
 import { memoryAt } from './conformance/memory.ts'
+import { MESSAGE_CASES } from './conformance/messages.ts'
+import { NAMESPACE_CASES } from './conformance/namespace.ts'
 import { construct, nativeClass, type Row, ROWS } from './conformance/native.ts'
 import { PATH_CASES } from './conformance/paths.ts'
+import { PIPE_CASES } from './conformance/pipes.ts'
+import { POLL_CASES } from './conformance/polls.ts'
+import { PROCESS_CASES } from './conformance/process.ts'
+import { RANGE_CASES } from './conformance/ranges.ts'
+import { RING_CASES } from './conformance/rings.ts'
+import { SLOT_CASES } from './conformance/slots.ts'
+import { SOCKET_CASES } from './conformance/sockets.ts'
+import { STREAM_CASES } from './conformance/streams.ts'
 import { TIMEOUT_CASES } from './conformance/timeouts.ts'
+import { XATTR_CASES } from './conformance/xattr.ts'
 
 const SAMPLES = 4000
 const SEED = 20_251_121
 
 const CASES: Record<string, Case<unknown>> = {
-  ...DATA_CASES,
-  ...FILE_CASES,
-  ...PATH_CASES,
-  ...TIMEOUT_CASES,
+  ...BUFFER_CASES,
   ...CANCEL_CASES,
+  ...COMMAND_CASES,
+  ...DATA_CASES,
+  ...EPOLL_CASES,
+  ...FILE_CASES,
+  ...FIXED_CASES,
+  ...FUTEX_CASES,
+  ...MESSAGE_CASES,
+  ...NAMESPACE_CASES,
+  ...PATH_CASES,
+  ...PIPE_CASES,
+  ...POLL_CASES,
+  ...PROCESS_CASES,
+  ...RANGE_CASES,
+  ...RING_CASES,
+  ...SLOT_CASES,
+  ...SOCKET_CASES,
+  ...STREAM_CASES,
+  ...TIMEOUT_CASES,
+  ...XATTR_CASES,
 }
 
 /** Fields for which the facade has no option: the tests in native.spec.ts cover them. */
 const NOT_IN_THE_FACADE: Record<string, readonly string[]> = {
-  Read: ['ioprio'],
-  Write: ['ioprio', 'write_stream'],
-  Readv: ['ioprio', 'group'],
-  Writev: ['ioprio', 'write_stream'],
+  // One room for all peers would be overwritten by each client.
+  AcceptMulti: ['address', 'address_length'],
   TimeoutRemove: ['timeout_flags'],
+  // Kernels so far know none of these.
+  EpollWait: ['wait_flags'],
+  FutexWait: ['flags'],
+  FutexWaitV: ['flags'],
+  FutexWake: ['flags'],
+  WaitId: ['waitid_flags'],
 }
 
 function caseOf(row: Row): Case<unknown> {
@@ -45,6 +81,11 @@ function caseOf(row: Row): Case<unknown> {
 const CLASSES: [string, OperationClass][] = Object.entries(facade)
   .filter(([, value]) => typeof value === 'function' && value.prototype instanceof Operation)
   .map(([name, value]) => [name, value as unknown as OperationClass])
+
+/** An entry without the words that may be the address of a struct, which every entry has of its own. */
+function withoutAddresses(bytes: Uint8Array): Uint8Array {
+  return Buffer.concat([bytes.subarray(24, 48), bytes.subarray(56)])
+}
 
 test('every row of the table has a case here, and the other way round', (t) => {
   t.true(ROWS.length >= 12)
@@ -84,7 +125,11 @@ for (const row of ROWS) {
           // The entry holds the memory, and its bytes are copies.
           bytes.fill(0xff)
           equal('bytes again', entry.bytes, counterpart.build())
-          equal('bytes but for addresses', neighbour.bytes.subarray(24), counterpart.build().subarray(24))
+          equal(
+            'bytes but for addresses',
+            withoutAddresses(neighbour.bytes),
+            withoutAddresses(counterpart.build()),
+          )
           if (entry.operation !== row.name || entry.opcode !== row.opcode) throw new Error('it is another')
         }),
         { numRuns: RUNS, includeErrorInReport: true },

@@ -4,10 +4,24 @@ import { closeSync, openSync, readFileSync, readSync, writeFileSync } from 'node
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
-import { FixedFile, Nop, OpenFlags, Read, Readv, Ring, RwFlags, Write, Writev } from 'uring'
+import {
+  FixedFile,
+  IntegrityFlags,
+  Nop,
+  OpenFlags,
+  type Operation,
+  ProvideBuffers,
+  Read,
+  Readv,
+  type Received,
+  Ring,
+  RwFlags,
+  Write,
+  Writev,
+} from 'uring'
 import { directory, fifo, file } from './helpers/files.ts'
 
-test('a read stops at the end of the file, and past it there is nothing', (t) => {
+test('Read: stops at the end of the file, and past it there is nothing', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t, 'twelve bytes')
   const buffer = Buffer.alloc(100, '.')
@@ -18,7 +32,7 @@ test('a read stops at the end of the file, and past it there is nothing', (t) =>
   t.is(ring.wait()?.value, 0)
 })
 
-test('without an offset the file position is used, and moves', (t) => {
+test('Read, Write: without an offset the file position is used, and moves', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd, path } = file(t)
   for (const text of ['one ', 'two ', 'three']) {
@@ -40,7 +54,7 @@ test('without an offset the file position is used, and moves', (t) => {
   t.is(readSync(again, buffer), 0)
 })
 
-test('offsets go beyond 2^53 as bigints', (t) => {
+test('Read, Write: offsets go beyond 2^53 as bigints', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t, 'x')
   const buffer = Buffer.alloc(1)
@@ -57,7 +71,7 @@ test('offsets go beyond 2^53 as bigints', (t) => {
   t.is(ring.wait()?.error?.code, 'EIO')
 })
 
-test('reads and writes scatter over several buffers', (t) => {
+test('Readv, Writev: scatter over several buffers', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd, path } = file(t)
   ring.push(new Writev(fd, [Buffer.from('ab'), Buffer.from(''), Buffer.from('cde')], { offset: 1 }))
@@ -89,7 +103,7 @@ test('reads and writes scatter over several buffers', (t) => {
   t.is(ring.wait()?.value, 1024)
 })
 
-test('an array that changes after the push changes nothing', (t) => {
+test('Readv: an array that changes after the push changes nothing', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd, path } = file(t)
   const buffers = [Buffer.from('right')]
@@ -99,7 +113,7 @@ test('an array that changes after the push changes nothing', (t) => {
   t.is(readFileSync(path, 'utf8'), 'right')
 })
 
-test('flags reach the kernel', (t) => {
+test('Read, Write: flags reach the kernel', (t) => {
   using ring = new Ring({ entries: 8 })
   const { fd, path } = file(t, 'start')
   ring.push(new Write(fd, Buffer.from('+end'), { offset: 0, flags: RwFlags.APPEND }))
@@ -116,7 +130,7 @@ test('flags reach the kernel', (t) => {
   }
 })
 
-test('a file can be a descriptor, a FileHandle, or anything with a descriptor', async (t) => {
+test('Read: a file can be a descriptor, a FileHandle, or anything with a descriptor', async (t) => {
   using ring = new Ring({ entries: 4 })
   const path = join(directory(t), 'file')
   writeFileSync(path, 'content')
@@ -131,7 +145,7 @@ test('a file can be a descriptor, a FileHandle, or anything with a descriptor', 
   t.is(ring.wait()?.error?.code, 'EBADF', 'there is no table of registered files')
 })
 
-test('failures have the words of node:fs', (t) => {
+test('Read, Write: failures have the words of node:fs', (t) => {
   using ring = new Ring({ entries: 4 })
   const { path } = file(t)
   const readOnly = openSync(path, 'r')
@@ -160,14 +174,14 @@ test('failures have the words of node:fs', (t) => {
   )
 })
 
-test('a group of provided buffers that does not exist has none to give', (t) => {
+test('Read: a group of provided buffers that does not exist has none to give', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t, 'content')
   ring.push(new Read(fd, { group: 77, length: 4 }, { offset: 0 }))
   t.is(ring.wait()?.error?.code, 'ENOBUFS')
 })
 
-test('Nop does what it is told', (t) => {
+test('Nop: does what it is told', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t)
   for (const [options, result] of [
@@ -186,3 +200,74 @@ test('Nop does what it is told', (t) => {
     t.is(ring.wait()?.result, result, JSON.stringify(options))
   }
 })
+
+test('Read, Write, Readv, Writev: a priority is one of ioprio_set(2), or refused', (t) => {
+  using ring = new Ring()
+  const { fd } = file(t, 'content')
+  const bytes = Buffer.alloc(7)
+  const idle = 3 << 13
+  const none = 7 << 13 // there is no such class
+  for (const make of [
+    (ioprio: number) => new Read(fd, bytes, { offset: 0, ioprio }),
+    (ioprio: number) => new Readv(fd, [bytes], { offset: 0, ioprio }),
+    (ioprio: number) => new Write(fd, bytes, { offset: 0, ioprio }),
+    (ioprio: number) => new Writev(fd, [bytes], { offset: 0, ioprio }),
+  ]) {
+    ring.push(make(idle))
+    t.is(ring.wait()?.value, 7)
+    t.is(bytes.toString(), 'content')
+    ring.push(make(none))
+    t.is(ring.wait()?.error?.code, 'EINVAL')
+  }
+})
+
+test('Read, Write, Readv, Writev: protection information is refused where no device keeps it', (t) => {
+  using ring = new Ring()
+  const { path, fd } = file(t, 'content')
+  const integrity = { bytes: Buffer.alloc(8), flags: IntegrityFlags.CHK_GUARD, appTag: 1, seed: 2n }
+  const bytes = Buffer.alloc(7, 'x')
+  for (const operation of [
+    new Read(fd, bytes, { offset: 0, integrity }),
+    new Readv(fd, [bytes], { offset: 0, integrity }),
+    new Write(fd, bytes, { offset: 0, integrity }),
+    new Writev(fd, [bytes], { offset: 0, integrity }),
+  ] as Operation<unknown>[]) {
+    ring.push(operation)
+    t.is(ring.wait()?.error?.code, 'EINVAL')
+  }
+  t.is(readFileSync(path, 'utf8'), 'content')
+})
+
+for (const [name, make] of [
+  ['Read', (fd: number, group: number, offset: number) => new Read(fd, { group, length: 3 }, { offset })],
+  ['Readv', (fd: number, group: number, offset: number) => new Readv(fd, { group, length: 3 }, { offset })],
+] as const) {
+  test(`${name}: into a buffer that the kernel takes from a group`, (t) => {
+    using ring = new Ring()
+    const { fd } = file(t, 'content')
+    const memory = Buffer.alloc(8)
+    ring.push(new ProvideBuffers(memory, 4, 2, 5, 10))
+    t.is(ring.wait()?.value, 0)
+
+    ring.push(make(fd, 5, 1))
+    ring.push(make(fd, 5, 4))
+    const [first, second] = ring.waitMany(2)
+    t.deepEqual([first?.bufferId, second?.bufferId], [10, 11])
+    t.deepEqual(
+      [first, second].map((completion) => (completion?.value as Received).bytes.toString()),
+      ['ont', 'ent'],
+    )
+    t.is(memory.toString('latin1'), 'ont\0ent\0')
+    t.is((first?.value as Received).bytes.buffer, memory.buffer)
+
+    ring.push(make(fd, 5, 0))
+    t.is(ring.wait()?.error?.code, 'ENOBUFS')
+    // The end of the file takes no buffer.
+    ring.push(new ProvideBuffers(memory, 4, 2, 5))
+    t.is(ring.wait()?.value, 0)
+    ring.push(make(fd, 5, 100))
+    const end = ring.wait()
+    t.is(end?.result, 0)
+    t.is((end?.value as Received).bytes.length, 0)
+  })
+}

@@ -50,22 +50,49 @@ function valueOf(kind: string): fc.Arbitrary<Value> {
 }
 
 /** What rows set always. */
-const FIXED: Record<string, readonly (readonly [at: number, size: number, value: bigint])[]> = {
-  Timeout: [
-    [4, 4, BigInt(MAX_U32)],
-    [24, 4, 1n],
-  ],
-  TimeoutRemove: [[4, 4, BigInt(MAX_U32)]],
+type Fixed = readonly [at: number, size: number, value: bigint]
+const NO_FILE: Fixed = [4, 4, BigInt(MAX_U32)]
+const ONE: Fixed = [24, 4, 1n]
+const SELECT: Fixed = [1, 1, BigInt(IOSQE.BUFFER_SELECT)]
+const MULTISHOT: Fixed = [2, 2, 2n]
+const BUNDLE: Fixed = [2, 2, 16n]
+const FIXED: Record<string, readonly Fixed[]> = {
+  PollRemove: [NO_FILE],
+  PollUpdate: [NO_FILE],
+  SendMsg: [ONE],
+  RecvMsg: [ONE],
+  RecvMsgMulti: [ONE, SELECT, MULTISHOT],
+  Timeout: [NO_FILE, ONE],
+  TimeoutRemove: [NO_FILE],
+  TimeoutUpdate: [NO_FILE, [28, 4, 2n]],
+  AcceptMulti: [[2, 2, 1n]],
+  LinkTimeout: [NO_FILE, ONE],
+  FilesUpdate: [NO_FILE],
+  Madvise: [NO_FILE],
+  SendBundle: [SELECT, BUNDLE],
+  RecvMulti: [SELECT, MULTISHOT],
+  RecvBundle: [SELECT, BUNDLE],
+  RecvMultiBundle: [SELECT, MULTISHOT, BUNDLE],
+  OpenAt2: [[24, 4, 24n]],
+  MsgRingSendFd: [[16, 8, 1n]],
+  GetSockOpt: [[8, 4, 2n]],
+  SetSockOpt: [[8, 4, 3n]],
+  SendMsgZc: [ONE],
+  ReadMulti: [SELECT],
+  FixedFdInstall: [[1, 1, BigInt(IOSQE.FIXED_FILE)]],
+  RecvZc: [MULTISHOT],
 }
 
+/** Sets bits: what is there stays. */
 function put(entry: Uint8Array, at: number, size: number, value: bigint): void {
   const bits = BigInt.asUintN(size * 8, value)
   for (let index = 0; index < size; index += 1)
-    entry[at + index] = Number((bits >> BigInt(index * 8)) & 0xffn)
+    entry[at + index] = (entry[at + index] ?? 0) | Number((bits >> BigInt(index * 8)) & 0xffn)
 }
 
 /** What a field is in the entry. */
 function encoded(kind: string, value: bigint): bigint {
+  if (kind === 'i32') return BigInt.asUintN(32, value) // in a wider place too
   if (kind !== 'Slot') return value
   // Counted from one: the highest is none that a table has, and must not become what means any.
   if (value === -1n) return BigInt(MAX_U32)
@@ -83,7 +110,7 @@ for (const row of ROWS) {
           operation.sqeFlags(flags)
           operation.personality(personality)
           operation.userData(userData)
-          const expected = new Uint8Array(64)
+          const expected = new Uint8Array(row.size)
           const selects = row.fields.some(({ kind }) => kind === 'Group') ? IOSQE.BUFFER_SELECT : 0
           put(expected, 0, 1, BigInt(row.opcode))
           put(expected, 1, 1, BigInt(flags | selects))

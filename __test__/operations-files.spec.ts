@@ -40,7 +40,7 @@ function opened(ring: Ring, path: Path, options?: ConstructorParameters<typeof O
   return ring.wait()?.value as number
 }
 
-test('paths are strings, buffers or file URLs', (t) => {
+test('OpenAt, Statx: paths are strings, buffers or file URLs', (t) => {
   using ring = new Ring({ entries: 4 })
   // Not valid UTF-8: only a buffer can name it. Longer than what is cut from a common chunk, too.
   const folder = join(directory(t), 'x'.repeat(200), 'ü'.repeat(100))
@@ -61,7 +61,7 @@ test('paths are strings, buffers or file URLs', (t) => {
   }
 })
 
-test("open flags are those of node:fs, or the kernel's", (t) => {
+test("OpenAt: flags are those of node:fs, or the kernel's", (t) => {
   using ring = new Ring({ entries: 4 })
   const folder = directory(t)
   const path = join(folder, 'file')
@@ -95,7 +95,7 @@ test("open flags are those of node:fs, or the kernel's", (t) => {
   t.is(statSync(path).size, 0)
 })
 
-test('mode, directory and cloexec', (t) => {
+test('OpenAt: mode, directory and cloexec', (t) => {
   using ring = new Ring({ entries: 4 })
   const folder = directory(t)
   const dirfd = openSync(folder, OpenFlags.DIRECTORY)
@@ -111,7 +111,7 @@ test('mode, directory and cloexec', (t) => {
   closeSync(fd)
 })
 
-test('a missing file has the words of node:fs', (t) => {
+test('OpenAt, Statx: a missing file has the words of node:fs', (t) => {
   using ring = new Ring({ entries: 4 })
   const path = join(directory(t), 'missing')
   for (const name of [path, Buffer.from(path), pathToFileURL(path)]) {
@@ -125,7 +125,7 @@ test('a missing file has the words of node:fs', (t) => {
   }
 })
 
-test('an error keeps the path that was pushed', (t) => {
+test('OpenAt: an error keeps the path that was pushed', (t) => {
   using ring = new Ring({ entries: 4 })
   const operation = new OpenAt('/missing/one')
   ring.push(operation)
@@ -133,7 +133,7 @@ test('an error keeps the path that was pushed', (t) => {
   t.is(ring.wait()?.error?.path, '/missing/one')
 })
 
-test('opening into registered files needs a table of them', (t) => {
+test('OpenAt: opening into registered files needs a table of them', (t) => {
   using ring = new Ring({ entries: 4 })
   ring.push(new OpenAt('/dev/null', { direct: 0 }))
   t.is(ring.wait()?.error?.code, 'ENXIO')
@@ -145,7 +145,7 @@ test('opening into registered files needs a table of them', (t) => {
   t.is(ring.wait()?.error?.code, 'ENXIO')
 })
 
-test('close closes, once', (t) => {
+test('Close: closes, once', (t) => {
   using ring = new Ring({ entries: 4 })
   const fd = openSync('/dev/null', 'r')
   ring.push(new Close(fd))
@@ -157,7 +157,7 @@ test('close closes, once', (t) => {
   t.is(ring.wait()?.error?.code, 'EBADF', 'a ring does not close itself')
 })
 
-test('fsync syncs what can be synced', (t) => {
+test('Fsync: syncs what can be synced', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t, 'content')
   for (const options of [
@@ -215,7 +215,7 @@ const TESTS = [
   'isCharacterDevice',
 ] as const
 
-test('the status of a file is what node:fs says, and more', (t) => {
+test('Statx: the status of a file is what node:fs says, and more', (t) => {
   using ring = new Ring({ entries: 4 })
   const { path, fd } = file(t, 'content')
   for (const target of [
@@ -250,7 +250,7 @@ test('the status of a file is what node:fs says, and more', (t) => {
   t.true(big.isFile())
 })
 
-test('what statx adds is there when it is asked for', (t) => {
+test('Statx: what it adds is there when it is asked for', (t) => {
   using ring = new Ring({ entries: 4 })
   const { path } = file(t)
   ring.push(new Statx(path, { mask: StatxMask.MNT_ID | StatxMask.DIOALIGN | StatxMask.SIZE }))
@@ -263,7 +263,7 @@ test('what statx adds is there when it is asked for', (t) => {
   t.is(ring.wait()?.error?.code, 'EINVAL', 'a bit that the kernel keeps for itself')
 })
 
-test('links are followed or not, and relative paths start where they are told to', (t) => {
+test('Statx: links are followed or not, and relative paths start where they are told to', (t) => {
   using ring = new Ring({ entries: 4 })
   const folder = directory(t)
   writeFileSync(join(folder, 'file'), '12345')
@@ -290,7 +290,7 @@ test('links are followed or not, and relative paths start where they are told to
   }
 })
 
-test('the result of an operation is its own; that of an entry is decoded when it is taken', (t) => {
+test('Statx: the result of an operation is its own; that of an entry is decoded when it is taken', (t) => {
   using ring = new Ring({ entries: 4 })
   const { path, fd } = file(t, '1')
   const operation = new Statx(path)

@@ -2,7 +2,7 @@
 // ring and which argument of its methods is of which kind.
 
 import test from 'ava'
-import { Entry, FixedFile, Nop, Operation, Ring, type RingOptions, type WaitOptions } from 'uring'
+import { Entry, FixedFile, Nop, Operation, Ring, type RingOptions, Timeout, type WaitOptions } from 'uring'
 import {
   absent,
   allBut,
@@ -13,6 +13,7 @@ import {
   noInteger,
   RANGE,
   refuses,
+  refusesLater,
   shown,
   these,
   TYPE,
@@ -93,8 +94,84 @@ const METHODS: Record<
   ],
 }
 
+const signals = allBut(['undefined'])
+const linked: Bad[] = [
+  [new Nop().link(), VALUE],
+  [new Nop().hardLink(), VALUE],
+]
+const skipping: Bad[] = [[new Nop().skipSuccess(), VALUE]]
+const multishot: Bad[] = [[new Timeout(1, { multi: true }), VALUE]]
+
+/** Options of an asynchronous method: themselves, and every one of them. */
+function options(more: Record<string, readonly Bad[]>): Record<string, readonly Bad[]> {
+  const each = Object.entries({ ref: KINDS.boolean, ...more })
+  return { options: [...KINDS.options, ...each.flatMap(([key, kind]) => within(key, kind))] }
+}
+
+/** The same of the asynchronous flow: what is called for a promise rejects, the rest throws. */
+const ASYNCHRONOUS: Record<
+  string,
+  readonly [(ring: Ring, value: never) => unknown, Record<string, readonly Bad[]>]
+> = {
+  'run(operation)': [
+    (ring, value) => ring.run(value),
+    { operation: [...notOperations, ...linked, ...skipping, ...multishot] },
+  ],
+  'run(…, options)': [
+    (ring, value) => ring.run(new Nop(), value),
+    options({ signal: signals, timeout: milliseconds }),
+  ],
+  'start(operation)': [
+    (ring, value) => ring.start(value, () => {}),
+    { operation: [...notOperations, ...linked, ...skipping] },
+  ],
+  'start(…, onCompletion)': [
+    (ring, value) => ring.start(new Nop(), value),
+    { onCompletion: allBut(['function']) },
+  ],
+  'start(…, options)': [(ring, value) => ring.start(new Nop(), () => {}, value), options({})],
+  'each(operation)': [
+    (ring, value) => ring.each(value),
+    { operation: [...notOperations, [new Nop(), VALUE], ...these([new Nop().build()], TYPE)] },
+  ],
+  'each(…, options)': [
+    (ring, value) => ring.each(new Timeout(1, { multi: true }), value),
+    options({
+      signal: signals,
+      highWaterMark: noInteger(1, Number.MAX_SAFE_INTEGER),
+      buffers: [...allBut([], VALUE), ...these(['Copy', 'borrow '], VALUE)],
+    }),
+  ],
+  'chain(operations)': [
+    (ring, value) => ring.chain(value),
+    {
+      operations: [
+        ...allBut(['array']),
+        ...notOperations.map(([value, code]): Bad => [[new Nop(), value], code, '[1]']),
+        ...[...skipping, ...multishot].map(([value, code]): Bad => [[new Nop(), value], code, '[1]']),
+      ],
+    },
+  ],
+  'chain(…, options)': [
+    (ring, value) => ring.chain([new Nop()], value),
+    options({ hard: KINDS.boolean, signal: signals, timeout: milliseconds }),
+  ],
+  'cancel(target)': [
+    (ring, value) => ring.cancel(value),
+    {
+      target: KINDS.target.filter(
+        ([value]) => typeof value !== 'object' || value === null || !('userData' in value),
+      ),
+    },
+  ],
+  'cancel(…, options)': [
+    (ring, value) => ring.cancel(1, value),
+    { options: [...KINDS.options, ...within('all', KINDS.boolean)] },
+  ],
+}
+
 /** Methods that take nothing. */
-const WITHOUT_ARGUMENTS = ['submit', 'tryWait', 'peek', 'flush', 'close']
+const WITHOUT_ARGUMENTS = ['submit', 'tryWait', 'peek', 'flush', 'close', 'ref', 'unref', 'stats']
 
 /** Options of a wait: themselves, and every one of them. */
 function waiting(more: Record<string, readonly Bad[]>): Record<string, readonly Bad[]> {
@@ -174,7 +251,7 @@ test('every method of a ring that takes something has bad values here', (t) => {
   const methods = Object.entries(Object.getOwnPropertyDescriptors(Ring.prototype))
     .filter(([name, { value }]) => typeof value === 'function' && name !== 'constructor')
     .map(([name]) => name)
-  const here = Object.keys(METHODS).map((method) => method.replace(/\(.*/, ''))
+  const here = Object.keys({ ...METHODS, ...ASYNCHRONOUS }).map((method) => method.replace(/\(.*/, ''))
   t.deepEqual([...new Set([...here, ...WITHOUT_ARGUMENTS])].toSorted(), methods.toSorted())
 })
 
@@ -197,5 +274,21 @@ for (const [method, [call, rows]] of Object.entries(METHODS)) {
       }
     }
     watched.whole(t, method)
+  })
+}
+
+for (const [method, [call, rows]] of Object.entries(ASYNCHRONOUS)) {
+  test(`a ring refuses bad arguments of the asynchronous flow: ${method}`, async (t) => {
+    await using ring = new Ring({ entries: 8 })
+    for (const [argument, kind] of Object.entries(rows)) {
+      for (const bad of absent(kind)) {
+        const attempt = (): unknown => call(ring, bad[0] as never)
+        if (/^(run|chain|cancel)/.test(method))
+          await refusesLater(t, method, attempt as () => Promise<unknown>, bad, argument)
+        else refuses(t, method, attempt, bad, argument)
+        t.deepEqual([ring.inFlight, ring.pending, ring.sqReady], [0, 0, 0], `${method}: ${shown(bad[0])}`)
+      }
+    }
+    t.is(await ring.run(new Nop({ result: 7 })), 7)
   })
 }

@@ -4,7 +4,7 @@ import test from 'ava'
 import { AsyncCancel, Nop, Read, Ring, Timeout, TimeoutRemove, Write } from 'uring'
 import { fifo } from './helpers/files.ts'
 
-test('an expired timeout is a success', (t) => {
+test('Timeout: expiry is a success', (t) => {
   using ring = new Ring({ entries: 4 })
   for (const time of [0, 1, 0.5, { seconds: 0, nanoseconds: 1 }, { seconds: 0n, nanoseconds: 1000 }]) {
     ring.push(new Timeout(time))
@@ -16,7 +16,7 @@ test('an expired timeout is a success', (t) => {
   }
 })
 
-test('a timeout is not early', (t) => {
+test('Timeout: is not early', (t) => {
   using ring = new Ring({ entries: 4 })
   for (const time of [30.25, { seconds: 0, nanoseconds: 30_250_000 }]) {
     const start = performance.now()
@@ -26,7 +26,7 @@ test('a timeout is not early', (t) => {
   }
 })
 
-test('an absolute timeout follows its clock', (t) => {
+test('Timeout: an absolute one follows its clock', (t) => {
   using ring = new Ring({ entries: 4 })
   const start = Date.now()
   ring.push(new Timeout(start + 30, { absolute: true, clock: 'realtime' }))
@@ -42,7 +42,7 @@ test('an absolute timeout follows its clock', (t) => {
   t.is(ring.wait()?.value, 'expired')
 })
 
-test('a timeout can count completions instead', (t) => {
+test('Timeout: can count completions instead', (t) => {
   using ring = new Ring({ entries: 8 })
   ring.push(new Timeout(60_000, { count: 2 }), 'timeout')
   ring.push(new Nop())
@@ -52,7 +52,7 @@ test('a timeout can count completions instead', (t) => {
   t.is(timeout?.result, 0)
 })
 
-test('expiry breaks a link, unless it is a success to the kernel too', (t) => {
+test('Timeout: expiry breaks a link, unless it is a success to the kernel too', (t) => {
   using ring = new Ring({ entries: 8 })
   ring.push(new Timeout(1).link())
   ring.push(new Nop())
@@ -68,7 +68,7 @@ test('expiry breaks a link, unless it is a success to the kernel too', (t) => {
   )
 })
 
-test('a timeout that is removed is cancelled', (t) => {
+test('TimeoutRemove: what is removed is cancelled', (t) => {
   using ring = new Ring({ entries: 8 })
   const token = ring.push(new Timeout(60_000), 'timeout')
   ring.push(new TimeoutRemove(token), 'remove')
@@ -79,7 +79,7 @@ test('a timeout that is removed is cancelled', (t) => {
   t.is(ring.wait()?.error?.code, 'ENOENT')
 })
 
-test('an operation is cancelled by its token', (t) => {
+test('AsyncCancel: an operation is cancelled by its token', (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = fifo(t)
   const first = ring.push(new Read(fd, Buffer.alloc(1)), 'first')
@@ -101,7 +101,7 @@ test('an operation is cancelled by its token', (t) => {
   )
 })
 
-test('operations are cancelled by file, opcode, both, or all at once', (t) => {
+test('AsyncCancel: operations are cancelled by file, opcode, both, or all at once', (t) => {
   using ring = new Ring({ entries: 16 })
   const [one, other] = [fifo(t), fifo(t)]
   const start = (): void => {

@@ -109,6 +109,19 @@ const u64: Bad[] = [
   ...outside(0, Number.MAX_SAFE_INTEGER),
   ...these([-1n, 2n ** 64n, 2n ** 200n], RANGE),
 ]
+/** A group of buffers in an object. */
+const groupBuffer: Bad[] = [
+  ...within('group', [...u16, ...within('group', u16).map(([value, code]): Bad => [value, code])]),
+  ...within('length', u32, { group: 1 }),
+  ...these([{ group: undefined }], TYPE, '.group'),
+]
+const vector: Bad[] = [
+  ...allBut(['array']),
+  ...these([{ length: 1, 0: Buffer.alloc(1) }, new Set([Buffer.alloc(1)])], TYPE),
+  ...these([[8], [null], Array.from({ length: 1 }), [{ group: 1 }]], TYPE, '[0]'),
+  ...these([[Buffer.alloc(1), 'x'], HOLES], TYPE, '[1]'),
+  ...these([Array.from({ length: 1025 }, () => Buffer.alloc(1))], RANGE, '.length'),
+]
 const token = noInteger(0, Number.MAX_SAFE_INTEGER)
 const nulPaths = these(['a\0b', '\0', Buffer.from('a\0b'), new URL('file:///a%00b')], VALUE)
 const path: Bad[] = [
@@ -136,18 +149,17 @@ export const KINDS = {
   result: noInteger(MIN_I32, MAX_I32),
   boolean: [...allBut(['boolean']), ...these([0, 1, 'true', 'false'], TYPE)],
   options: allBut(['undefined', 'object', 'bytes']),
-  bytesOrGroup: [
-    ...bytes,
-    ...within('group', [...u16, ...within('group', u16).map(([value, code]): Bad => [value, code])]),
-    ...within('length', u32, { group: 1 }),
-    ...these([{ group: undefined }], TYPE, '.group'),
-  ],
-  vector: [
-    ...allBut(['array']),
-    ...these([{ length: 1, 0: Buffer.alloc(1) }, new Set([Buffer.alloc(1)])], TYPE),
-    ...these([[8], [null], Array.from({ length: 1 }), [{ group: 1 }]], TYPE, '[0]'),
-    ...these([[Buffer.alloc(1), 'x'], HOLES], TYPE, '[1]'),
-    ...these([Array.from({ length: 1025 }, () => Buffer.alloc(1))], RANGE, '.length'),
+  byte: noInteger(0, 255),
+  bytesOrGroup: [...bytes, ...groupBuffer],
+  vector,
+  vectorOrGroup: [...vector, ...groupBuffer],
+  integrity: [
+    ...absent(allBut(['object', 'array', 'bytes'])),
+    ...within('bytes', bytes),
+    ...these([{}, { bytes: undefined }], TYPE, '.bytes'),
+    ...within('flags', u16, { bytes: Buffer.alloc(8) }),
+    ...within('appTag', u16, { bytes: Buffer.alloc(8) }),
+    ...within('seed', u64, { bytes: Buffer.alloc(8) }),
   ],
   openFlags: [
     ...allBut(['number', 'string']),
@@ -233,8 +245,35 @@ export function refuses(
   name: string,
 ): void {
   const what = `${label}: ${shown(value)}`
-  const instanceOf = code === RANGE ? RangeError : TypeError
-  const error = t.throws(call, { instanceOf, code }, what)
+  const error = t.throws(call, { instanceOf: classOf(code), code }, what)
+  says(t, what, error, code, name, inside)
+}
+
+/** What is called rejects in this way. */
+export async function refusesLater(
+  t: ExecutionContext,
+  label: string,
+  call: () => PromiseLike<unknown>,
+  [value, code, inside = '']: Bad,
+  name: string,
+): Promise<void> {
+  const what = `${label}: ${shown(value)}`
+  const error = await t.throwsAsync(call, { instanceOf: classOf(code), code }, what)
+  says(t, what, error, code, name, inside)
+}
+
+function classOf(code: Code): ErrorConstructor {
+  return code === RANGE ? RangeError : TypeError
+}
+
+function says(
+  t: ExecutionContext,
+  what: string,
+  error: Error,
+  code: Code,
+  name: string,
+  inside: string,
+): void {
   const escaped = `${name}${inside}`.replaceAll(/[.[\]]/g, String.raw`\$&`)
   t.regex(error.message, WORDS[code](escaped), what)
   t.regex(
@@ -242,7 +281,7 @@ export function refuses(
     name.includes('.') || inside.includes('.') ? /property|value/ : /argument|value/,
     what,
   )
-  t.true(error.stack?.startsWith(`${instanceOf.name} [${code}]: `), what)
+  t.true(error.stack?.startsWith(`${classOf(code).name} [${code}]: `), what)
 }
 
 /** A ring that can tell whether what was refused has left anything behind. */

@@ -6,7 +6,6 @@ import {
   Fsync,
   Nop,
   OpenAt,
-  type Operation,
   Read,
   Readv,
   Statx,
@@ -15,25 +14,48 @@ import {
   Write,
   Writev,
 } from 'uring'
-import { type Bad, KINDS, TYPE } from './bad-values.ts'
+import { KINDS, TYPE } from './bad-values.ts'
+import type { AnyOperation, Subject } from './subject.ts'
+import { BUFFER_OPERATIONS } from './buffers.ts'
+import { COMMAND_OPERATIONS } from './commands.ts'
+import { EPOLL_OPERATIONS } from './epoll.ts'
+import { FIXED_OPERATIONS } from './fixed.ts'
+import { FUTEX_OPERATIONS } from './futex.ts'
+import { MESSAGE_OPERATIONS } from './messages.ts'
+import { NAMESPACE_OPERATIONS } from './namespace.ts'
+import { PIPE_OPERATIONS } from './pipes.ts'
+import { POLL_OPERATIONS } from './polls.ts'
+import { PROCESS_OPERATIONS } from './process.ts'
+import { RANGE_OPERATIONS } from './ranges.ts'
+import { RING_OPERATIONS } from './rings.ts'
+import { SLOT_OPERATIONS } from './slots.ts'
+import { SOCKET_OPERATIONS } from './sockets.ts'
+import { STREAM_OPERATIONS } from './streams.ts'
+import { XATTR_OPERATIONS } from './xattr.ts'
 
-type AnyOperation = Operation<unknown>
-type Constructor = new (...args: never[]) => AnyOperation
-
-interface Subject {
-  readonly Class: Constructor
-  /** Arguments by position: what is bad for them, and a good one. */
-  readonly positional: Record<string, readonly [bad: readonly Bad[], good: () => unknown]>
-  /** Options, or `undefined` where there are none. */
-  readonly options: Record<string, readonly Bad[]> | undefined
-}
-
-const transfer = { offset: KINDS.offset, flags: KINDS.mask }
+const transfer = { offset: KINDS.offset, flags: KINDS.mask, ioprio: KINDS.mode, integrity: KINDS.integrity }
+const write = { ...transfer, writeStream: KINDS.byte }
 const aFile = [KINDS.file, () => 0] as const
 const aVector = [KINDS.vector, () => [Buffer.alloc(8)]] as const
 
 /** Every argument of every operation. */
 export const OPERATIONS: Record<string, Subject> = {
+  ...BUFFER_OPERATIONS,
+  ...COMMAND_OPERATIONS,
+  ...EPOLL_OPERATIONS,
+  ...FIXED_OPERATIONS,
+  ...FUTEX_OPERATIONS,
+  ...MESSAGE_OPERATIONS,
+  ...NAMESPACE_OPERATIONS,
+  ...PIPE_OPERATIONS,
+  ...POLL_OPERATIONS,
+  ...PROCESS_OPERATIONS,
+  ...RANGE_OPERATIONS,
+  ...RING_OPERATIONS,
+  ...SLOT_OPERATIONS,
+  ...SOCKET_OPERATIONS,
+  ...STREAM_OPERATIONS,
+  ...XATTR_OPERATIONS,
   Nop: {
     Class: Nop,
     positional: {},
@@ -53,10 +75,14 @@ export const OPERATIONS: Record<string, Subject> = {
   Write: {
     Class: Write,
     positional: { file: aFile, bytes: [[...KINDS.bytes, [{ group: 1 }, TYPE]], () => Buffer.alloc(8)] },
+    options: write,
+  },
+  Readv: {
+    Class: Readv,
+    positional: { file: aFile, buffers: [KINDS.vectorOrGroup, () => [Buffer.alloc(8)]] },
     options: transfer,
   },
-  Readv: { Class: Readv, positional: { file: aFile, buffers: aVector }, options: transfer },
-  Writev: { Class: Writev, positional: { file: aFile, buffers: aVector }, options: transfer },
+  Writev: { Class: Writev, positional: { file: aFile, buffers: aVector }, options: write },
   Fsync: {
     Class: Fsync,
     positional: { file: aFile },

@@ -7,10 +7,11 @@ import { boolean, u16 } from './arbitraries.ts'
 import type { Expected } from './memory.ts'
 import { type Fields, IOSQE, type NativeOperation, type Value } from './native.ts'
 
-/** Two words of the facade's entry, which hold the addresses of its structs. */
+/** The words of the facade's entry that hold the addresses of its structs. */
 export interface Built {
   readonly off: bigint
   readonly addr: bigint
+  readonly addr3: bigint
 }
 
 /**
@@ -37,7 +38,11 @@ export function define<A>(of: Case<A>): Case<unknown> {
 
 export function builtOf(bytes: Uint8Array): Built {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  return { off: view.getBigUint64(8, true), addr: view.getBigUint64(16, true) }
+  return {
+    off: view.getBigUint64(8, true),
+    addr: view.getBigUint64(16, true),
+    addr3: view.getBigUint64(48, true),
+  }
 }
 
 /** Options with some of these keys, every choice of them as likely as the others; or none at all. */

@@ -1,0 +1,26 @@
+// Documents that are made from the code are what it makes now.
+
+import { readFileSync } from 'node:fs'
+import test from 'ava'
+import { operationTable } from 'uring/native'
+import { operationsDocument } from '../scripts/docs.js'
+
+const OPERATIONS = readFileSync(new URL('../docs/operations.md', import.meta.url), 'utf8')
+
+test('docs/operations.md is fresh (npm run docs makes it anew)', (t) => {
+  t.is(OPERATIONS, operationsDocument())
+})
+
+test('docs/operations.md has a line for every row of the table, with nothing left out', (t) => {
+  const lines = OPERATIONS.split('\n').filter((line) => line.startsWith('| `'))
+  const rows = operationTable()
+  t.is(lines.length, rows.length)
+  for (const { name, opcode, since, man } of rows) {
+    const line = lines.find((text) => text.startsWith(`| \`${name}\` |`))
+    const [, , number, version, call, result, manual, tests] = (line ?? '').split(/ ?(?<!\\)\| ?/)
+    t.deepEqual([number, version, manual], [String(opcode), since, man], name)
+    t.truthy(call, `${name}: arguments`)
+    t.truthy(result, `${name}: result`)
+    t.regex(tests ?? '', /^\[[\w-]+\.spec\.ts\]\(\.\.\/__test__\/[\w-]+\.spec\.ts\)$/, `${name}: tests`)
+  }
+})

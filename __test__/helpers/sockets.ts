@@ -1,0 +1,18 @@
+// Sockets that are gone after the test.
+
+import { closeSync } from 'node:fs'
+import type { ExecutionContext } from 'ava'
+import { SocketDomain, SocketType } from 'uring'
+import { socketpair } from 'uring/sys'
+
+/** Closes a descriptor after the test. */
+export function closing(t: ExecutionContext, fd: number): number {
+  t.teardown(() => closeSync(fd))
+  return fd
+}
+
+/** Two sockets that are connected to each other. */
+export function pair(t: ExecutionContext, type: number = SocketType.STREAM): [number, number] {
+  const [left, right] = socketpair(SocketDomain.UNIX, type)
+  return [closing(t, left), closing(t, right)]
+}
