@@ -365,6 +365,7 @@ test('without arguments it gives a tour, and leaves nothing behind', async (t) =
   t.regex(text, row('FileHandle.read, one in flight'))
   t.regex(text, row('the ring, batches of 1'))
   t.regex(text, row('the ring, batches of 32'))
+  t.regex(text, row('await ring.run, 32 in flight'))
 })
 
 test('the tour prints the start of the README', async (t) => {

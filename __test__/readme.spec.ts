@@ -6,14 +6,16 @@ import { script } from './helpers/process.ts'
 
 const README = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
 
-test('the ten lines print what the README says', async (t) => {
-  const [, source] = /```ts\n([\s\S]*?)```/.exec(README) ?? []
-  t.truthy(source)
-  const outcome = await script(source ?? '')
+test.serial('the examples print what the README says', async (t) => {
+  const examples = [...README.matchAll(/```ts\n([\s\S]*?)```\s+It prints ([^:]*)/g)]
+  t.is(examples.length, 2)
   t.teardown(() => rmSync('/tmp/uring-readme', { force: true }))
-  const promised = [...(/It prints `(.*?)` and `(.*?)`/.exec(README) ?? [])].slice(1)
-  t.deepEqual(outcome, { code: 0, signal: null, stdout: `${promised.join('\n')}\n`, stderr: '' })
-  t.is(readFileSync('/tmp/uring-readme', 'utf8'), 'hello')
+  for (const [, source = '', sentence = ''] of examples) {
+    const promised = [...sentence.matchAll(/`(.*?)`/g)].map(([, line]) => line)
+    const outcome = await script(source)
+    t.deepEqual(outcome, { code: 0, signal: null, stdout: `${promised.join('\n')}\n`, stderr: '' })
+    t.is(readFileSync('/tmp/uring-readme', 'utf8'), 'hello')
+  }
 })
 
 test('the operations that it names are those that there are', async (t) => {

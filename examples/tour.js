@@ -1,5 +1,4 @@
-// A tour of the low-level flow on real input: what the kernel has, a chain of operations, a timeout, a file, and the
-// ring beside node:fs.
+// A tour on real input: what the kernel has, a chain of operations, a timeout, a file, and the ring beside node:fs.
 
 import { randomUUID } from 'node:crypto'
 import { readSync } from 'node:fs'
@@ -243,6 +242,18 @@ function contendersOn(ring, file) {
     },
     { name: 'the ring, batches of 1', read: (from) => throughRing(from, 1) },
     { name: `the ring, batches of ${BATCH}`, read: (from) => throughRing(from, BATCH) },
+    {
+      name: `await ring.run, ${BATCH} in flight`,
+      read: async (from) => {
+        const counts = await Promise.all(
+          reads.map((read, index) => {
+            read.offset = from + index * BLOCK
+            return ring.run(read)
+          }),
+        )
+        return counts.reduce((sum, count) => sum + count, 0)
+      },
+    },
   ]
 }
 

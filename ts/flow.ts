@@ -14,7 +14,7 @@ import { LinkTimeout } from './operations/timeouts.ts'
 import type { FileTarget } from './registered/files.ts'
 import { type Host, Scheduler, type Stageable, type Task } from './scheduler.ts'
 import { type Abortable, checkSignal, Signals } from './signals.ts'
-import type { Token } from './slots.ts'
+import { type Slot, type Token, tokenOf } from './slots.ts'
 import { AbortableTask, IGNORED, RunTask, StartTask, TimedTask } from './tasks.ts'
 import {
   callback,
@@ -84,12 +84,14 @@ export class Flow {
     this.scheduler = new Scheduler(host)
   }
 
-  run<T>(operation: Operation<T> | Entry<T>, options?: RunOptions): Promise<T> {
-    if (options === undefined) {
-      return new Promise((resolve, reject) => {
-        this.#start(operation, new RunTask(resolve as (value: unknown) => void, reject, true))
-      })
-    }
+  /** Without options, as most are: small enough to be inlined with the rest of its loop. */
+  run<T>(operation: Operation<T> | Entry<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#start(operation, new RunTask(resolve as (value: unknown) => void, reject, true))
+    })
+  }
+
+  runWith<T>(operation: Operation<T> | Entry<T>, options: RunOptions): Promise<T> {
     return new Promise((resolve, reject) => {
       const { signal, timeout, ref = true } = checkOptions(options)
       flag(ref, 'options.ref')
@@ -112,7 +114,7 @@ export class Flow {
   ): Token {
     callback(onCompletion, 'onCompletion')
     const { ref = true } = checkOptions(options)
-    return this.#start(operation, new StartTask(onCompletion, flag(ref, 'options.ref')))
+    return tokenOf(this.#start(operation, new StartTask(onCompletion, flag(ref, 'options.ref'))))
   }
 
   each<T>(operation: Operation<T>, options?: EachOptions): Each<T> {
@@ -129,7 +131,7 @@ export class Flow {
       if (signal !== undefined) this.#signals.unwatch(signal, each)
     }
     const host = {
-      arm: (entry: Entry<unknown>, task: Task): Token => this.scheduler.add(entry, task),
+      arm: (entry: Entry<unknown>, task: Task): Token => tokenOf(this.scheduler.add(entry, task)),
       cancel: (token: Token): void => this.cancelToken(token),
       discard: (file: FileTarget): void => this.#close(file),
       whenProvided: (again: () => void): (() => void) => this.#host.slots.groups.whenProvided(again),
@@ -194,7 +196,7 @@ export class Flow {
     this.scheduler.cancel(token, new AsyncCancel(token), IGNORED)
   }
 
-  #start(operation: Stageable, task: Task): Token {
+  #start(operation: Stageable, task: Task): Slot {
     const observed = startOperation(operation, task)
     try {
       return this.scheduler.add(operation, observed)
@@ -223,7 +225,7 @@ export class Flow {
     let token: Token
     if (limit === undefined || limit === Infinity) {
       task = new AbortableTask(resolve, reject, ref, done)
-      token = this.#start(operation, task)
+      token = tokenOf(this.#start(operation, task))
     } else {
       const timed = new TimedTask(resolve, reject, ref, done, limit)
       task = timed

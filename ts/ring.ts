@@ -424,11 +424,12 @@ export class Ring {
    * timeout; `ERR_URING_CLOSED`, `ERR_URING_UNSUPPORTED`
    */
   run<T>(operation: Operation<T> | Entry<T>, options?: RunOptions): Promise<T> {
-    try {
-      return (this.#flow ?? this.#begin()).run(operation, options)
-    } catch (error) {
-      return Promise.reject(error)
-    }
+    if (options === undefined && this.#flow !== undefined) return this.#flow.run(operation)
+    return this.#runWith(operation, options)
+  }
+
+  async #runWith<T>(operation: Operation<T> | Entry<T>, options: RunOptions = {}): Promise<T> {
+    return (this.#flow ?? this.#begin()).runWith(operation, options)
   }
 
   /**

@@ -28,8 +28,11 @@ export interface Task {
   complete(kind: OperationClass, result: number, flags: number, state: unknown): void
 }
 
+// Module constants, which V8 folds where it would load a property of an imported object.
+const { HEAD, TAIL } = STATUS
 const { MORE } = CqeFlags
-const LINKS = SqeFlags.IO_LINK | SqeFlags.IO_HARDLINK
+/** Entry flags that a single operation, or the last of a chain, cannot have. */
+const ALONE = SqeFlags.IO_LINK | SqeFlags.IO_HARDLINK | SqeFlags.CQE_SKIP_SUCCESS
 const ECANCELED = -125
 
 /** Completions in one turn of the event loop. Bounding rounds instead lets timers run late. */
@@ -81,6 +84,8 @@ export class Scheduler {
   readonly #slots: Slots
   readonly #run: EntryWriter
   readonly #status: Uint32Array
+  /** What may be in flight. */
+  readonly #most: number
   readonly #waiting = new Queue<Waiting>()
   readonly #late = new Queue<Late>()
   #scheduled = false
@@ -111,6 +116,7 @@ export class Scheduler {
     this.#slots = host.slots
     this.#run = host.boundary.run
     this.#status = host.boundary.status
+    this.#most = host.cqEntries
     host.boundary.startWaker(this.#wake)
   }
 
@@ -130,11 +136,10 @@ export class Scheduler {
     this.#keep()
   }
 
-  /** Stages an operation, or keeps it until there is room. */
-  add(item: Stageable, task: Task, name = 'operation'): Token {
-    this.#accept(item, name)
-    if ((item.sqeFlags & LINKS) !== 0)
-      throw invalidValue(name, item, 'is linked to the next one: use chain() for several')
+  /** Stages an operation, or keeps it until there is room. (A token is a number that has to be allocated: few ask.) */
+  add(item: Stageable, task: Task, name = 'operation'): Slot {
+    if (this.#ended !== undefined || item?.[STAGEABLE] !== true || (item.sqeFlags & ALONE) !== 0)
+      this.#refuse(item, name, ALONE)
     const run = this.#run
     if (this.#waiting.length > 0 || !this.#admits(1)) return this.#wait([item], [task], () => name)[0]!
     const state = item.encode(run)
@@ -145,7 +150,7 @@ export class Scheduler {
     this.inFlight += 1
     if (task.ref) this.#refs += 1
     this.#schedule()
-    return tokenOf(slot)
+    return slot
   }
 
   /** Stages an operation though nothing new is taken: what is there still has to be put in order. */
@@ -161,19 +166,18 @@ export class Scheduler {
     links: number,
     nameOf: (index: number) => string = (index) => `operations[${index}]`,
   ): Token[] {
-    for (const [index, item] of items.entries()) this.#accept(item, nameOf(index))
     const end = items.length - 1
-    if ((items[end]!.sqeFlags & LINKS) !== 0)
-      throw invalidValue(nameOf(end), items[end], 'is linked to a next one, and there is none')
+    for (const [index, item] of items.entries())
+      this.#refuse(item, nameOf(index), index === end ? ALONE : SqeFlags.CQE_SKIP_SUCCESS)
     const most = this.#boundary.entries
     if (items.length > most) throw fullError(most)
     const entries = items.map((item, index) => {
       const entry = item instanceof Entry ? item : item.build()
       return index < end ? entry.linked(links) : entry
     })
-    const tokens = this.#wait(entries, tasks, nameOf)
+    const slots = this.#wait(entries, tasks, nameOf)
     this.#admit()
-    return tokens
+    return slots.map(tokenOf)
   }
 
   /** Asks the kernel to cancel a submission; one that is still waiting for room goes at once. */
@@ -207,10 +211,10 @@ export class Scheduler {
    */
   sort(): void {
     for (;;) {
-      while (this.#unread() > 0) this.#next(true)
+      while (this.#boundary.unread > 0) this.#putOff()
       if (!this.#boundary.more) break
       this.#boundary.getEvents()
-      if (this.#unread() === 0) break
+      if (this.#boundary.unread === 0) break
     }
     if (this.#late.length > 0) this.#schedule()
   }
@@ -240,17 +244,21 @@ export class Scheduler {
 
   // ---- staging
 
-  #accept(item: Stageable, name: string): void {
+  /** Refuses what cannot be waited for, and entry flags that are out of place. */
+  #refuse(item: Stageable, name: string, flags: number): void {
     if (this.#ended !== undefined) throw this.#ended
     if (item?.[STAGEABLE] !== true) throw invalidType(name, 'an instance of Operation or Entry', item)
-    if ((item.sqeFlags & SqeFlags.CQE_SKIP_SUCCESS) !== 0)
+    const found = item.sqeFlags & flags
+    if ((found & SqeFlags.CQE_SKIP_SUCCESS) !== 0)
       throw invalidValue(name, item, 'skips its success, which nobody could wait for: push it')
+    if (found !== 0)
+      throw invalidValue(name, item, 'is linked to a next one, and there is none: use chain() for several')
   }
 
   /** Whether so many more can be staged. In flight never exceeds the completion queue, but for cancellations. */
   #admits(count: number, urgent = false): boolean {
     const run = this.#run
-    if (!urgent && this.inFlight + count > this.#host.cqEntries) return false
+    if (!urgent && this.inFlight + count > this.#most) return false
     if (run.count + count > run.limit) {
       this.#submit()
       if (run.count + count > run.limit) return false
@@ -268,7 +276,7 @@ export class Scheduler {
   }
 
   /** Encodes now, because a change after this call changes nothing, and stages later. */
-  #wait(items: readonly Stageable[], tasks: readonly Task[], nameOf = nameOfOne): Token[] {
+  #wait(items: readonly Stageable[], tasks: readonly Task[], nameOf = nameOfOne): Slot[] {
     const entries = items.map((item) => (item instanceof Entry ? item : item.build()))
     for (const [index, entry] of entries.entries()) {
       entry.check(this.#run)
@@ -282,7 +290,7 @@ export class Scheduler {
     })
     this.#waiting.push({ entries, slots })
     this.#schedule()
-    return slots.map(tokenOf)
+    return slots
   }
 
   /** Stages what waits, in order, as far as there is room. */
@@ -352,84 +360,103 @@ export class Scheduler {
 
   // ---- delivering
 
-  #unread(): number {
-    return this.#boundary.unread
-  }
-
   /** One loop a ring: a call from inside a callback only adds to what it delivers. */
   #deliver(): void {
     this.#delivering = true
     try {
-      for (;;) {
-        if (this.#delivered >= BUDGET) {
-          if (this.#late.length > 0 || this.#unread() > 0 || this.#boundary.more) this.#schedule()
-          return
-        }
-        const late = this.#late.shift()
-        if (late !== undefined) {
-          this.#delivered += 1
-          this.#settle(late.task, late.kind, late.result, late.flags, late.state)
-        } else if (this.#unread() > 0) {
-          this.#next(false)
-        } else if (this.#waiting.length > 0 && this.#admits(1)) {
-          this.#schedule() // there is room now
-          return
-        } else if (this.#boundary.more && !this.#boundary.closed) {
-          this.#boundary.getEvents()
-          if (this.#unread() === 0) return
-        } else {
-          return
-        }
-      }
+      do {
+        this.#deliverLate()
+        this.#deliverRecords()
+      } while (this.#hasMore())
     } finally {
       this.#delivering = false
     }
   }
 
-  /** Takes the oldest record: to deliver it, or to put it where it belongs. */
-  #next(later: boolean): void {
+  #deliverLate(): void {
+    while (this.#delivered < BUDGET) {
+      const late = this.#late.shift()
+      if (late === undefined) return
+      this.#delivered += 1
+      this.#settle(late.task, late.kind, late.result, late.flags, late.state)
+    }
+  }
+
+  /** Takes records until something has been put off meanwhile, which is older than the rest. */
+  #deliverRecords(): void {
     const { records, mask, stride } = this.#boundary
     const status = this.#status
-    const head = status[STATUS.HEAD]!
-    const at = (head & mask) * stride
-    const low = records[at]!
-    const high = records[at + 1]!
-    const result = records[at + 2]! | 0
-    const flags = records[at + 3]!
-    const slot = this.#slots.find(low, high)
-    if (slot === undefined) {
-      status[STATUS.HEAD] = head + 1
-      if (isForeign(high))
-        this.#host.setAside(foreignCompletion(low, high, result, flags, this.#host.extra(at, flags)))
-      else this.#host.stray()
+    while (this.#delivered < BUDGET && this.#late.length === 0) {
+      const head = status[HEAD]!
+      if (status[TAIL] === head) return
+      const at = (head & mask) * stride
+      const slot = this.#slots.find(records[at]!, records[at + 1]!)
+      if (slot === undefined || slot.traits < RUN) {
+        this.#sortOne(at, slot)
+        continue
+      }
+      const result = records[at + 2]! | 0
+      const flags = records[at + 3]!
+      status[HEAD] = head + 1
+      this.#delivered += 1
+      const subject = slot.subject!
+      const task = slot.userData as Task
+      const built = subject instanceof Entry
+      const kind: OperationClass = built ? subject.kind : subject
+      let state = built ? subject.state : slot.state
+      if ((slot.traits & WATCHED) !== 0) state = this.#slots.reap(slot, result, flags)
+      if ((flags & MORE) === 0) this.#slots.release(slot)
+      this.#settle(task, kind, result, flags, state)
+    }
+  }
+
+  /** Whether there is more to deliver in this turn; what is left for another is put off. */
+  #hasMore(): boolean {
+    const boundary = this.#boundary
+    if (this.#delivered >= BUDGET) {
+      if (this.#late.length > 0 || boundary.unread > 0 || boundary.more) this.#schedule()
+      return false
+    }
+    if (this.#late.length > 0 || boundary.unread > 0) return true
+    if (this.#waiting.length > 0 && this.#admits(1)) {
+      this.#schedule() // there is room now
+      return false
+    }
+    if (!boundary.more || boundary.closed) return false
+    boundary.getEvents()
+    return boundary.unread > 0
+  }
+
+  /** Takes the oldest record and keeps it for later, or for the other flow. */
+  #putOff(): void {
+    const { records, mask, stride } = this.#boundary
+    const at = (this.#status[HEAD]! & mask) * stride
+    const slot = this.#slots.find(records[at]!, records[at + 1]!)
+    if (slot === undefined || slot.traits < RUN) {
+      this.#sortOne(at, slot)
       return
     }
-    if ((slot.traits & RUN) === 0) {
-      const completion = this.#host.pushed(slot, result, flags, at)
-      status[STATUS.HEAD] = head + 1
-      this.#host.setAside(completion)
-      return
-    }
-    status[STATUS.HEAD] = head + 1
-    if (later) {
-      this.#late.push(this.#taken(slot, result, flags))
-      return
-    }
-    this.#delivered += 1
-    const subject = slot.subject!
-    const task = slot.userData as Task
-    let kind: OperationClass
-    let state: unknown
-    if (subject instanceof Entry) {
-      kind = subject.kind
-      state = subject.state
+    this.#status[HEAD]! += 1
+    this.#late.push(this.#taken(slot, records[at + 2]! | 0, records[at + 3]!))
+  }
+
+  /** Takes a record that is not of this flow. */
+  #sortOne(at: number, slot: Slot | undefined): void {
+    const { records } = this.#boundary
+    const [low, high, result, flags] = [
+      records[at]!,
+      records[at + 1]!,
+      records[at + 2]! | 0,
+      records[at + 3]!,
+    ]
+    if (slot !== undefined) {
+      this.#host.setAside(this.#host.pushed(slot, result, flags, at))
+    } else if (isForeign(high)) {
+      this.#host.setAside(foreignCompletion(low, high, result, flags, this.#host.extra(at, flags)))
     } else {
-      kind = subject
-      state = slot.state
+      this.#host.stray()
     }
-    if ((slot.traits & WATCHED) !== 0) state = this.#slots.reap(slot, result, flags)
-    if ((flags & MORE) === 0) this.#slots.release(slot)
-    this.#settle(task, kind, result, flags, state)
+    this.#status[HEAD]! += 1
   }
 
   /** A completion of a slot, which is given back with the last one. */

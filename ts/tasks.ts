@@ -18,11 +18,11 @@ export function isCancelled(result: number): boolean {
 /** A promise for one operation. */
 export class RunTask implements Task {
   readonly ref: boolean
-  readonly many = false
+  declare readonly many: false
   readonly resolve: (value: unknown) => void
   readonly reject: (error: unknown) => void
   /** The result of the first of two completions. */
-  first: number | undefined = undefined
+  declare first: number | undefined
 
   constructor(resolve: (value: unknown) => void, reject: (error: unknown) => void, ref: boolean) {
     this.ref = ref
@@ -31,16 +31,17 @@ export class RunTask implements Task {
   }
 
   complete(kind: OperationClass, result: number, flags: number, state: unknown): void {
-    if ((flags & (MORE | NOTIF)) !== 0) {
-      this.first ??= result
-      if ((flags & MORE) === 0) this.settle(kind, this.first, flags, state)
-    } else {
+    if ((flags & (MORE | NOTIF)) === 0) {
       this.settle(kind, result, flags, state)
+      return
     }
+    this.first ??= result
+    if ((flags & MORE) === 0) this.settle(kind, this.first, flags, state)
   }
 
   settle(kind: OperationClass, result: number, flags: number, state: unknown): void {
-    if (kind.failed(result) || !kind.intact(result, state)) this.fail(errorOf(kind, result, state), result)
+    if ((result < 0 && kind.failed(result)) || !kind.intact(result, state))
+      this.fail(errorOf(kind, result, state), result)
     else this.resolve(kind.decode(result, flags, state))
   }
 
@@ -48,6 +49,11 @@ export class RunTask implements Task {
     this.reject(error)
   }
 }
+
+Object.defineProperties(RunTask.prototype, {
+  many: { value: false },
+  first: { value: undefined, writable: true },
+})
 
 /** A promise for an operation that can be cancelled by a signal. */
 export class AbortableTask extends RunTask {
