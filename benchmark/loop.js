@@ -1,24 +1,12 @@
 // One loop of the facade, in a process of its own: node benchmark/loop.js <nop|entry|read> <batch> <milliseconds>.
 // The native loop that it is compared with is native/src/main.rs: the same queue, files, buffers and batches.
 
-import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { closeSync } from 'node:fs'
 import { Nop, Read, Ring } from 'uring'
+import { BLOCK, cachedFile, FILE } from './cached.js'
 
-const BLOCK = 4096
-const FILE = 4 * 1024 * 1024
 /** Batches between two looks at the clock. */
 const STRIDE = 32
-
-/** A file in the page cache, without a name. */
-function cachedFile() {
-  const directory = mkdtempSync(join(tmpdir(), 'uring-bench-'))
-  const fd = openSync(join(directory, 'file'), 'w+')
-  rmSync(directory, { recursive: true })
-  writeSync(fd, Buffer.alloc(FILE, 'x'))
-  return fd
-}
 
 /**
  * What one batch pushes.

@@ -1,5 +1,6 @@
 // A chain: operations that run one after the other, and one promise for all of them.
 
+import { constants } from 'node:os'
 import { AbortError, ChainError, type Outcome, shortError, TimeoutError, type UringError } from './errors.ts'
 import { CqeFlags } from './flags.ts'
 import type { OperationClass } from './kind.ts'
@@ -11,6 +12,9 @@ import type { Token } from './slots.ts'
 import { isCancelled } from './tasks.ts'
 
 const { MORE } = CqeFlags
+const { ECANCELED } = constants.errno
+/** Watches the step before it, and breaks nothing itself. */
+const LINK_TIMEOUT = 'LinkTimeout'
 
 /** What a chain needs of its ring. */
 export interface ChainHost {
@@ -33,6 +37,8 @@ class Step implements Task {
   outcome: Outcome | undefined = undefined
   /** Bytes that it was asked to move, if that is known. */
   asked: number | undefined = undefined
+  /** What it opened after the chain was cancelled. */
+  #leftover: FileTarget | undefined
 
   constructor(chain: Chain, index: number, ref: boolean) {
     this.chain = chain
@@ -50,13 +56,16 @@ class Step implements Task {
       this.outcome = { result: final, error: errorOf(kind, final, state) }
     } else {
       this.outcome = { result: final, value: kind.decode(final, flags, state) }
-      if (this.chain.isCancelled) this.discard(kind.leftover(final, state))
+      if (this.chain.isCancelled) this.#leftover = kind.leftover(final, state)
     }
     this.chain.arrived()
   }
 
-  discard(file: FileTarget | undefined): void {
-    if (file !== undefined) this.chain.host.discard(file)
+  /** Closes what came after the chain was cancelled, if anything did: nobody takes it. */
+  discard(): boolean {
+    if (this.#leftover === undefined) return false
+    this.chain.host.discard(this.#leftover)
+    return true
   }
 }
 
@@ -91,13 +100,13 @@ export class Chain implements Abortable {
 
   /** The signal. */
   abort(reason: unknown): void {
-    this.#reason ??= { value: reason }
+    if (this.#milliseconds === undefined) this.#reason ??= { value: reason }
     this.#cancelNext()
   }
 
   /** The timeout. */
   expire(milliseconds: number): void {
-    this.#milliseconds ??= milliseconds
+    if (this.#reason === undefined) this.#milliseconds ??= milliseconds
     this.#cancelNext()
   }
 
@@ -126,28 +135,42 @@ export class Chain implements Abortable {
     const step = outcomes.findIndex(({ error }) => error !== undefined)
     const failed = outcomes[step]
     if (failed?.error === undefined) return undefined
-    const before = this.steps[step - 1]
-    const outcome = outcomes[step - 1]
-    if (before?.asked === undefined || outcome === undefined || outcome.result >= before.asked)
-      return { step, error: failed.error }
-    if (this.#hard || this.isCancelled || !isCancelled(failed.result)) return { step, error: failed.error }
-    const error = shortError(before.operation, outcome.result)
-    outcomes[step - 1] = { ...outcome, error }
-    return { step: step - 1, error }
+    const found = { step, error: failed.error }
+    if (this.isCancelled) return found
+    const refused = refusedStep(outcomes)
+    if (refused !== undefined && refused.step > step) return refused
+    const at = this.steps.findLastIndex(({ operation }, index) => index < step && operation !== LINK_TIMEOUT)
+    const asked = this.steps[at]?.asked
+    const before = outcomes[at]
+    if (asked === undefined || before === undefined || before.result >= asked) return found
+    if (this.#hard || !isCancelled(failed.result)) return found
+    const error = shortError(this.steps[at]?.operation ?? '', before.result)
+    outcomes[at] = { ...before, error }
+    return { step: at, error }
   }
 
   #failure(step: number, error: UringError, outcomes: readonly Outcome[]): unknown {
-    const failure = new ChainError(step, error, outcomes)
-    if (!isCancelled(outcomes[step]?.result ?? 0)) return failure
-    if (this.#reason !== undefined) {
-      Object.defineProperty(failure, 'cause', {
-        value: this.#reason.value,
-        configurable: true,
-        writable: true,
-      })
-      return new AbortError(failure)
-    }
+    if (!this.isCancelled || !isCancelled(outcomes[step]?.result ?? 0))
+      return new ChainError(step, error, outcomes)
+    const left = outcomes.map((outcome, index) =>
+      this.steps[index]?.discard() === true ? { result: outcome.result } : outcome,
+    )
+    const failure = new ChainError(step, error, left)
     if (this.#milliseconds !== undefined) return new TimeoutError(this.#milliseconds, failure)
-    return failure
+    Object.defineProperty(failure, 'cause', {
+      value: this.#reason?.value,
+      configurable: true,
+      writable: true,
+    })
+    return new AbortError(failure)
   }
+}
+
+/** The only step that was not cancelled: the kernel did not take it, and so none of the chain. */
+function refusedStep(outcomes: readonly Outcome[]): { step: number; error: UringError } | undefined {
+  const left = outcomes.filter(({ result }) => result !== -ECANCELED)
+  const error = left[0]?.error
+  return left.length === 1 && left[0] !== undefined && error !== undefined
+    ? { step: outcomes.indexOf(left[0]), error }
+    : undefined
 }

@@ -53,7 +53,7 @@ function tell(message: OperationMessage): void {
 /** An operation is about to be staged. */
 export function startOperation(operation: Stageable, task: Task): Task {
   if (!started.hasSubscribers && !ended.hasSubscribers && !failed.hasSubscribers) return task
-  const { operation: built } = operation as { operation?: string }
+  const built = (operation as { operation?: string } | undefined)?.operation
   const message: OperationMessage = { operation: built ?? operation?.constructor?.name ?? 'unknown' }
   started.publish(message)
   return new Observed(task, message)

@@ -107,6 +107,7 @@ const OTHERS: readonly (readonly [number, string, string])[] = [
   [-61, 'ENODATA', 'no data available'],
   [-123, 'ENOMEDIUM', 'no medium found'],
   [-37, 'ENOLCK', 'no locks available'],
+  [-512, 'ERESTARTSYS', 'interrupted system call should be restarted'],
   [-133, 'EHWPOISON', 'memory page has hardware error'],
 ]
 

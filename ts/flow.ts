@@ -5,7 +5,7 @@ import { Chain } from './chain.ts'
 import { endOperation, startOperation } from './diagnostics.ts'
 import { Each } from './each.ts'
 import type { Entry } from './entry.ts'
-import { AbortError, UringError } from './errors.ts'
+import { AbortError, closedError, UringError } from './errors.ts'
 import { SqeFlags } from './flags.ts'
 import type { Operation } from './operation.ts'
 import { AsyncCancel, type CancelTarget } from './operations/cancel.ts'
@@ -14,8 +14,8 @@ import { LinkTimeout } from './operations/timeouts.ts'
 import type { FileTarget } from './registered/files.ts'
 import { type Host, Scheduler, type Stageable, type Task } from './scheduler.ts'
 import { type Abortable, checkSignal, Signals } from './signals.ts'
-import { type Slot, type Token, tokenOf } from './slots.ts'
-import { AbortableTask, IGNORED, RunTask, StartTask, TimedTask } from './tasks.ts'
+import { generationOf, type Slot, slotOf, type Token, tokenOf } from './slots.ts'
+import { AbortableTask, IGNORED, MissableTask, RunTask, StartTask, TimedTask } from './tasks.ts'
 import {
   callback,
   flag,
@@ -71,6 +71,10 @@ export interface ChainOptions {
 const HIGH_WATER_MARK = 64
 /** The longest that a timer of Node.js can be. */
 const MAX_TIMER = 0x7fff_ffff
+/** The longest time that a `LinkTimeout` can have. */
+const MAX_TIMEOUT = Number.MAX_SAFE_INTEGER
+/** Milliseconds at most between two attempts to cancel what has not begun. */
+const MAX_PAUSE = 50
 
 export class Flow {
   readonly scheduler: Scheduler
@@ -131,7 +135,7 @@ export class Flow {
       if (signal !== undefined) this.#signals.unwatch(signal, each)
     }
     const host = {
-      arm: (entry: Entry<unknown>, task: Task): Token => tokenOf(this.scheduler.add(entry, task)),
+      arm: (entry: Entry<unknown>, task: Task): Token => tokenOf(this.#start(entry, task)),
       cancel: (token: Token): void => this.cancelToken(token),
       discard: (file: FileTarget): void => this.#close(file),
       whenProvided: (again: () => void): (() => void) => this.#host.slots.groups.whenProvided(again),
@@ -169,7 +173,7 @@ export class Flow {
       }
       const chain = new Chain(host, operations.length, { hard, ref }, resolve, reject)
       const links = hard ? SqeFlags.IO_HARDLINK : SqeFlags.IO_LINK
-      const tokens = this.scheduler.addChain(operations, chain.steps, links)
+      const tokens = this.#startAll(operations, chain.steps, links)
       for (const [index, step] of chain.steps.entries()) step.token = tokens[index] ?? 0
       const timer =
         limit === undefined || limit > MAX_TIMER ? undefined : setTimeout(() => chain.expire(limit), limit)
@@ -180,10 +184,16 @@ export class Flow {
 
   /** How many submissions were found. */
   async cancel(target: CancelTarget, all: boolean): Promise<number> {
+    const cancellation = new AsyncCancel(target, { all })
+    if (this.scheduler.isEnded) throw closedError()
     const dropped = this.scheduler.dropWaiting(target, all)
-    if (dropped > 0 && !all) return dropped
+    if (dropped > 0 && !all && target !== 'any') return dropped
     try {
-      return dropped + (await this.run(new AsyncCancel(target, { all })))
+      const found = await new Promise<unknown>((resolve, reject) => {
+        const task = startOperation(cancellation, new RunTask(resolve, reject, true))
+        this.scheduler.addLast(cancellation, task) // what it cancels may take up all the room
+      })
+      return dropped + (found as number)
     } catch (error) {
       if (!(error instanceof UringError)) throw error
       if (error.errno === -ENOENT) return dropped
@@ -192,8 +202,14 @@ export class Flow {
     }
   }
 
-  cancelToken(token: Token): void {
-    this.scheduler.cancel(token, new AsyncCancel(token), IGNORED)
+  /** Cancels a submission; one that has not begun, because it waits for others, cannot be found before it does. */
+  cancelToken(token: Token, pause = 1): void {
+    if (this.#host.boundary.closed) return
+    const missed = (): void => {
+      if (this.#host.slots.find(slotOf(token), generationOf(token)) === undefined) return
+      setTimeout(() => this.cancelToken(token, Math.min(pause * 2, MAX_PAUSE)), pause).unref()
+    }
+    this.scheduler.cancel(token, new AsyncCancel(token), new MissableTask(missed))
   }
 
   #start(operation: Stageable, task: Task): Slot {
@@ -202,6 +218,24 @@ export class Flow {
       return this.scheduler.add(operation, observed)
     } catch (error) {
       endOperation(observed, error)
+      throw error
+    }
+  }
+
+  #startAll(
+    operations: readonly Stageable[],
+    tasks: readonly Task[],
+    links: number,
+    names?: readonly string[],
+  ): Token[] {
+    // A timeout of ours is not an operation of the user's.
+    const observed = tasks.map((task, index) =>
+      names === undefined || index === 0 ? startOperation(operations[index] as Stageable, task) : task,
+    )
+    try {
+      return this.scheduler.addChain(operations, observed, links, names)
+    } catch (error) {
+      for (const task of observed) endOperation(task, error)
       throw error
     }
   }
@@ -218,24 +252,32 @@ export class Flow {
         this.cancelToken(token)
       },
     }
+    let timer: NodeJS.Timeout | undefined
     const done = (): void => {
+      clearTimeout(timer)
       if (signal !== undefined) this.#signals.unwatch(signal, target)
     }
     let task: AbortableTask
     let token: Token
-    if (limit === undefined || limit === Infinity) {
+    if (limit === undefined || limit > MAX_TIMEOUT) {
       task = new AbortableTask(resolve, reject, ref, done)
       token = tokenOf(this.#start(operation, task))
     } else {
       const timed = new TimedTask(resolve, reject, ref, done, limit)
       task = timed
-      const timeout = new LinkTimeout(limit)
-      ;[token = 0] = this.scheduler.addChain(
-        [operation, timeout],
-        [timed, timed.timer],
-        SqeFlags.IO_LINK,
-        () => 'operation',
-      )
+      this.scheduler.check(operation, 'operation')
+      const operations = [operation, new LinkTimeout(limit)]
+      ;[token = 0] = this.#startAll(operations, [timed, timed.timer], SqeFlags.IO_LINK, TIMED_NAMES)
+      const isAsync = (operation.sqeFlags & SqeFlags.ASYNC) !== 0
+      if ((isAsync || this.scheduler.pending > 0) && limit <= MAX_TIMER) {
+        // It waits for room, and the kernel does not know of it yet; or it goes to a worker at once, and the kernel
+        // does not start the timeout.
+        timer = setTimeout(() => {
+          timed.expire()
+          this.cancelToken(token)
+        }, limit)
+        timer.unref()
+      }
     }
     if (signal !== undefined) this.#signals.watch(signal, target)
   }
@@ -245,6 +287,8 @@ export class Flow {
     this.scheduler.addLast(new Close(file), IGNORED)
   }
 }
+
+const TIMED_NAMES = ['operation', 'options.timeout']
 
 /** A signal that is aborted already: nothing is submitted. */
 function refuseAborted(signal: AbortSignal | undefined): void {

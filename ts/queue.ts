@@ -35,11 +35,13 @@ export class Queue<T> {
     return item
   }
 
-  /** Takes out all that `matches`, and gives them in order. */
+  /** Takes out all that `matches`, which is asked once for each, and gives them in order. */
   remove(matches: (item: T) => boolean): T[] {
-    const all = this.#items.slice(this.#head) as T[]
-    this.#items = all.filter((item) => !matches(item))
+    const removed: T[] = []
+    const kept: T[] = []
+    for (const item of this.#items.slice(this.#head) as T[]) (matches(item) ? removed : kept).push(item)
+    this.#items = kept
     this.#head = 0
-    return all.filter((item) => matches(item))
+    return removed
   }
 }

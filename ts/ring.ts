@@ -4,7 +4,7 @@ import { constants } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Boundary, SLICE, STATUS } from './boundary.ts'
 import { Completion } from './completion.ts'
-import { Entry, type EntryWriter, STAGEABLE, WATCHED } from './entry.ts'
+import { Entry, type EntryWriter, MANY, STAGEABLE, WATCHED } from './entry.ts'
 import {
   closedError,
   errorCode,
@@ -428,8 +428,13 @@ export class Ring {
     return this.#runWith(operation, options)
   }
 
-  async #runWith<T>(operation: Operation<T> | Entry<T>, options: RunOptions = {}): Promise<T> {
-    return (this.#flow ?? this.#begin()).runWith(operation, options)
+  #runWith<T>(operation: Operation<T> | Entry<T>, options: RunOptions | undefined): Promise<T> {
+    try {
+      const flow = this.#flow ?? this.#begin()
+      return options === undefined ? flow.run(operation) : flow.runWith(operation, options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   /**
@@ -489,9 +494,7 @@ export class Ring {
     const { all = false } = checkOptions(options)
     if (typeof target !== 'object' || target === null || !('userData' in target))
       return flow.cancel(target, all)
-    const slots = this.#slots
-      .used()
-      .filter(({ userData, traits }) => userData === target.userData && !isRun(traits))
+    const slots = this.#slots.used().filter((slot) => slot.userData === target.userData && isPushed(slot))
     const found = await Promise.all(slots.map((slot) => flow.cancel(tokenOf(slot), false)))
     return found.reduce((sum, count) => sum + count, 0)
   }
@@ -690,8 +693,11 @@ export class Ring {
   /** Refuses a wait that could never end. */
   #canComplete(count: number): void {
     const ready = this.#ready()
-    if (ready >= count || this.#slots.many > 0) return
-    const possible = ready + this.#pushed.count + this.inFlight - this.#skipped.silent
+    if (ready >= count) return
+    const pushed = this.#flow === undefined ? undefined : this.#slots.used().filter(isPushed)
+    if (pushed === undefined ? this.#slots.many > 0 : pushed.some(isMany)) return
+    const submitted = pushed?.length ?? this.#pushed.count + this.inFlight
+    const possible = ready + submitted - this.#skipped.silent
     if (possible < count) throw nothingInFlightError(count, possible)
   }
 
@@ -762,6 +768,15 @@ export class Ring {
 }
 
 const MAX_PAUSE = 50
+
+/** Whether a slot belongs to the waiting calls, and not to promises and callbacks. */
+function isPushed({ traits }: Slot): boolean {
+  return !isRun(traits)
+}
+
+function isMany({ traits }: Slot): boolean {
+  return (traits & MANY) !== 0
+}
 
 /** Failures that are none: the same call later goes on where this one stopped. */
 function passes(errno: number): boolean {

@@ -138,10 +138,9 @@ export class Scheduler {
 
   /** Stages an operation, or keeps it until there is room. (A token is a number that has to be allocated: few ask.) */
   add(item: Stageable, task: Task, name = 'operation'): Slot {
-    if (this.#ended !== undefined || item?.[STAGEABLE] !== true || (item.sqeFlags & ALONE) !== 0)
-      this.#refuse(item, name, ALONE)
+    this.check(item, name)
     const run = this.#run
-    if (this.#waiting.length > 0 || !this.#admits(1)) return this.#wait([item], [task], () => name)[0]!
+    if (this.#waiting.length > 0 || !this.#admits(1)) return this.#wait([item], [task], [name])[0]!
     const state = item.encode(run)
     const { traits } = run
     if (task.many !== undefined) checkMany(task.many, traits, item, name)
@@ -153,10 +152,16 @@ export class Scheduler {
     return slot
   }
 
+  /** Refuses what cannot be run by itself. */
+  check(item: Stageable, name: string): void {
+    if (this.#ended !== undefined || item?.[STAGEABLE] !== true || (item.sqeFlags & ALONE) !== 0)
+      this.#refuse(item, name, ALONE)
+  }
+
   /** Stages an operation though nothing new is taken: what is there still has to be put in order. */
   addLast(item: Stageable, task: Task): void {
     if (this.#admits(1, true)) this.#stageNow(item, task)
-    else this.#wait([item], [task])
+    else this.#wait([item], [task], ['operation'])
   }
 
   /** Stages a chain: all of it together, or later. `links` are set on all but the last. */
@@ -164,18 +169,18 @@ export class Scheduler {
     items: readonly Stageable[],
     tasks: readonly Task[],
     links: number,
-    nameOf: (index: number) => string = (index) => `operations[${index}]`,
+    names: readonly string[] = items.map((_, index) => `operations[${index}]`),
   ): Token[] {
     const end = items.length - 1
     for (const [index, item] of items.entries())
-      this.#refuse(item, nameOf(index), index === end ? ALONE : SqeFlags.CQE_SKIP_SUCCESS)
+      this.#refuse(item, names[index]!, index === end ? ALONE : SqeFlags.CQE_SKIP_SUCCESS)
     const most = this.#boundary.entries
     if (items.length > most) throw fullError(most)
     const entries = items.map((item, index) => {
       const entry = item instanceof Entry ? item : item.build()
       return index < end ? entry.linked(links) : entry
     })
-    const slots = this.#wait(entries, tasks, nameOf)
+    const slots = this.#wait(entries, tasks, names)
     this.#admit()
     return slots.map(tokenOf)
   }
@@ -276,12 +281,12 @@ export class Scheduler {
   }
 
   /** Encodes now, because a change after this call changes nothing, and stages later. */
-  #wait(items: readonly Stageable[], tasks: readonly Task[], nameOf = nameOfOne): Slot[] {
+  #wait(items: readonly Stageable[], tasks: readonly Task[], names: readonly string[]): Slot[] {
     const entries = items.map((item) => (item instanceof Entry ? item : item.build()))
     for (const [index, entry] of entries.entries()) {
       entry.check(this.#run)
       const { many } = tasks[index]!
-      if (many !== undefined) checkMany(many, entry.traits, items[index]!, nameOf(index))
+      if (many !== undefined) checkMany(many, entry.traits, items[index]!, names[index]!)
     }
     const slots = entries.map((entry, index) => {
       const task = tasks[index]!
@@ -293,13 +298,18 @@ export class Scheduler {
     return slots
   }
 
+  /** Whether there is room for the first that waits, all of it. */
+  #canAdmit(): boolean {
+    const waiting = this.#waiting.first()
+    return waiting !== undefined && this.#admits(waiting.entries.length)
+  }
+
   /** Stages what waits, in order, as far as there is room. */
   #admit(): void {
     const run = this.#run
     for (;;) {
-      const waiting = this.#waiting.first()
-      if (waiting === undefined || !this.#admits(waiting.entries.length)) return
-      this.#waiting.shift()
+      const waiting = this.#canAdmit() ? this.#waiting.shift() : undefined
+      if (waiting === undefined) return
       for (const [index, entry] of waiting.entries.entries()) {
         const slot = waiting.slots[index]!
         entry.encode(run)
@@ -414,11 +424,11 @@ export class Scheduler {
   #hasMore(): boolean {
     const boundary = this.#boundary
     if (this.#delivered >= BUDGET) {
-      if (this.#late.length > 0 || boundary.unread > 0 || boundary.more) this.#schedule()
+      if (this.#canAdmit() || this.#late.length > 0 || boundary.unread > 0 || boundary.more) this.#schedule()
       return false
     }
     if (this.#late.length > 0 || boundary.unread > 0) return true
-    if (this.#waiting.length > 0 && this.#admits(1)) {
+    if (this.#canAdmit()) {
       this.#schedule() // there is room now
       return false
     }
@@ -496,10 +506,6 @@ function isMeant(target: CancelTarget, token: Token, entry: Entry<unknown>): boo
     (keys.opcode === undefined || keys.opcode === entry.opcode) &&
     (keys.file === undefined || entry.isOn(resolveFile(keys.file, 'target.file')))
   )
-}
-
-function nameOfOne(_index: number): string {
-  return 'operation'
 }
 
 /** Refuses a multishot operation for one answer, and another one for many. */

@@ -8,11 +8,13 @@ import { errorOf } from './outcome.ts'
 import type { Task } from './scheduler.ts'
 
 const { MORE, NOTIF } = CqeFlags
-const { ECANCELED, EINTR, ETIME } = constants.errno
+const { ECANCELED, EINTR, ENOENT, ETIME } = constants.errno
+/** What a worker answers whose open(2) was interrupted: the kernel's own, which programs see nowhere else. */
+const ERESTARTSYS = 512
 
 /** Whether a result says that the operation was cancelled: before it began, or while a worker was at it. */
 export function isCancelled(result: number): boolean {
-  return result === -ECANCELED || result === -EINTR
+  return result === -ECANCELED || result === -EINTR || result === -ERESTARTSYS
 }
 
 /** A promise for one operation. */
@@ -107,10 +109,15 @@ export class TimedTask extends AbortableTask {
     this.timer = {
       ref,
       complete: (_kind, result) => {
-        this.expired = result === -ETIME
+        this.expired ||= result === -ETIME
         this.arrived()
       },
     }
+  }
+
+  /** The time was over before the kernel had the timeout. */
+  expire(): void {
+    this.expired = true
   }
 
   override settle(kind: OperationClass, result: number, flags: number, state: unknown): void {
@@ -148,6 +155,20 @@ export class StartTask implements Task {
         throw error
       })
     }
+  }
+}
+
+/** A cancellation that nobody waits for, unless it found nothing. */
+export class MissableTask implements Task {
+  readonly ref = false
+  readonly missed: () => void
+
+  constructor(missed: () => void) {
+    this.missed = missed
+  }
+
+  complete(_kind: OperationClass, result: number): void {
+    if (result === -ENOENT) this.missed()
   }
 }
 

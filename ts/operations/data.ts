@@ -243,15 +243,19 @@ class Held {
 
 /** No more was moved than the buffer has now: it was not detached, and did not shrink. @internal */
 export function moved(result: number, state: unknown): boolean {
-  return result <= bytesLeft(state instanceof Held ? state.bytes : (state as Bytes))
+  return result <= roomOf(state)
+}
+
+/** How many bytes the buffer has. */
+function roomOf(state: unknown): number {
+  return bytesLeft(state instanceof Held ? state.bytes : (state as Bytes))
 }
 
 /** Bytes that were to be moved; not known of a group's. */
 function askedOf(state: unknown): number | undefined {
   if (isGroupRead(state)) return undefined
-  if (state instanceof Held) return bytesLeft(state.bytes)
   const { buffers } = state as Partial<VectorState>
-  return buffers === undefined ? bytesLeft(state as Bytes) : sizeOf(buffers)
+  return buffers === undefined ? roomOf(state) : sizeOf(buffers)
 }
 
 /** Memory, or a group of buffers. */
@@ -415,6 +419,7 @@ export class Readv<B extends readonly Bytes[] | GroupBuffer = readonly Bytes[]> 
   static override intact(result: number, state: unknown): boolean {
     return isGroupRead(state) || result <= sizeOf((state as VectorState).buffers)
   }
+
   /** @internal */
   static override reap = reapGroupRead
   /** @internal */

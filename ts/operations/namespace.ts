@@ -8,7 +8,7 @@ import { allocateBlock, type Block } from '../memory.ts'
 import { openFlags } from '../openflags.ts'
 import { Operation } from '../operation.ts'
 import { checkPath, type Path, pathBlock, type PathBlock } from '../path.ts'
-import { type Direct, type FixedFile, placed, resolveDirect } from '../registered/files.ts'
+import { type Direct, type FileTarget, type FixedFile, placed, resolveDirect } from '../registered/files.ts'
 import { flag, integer, mask, MAX_U16, options } from '../validate.ts'
 import type { OpenAtOptions } from './paths.ts'
 
@@ -77,6 +77,11 @@ export class OpenAt2<D extends Direct | undefined = undefined> extends Operation
 
   /** @internal */
   static override decode(result: number, _flags: number, state: unknown): number | FixedFile {
+    return placed(result, (state as OpenState).slot)
+  }
+
+  /** @internal */
+  static override leftover(result: number, state: unknown): FileTarget {
     return placed(result, (state as OpenState).slot)
   }
 

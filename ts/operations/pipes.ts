@@ -34,6 +34,11 @@ const POSITION = (1n << 64n) - 1n
 
 /** What moves bytes from one file to another. */
 abstract class Between extends Operation<number> {
+  /** @internal */
+  static override asked(state: unknown): number {
+    return state as number
+  }
+
   /** The file to take from. */
   from: FileTarget
   /** The file to put into. */
@@ -53,7 +58,7 @@ abstract class Between extends Operation<number> {
   }
 
   /** Writes the entry but for its offsets. @internal */
-  protected begin(entry: EntryWriter, opcode: number): void {
+  protected begin(entry: EntryWriter, opcode: number): number {
     const source = resolveFile(this.from, 'from')
     const length = integer(this.length, 'length', 0, MAX_U32)
     const flags = mask(this.flags, 'options.flags')
@@ -61,6 +66,7 @@ abstract class Between extends Operation<number> {
     entry.word(source < 0 ? -1 - source : source)
     entry.len(length)
     entry.opFlags(source < 0 ? flags | SpliceFlags.FD_IN_FIXED : flags)
+    return length
   }
 }
 
@@ -93,10 +99,10 @@ export class Splice extends Between {
   override encode(entry: EntryWriter): unknown {
     const offsetIn = offset(this.offsetIn, 'options.offsetIn')
     const offsetOut = offset(this.offsetOut, 'options.offsetOut')
-    this.begin(entry, Splice.opcode)
+    const length = this.begin(entry, Splice.opcode)
     entry.addr(offsetIn ?? POSITION)
     entry.offset(offsetOut)
-    return undefined
+    return length
   }
 }
 
@@ -115,8 +121,7 @@ export class Tee extends Between {
 
   /** @internal */
   override encode(entry: EntryWriter): unknown {
-    this.begin(entry, Tee.opcode)
-    return undefined
+    return this.begin(entry, Tee.opcode)
   }
 }
 
