@@ -51,10 +51,10 @@ class Step implements Task {
     if ((flags & MORE) !== 0) return
     const final = (flags & CqeFlags.NOTIF) === 0 ? result : this.first
     this.operation = kind.name
-    this.asked = kind.asked(state)
     if (kind.failed(final) || !kind.intact(final, state)) {
       this.outcome = { result: final, error: errorOf(kind, final, state) }
     } else {
+      this.asked = kind.asked(state)
       this.outcome = { result: final, value: kind.decode(final, flags, state) }
       if (this.chain.isCancelled) this.#leftover = kind.leftover(final, state)
     }

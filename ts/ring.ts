@@ -329,8 +329,9 @@ export class Ring {
   /** Looks at the oldest completion, which stays where it is. @throws {UringError} `ERR_URING_CLOSED` */
   peek(): Completion | undefined {
     this.#open()
+    if (this.#ready() === 0) this.#look()
     if (this.#aside.length === 0) {
-      const completion = this.tryWait()
+      const completion = this.#take()
       if (completion !== undefined) this.#aside.push(completion)
     }
     return this.#aside.first()
@@ -634,7 +635,10 @@ export class Ring {
 
   /** Completions that are known to be there. */
   #ready(): number {
-    if (this.#flow !== undefined) return this.#aside.length // what the records are is known when they are sorted
+    if (this.#flow !== undefined) {
+      this.#flow.scheduler.sort() // what the records are is known then
+      return this.#aside.length
+    }
     const known = this.#boundary.unread + this.#aside.length
     return this.#boundary.more ? known + this.#boundary.native.cqReady() : known
   }

@@ -227,7 +227,7 @@ export class Scheduler {
   /** Takes nothing new: what waits for room ends with `error`. */
   end(error: UringError): void {
     this.#ended = error
-    this.dropWaiting('any', true)
+    for (const waiting of this.#waiting.remove(() => true)) this.#drop(waiting, error)
     this.#schedule()
   }
 
@@ -319,10 +319,12 @@ export class Scheduler {
     }
   }
 
-  #drop({ slots }: Waiting): void {
+  /** Ends what never began, because it was cancelled or because of `error`. */
+  #drop({ slots }: Waiting, error?: UringError): void {
     for (const slot of slots) {
       this.inFlight += 1 // it never was, and what settles it counts it down
-      this.#late.push(this.#taken(slot, ECANCELED, 0))
+      const taken = this.#taken(slot, ECANCELED, 0)
+      this.#late.push(error === undefined ? taken : { ...taken, state: error })
     }
     this.#schedule()
   }

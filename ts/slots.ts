@@ -47,7 +47,7 @@ export class Slot {
 const FEW = 64
 
 export class Slots implements Submissions {
-  /** Slots in use by entries that may complete any number of times. */
+  /** Slots in use by entries that were pushed and may complete any number of times. */
   many = 0
   /** The memory that the kernel may choose from. */
   readonly groups: Groups = new Groups()
@@ -77,7 +77,7 @@ export class Slots implements Submissions {
     slot.userData = userData
     if (traits !== 0) {
       slot.traits = traits
-      if ((traits & MANY) !== 0) this.many += 1
+      if ((traits & (MANY | RUN)) === MANY) this.many += 1
       if ((traits & WATCHED) !== 0) slot.last = this.#watch(slot)
     }
     return slot
@@ -107,7 +107,7 @@ export class Slots implements Submissions {
     slot.state = undefined
     slot.userData = undefined
     if (slot.traits !== 0) {
-      if ((slot.traits & MANY) !== 0) this.many -= 1
+      if ((slot.traits & (MANY | RUN)) === MANY) this.many -= 1
       slot.traits = 0
       slot.last = undefined
     }

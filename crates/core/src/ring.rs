@@ -154,6 +154,12 @@ impl Ring {
         self.queues.task_work()
     }
 
+    /// Whether completions may wait for this thread although nothing says so: deferred work without `TASKRUN_FLAG`.
+    #[must_use]
+    pub fn hides_task_work(&self) -> bool {
+        self.setup_flags & (setup::DEFER_TASKRUN | setup::TASKRUN_FLAG) == setup::DEFER_TASKRUN
+    }
+
     /// Completions lost by a kernel without `FEAT_NODROP` (before 5.5).
     pub fn cq_dropped(&mut self) -> u32 {
         self.queues.dropped()

@@ -57,8 +57,8 @@ impl Boundary {
         if area == NO_CALL {
             return;
         }
-        // What completes in this call is taken by it, and nobody has to be woken.
-        ring.silence_eventfd(true);
+        // What completes in this call is taken by it, and nobody has to be woken. What cannot be seen may be left.
+        ring.silence_eventfd(!ring.hides_task_work());
         let error = if area == NOTHING {
             self.get_events(ring)
         } else {
@@ -138,7 +138,7 @@ impl Boundary {
             room -= reaped;
             completed += reaped;
             // Some wait in the kernel for room, or for this thread to come in (one call lets twenty arrive).
-            if room == 0 || !(ring.cq_needs_flush() || ring.has_task_work()) {
+            if room == 0 || !(ring.cq_needs_flush() || ring.has_task_work() || must_look(ring)) {
                 break;
             }
             self.count_enter();
@@ -149,10 +149,9 @@ impl Boundary {
         self.status.set(status::TAIL, tail);
         self.status.add(status::COMPLETED, completed);
         self.status.add(status::CANCELLED, cancelled);
-        self.status.set(
-            status::MORE,
-            u32::from(ring.cq_ready() > 0 || ring.cq_needs_flush()),
-        );
+        // A full area ends the loop above with work left, and nothing else would come back for it.
+        let more = has_more(ring) || (room == 0 && must_look(ring));
+        self.status.set(status::MORE, u32::from(more));
         self.count_entries(ring);
     }
 
@@ -179,6 +178,11 @@ impl Boundary {
 /// Whether the kernel has completions, in its queue or on their way to it.
 fn has_more(ring: &mut Ring) -> bool {
     ring.cq_ready() > 0 || ring.cq_needs_flush() || ring.has_task_work()
+}
+
+/// Whether an event loop waits for completions that nothing tells of.
+fn must_look(ring: &Ring) -> bool {
+    ring.has_eventfd() && ring.hides_task_work()
 }
 
 fn clamp(in_flight: u64) -> u32 {
