@@ -34,6 +34,7 @@ const { MORE } = CqeFlags
 /** Entry flags that a single operation, or the last of a chain, cannot have. */
 const ALONE = SqeFlags.IO_LINK | SqeFlags.IO_HARDLINK | SqeFlags.CQE_SKIP_SUCCESS
 const ECANCELED = -125
+const EBADFD = 77
 
 /** Completions in one turn of the event loop. Bounding rounds instead lets timers run late. */
 const BUDGET = 256
@@ -96,6 +97,8 @@ export class Scheduler {
   #ended: UringError | undefined
   #idle: (() => void)[] = []
   #retry: NodeJS.Timeout | undefined
+  /** Whether a failure that will not pass was told of. */
+  #warned = false
   /** Held here and nowhere else while nothing is in flight, so that it goes with the ring. */
   readonly #wake = (): void => {
     this.#delivered = 0
@@ -123,11 +126,6 @@ export class Scheduler {
   /** Submissions that wait for room. */
   get pending(): number {
     return this.#waiting.length
-  }
-
-  /** Completions that wait for their turn. */
-  get late(): number {
-    return this.#late.length
   }
 
   /** Whether operations in flight keep the event loop open. */
@@ -356,8 +354,10 @@ export class Scheduler {
     const error = this.#boundary.submitRun()
     if (error === 0 && this.#run.count === 0) return
     if (error !== 0 && !isPassing(error)) {
-      process.emitWarning(systemError(error, 'io_uring_enter'))
+      if (!this.#warned) process.emitWarning(systemError(error, 'io_uring_enter'))
+      this.#warned = true
     }
+    if (error === -EBADFD) return // the ring is disabled: whoever enables it comes back
     this.#retry ??= setTimeout(() => {
       this.#retry = undefined
       this.#wake()

@@ -108,8 +108,8 @@ export class Slots implements Submissions {
     slot.userData = undefined
     if (slot.traits !== 0) {
       if ((slot.traits & (MANY | RUN)) === MANY) this.many -= 1
+      if ((slot.traits & WATCHED) !== 0) slot.last = undefined
       slot.traits = 0
-      slot.last = undefined
     }
     slot.generation += 1
     if (slot.generation > MAX_GENERATION) return // nothing matches it any more: the slot is retired

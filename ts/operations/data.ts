@@ -278,7 +278,9 @@ function reapGroupRead(groups: Groups, result: number, flags: number, state: unk
 }
 
 function decodeRead(result: number, _flags: number, state: unknown): number | Received {
-  return isGroupRead(state) ? receivedFrom(state.group, state.received) : result
+  return widthOf(state) === undefined && isGroupRead(state)
+    ? receivedFrom(state.group, state.received)
+    : result
 }
 
 function isGroupRead(state: unknown): state is GroupRead {
@@ -311,6 +313,7 @@ export class Read<B extends Bytes | GroupBuffer = Bytes> extends Transfer<
 
   /** @internal */
   static override intact(result: number, state: unknown): boolean {
+    if (widthOf(state) === 1) return result <= (state as Uint8Array).length // as it nearly always is
     return isGroupRead(state) || moved(result, state)
   }
 
