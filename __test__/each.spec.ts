@@ -664,7 +664,7 @@ test('closing the ring ends what is armed, starved, stopped, or without room wit
     await close(ring)
     t.deepEqual(
       (await Promise.all(steps)).map((error) => codes(error)[0]),
-      ['ERR_URING_CLOSED', 'ECANCELED', 'ECANCELED', 'ECANCELED'],
+      ['ERR_URING_CLOSED', 'ECANCELED', 'ECANCELED', 'ERR_URING_CLOSED'],
     )
     const last = await failure(all(stopped))
     t.is(codes(last)[0], 'ERR_URING_CLOSED')

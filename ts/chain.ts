@@ -55,7 +55,11 @@ class Step implements Task {
       this.outcome = { result: final, error: errorOf(kind, final, state) }
     } else {
       this.asked = kind.asked(state)
-      this.outcome = { result: final, value: kind.decode(final, flags, state) }
+      try {
+        this.outcome = { result: final, value: kind.decode(final, flags, state) }
+      } catch (error) {
+        this.outcome = { result: final, error: error as UringError } // the memory of a group is gone
+      }
       if (this.chain.isCancelled) this.#leftover = kind.leftover(final, state)
     }
     this.chain.arrived()

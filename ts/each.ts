@@ -21,7 +21,7 @@ const { ENOBUFS } = constants.errno
 export interface EachHost {
   /** Arms the operation. */
   arm(entry: Entry<unknown>, task: Task): Token
-  /** Asks the kernel to end it. */
+  /** Asks the kernel to end it, until it is found: what is just completing, and goes on after that, is not. */
   cancel(token: Token): void
   /** Closes what came for nobody. */
   discard(file: FileTarget): void
@@ -68,6 +68,8 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
   #token: Token | undefined
   /** Results so far. */
   #count = 0
+  /** What they make together, where they are amounts. */
+  #total = 0
   /** Stopped for a slow consumer. */
   #paused = false
   /** Nothing new is wanted: left, aborted, or at its end. */
@@ -75,8 +77,8 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
   #error: unknown
   #failed = false
   #reason: { readonly value: unknown } | undefined
-  /** What the consumer has borrowed. */
-  #lent: { release(): void } | undefined
+  /** What the consumer has borrowed: more than one where it had asked for several. */
+  #lent: { release(): void }[] = []
   /** Waiting for a buffer. */
   #starved: (() => void) | undefined
   #left: (() => void)[] = []
@@ -134,6 +136,7 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
   return(): Promise<IteratorResult<T, undefined>> {
     this.#giveBack()
     this.#end()
+    this.#failed = false // nobody asks any more
     for (let item = this.#items.shift(); item !== undefined; item = this.#items.shift()) this.#discard(item)
     if (this.#token === undefined) {
       this.#finish()
@@ -153,19 +156,27 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
   }
 
   #arrived(kind: OperationClass, result: number, flags: number, state: unknown, more: boolean): void {
-    const again = more || kind.again(this.#first, result, this.#count + 1)
-    const isEnd = again === false && kind.isEnd(result)
-    if (!isEnd) {
+    const isOver = !more && !this.#isLeft(kind, result, this.#count + 1, this.#total + result)
+    if (!isOver || !kind.isEnd(result)) {
       this.#count += 1
-      this.#take({ value: kind.decode(result, flags, state) as T, leftover: kind.leftover(result, state) })
+      this.#total += result
+      const leftover = kind.leftover(result, state)
+      try {
+        this.#take({ value: kind.decode(result, flags, state) as T, leftover })
+      } catch (error) {
+        if (!this.#ended) this.#fail(error)
+      }
     }
     if (more || this.#ended) return
-    if (again === false) {
-      this.#end()
-    } else {
-      if (again !== true) this.#entry = this.#first.withOffset(again)
-      this.#rearm()
-    }
+    if (isOver) this.#end()
+    else this.#rearm()
+  }
+
+  /** Whether there is anything left of it, which is what is armed next. */
+  #isLeft(kind: OperationClass, result: number, results: number, total: number): boolean {
+    const left = kind.again(this.#first, result, results, total)
+    if (typeof left === 'number') this.#entry = this.#first.withLeft(left)
+    return left !== false
   }
 
   #take(item: Item<T>): void {
@@ -192,15 +203,18 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
     if (this.#reason !== undefined) {
       const error: UringError = errorOf(kind, result, state, this.#reason.value)
       this.#fail(isCancelled(result) ? new AbortError(error) : error)
-    } else if (result === -ENOBUFS) {
+    } else if (result === -ENOBUFS && hasGroup(state)) {
+      this.#isLeft(kind, result, this.#count, this.#total)
       this.#starved = this.#host.whenProvided(() => {
         this.#starved = undefined
         this.#rearm()
       })
     } else if (!(this.#paused && isCancelled(result))) {
       this.#fail(errorOf(kind, result, state))
-    } else if (this.#items.length < this.#settings.highWaterMark) {
-      this.#rearm() // the consumer was faster than the cancellation
+    } else {
+      this.#isLeft(kind, result, this.#count, this.#total)
+      // The consumer may have been faster than the cancellation.
+      if (this.#items.length < this.#settings.highWaterMark) this.#rearm()
     }
   }
 
@@ -252,7 +266,8 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
     } else {
       consumer.reject(error)
     }
-    this.#finish()
+    if (this.#token === undefined) this.#finish()
+    else this.#cancel()
   }
 
   /** Nothing is with the kernel any more. */
@@ -265,19 +280,23 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
   }
 
   #hand(value: T): T {
-    if (this.#settings.borrow && isReceived(value)) this.#lent = value
+    if (this.#settings.borrow && isReceived(value)) this.#lent.push(value)
     return value
   }
 
   #giveBack(): void {
-    this.#lent?.release()
-    this.#lent = undefined
+    for (const lent of this.#lent.splice(0)) lent.release()
   }
 
   #discard({ value, leftover }: Item<T>): void {
     if (leftover !== undefined) this.#host.discard(leftover)
     else if (isReceived(value)) value.release()
   }
+}
+
+/** Whether an operation takes its buffers from a group: an empty one is no failure. */
+function hasGroup(state: unknown): boolean {
+  return typeof (state as { readonly group?: unknown } | undefined)?.group === 'number'
 }
 
 /** The consumer's own copy of what came into provided buffers, which go back at once. */

@@ -366,10 +366,10 @@ export class Entry<T = number> {
     return new Entry(words, this.kind, this.state, this.traits)
   }
 
-  /** The same with another offset, a small one. @internal */
-  withOffset(offset: number): Entry<T> {
+  /** The same with so much left of it. @internal */
+  withLeft(left: number): Entry<T> {
     const words = this.words.slice()
-    words[OFF] = offset
+    words[this.kind.extent === 'word' ? FILE_INDEX : OFF] = left
     return new Entry(words, this.kind, this.state, this.traits)
   }
 

@@ -1,5 +1,6 @@
 // The asynchronous flow of a ring: promises, iterators, chains and callbacks over its scheduler.
 
+import { closeSync } from 'node:fs'
 import { constants } from 'node:os'
 import { Chain } from './chain.ts'
 import { endOperation, startOperation } from './diagnostics.ts'
@@ -46,7 +47,7 @@ export interface StartOptions {
 
 /** Options of {@link Ring.each}. */
 export interface EachOptions {
-  /** Cancels the operation; the next step then rejects with an `AbortError`. */
+  /** Cancels the operation; the step after what came before then rejects with an `AbortError`. */
   signal?: AbortSignal
   /** Whether it keeps the event loop open; true. */
   ref?: boolean
@@ -137,8 +138,12 @@ export class Flow {
     const host = {
       arm: (entry: Entry<unknown>, task: Task): Token => tokenOf(this.#start(entry, task)),
       cancel: (token: Token): void => this.cancelToken(token),
-      discard: (file: FileTarget): void => this.#close(file),
-      whenProvided: (again: () => void): (() => void) => this.#host.slots.groups.whenProvided(again),
+      discard: (file: FileTarget): void => this.#drop(file),
+      whenProvided: (again: () => void): (() => void) => {
+        const forget = this.#host.slots.groups.whenProvided(again)
+        if (this.scheduler.isEnded) this.#host.slots.groups.provided() // none will come
+        return forget
+      },
       rearmed: (): void => {
         this.rearmed += 1
       },
@@ -280,6 +285,19 @@ export class Flow {
       }
     }
     if (signal !== undefined) this.#signals.watch(signal, target)
+  }
+
+  /** Closes a connection that came for nobody: at once, as the ring may be gone before it could. */
+  #drop(file: FileTarget): void {
+    if (typeof file !== 'number') {
+      if (!this.#host.boundary.closed) this.#close(file)
+      return
+    }
+    try {
+      closeSync(file)
+    } catch {
+      // Somebody has closed it.
+    }
   }
 
   /** Closes what came for nobody, of a ring that is being closed too. */

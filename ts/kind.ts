@@ -61,10 +61,12 @@ export interface OperationClass<T = unknown> {
     submissions: Submissions,
   ): unknown
   /**
-   * Whether an entry is armed again after a completion without an error that was its last, when there were so many
-   * `results`: a number is the offset that it has then. @internal
+   * Whether an entry is armed again after its last completion, when there were so many `results`, which are `total`
+   * together: a number is how much is left of it. @internal
    */
-  again(entry: Armed, result: number, results: number): boolean | number
+  again(entry: Armed, result: number, results: number, total: number): boolean | number
+  /** Where an entry says how much there is of it, if not as the offset. @internal */
+  readonly extent?: 'word'
   /** Whether a result says that nothing more will come, and is none itself. @internal */
   isEnd(result: number): boolean
   /** What a result leaves open if nobody takes it. @internal */

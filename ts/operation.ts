@@ -52,7 +52,7 @@ export abstract class Operation<T = number> {
   }
 
   /** @internal */
-  static again(_entry: Armed, _result: number, _results: number): boolean | number {
+  static again(_entry: Armed, _result: number, _results: number, _total: number): boolean | number {
     return true
   }
 

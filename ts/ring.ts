@@ -441,7 +441,13 @@ export class Ring {
   /**
    * Runs a multishot operation: an iterator over what it brings, which arms it again until it ends or is left.
    *
+   * What came before a failure, the signal or `close()` is delivered first; then a step rejects, and the iteration is
+   * over. Leaving cancels in the kernel, and closes connections that nobody took. Where a group has no buffers left it
+   * waits until some are provided.
+   *
    * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for an operation that completes once
+   * @throws {AbortError} for a signal that is aborted already; nothing is submitted then
+   * @throws {UringError} `ERR_URING_CLOSED`, `ERR_URING_UNSUPPORTED`
    */
   each<T>(
     operation: Operation<T>,

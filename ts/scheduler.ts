@@ -226,6 +226,7 @@ export class Scheduler {
   end(error: UringError): void {
     this.#ended = error
     for (const waiting of this.#waiting.remove(() => true)) this.#drop(waiting, error)
+    this.#slots.groups.provided() // who waits for buffers waits in vain
     this.#schedule()
   }
 

@@ -8,7 +8,7 @@ import { errorOf } from './outcome.ts'
 import type { Task } from './scheduler.ts'
 
 const { MORE, NOTIF } = CqeFlags
-const { ECANCELED, EINTR, ENOENT, ETIME } = constants.errno
+const { EALREADY, ECANCELED, EINTR, ENOENT, ETIME } = constants.errno
 /** What a worker answers whose open(2) was interrupted: the kernel's own, which programs see nowhere else. */
 const ERESTARTSYS = 512
 
@@ -44,11 +44,20 @@ export class RunTask implements Task {
   settle(kind: OperationClass, result: number, flags: number, state: unknown): void {
     if ((result < 0 && kind.failed(result)) || !kind.intact(result, state))
       this.fail(errorOf(kind, result, state), result)
-    else this.resolve(kind.decode(result, flags, state))
+    else this.decoded(kind, result, flags, state)
   }
 
   fail(error: UringError, _result: number): void {
     this.reject(error)
+  }
+
+  /** Where the memory of a group is gone there is nothing to resolve to. */
+  private decoded(kind: OperationClass, result: number, flags: number, state: unknown): void {
+    try {
+      this.resolve(kind.decode(result, flags, state))
+    } catch (error) {
+      this.reject(error)
+    }
   }
 }
 
@@ -158,7 +167,7 @@ export class StartTask implements Task {
   }
 }
 
-/** A cancellation that nobody waits for, unless it found nothing. */
+/** A cancellation that nobody waits for, unless it found nothing, or what was just completing and may go on. */
 export class MissableTask implements Task {
   readonly ref = false
   readonly missed: () => void
@@ -168,7 +177,7 @@ export class MissableTask implements Task {
   }
 
   complete(_kind: OperationClass, result: number): void {
-    if (result === -ENOENT) this.missed()
+    if (result === -ENOENT || result === -EALREADY) this.missed()
   }
 }
 

@@ -381,9 +381,14 @@ interface Limited {
 /** What receiving again and again shares. */
 abstract class MultiReceive extends GroupReceive {
   /** @internal */
-  static override again({ state }: Armed, result: number): boolean {
-    return result !== 0 && (state as Limited).limit === 0
+  static override again({ state }: Armed, result: number, _results: number, total: number): boolean | number {
+    const { limit } = state as Limited
+    if (result === 0 || limit === 0) return result !== 0
+    return total < limit && limit - total
   }
+
+  /** @internal */
+  static readonly extent = 'word'
 
   /** @internal */
   static override isEnd(result: number): boolean {
