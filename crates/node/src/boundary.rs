@@ -9,6 +9,8 @@ use crate::area::{Area, Completions, Header, release, status};
 
 /// The submission area that stands for none.
 const NOTHING: usize = 2;
+/// What one call lets arrive, at most, where completions wait for this thread.
+const TASK_WORK_AT_ONCE: u64 = 20;
 /// The submission area that stands for no call at all.
 const NO_CALL: usize = 3;
 
@@ -68,13 +70,24 @@ impl Boundary {
         // Completions are taken even when the call failed: it may have been a signal that ended a wait.
         self.reap(ring);
         ring.silence_eventfd(false);
-        // What came between the last look and the end of the silence has woken nobody.
-        while ring.has_eventfd() && self.completions.room(&self.status) > 0 && has_more(ring) {
+        if ring.has_eventfd() {
+            self.look_again(ring);
+        }
+    }
+
+    /// What came between the last look and the end of the silence has woken nobody.
+    ///
+    /// The kernel may say for ever that there is task work: it sets the flag after it has handed the work over, and by
+    /// then that may be done. So this ends when as many looks have brought nothing as all work that there can be needs.
+    fn look_again(&self, ring: &mut Ring) {
+        let most = ring.in_flight() / TASK_WORK_AT_ONCE + 2;
+        let mut fruitless = 0;
+        while fruitless < most && self.completions.room(&self.status) > 0 && has_more(ring) {
             self.count_enter();
             if ring.get_events().is_err() {
                 break;
             }
-            self.reap(ring);
+            fruitless = if self.reap(ring) > 0 { 0 } else { fruitless + 1 };
         }
     }
 
@@ -116,8 +129,8 @@ impl Boundary {
         error
     }
 
-    /// Appends what has completed to the completion area, as far as there is room.
-    fn reap(&self, ring: &mut Ring) {
+    /// Appends what has completed to the completion area, as far as there is room, and says how much that was.
+    fn reap(&self, ring: &mut Ring) -> usize {
         let mut room = self.completions.room(&self.status);
         let (mut completed, mut cancelled) = (0, 0);
         if ring.cq_needs_flush() {
@@ -150,9 +163,12 @@ impl Boundary {
         self.status.add(status::COMPLETED, completed);
         self.status.add(status::CANCELLED, cancelled);
         // A full area ends the loop above with work left, and nothing else would come back for it.
-        let more = has_more(ring) || (room == 0 && must_look(ring));
+        let more = ring.cq_ready() > 0
+            || ring.cq_needs_flush()
+            || (room == 0 && (ring.has_task_work() || must_look(ring)));
         self.status.set(status::MORE, u32::from(more));
         self.count_entries(ring);
+        completed
     }
 
     fn count_entries(&self, ring: &mut Ring) {
