@@ -65,8 +65,6 @@ test('the table grows, and keeps what is in it', (t) => {
   for (const slot of all) slots.release(slot)
   t.is(slots.many, 0)
   t.true(
-    all.every(
-      (slot) => slot.state === undefined && slot.userData === undefined && slot.subject === undefined,
-    ),
+    all.every((slot) => slot.state === undefined && slot.userData === undefined && slot.kind === undefined),
   )
 })

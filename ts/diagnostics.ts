@@ -50,9 +50,14 @@ function tell(message: OperationMessage): void {
   ended.publish(message)
 }
 
+/** Whether anybody listens. */
+export function isObserved(): boolean {
+  return started.hasSubscribers || ended.hasSubscribers || failed.hasSubscribers
+}
+
 /** An operation is about to be staged. */
 export function startOperation(operation: Stageable, task: Task): Task {
-  if (!started.hasSubscribers && !ended.hasSubscribers && !failed.hasSubscribers) return task
+  if (!isObserved()) return task
   const built = (operation as { operation?: string } | undefined)?.operation
   const message: OperationMessage = { operation: built ?? operation?.constructor?.name ?? 'unknown' }
   started.publish(message)

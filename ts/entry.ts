@@ -37,11 +37,14 @@ export const WATCHED = 2
 /** A trait: all its completions are one answer, and the last one ends it. */
 export const ONE_ANSWER = 4
 
+/** A trait: it was built, and owns its memory, which may be written again by another submission. */
+export const BUILT = 8
+
 /** What every entry has beside its operation's fields. */
 interface CommonFields {
   readonly sqeFlags: number
   readonly personalityId: number
-  readonly subject: { readonly name: string; readonly since: string }
+  readonly kind: { readonly name: string; readonly since: string }
 }
 
 const NONE_LACKING = new Uint8Array(256)
@@ -92,7 +95,7 @@ export class EntryWriter {
 
   /** Starts the next entry: the opcode, and the flags that every operation has. */
   begin(opcode: number, common: CommonFields): void {
-    if (this.#lacking[opcode] !== 0) throw unsupportedError(common.subject)
+    if (this.#lacking[opcode] !== 0) throw unsupportedError(common.kind)
     const at = this.#next()
     this.traits = 0
     this.words[at + HEADER] = opcode | (common.sqeFlags << 8)
@@ -337,17 +340,18 @@ export class Entry<T = number> {
     this.words = words
     this.kind = kind
     this.state = state
-    this.traits = traits
+    this.traits = traits | BUILT
     this.used = words.findLastIndex((word) => word !== 0) + 1
   }
 
   /** @internal */
   declare readonly [STAGEABLE]: true
 
-  /** Writes the entry; what has to live is its own. @internal */
-  encode(entry: EntryWriter): undefined {
+  /** Writes the entry, and returns what has to live. @internal */
+  encode(entry: EntryWriter): unknown {
     this.check(entry)
     entry.copy(this.words, this.used, this.traits)
+    return this.state
   }
 
   /** Refuses what the ring of a writer cannot take. @internal */
@@ -387,11 +391,6 @@ export class Entry<T = number> {
   /** The entry flags. @internal */
   get sqeFlags(): number {
     return (this.words[HEADER]! >>> 8) & 0xff
-  }
-
-  /** What the slot table remembers of a submission. @internal */
-  get subject(): this {
-    return this
   }
 
   /** The 64 or 128 bytes, as a copy. The user data in it is zero: it is set with each push. */

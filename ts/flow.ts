@@ -3,7 +3,7 @@
 import { closeSync } from 'node:fs'
 import { constants } from 'node:os'
 import { Chain } from './chain.ts'
-import { endOperation, startOperation } from './diagnostics.ts'
+import { endOperation, isObserved, startOperation } from './diagnostics.ts'
 import { Each } from './each.ts'
 import type { Entry } from './entry.ts'
 import { AbortError, closedError, UringError } from './errors.ts'
@@ -92,7 +92,9 @@ export class Flow {
   /** Without options, as most are: small enough to be inlined with the rest of its loop. */
   run<T>(operation: Operation<T> | Entry<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.#start(operation, new RunTask(resolve as (value: unknown) => void, reject, true))
+      const task = new RunTask(resolve as (value: unknown) => void, reject, true)
+      if (isObserved()) this.#start(operation, task)
+      else this.scheduler.add(operation, task)
     })
   }
 

@@ -90,7 +90,7 @@ export abstract class Operation<T = number> {
   abstract encode(entry: EntryWriter): unknown
 
   /** What the slot table remembers of a submission. @internal */
-  get subject(): OperationClass<T> {
+  get kind(): OperationClass<T> {
     return this.constructor as unknown as OperationClass<T>
   }
 
@@ -142,11 +142,11 @@ export abstract class Operation<T = number> {
    * @throws what pushing the operation throws
    */
   build(): Entry<T> {
-    const { subject } = this
-    const size = subject.wide ? WIDE_ENTRY_BYTES : ENTRY_BYTES
+    const { kind } = this
+    const size = kind.wide ? WIDE_ENTRY_BYTES : ENTRY_BYTES
     const writer = new EntryWriter(new Uint32Array(size / 4), size)
     const state = this.encode(writer)
-    return new Entry(writer.words, subject, state, writer.traits)
+    return new Entry(writer.words, kind, state, writer.traits)
   }
 }
 

@@ -4,7 +4,7 @@ import { constants } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Boundary, SLICE, STATUS } from './boundary.ts'
 import { Completion } from './completion.ts'
-import { Entry, type EntryWriter, MANY, STAGEABLE, WATCHED } from './entry.ts'
+import { BUILT, type Entry, type EntryWriter, MANY, STAGEABLE, WATCHED } from './entry.ts'
 import {
   closedError,
   errorCode,
@@ -240,7 +240,7 @@ export class Ring {
       }
     } catch (error) {
       for (const slot of slots) {
-        if (slot.traits >= WATCHED) this.#slots.reap(slot, -ECANCELED, 0)
+        if ((slot.traits & WATCHED) !== 0) this.#slots.reap(slot, -ECANCELED, 0)
         this.#slots.release(slot)
       }
       pushed.drop(first)
@@ -373,7 +373,7 @@ export class Ring {
       if (slot !== undefined) {
         const { userData } = slot
         const token = tokenOf(slot)
-        if (slot.traits >= WATCHED) this.#slots.reap(slot, result, flags)
+        if ((slot.traits & WATCHED) !== 0) this.#slots.reap(slot, result, flags)
         if ((flags & MORE) === 0) this.#release(slot, result)
         delivered += 1
         onCompletion(userData, result, flags, token)
@@ -624,7 +624,7 @@ export class Ring {
     if (item?.[STAGEABLE] !== true) throw invalidType(name, 'an instance of Operation or Entry', item)
     const state = item.encode(staged)
     // From here on nothing can refuse: what is refused leaves no slot behind.
-    const slot = this.#slots.acquire(item.subject, state, userData, staged.traits)
+    const slot = this.#slots.acquire(item.kind, state, userData, staged.traits)
     staged.end(slot)
     return slot
   }
@@ -744,13 +744,12 @@ export class Ring {
 
   /** A completion of something that was pushed; the slot is given back with the last one. */
   #completion(slot: Slot, result: number, flags: number, at: number): Completion {
-    const subject = slot.subject!
     const { userData } = slot
     const token = tokenOf(slot)
-    const built = subject instanceof Entry
-    const kind = built ? subject.kind : subject
-    let state = built ? subject.state : slot.state
-    if (slot.traits >= WATCHED) state = this.#slots.reap(slot, result, flags)
+    const kind = slot.kind!
+    const built = (slot.traits & BUILT) !== 0
+    let { state } = slot
+    if ((slot.traits & WATCHED) !== 0) state = this.#slots.reap(slot, result, flags)
     if ((flags & MORE) === 0) this.#release(slot, result)
     const extra = this.#extra(at, flags)
     const completion = new Completion('operation', token, userData, result, flags, extra, kind, state)
@@ -771,7 +770,7 @@ export class Ring {
     this.#slots.release(slot)
     if (!this.#skipped.active) return
     for (const other of this.#skipped.completed(slot, result)) {
-      if (other.traits >= WATCHED) this.#slots.reap(other, 0, 0) // it succeeded, or never ran: then what it provides is held for nothing
+      if ((other.traits & WATCHED) !== 0) this.#slots.reap(other, 0, 0) // it succeeded, or never ran: then what it provides is held for nothing
       this.#slots.release(other)
     }
   }

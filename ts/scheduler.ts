@@ -136,17 +136,22 @@ export class Scheduler {
 
   /** Stages an operation, or keeps it until there is room. (A token is a number that has to be allocated: few ask.) */
   add(item: Stageable, task: Task, name = 'operation'): Slot {
-    this.check(item, name)
+    // Written out: V8 inlines only so much into the loop that awaits, and each call that is left shows.
+    if (this.#ended !== undefined || item?.[STAGEABLE] !== true || (item.sqeFlags & ALONE) !== 0)
+      this.#refuse(item, name, ALONE)
     const run = this.#run
-    if (this.#waiting.length > 0 || !this.#admits(1)) return this.#wait([item], [task], [name])[0]!
+    if (this.#waiting.length > 0 || this.inFlight >= this.#most || run.count >= run.limit) {
+      if (this.#waiting.length > 0 || !this.#admits(1)) return this.#wait([item], [task], [name])[0]!
+    }
     const state = item.encode(run)
     const { traits } = run
-    if (task.many !== undefined) checkMany(task.many, traits, item, name)
-    const slot = this.#slots.acquire(item.subject, state, task, traits | RUN)
+    const { many } = task
+    if (many !== undefined && many !== isMany(traits)) throw manyError(many, item, name)
+    const slot = this.#slots.acquire(item.kind, state, task, traits | RUN)
     run.end(slot)
     this.inFlight += 1
     if (task.ref) this.#refs += 1
-    this.#schedule()
+    if (!this.#scheduled) this.#schedule()
     return slot
   }
 
@@ -273,7 +278,7 @@ export class Scheduler {
   #stageNow(item: Stageable, task: Task): void {
     const run = this.#run
     const state = item.encode(run)
-    run.end(this.#slots.acquire(item.subject, state, task, run.traits | RUN))
+    run.end(this.#slots.acquire(item.kind, state, task, run.traits | RUN))
     this.inFlight += 1
     if (task.ref) this.#refs += 1
     this.#schedule()
@@ -285,12 +290,13 @@ export class Scheduler {
     for (const [index, entry] of entries.entries()) {
       entry.check(this.#run)
       const { many } = tasks[index]!
-      if (many !== undefined) checkMany(many, entry.traits, items[index]!, names[index]!)
+      if (many !== undefined && many !== isMany(entry.traits))
+        throw manyError(many, items[index]!, names[index]!)
     }
     const slots = entries.map((entry, index) => {
       const task = tasks[index]!
       if (task.ref) this.#refs += 1
-      return this.#slots.acquire(entry, undefined, task, entry.traits | RUN)
+      return this.#slots.acquire(entry.kind, entry.state, task, entry.traits | RUN)
     })
     this.#waiting.push({ entries, slots })
     this.#schedule()
@@ -412,11 +418,9 @@ export class Scheduler {
       const flags = records[at + 3]!
       status[HEAD] = head + 1
       this.#delivered += 1
-      const subject = slot.subject!
       const task = slot.userData as Task
-      const built = subject instanceof Entry
-      const kind: OperationClass = built ? subject.kind : subject
-      let state = built ? subject.state : slot.state
+      const kind = slot.kind!
+      let { state } = slot
       if ((slot.traits & WATCHED) !== 0) state = this.#slots.reap(slot, result, flags)
       if ((flags & MORE) === 0) this.#slots.release(slot)
       this.#settle(task, kind, result, flags, state)
@@ -474,11 +478,9 @@ export class Scheduler {
 
   /** A completion of a slot, which is given back with the last one. */
   #taken(slot: Slot, result: number, flags: number): Late {
-    const subject = slot.subject!
     const task = slot.userData as Task
-    const built = subject instanceof Entry
-    const kind: OperationClass = built ? subject.kind : subject
-    let state = built ? subject.state : slot.state
+    const kind = slot.kind!
+    let { state } = slot
     if ((slot.traits & WATCHED) !== 0) state = this.#slots.reap(slot, result, flags)
     if ((flags & MORE) === 0) this.#slots.release(slot)
     return { task, kind, result, flags, state }
@@ -511,14 +513,15 @@ function isMeant(target: CancelTarget, token: Token, entry: Entry<unknown>): boo
   )
 }
 
-/** Refuses a multishot operation for one answer, and another one for many. */
-function checkMany(wanted: boolean, traits: number, item: Stageable, name: string): void {
-  if (wanted === ((traits & (MANY | ONE_ANSWER)) === MANY)) return
-  throw invalidValue(
-    name,
-    item,
-    wanted ? 'completes only once: use run()' : 'completes any number of times: use each()',
-  )
+/** Whether an entry has any number of answers. */
+function isMany(traits: number): boolean {
+  return (traits & (MANY | ONE_ANSWER)) === MANY
+}
+
+/** A multishot operation for one answer, or another one for many. */
+function manyError(wanted: boolean, item: Stageable, name: string): TypeError {
+  const reason = wanted ? 'completes only once: use run()' : 'completes any number of times: use each()'
+  return invalidValue(name, item, reason)
 }
 
 /** Whether a slot is one of this flow. */

@@ -4,7 +4,7 @@
 // generation the high one, so a completion finds its slot without a search, and a token that has had its day finds
 // nothing. The native half holds this table for as long as the kernel may use what is in it.
 
-import { Entry, MANY, WATCHED } from './entry.ts'
+import { MANY, WATCHED } from './entry.ts'
 import { UringError } from './errors.ts'
 import { Groups } from './group.ts'
 import type { OperationClass, Submissions } from './kind.ts'
@@ -19,15 +19,15 @@ const MAX_SLOTS = 2 ** SLOT_BITS
 const MAX_GENERATION = 0x7fff_ffff
 
 /** A trait of slots of the asynchronous flow: their user data is a task. The greatest trait. */
-export const RUN = 8
+export const RUN = 16
 
 /** A place for one submission. */
 export class Slot {
   readonly index: number
   /** Goes up when the slot is given back, so that nothing finds its next submission by an old token. */
   generation = 1
-  /** What was submitted: the class for an operation, the entry itself for a built one; absent in a free slot. */
-  subject: OperationClass | Entry<unknown> | undefined = undefined
+  /** What was submitted; absent in a free slot. */
+  kind: OperationClass | undefined = undefined
   /** What has to live, and what the result is decoded from. */
   state: unknown = undefined
   userData: unknown = undefined
@@ -64,53 +64,48 @@ export class Slots implements Submissions {
   }
 
   /** Takes a slot. */
-  acquire(subject: OperationClass | Entry<unknown>, state: unknown, userData: unknown, traits: number): Slot {
+  acquire(kind: OperationClass, state: unknown, userData: unknown, traits: number): Slot {
     const slot = this.#first
     const { next } = slot
     if (next === undefined) {
       this.#grow(this.#all.length * 2)
-      return this.acquire(subject, state, userData, traits)
+      return this.acquire(kind, state, userData, traits)
     }
     this.#first = next
-    slot.subject = subject
+    slot.kind = kind
     slot.state = state
     slot.userData = userData
-    if (traits !== 0) {
-      slot.traits = traits
-      if ((traits & (MANY | RUN)) === MANY) this.many += 1
-      if ((traits & WATCHED) !== 0) slot.last = this.#watch(slot)
-    }
+    slot.traits = traits
+    if ((traits & (MANY | WATCHED)) !== 0) this.#begin(slot)
     return slot
   }
 
-  #watch({ subject, state }: Slot): unknown {
-    if (subject === undefined) return undefined
-    const built = subject instanceof Entry
-    const kind = built ? subject.kind : subject
-    return kind.stage?.(this.groups, built ? subject.state : state)
+  /** What is special about few submissions. */
+  #begin(slot: Slot): void {
+    if ((slot.traits & (MANY | RUN)) === MANY) this.many += 1
+    if ((slot.traits & WATCHED) !== 0) slot.last = this.#watch(slot)
+  }
+
+  #watch({ kind, state }: Slot): unknown {
+    return kind?.stage?.(this.groups, state)
   }
 
   /** Lets the class of a watched submission look at a completion, and gives the state to decode it with. */
   reap(slot: Slot, result: number, flags: number): unknown {
-    const { subject } = slot
-    if (subject === undefined) return undefined
-    const built = subject instanceof Entry
-    const kind = built ? subject.kind : subject
-    const state = built ? subject.state : slot.state
-    slot.last = kind.reap(this.groups, result, flags, state, slot.last, this)
+    slot.last = slot.kind?.reap(this.groups, result, flags, slot.state, slot.last, this)
     return slot.last
   }
 
   /** Gives a slot back, with all that it kept alive. */
   release(slot: Slot): void {
-    slot.subject = undefined
+    slot.kind = undefined
     slot.state = undefined
     slot.userData = undefined
-    if (slot.traits !== 0) {
+    if ((slot.traits & (MANY | WATCHED)) !== 0) {
       if ((slot.traits & (MANY | RUN)) === MANY) this.many -= 1
-      if ((slot.traits & WATCHED) !== 0) slot.last = undefined
-      slot.traits = 0
+      slot.last = undefined
     }
+    slot.traits = 0
     slot.generation += 1
     if (slot.generation > MAX_GENERATION) return // nothing matches it any more: the slot is retired
     slot.next = undefined
@@ -122,7 +117,7 @@ export class Slots implements Submissions {
   find(index: number, generation: number): Slot | undefined {
     if (index >= this.#all.length) return undefined
     const slot = this.#all[index]!
-    return slot.generation === generation && slot.subject !== undefined ? slot : undefined
+    return slot.generation === generation && slot.kind !== undefined ? slot : undefined
   }
 
   /** Gives a pushed submission another user data, if the token still names one. */
@@ -133,7 +128,7 @@ export class Slots implements Submissions {
 
   /** The slots in use. */
   used(): Slot[] {
-    return this.#all.filter(({ subject }) => subject !== undefined)
+    return this.#all.filter(({ kind }) => kind !== undefined)
   }
 
   #grow(capacity: number): void {

@@ -92,7 +92,7 @@ abstract class Command extends Operation<number> {
       entry.beginFile(opcode, this, this.file)
     } else {
       const file = resolveFile(this.file, 'file')
-      entry.require(opcode, this.subject)
+      entry.require(opcode, this.kind)
       entry.beginWide(opcode, this)
       if (file < 0) entry.flags(SqeFlags.FIXED_FILE)
       entry.fd(file < 0 ? -1 - file : file)
@@ -269,7 +269,7 @@ export class Nop128 extends Operation<number> {
     const { result, file, extra } = this
     const buffer = checkNop128(this)
     const resolved = file === undefined ? undefined : resolveFile(file, 'options.file')
-    entry.require(Nop128.opcode, this.subject)
+    entry.require(Nop128.opcode, this.kind)
     entry.beginWide(Nop128.opcode, this)
     entry.fd(resolved === undefined ? -1 : resolved < 0 ? -1 - resolved : resolved)
     if (resolved !== undefined)

@@ -167,10 +167,11 @@ export abstract class Transfer<T = number> extends Operation<T> {
   offset: number | bigint | undefined
   /** `RwFlags`. */
   flags: number
+  // Few give these two, and the others do not carry them.
   /** The priority that ioprio_set(2) describes. */
-  ioprio: number
+  declare ioprio?: number | undefined
   /** Protection information. */
-  integrity: Integrity | undefined
+  declare integrity?: Integrity | undefined
 
   constructor(file: FileTarget, given: TransferOptions | undefined) {
     super()
@@ -178,8 +179,8 @@ export abstract class Transfer<T = number> extends Operation<T> {
     const { offset: from, flags, ioprio, integrity } = options(given)
     this.offset = offset(from, 'options.offset')
     this.flags = flags === undefined ? 0 : mask(flags, 'options.flags')
-    this.ioprio = ioprio === undefined ? 0 : integer(ioprio, 'options.ioprio', 0, MAX_U16)
-    this.integrity = integrity === undefined ? undefined : checkIntegrity(integrity, 'options.integrity')
+    if (ioprio !== undefined) this.ioprio = integer(ioprio, 'options.ioprio', 0, MAX_U16)
+    if (integrity !== undefined) this.integrity = checkIntegrity(integrity, 'options.integrity')
   }
 
   /** Writes the entry of an operation on one buffer, and returns what has to live. @internal */
@@ -187,7 +188,7 @@ export abstract class Transfer<T = number> extends Operation<T> {
     const file = resolveFile(this.file, 'file')
     const from = offset(this.offset, 'options.offset')
     const flags = mask(this.flags, 'options.flags')
-    if (this.ioprio === 0 && this.integrity === undefined) {
+    if (this.ioprio === undefined && this.integrity === undefined) {
       entry.transfer(opcode, this, file, from, bytes, flags)
       return bytes
     }
@@ -209,9 +210,9 @@ export abstract class Transfer<T = number> extends Operation<T> {
 
   /** What few give, checked. */
   private rare(): Rare {
-    const { integrity } = this
+    const { ioprio = 0, integrity } = this
     return {
-      ioprio: integer(this.ioprio, 'options.ioprio', 0, MAX_U16),
+      ioprio: integer(ioprio, 'options.ioprio', 0, MAX_U16),
       integrity: integrity === undefined ? undefined : integrityBlock(integrity, 'options.integrity'),
     }
   }

@@ -243,7 +243,7 @@ export class SendMsgZc<R extends boolean = false> extends MessageOperation<
       entry.ioprio(RecvSendFlags.FIXED_BUF)
       entry.bufferIndex(index)
     }
-    entry.many = true
+    entry.oneAnswer = true
     entry.watched = true
     return { buffers, reportUsage, keep }
   }
