@@ -16,7 +16,7 @@ import {
 import type { Value } from './native.ts'
 
 /** How often a property is tried. */
-export const RUNS = 2000
+export const RUNS = 600
 
 export const AT_FDCWD = -100
 
