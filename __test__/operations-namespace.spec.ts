@@ -390,15 +390,15 @@ test('OpenAt2: a descriptor is closed in programs that are started, or not', (t)
 test('OpenAt2: how a path is followed', (t) => {
   using ring = new Ring({ entries: 4 })
   const folder = directory(t)
-  const root = join(folder, 'root')
-  mkdirSync(join(root, 'inner'), { recursive: true })
+  const base = join(folder, 'base')
+  mkdirSync(join(base, 'inner'), { recursive: true })
   writeFileSync(join(folder, 'file'), 'outside')
-  writeFileSync(join(root, 'file'), 'inside')
-  writeFileSync(join(root, 'inner', 'file'), 'inner')
-  symlinkSync('inner', join(root, 'link'))
-  symlinkSync('/file', join(root, 'absolute'))
-  symlinkSync('../file', join(root, 'out'))
-  const dirfd = opened(t, root)
+  writeFileSync(join(base, 'file'), 'inside')
+  writeFileSync(join(base, 'inner', 'file'), 'inner')
+  symlinkSync('inner', join(base, 'link'))
+  symlinkSync('/file', join(base, 'absolute'))
+  symlinkSync('../file', join(base, 'out'))
+  const dirfd = opened(t, base)
   const outcome = (path: string, resolve?: number): string => {
     const completion = run(ring, new OpenAt2(path, resolve === undefined ? { dirfd } : { dirfd, resolve }))
     if (completion.error !== undefined) return completion.error.code
@@ -410,17 +410,17 @@ test('OpenAt2: how a path is followed', (t) => {
 
   t.is(outcome('../file'), 'outside')
   t.is(outcome('out'), 'outside')
-  t.is(outcome(join(root, 'file')), 'inside')
+  t.is(outcome(join(base, 'file')), 'inside')
   t.is(outcome('link/file'), 'inner')
 
   t.is(outcome('file', BENEATH), 'inside')
   t.is(outcome('link/file', BENEATH), 'inner')
   t.is(outcome('inner/../file', BENEATH), 'inside')
   t.is(outcome('../file', BENEATH), 'EXDEV')
-  t.is(outcome('inner/../../root/file', BENEATH), 'EXDEV')
+  t.is(outcome('inner/../../base/file', BENEATH), 'EXDEV')
   t.is(outcome('out', BENEATH), 'EXDEV')
   t.is(outcome('absolute', BENEATH), 'EXDEV')
-  t.is(outcome(join(root, 'file'), BENEATH), 'EXDEV')
+  t.is(outcome(join(base, 'file'), BENEATH), 'EXDEV')
 
   t.is(outcome('/file', IN_ROOT), 'inside')
   t.is(outcome('absolute', IN_ROOT), 'inside')
@@ -432,7 +432,7 @@ test('OpenAt2: how a path is followed', (t) => {
   t.is(outcome('link/file', NO_SYMLINKS), 'ELOOP')
   t.is(outcome('out', NO_SYMLINKS), 'ELOOP')
 
-  const magic = `/proc/self/fd/${openSync(join(root, 'file'), 'r')}`
+  const magic = `/proc/self/fd/${openSync(join(base, 'file'), 'r')}`
   t.teardown(() => closeSync(Number(magic.slice(magic.lastIndexOf('/') + 1))))
   t.is(outcome(magic), 'inside')
   t.is(outcome(magic, NO_MAGICLINKS), 'ELOOP')
@@ -446,7 +446,7 @@ test('OpenAt2: how a path is followed', (t) => {
   t.true(cached === 'inside' || cached === 'EAGAIN', cached)
   const missing = new OpenAt2('new', { dirfd, flags: 'w', resolve: CACHED })
   t.is(codeOf(ring, missing), 'EAGAIN', 'what is made is in no cache')
-  t.false(existsSync(join(root, 'new')))
+  t.false(existsSync(join(base, 'new')))
 })
 
 test('OpenAt2: into registered files', (t) => {
