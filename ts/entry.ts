@@ -70,36 +70,41 @@ export class EntryWriter {
   /** What is special about the entry that is being written: `MANY`, `WATCHED`. */
   traits = 0
   /** The opcodes that the kernel does not have. */
-  readonly #lacking: Uint8Array
+  private readonly lacking: Uint8Array
   /** The first word of the entry that is being written. */
-  #at = 0
+  private at = 0
   /** Whether an entry was begun and refused half-way: its words have to be cleared. */
-  #torn = false
+  private torn = false
 
   constructor(words: Uint32Array, entryBytes: number, lacking: Uint8Array = NONE_LACKING) {
     this.words = words
-    this.#lacking = lacking
+    this.lacking = lacking
     this.stride = entryBytes / 4
     this.limit = words.length / this.stride
   }
 
-  /** Moves on to the next entry. A getter of the caller's may have filled the queue meanwhile. */
-  #next(): number {
-    if (this.count >= this.limit) throw fullError(this.words.length / this.stride)
-    const at = this.count * this.stride
-    if (this.#torn) this.words.fill(0, at, at + this.stride)
-    this.#torn = true
-    this.#at = at
-    return at
-  }
-
   /** Starts the next entry: the opcode, and the flags that every operation has. */
   begin(opcode: number, common: CommonFields): void {
-    if (this.#lacking[opcode] !== 0) throw unsupportedError(common.kind)
-    const at = this.#next()
+    if (this.lacking[opcode] !== 0) throw unsupportedError(common.kind)
+    const at = this.next()
     this.traits = 0
     this.words[at + HEADER] = opcode | (common.sqeFlags << 8)
     if (common.personalityId !== 0) this.words[at + BUFFER] = common.personalityId << 16
+  }
+
+  /** Moves on to the next entry. A getter of the caller's may have filled the queue meanwhile. */
+  private next(): number {
+    const { count, stride } = this
+    const at = count * stride
+    if (this.torn || count >= this.limit) this.clear(at)
+    this.torn = true
+    this.at = at
+    return at
+  }
+
+  private clear(at: number): void {
+    if (this.count >= this.limit) throw fullError(this.words.length / this.stride)
+    this.words.fill(0, at, at + this.stride)
   }
 
   /** Whether it may complete more than once. */
@@ -138,58 +143,58 @@ export class EntryWriter {
   }
 
   flags(bits: number): void {
-    this.words[this.#at + HEADER]! |= bits << 8
+    this.words[this.at + HEADER]! |= bits << 8
   }
 
   ioprio(bits: number): void {
-    this.words[this.#at + HEADER]! |= bits << 16
+    this.words[this.at + HEADER]! |= bits << 16
   }
 
   fd(fd: number): void {
-    this.words[this.#at + FD] = fd
+    this.words[this.at + FD] = fd
   }
 
   off(value: number | bigint): void {
-    this.#wide(OFF, value)
+    this.wide(OFF, value)
   }
 
   /** The offset in a file; absent is the file position, which the kernel writes as -1. */
   offset(value: number | bigint | undefined): void {
     if (value === undefined) {
-      this.words[this.#at + OFF] = MAX_U32
-      this.words[this.#at + OFF + 1] = MAX_U32
+      this.words[this.at + OFF] = MAX_U32
+      this.words[this.at + OFF + 1] = MAX_U32
     } else {
-      this.#wide(OFF, value)
+      this.wide(OFF, value)
     }
   }
 
   addr(value: number | bigint): void {
-    this.#wide(ADDR, value)
+    this.wide(ADDR, value)
   }
 
   addr3(value: number | bigint): void {
-    this.#wide(ADDR3, value)
+    this.wide(ADDR3, value)
   }
 
   pad2(value: number | bigint): void {
-    this.#wide(PAD2, value)
+    this.wide(PAD2, value)
   }
 
   /** The data of a command: the end of the entry, from byte 48 on. */
   command(bytes: Uint8Array): void {
     const { buffer, byteOffset } = this.words
-    new Uint8Array(buffer, byteOffset + (this.#at + ADDR3) * 4, bytes.length).set(bytes)
+    new Uint8Array(buffer, byteOffset + (this.at + ADDR3) * 4, bytes.length).set(bytes)
   }
 
   /** The number of a command. */
   commandOp(command: number): void {
-    this.words[this.#at + OFF] = command
+    this.words[this.at + OFF] = command
   }
 
   /** An option of a socket. */
   option(level: number, name: number): void {
-    this.words[this.#at + ADDR] = level
-    this.words[this.#at + OPTION] = name
+    this.words[this.at + ADDR] = level
+    this.words[this.at + OPTION] = name
   }
 
   /** Everything that a read or write of one buffer sets, in one go: it is what most entries are. */
@@ -203,7 +208,7 @@ export class EntryWriter {
   ): void {
     this.begin(opcode, common)
     const { words } = this
-    const at = this.#at
+    const at = this.at
     if (file < 0) {
       words[at + HEADER]! |= SqeFlags.FIXED_FILE << 8
       words[at + FD] = -1 - file
@@ -224,40 +229,40 @@ export class EntryWriter {
 
   /** Another submission, by its user data. */
   target(slot: number, generation: number): void {
-    this.words[this.#at + ADDR] = slot
-    this.words[this.#at + ADDR + 1] = generation
+    this.words[this.at + ADDR] = slot
+    this.words[this.at + ADDR + 1] = generation
   }
 
   len(value: number): void {
-    this.words[this.#at + LEN] = value
+    this.words[this.at + LEN] = value
   }
 
   opFlags(bits: number): void {
-    this.words[this.#at + OP_FLAGS]! |= bits
+    this.words[this.at + OP_FLAGS]! |= bits
   }
 
   bufferIndex(index: number): void {
-    this.words[this.#at + BUFFER]! |= index
+    this.words[this.at + BUFFER]! |= index
   }
 
   /** The kernel takes the buffer from a group. */
   group(id: number): void {
-    this.words[this.#at + BUFFER]! |= id
+    this.words[this.at + BUFFER]! |= id
     this.flags(SqeFlags.BUFFER_SELECT)
   }
 
   /** A word that every operation gives another meaning. */
   word(value: number): void {
-    this.words[this.#at + FILE_INDEX] = value
+    this.words[this.at + FILE_INDEX] = value
   }
 
   /** A slot of the registered files, which the kernel counts from one; -1 is any. */
   slot(index: number): void {
-    this.words[this.#at + FILE_INDEX] = index + (index < 0 ? 0 : 1)
+    this.words[this.at + FILE_INDEX] = index + (index < 0 ? 0 : 1)
   }
 
-  #wide(word: number, value: number | bigint): void {
-    const at = this.#at + word
+  private wide(word: number, value: number | bigint): void {
+    const at = this.at + word
     if (typeof value === 'number') {
       this.words[at] = value // modulo 2^32
       this.words[at + 1] = value * HIGH_WORD
@@ -269,7 +274,7 @@ export class EntryWriter {
 
   /** Starts an entry that was built before. */
   copy(words: Uint32Array, used: number, traits: number): void {
-    const at = this.#next()
+    const at = this.next()
     const own = this.words
     for (let word = 0; word < used; word += 1) own[at + word] = words[word]!
     this.traits = traits
@@ -277,7 +282,7 @@ export class EntryWriter {
 
   /** Refuses what the kernel does not have. */
   require(opcode: number, kind: OperationClass): void {
-    if (this.#lacking[opcode] !== 0) throw unsupportedError(kind)
+    if (this.lacking[opcode] !== 0) throw unsupportedError(kind)
   }
 
   /** The flags of a complete entry. */
@@ -287,11 +292,11 @@ export class EntryWriter {
 
   /** Completes the entry. */
   end(slot: { readonly index: number; readonly generation: number }): void {
-    const at = this.#at + USER_DATA
+    const at = this.at + USER_DATA
     this.words[at] = slot.index
     this.words[at + 1] = slot.generation
     this.count += 1
-    this.#torn = false
+    this.torn = false
   }
 
   /** Forgets the first `copied` entries: they are in the ring. */
@@ -303,9 +308,9 @@ export class EntryWriter {
 
   /** Forgets all entries from `kept` on. */
   drop(kept: number): void {
-    this.words.fill(0, kept * this.stride, (this.count + (this.#torn ? 1 : 0)) * this.stride)
+    this.words.fill(0, kept * this.stride, (this.count + (this.torn ? 1 : 0)) * this.stride)
     this.count = kept
-    this.#torn = false
+    this.torn = false
   }
 }
 

@@ -43,7 +43,7 @@ function firstAddressOf(bytes: Bytes): number {
 
 /** How many bytes there are. V8 inlines `length`, and not `byteLength`. */
 export function lengthOf(bytes: Bytes): number {
-  return widthOf(bytes) === 1 ? (bytes as Uint8Array).length : bytes.byteLength
+  return isUint8Array(bytes) ? bytes.length : bytes.byteLength
 }
 
 /** How many bytes there are now: none in a detached buffer, where a `DataView` throws. */
@@ -55,9 +55,9 @@ export function bytesLeft(bytes: Bytes): number {
   }
 }
 
-/** Bytes of an element of a typed array; absent for everything else. This costs least of all that tells them apart. */
-export function widthOf(value: unknown): number | undefined {
-  return (value as { BYTES_PER_ELEMENT?: number } | null | undefined)?.BYTES_PER_ELEMENT
+/** Whether a value is what memory nearly always is. This costs least of all that tells it apart. */
+export function isUint8Array(value: unknown): value is Uint8Array {
+  return value instanceof Uint8Array
 }
 
 export function checkBytes(value: unknown, name: string): Bytes {

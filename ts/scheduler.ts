@@ -73,98 +73,107 @@ export interface Host {
   stray(): void
 }
 
+/**
+ * The members of this class, of `EntryWriter` and of `Slots` are private by TypeScript and not by `#`: V8 inlines by
+ * size into the loop that awaits, a `#` takes twice the bytecode, and each call that is left shows in `npm run bench`.
+ */
 export class Scheduler {
   /** Submissions that are staged or with the kernel. */
   inFlight = 0
   /** Those that keep the event loop open. */
-  #refs = 0
+  private refs = 0
   /** Whether any may. */
-  #referenced = true
-  readonly #host: Host
-  readonly #boundary: Boundary
-  readonly #slots: Slots
-  readonly #run: EntryWriter
-  readonly #status: Uint32Array
+  private mayKeep = true
+  private readonly host: Host
+  private readonly boundary: Boundary
+  private readonly slots: Slots
+  private readonly run: EntryWriter
+  private readonly status: Uint32Array
   /** What may be in flight. */
-  readonly #most: number
-  readonly #waiting = new Queue<Waiting>()
-  readonly #late = new Queue<Late>()
-  #scheduled = false
-  #delivering = false
+  private readonly most: number
+  private readonly waiting = new Queue<Waiting>()
+  private readonly late = new Queue<Late>()
+  private scheduled = false
+  private delivering = false
   /** Completions that were delivered in this turn of the event loop. */
-  #delivered = 0
+  private delivered = 0
   /** Set when nothing new is taken: why. */
-  #ended: UringError | undefined
-  #idle: (() => void)[] = []
-  #retry: NodeJS.Timeout | undefined
+  private ended: UringError | undefined
+  private idle: (() => void)[] = []
+  private retry: NodeJS.Timeout | undefined
   /** Whether a failure that will not pass was told of. */
-  #warned = false
+  private warned = false
   /** Held here and nowhere else while nothing is in flight, so that it goes with the ring. */
-  readonly #wake = (): void => {
-    this.#delivered = 0
-    this.#flush()
+  private readonly wake = (): void => {
+    this.delivered = 0
+    this.flush()
   }
-  readonly #flushSoon = (): void => {
-    this.#scheduled = false
-    this.#flush()
+  private readonly flushSoon = (): void => {
+    this.scheduled = false
+    this.flush()
   }
-  readonly #flushNextTurn = (): void => {
-    this.#scheduled = false
-    this.#wake()
+  private readonly flushNextTurn = (): void => {
+    this.scheduled = false
+    this.wake()
   }
 
   constructor(host: Host) {
-    this.#host = host
-    this.#boundary = host.boundary
-    this.#slots = host.slots
-    this.#run = host.boundary.run
-    this.#status = host.boundary.status
-    this.#most = host.cqEntries
-    host.boundary.startWaker(this.#wake)
+    this.host = host
+    this.boundary = host.boundary
+    this.slots = host.slots
+    this.run = host.boundary.run
+    this.status = host.boundary.status
+    this.most = host.cqEntries
+    host.boundary.startWaker(this.wake)
   }
 
   /** Submissions that wait for room. */
   get pending(): number {
-    return this.#waiting.length
+    return this.waiting.length
   }
 
   /** Whether operations in flight keep the event loop open. */
   set referenced(value: boolean) {
-    this.#referenced = value
-    this.#keep()
+    this.mayKeep = value
+    this.keep()
   }
 
   /** Stages an operation, or keeps it until there is room. (A token is a number that has to be allocated: few ask.) */
   add(item: Stageable, task: Task, name = 'operation'): Slot {
-    // Written out: V8 inlines only so much into the loop that awaits, and each call that is left shows.
-    if (this.#ended !== undefined || item?.[STAGEABLE] !== true || (item.sqeFlags & ALONE) !== 0)
-      this.#refuse(item, name, ALONE)
-    const run = this.#run
-    if (this.#waiting.length > 0 || this.inFlight >= this.#most || run.count >= run.limit) {
-      if (this.#waiting.length > 0 || !this.#admits(1)) return this.#wait([item], [task], [name])[0]!
+    if (this.ended !== undefined || item?.[STAGEABLE] !== true || (item.sqeFlags & ALONE) !== 0)
+      this.refuse(item, name, ALONE)
+    const { run } = this
+    if (this.inFlight >= this.most || run.count >= run.limit || this.waiting.length > 0) {
+      const later = this.addLater(item, task, name)
+      if (later !== undefined) return later
     }
     const state = item.encode(run)
     const { traits } = run
-    const { many } = task
-    if (many !== undefined && many !== isMany(traits)) throw manyError(many, item, name)
-    const slot = this.#slots.acquire(item.kind, state, task, traits | RUN)
+    if (traits !== 0 || task.many === true) checkMany(task, traits, item, name)
+    const slot = this.slots.acquire(item.kind, state, task, traits | RUN)
     run.end(slot)
     this.inFlight += 1
-    if (task.ref) this.#refs += 1
-    if (!this.#scheduled) this.#schedule()
+    if (task.ref) this.refs += 1
+    if (!this.scheduled) this.schedule()
     return slot
+  }
+
+  /** Keeps an operation until there is room; `undefined` where there is some after all. */
+  private addLater(item: Stageable, task: Task, name: string): Slot | undefined {
+    if (this.waiting.length === 0 && this.admits(1)) return undefined
+    return this.wait([item], [task], [name])[0]
   }
 
   /** Refuses what cannot be run by itself. */
   check(item: Stageable, name: string): void {
-    if (this.#ended !== undefined || item?.[STAGEABLE] !== true || (item.sqeFlags & ALONE) !== 0)
-      this.#refuse(item, name, ALONE)
+    if (this.ended !== undefined || item?.[STAGEABLE] !== true || (item.sqeFlags & ALONE) !== 0)
+      this.refuse(item, name, ALONE)
   }
 
   /** Stages an operation though nothing new is taken: what is there still has to be put in order. */
   addLast(item: Stageable, task: Task): void {
-    if (this.#admits(1, true)) this.#stageNow(item, task)
-    else this.#wait([item], [task], ['operation'])
+    if (this.admits(1, true)) this.stageNow(item, task)
+    else this.wait([item], [task], ['operation'])
   }
 
   /** Stages a chain: all of it together, or later. `links` are set on all but the last. */
@@ -176,41 +185,41 @@ export class Scheduler {
   ): Token[] {
     const end = items.length - 1
     for (const [index, item] of items.entries())
-      this.#refuse(item, names[index]!, index === end ? ALONE : SqeFlags.CQE_SKIP_SUCCESS)
-    const most = this.#boundary.entries
+      this.refuse(item, names[index]!, index === end ? ALONE : SqeFlags.CQE_SKIP_SUCCESS)
+    const most = this.boundary.entries
     if (items.length > most) throw fullError(most)
     const entries = items.map((item, index) => {
       const entry = item instanceof Entry ? item : item.build()
       return index < end ? entry.linked(links) : entry
     })
-    const slots = this.#wait(entries, tasks, names)
-    this.#admit()
+    const slots = this.wait(entries, tasks, names)
+    this.admit()
     return slots.map(tokenOf)
   }
 
   /** Asks the kernel to cancel a submission; one that is still waiting for room goes at once. */
   cancel(token: Token, cancellation: Stageable, task: Task): void {
-    const [found] = this.#waiting.remove(({ slots }) => slots.some((slot) => tokenOf(slot) === token))
-    if (found !== undefined) this.#drop(found)
+    const [found] = this.waiting.remove(({ slots }) => slots.some((slot) => tokenOf(slot) === token))
+    if (found !== undefined) this.drop(found)
     else this.addLast(cancellation, task)
   }
 
   /** Ends what waits for room and is meant by `target`: how many there were. */
   dropWaiting(target: CancelTarget, all: boolean): number {
     let left = all || target === 'any' ? Infinity : 1
-    const found = this.#waiting.remove(({ slots, entries }) => {
+    const found = this.waiting.remove(({ slots, entries }) => {
       if (left === 0 || !slots.some((slot, index) => isMeant(target, tokenOf(slot), entries[index]!)))
         return false
       left -= 1
       return true
     })
-    for (const waiting of found) this.#drop(waiting)
+    for (const waiting of found) this.drop(waiting)
     return found.length
   }
 
   /** Whether nothing new is taken. */
   get isEnded(): boolean {
-    return this.#ended !== undefined
+    return this.ended !== undefined
   }
 
   /**
@@ -219,43 +228,43 @@ export class Scheduler {
    */
   sort(): void {
     for (;;) {
-      while (this.#boundary.unread > 0) this.#putOff()
-      if (!this.#boundary.more) break
-      this.#boundary.getEvents()
-      if (this.#boundary.unread === 0) break
+      while (this.boundary.unread > 0) this.putOff()
+      if (!this.boundary.more) break
+      this.boundary.getEvents()
+      if (this.boundary.unread === 0) break
     }
-    if (this.#late.length > 0) this.#schedule()
+    if (this.late.length > 0) this.schedule()
   }
 
   /** Takes nothing new: what waits for room ends with `error`. */
   end(error: UringError): void {
-    this.#ended = error
-    for (const waiting of this.#waiting.remove(() => true)) this.#drop(waiting, error)
-    this.#slots.groups.provided() // who waits for buffers waits in vain
-    this.#schedule()
+    this.ended = error
+    for (const waiting of this.waiting.remove(() => true)) this.drop(waiting, error)
+    this.slots.groups.provided() // who waits for buffers waits in vain
+    this.schedule()
   }
 
   /** Resolves when nothing is in flight and everything was delivered. */
   settled(): Promise<void> {
-    if (this.inFlight === 0 && this.#late.length === 0) return RESOLVED
-    return new Promise((resolve) => this.#idle.push(resolve))
+    if (this.inFlight === 0 && this.late.length === 0) return RESOLVED
+    return new Promise((resolve) => this.idle.push(resolve))
   }
 
   /** The ring is gone, and with it all that was in flight. */
   abandon(): void {
-    clearTimeout(this.#retry)
-    for (const slot of this.#slots.used()) {
+    clearTimeout(this.retry)
+    for (const slot of this.slots.used()) {
       if ((slot.traits & RUN) === 0) continue
-      this.#late.push(this.#taken(slot, ECANCELED, 0))
+      this.late.push(this.taken(slot, ECANCELED, 0))
     }
-    this.#schedule()
+    this.schedule()
   }
 
   // ---- staging
 
   /** Refuses what cannot be waited for, and entry flags that are out of place. */
-  #refuse(item: Stageable, name: string, flags: number): void {
-    if (this.#ended !== undefined) throw this.#ended
+  private refuse(item: Stageable, name: string, flags: number): void {
+    if (this.ended !== undefined) throw this.ended
     if (item?.[STAGEABLE] !== true) throw invalidType(name, 'an instance of Operation or Entry', item)
     const found = item.sqeFlags & flags
     if ((found & SqeFlags.CQE_SKIP_SUCCESS) !== 0)
@@ -265,55 +274,53 @@ export class Scheduler {
   }
 
   /** Whether so many more can be staged. In flight never exceeds the completion queue, but for cancellations. */
-  #admits(count: number, urgent = false): boolean {
-    const run = this.#run
-    if (!urgent && this.inFlight + count > this.#most) return false
+  private admits(count: number, urgent = false): boolean {
+    const run = this.run
+    if (!urgent && this.inFlight + count > this.most) return false
     if (run.count + count > run.limit) {
-      this.#submit()
+      this.submit()
       if (run.count + count > run.limit) return false
     }
     return true
   }
 
-  #stageNow(item: Stageable, task: Task): void {
-    const run = this.#run
+  private stageNow(item: Stageable, task: Task): void {
+    const run = this.run
     const state = item.encode(run)
-    run.end(this.#slots.acquire(item.kind, state, task, run.traits | RUN))
+    run.end(this.slots.acquire(item.kind, state, task, run.traits | RUN))
     this.inFlight += 1
-    if (task.ref) this.#refs += 1
-    this.#schedule()
+    if (task.ref) this.refs += 1
+    this.schedule()
   }
 
   /** Encodes now, because a change after this call changes nothing, and stages later. */
-  #wait(items: readonly Stageable[], tasks: readonly Task[], names: readonly string[]): Slot[] {
+  private wait(items: readonly Stageable[], tasks: readonly Task[], names: readonly string[]): Slot[] {
     const entries = items.map((item) => (item instanceof Entry ? item : item.build()))
     for (const [index, entry] of entries.entries()) {
-      entry.check(this.#run)
-      const { many } = tasks[index]!
-      if (many !== undefined && many !== isMany(entry.traits))
-        throw manyError(many, items[index]!, names[index]!)
+      entry.check(this.run)
+      checkMany(tasks[index]!, entry.traits, items[index]!, names[index]!)
     }
     const slots = entries.map((entry, index) => {
       const task = tasks[index]!
-      if (task.ref) this.#refs += 1
-      return this.#slots.acquire(entry.kind, entry.state, task, entry.traits | RUN)
+      if (task.ref) this.refs += 1
+      return this.slots.acquire(entry.kind, entry.state, task, entry.traits | RUN)
     })
-    this.#waiting.push({ entries, slots })
-    this.#schedule()
+    this.waiting.push({ entries, slots })
+    this.schedule()
     return slots
   }
 
   /** Whether there is room for the first that waits, all of it. */
-  #canAdmit(): boolean {
-    const waiting = this.#waiting.first()
-    return waiting !== undefined && this.#admits(waiting.entries.length)
+  private canAdmit(): boolean {
+    const waiting = this.waiting.first()
+    return waiting !== undefined && this.admits(waiting.entries.length)
   }
 
   /** Stages what waits, in order, as far as there is room. */
-  #admit(): void {
-    const run = this.#run
+  private admit(): void {
+    const run = this.run
     for (;;) {
-      const waiting = this.#canAdmit() ? this.#waiting.shift() : undefined
+      const waiting = this.canAdmit() ? this.waiting.shift() : undefined
       if (waiting === undefined) return
       for (const [index, entry] of waiting.entries.entries()) {
         const slot = waiting.slots[index]!
@@ -325,118 +332,118 @@ export class Scheduler {
   }
 
   /** Ends what never began, because it was cancelled or because of `error`. */
-  #drop({ slots }: Waiting, error?: UringError): void {
+  private drop({ slots }: Waiting, error?: UringError): void {
     for (const slot of slots) {
       this.inFlight += 1 // it never was, and what settles it counts it down
-      const taken = this.#taken(slot, ECANCELED, 0)
-      this.#late.push(error === undefined ? taken : { ...taken, state: error })
+      const taken = this.taken(slot, ECANCELED, 0)
+      this.late.push(error === undefined ? taken : { ...taken, state: error })
     }
-    this.#schedule()
+    this.schedule()
   }
 
   // ---- submitting
 
   /** One flush for all that is asked for in this turn; after many completions the event loop gets its turn first. */
-  #schedule(): void {
-    if (this.#scheduled) return
-    this.#scheduled = true
-    if (this.#delivered < BUDGET) void RESOLVED.then(this.#flushSoon)
-    else setImmediate(this.#flushNextTurn)
+  private schedule(): void {
+    if (this.scheduled) return
+    this.scheduled = true
+    if (this.delivered < BUDGET) void RESOLVED.then(this.flushSoon)
+    else setImmediate(this.flushNextTurn)
   }
 
-  #flush(): void {
-    if (this.#delivering) return // whoever delivers comes back to it
-    if (!this.#boundary.closed) {
-      this.#admit()
-      this.#submit()
+  private flush(): void {
+    if (this.delivering) return // whoever delivers comes back to it
+    if (!this.boundary.closed) {
+      this.admit()
+      this.submit()
     }
-    this.#deliver()
-    this.#keep()
-    if (this.inFlight === 0 && this.#late.length === 0 && this.#idle.length > 0) {
-      for (const resolve of this.#idle.splice(0)) resolve()
+    this.deliver()
+    this.keep()
+    if (this.inFlight === 0 && this.late.length === 0 && this.idle.length > 0) {
+      for (const resolve of this.idle.splice(0)) resolve()
     }
   }
 
-  #submit(): void {
-    const error = this.#boundary.submitRun()
-    if (error === 0 && this.#run.count === 0) return
+  private submit(): void {
+    const error = this.boundary.submitRun()
+    if (error === 0 && this.run.count === 0) return
     if (error !== 0 && !isPassing(error)) {
-      if (!this.#warned) process.emitWarning(systemError(error, 'io_uring_enter'))
-      this.#warned = true
+      if (!this.warned) process.emitWarning(systemError(error, 'io_uring_enter'))
+      this.warned = true
     }
     if (error === -EBADFD) return // the ring is disabled: whoever enables it comes back
-    this.#retry ??= setTimeout(() => {
-      this.#retry = undefined
-      this.#wake()
+    this.retry ??= setTimeout(() => {
+      this.retry = undefined
+      this.wake()
     }, RETRY)
   }
 
-  #keep(): void {
-    if (this.#boundary.closed) return
-    const open = this.#referenced && this.#refs > 0 ? KEEP.LOOP : 0
-    this.#boundary.keep(this.inFlight > 0 || this.#waiting.length > 0 ? open | KEEP.CALLBACK : 0)
+  private keep(): void {
+    if (this.boundary.closed) return
+    const open = this.mayKeep && this.refs > 0 ? KEEP.LOOP : 0
+    this.boundary.keep(this.inFlight > 0 || this.waiting.length > 0 ? open | KEEP.CALLBACK : 0)
   }
 
   // ---- delivering
 
   /** One loop a ring: a call from inside a callback only adds to what it delivers. */
-  #deliver(): void {
-    this.#delivering = true
+  private deliver(): void {
+    this.delivering = true
     try {
       do {
-        this.#deliverLate()
-        this.#deliverRecords()
-      } while (this.#hasMore())
+        this.deliverLate()
+        this.deliverRecords()
+      } while (this.hasMore())
     } finally {
-      this.#delivering = false
+      this.delivering = false
     }
   }
 
-  #deliverLate(): void {
-    while (this.#delivered < BUDGET) {
-      const late = this.#late.shift()
+  private deliverLate(): void {
+    while (this.delivered < BUDGET) {
+      const late = this.late.shift()
       if (late === undefined) return
-      this.#delivered += 1
-      this.#settle(late.task, late.kind, late.result, late.flags, late.state)
+      this.delivered += 1
+      this.settle(late.task, late.kind, late.result, late.flags, late.state)
     }
   }
 
   /** Takes records until something has been put off meanwhile, which is older than the rest. */
-  #deliverRecords(): void {
-    const { records, mask, stride } = this.#boundary
-    const status = this.#status
-    while (this.#delivered < BUDGET && this.#late.length === 0) {
+  private deliverRecords(): void {
+    const { records, mask, stride } = this.boundary
+    const status = this.status
+    while (this.delivered < BUDGET && this.late.length === 0) {
       const head = status[HEAD]!
       if (status[TAIL] === head) return
       const at = (head & mask) * stride
-      const slot = this.#slots.find(records[at]!, records[at + 1]!)
+      const slot = this.slots.find(records[at]!, records[at + 1]!)
       if (slot === undefined || slot.traits < RUN) {
-        this.#sortOne(at, slot)
+        this.sortOne(at, slot)
         continue
       }
       const result = records[at + 2]! | 0
       const flags = records[at + 3]!
       status[HEAD] = head + 1
-      this.#delivered += 1
+      this.delivered += 1
       const task = slot.userData as Task
       const kind = slot.kind!
       let { state } = slot
-      if ((slot.traits & WATCHED) !== 0) state = this.#slots.reap(slot, result, flags)
-      if ((flags & MORE) === 0) this.#slots.release(slot)
-      this.#settle(task, kind, result, flags, state)
+      if ((slot.traits & WATCHED) !== 0) state = this.slots.reap(slot, result, flags)
+      if ((flags & MORE) === 0) this.slots.release(slot)
+      this.settle(task, kind, result, flags, state)
     }
   }
 
   /** Whether there is more to deliver in this turn; what is left for another is put off. */
-  #hasMore(): boolean {
-    const boundary = this.#boundary
-    if (this.#delivered >= BUDGET) {
-      if (this.#canAdmit() || this.#late.length > 0 || boundary.unread > 0 || boundary.more) this.#schedule()
+  private hasMore(): boolean {
+    const boundary = this.boundary
+    if (this.delivered >= BUDGET) {
+      if (this.canAdmit() || this.late.length > 0 || boundary.unread > 0 || boundary.more) this.schedule()
       return false
     }
-    if (this.#late.length > 0 || boundary.unread > 0) return true
-    if (this.#canAdmit()) {
-      this.#schedule() // there is room now
+    if (this.late.length > 0 || boundary.unread > 0) return true
+    if (this.canAdmit()) {
+      this.schedule() // there is room now
       return false
     }
     if (!boundary.more || boundary.closed) return false
@@ -445,21 +452,21 @@ export class Scheduler {
   }
 
   /** Takes the oldest record and keeps it for later, or for the other flow. */
-  #putOff(): void {
-    const { records, mask, stride } = this.#boundary
-    const at = (this.#status[HEAD]! & mask) * stride
-    const slot = this.#slots.find(records[at]!, records[at + 1]!)
+  private putOff(): void {
+    const { records, mask, stride } = this.boundary
+    const at = (this.status[HEAD]! & mask) * stride
+    const slot = this.slots.find(records[at]!, records[at + 1]!)
     if (slot === undefined || slot.traits < RUN) {
-      this.#sortOne(at, slot)
+      this.sortOne(at, slot)
       return
     }
-    this.#status[HEAD]! += 1
-    this.#late.push(this.#taken(slot, records[at + 2]! | 0, records[at + 3]!))
+    this.status[HEAD]! += 1
+    this.late.push(this.taken(slot, records[at + 2]! | 0, records[at + 3]!))
   }
 
   /** Takes a record that is not of this flow. */
-  #sortOne(at: number, slot: Slot | undefined): void {
-    const { records } = this.#boundary
+  private sortOne(at: number, slot: Slot | undefined): void {
+    const { records } = this.boundary
     const [low, high, result, flags] = [
       records[at]!,
       records[at + 1]!,
@@ -467,30 +474,30 @@ export class Scheduler {
       records[at + 3]!,
     ]
     if (slot !== undefined) {
-      this.#host.setAside(this.#host.pushed(slot, result, flags, at))
+      this.host.setAside(this.host.pushed(slot, result, flags, at))
     } else if (isForeign(high)) {
-      this.#host.setAside(foreignCompletion(low, high, result, flags, this.#host.extra(at, flags)))
+      this.host.setAside(foreignCompletion(low, high, result, flags, this.host.extra(at, flags)))
     } else {
-      this.#host.stray()
+      this.host.stray()
     }
-    this.#status[HEAD]! += 1
+    this.status[HEAD]! += 1
   }
 
   /** A completion of a slot, which is given back with the last one. */
-  #taken(slot: Slot, result: number, flags: number): Late {
+  private taken(slot: Slot, result: number, flags: number): Late {
     const task = slot.userData as Task
     const kind = slot.kind!
     let { state } = slot
-    if ((slot.traits & WATCHED) !== 0) state = this.#slots.reap(slot, result, flags)
-    if ((flags & MORE) === 0) this.#slots.release(slot)
+    if ((slot.traits & WATCHED) !== 0) state = this.slots.reap(slot, result, flags)
+    if ((flags & MORE) === 0) this.slots.release(slot)
     return { task, kind, result, flags, state }
   }
 
   /** The slot is settled before whoever waits is told. */
-  #settle(task: Task, kind: OperationClass, result: number, flags: number, state: unknown): void {
+  private settle(task: Task, kind: OperationClass, result: number, flags: number, state: unknown): void {
     if ((flags & MORE) === 0) {
       this.inFlight -= 1
-      if (task.ref) this.#refs -= 1
+      if (task.ref) this.refs -= 1
     }
     task.complete(kind, result, flags, state)
   }
@@ -518,10 +525,11 @@ function isMany(traits: number): boolean {
   return (traits & (MANY | ONE_ANSWER)) === MANY
 }
 
-/** A multishot operation for one answer, or another one for many. */
-function manyError(wanted: boolean, item: Stageable, name: string): TypeError {
-  const reason = wanted ? 'completes only once: use run()' : 'completes any number of times: use each()'
-  return invalidValue(name, item, reason)
+/** Refuses a multishot operation for one answer, or another one for many. */
+function checkMany({ many }: Task, traits: number, item: Stageable, name: string): void {
+  if (many === undefined || many === isMany(traits)) return
+  const reason = many ? 'completes only once: use run()' : 'completes any number of times: use each()'
+  throw invalidValue(name, item, reason)
 }
 
 /** Whether a slot is one of this flow. */

@@ -51,42 +51,37 @@ export class Slots implements Submissions {
   many = 0
   /** The memory that the kernel may choose from. */
   readonly groups: Groups = new Groups()
-  readonly #all: Slot[] = []
+  private readonly all: Slot[] = []
   /** Free slots are a queue: a slot rests as long as it can, so its generations last. One always stays in it. */
-  #first: Slot
-  #last: Slot
+  private first: Slot
+  private last: Slot
 
   constructor() {
-    this.#first = new Slot(0)
-    this.#last = this.#first
-    this.#all.push(this.#first)
-    this.#grow(FEW)
+    this.first = new Slot(0)
+    this.last = this.first
+    this.all.push(this.first)
+    this.grow(FEW)
   }
 
   /** Takes a slot. */
   acquire(kind: OperationClass, state: unknown, userData: unknown, traits: number): Slot {
-    const slot = this.#first
-    const { next } = slot
-    if (next === undefined) {
-      this.#grow(this.#all.length * 2)
-      return this.acquire(kind, state, userData, traits)
-    }
-    this.#first = next
+    const slot = this.first
+    this.first = slot.next ?? this.more()
     slot.kind = kind
     slot.state = state
     slot.userData = userData
     slot.traits = traits
-    if ((traits & (MANY | WATCHED)) !== 0) this.#begin(slot)
+    if ((traits & (MANY | WATCHED)) !== 0) this.begin(slot)
     return slot
   }
 
   /** What is special about few submissions. */
-  #begin(slot: Slot): void {
+  private begin(slot: Slot): void {
     if ((slot.traits & (MANY | RUN)) === MANY) this.many += 1
-    if ((slot.traits & WATCHED) !== 0) slot.last = this.#watch(slot)
+    if ((slot.traits & WATCHED) !== 0) slot.last = this.watch(slot)
   }
 
-  #watch({ kind, state }: Slot): unknown {
+  private watch({ kind, state }: Slot): unknown {
     return kind?.stage?.(this.groups, state)
   }
 
@@ -109,14 +104,14 @@ export class Slots implements Submissions {
     slot.generation += 1
     if (slot.generation > MAX_GENERATION) return // nothing matches it any more: the slot is retired
     slot.next = undefined
-    this.#last.next = slot
-    this.#last = slot
+    this.last.next = slot
+    this.last = slot
   }
 
   /** The slot in use that user data names. */
   find(index: number, generation: number): Slot | undefined {
-    if (index >= this.#all.length) return undefined
-    const slot = this.#all[index]!
+    if (index >= this.all.length) return undefined
+    const slot = this.all[index]!
     return slot.generation === generation && slot.kind !== undefined ? slot : undefined
   }
 
@@ -128,21 +123,28 @@ export class Slots implements Submissions {
 
   /** The slots in use. */
   used(): Slot[] {
-    return this.#all.filter(({ kind }) => kind !== undefined)
+    return this.all.filter(({ kind }) => kind !== undefined)
   }
 
-  #grow(capacity: number): void {
+  /** The free slot after the last one. */
+  private more(): Slot {
+    const { last } = this
+    this.grow(this.all.length * 2)
+    return last.next!
+  }
+
+  private grow(capacity: number): void {
     if (capacity > MAX_SLOTS) {
       throw new UringError(
         'ERR_URING_SQ_FULL',
         `${MAX_SLOTS} submissions are in flight, which is the most that a ring can tell apart`,
       )
     }
-    while (this.#all.length < capacity) {
-      const slot = new Slot(this.#all.length)
-      this.#all.push(slot)
-      this.#last.next = slot
-      this.#last = slot
+    while (this.all.length < capacity) {
+      const slot = new Slot(this.all.length)
+      this.all.push(slot)
+      this.last.next = slot
+      this.last = slot
     }
   }
 }

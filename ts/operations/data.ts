@@ -12,7 +12,7 @@ import {
   resolveGroupBuffer,
 } from '../group.ts'
 import { checkIntegrity, type Integrity, integrityBlock, type IntegrityBlock } from '../integrity.ts'
-import { type Bytes, bytesLeft, checkBytes, widthOf } from '../memory.ts'
+import { type Bytes, bytesLeft, checkBytes, isUint8Array } from '../memory.ts'
 import { Operation } from '../operation.ts'
 import { checkFile, type FileTarget, resolveFile } from '../registered/files.ts'
 import { checkVector, lengthVector, sizeOf, type Vector, vector } from '../vector.ts'
@@ -63,14 +63,7 @@ export class Nop extends Operation<number> {
 
   constructor(given?: NopOptions) {
     super()
-    if (given === undefined) return
-    const { result, file, fixedBuffer, taskWork = false, extra } = options(given)
-    this.result = result
-    this.file = file
-    this.fixedBuffer = fixedBuffer
-    this.taskWork = taskWork
-    this.extra = extra
-    checkNop(this)
+    if (given !== undefined) setNop(this, given)
   }
 
   /** @internal */
@@ -90,6 +83,17 @@ export class Nop extends Operation<number> {
     }
     return undefined
   }
+}
+
+/** Apart from the constructor, which V8 inlines with the loop around it as long as it is short. */
+function setNop(nop: Nop, given: NopOptions): void {
+  const { result, file, fixedBuffer, taskWork = false, extra } = options(given)
+  nop.result = result
+  nop.file = file
+  nop.fixedBuffer = fixedBuffer
+  nop.taskWork = taskWork
+  nop.extra = extra
+  checkNop(nop)
 }
 
 function encodeNop(nop: Nop, entry: EntryWriter): void {
@@ -279,9 +283,7 @@ function reapGroupRead(groups: Groups, result: number, flags: number, state: unk
 }
 
 function decodeRead(result: number, _flags: number, state: unknown): number | Received {
-  return widthOf(state) === undefined && isGroupRead(state)
-    ? receivedFrom(state.group, state.received)
-    : result
+  return !isUint8Array(state) && isGroupRead(state) ? receivedFrom(state.group, state.received) : result
 }
 
 function isGroupRead(state: unknown): state is GroupRead {
@@ -314,7 +316,7 @@ export class Read<B extends Bytes | GroupBuffer = Bytes> extends Transfer<
 
   /** @internal */
   static override intact(result: number, state: unknown): boolean {
-    if (widthOf(state) === 1) return result <= (state as Uint8Array).length // as it nearly always is
+    if (isUint8Array(state)) return result <= state.length // as it nearly always is
     return isGroupRead(state) || moved(result, state)
   }
 
@@ -334,7 +336,7 @@ export class Read<B extends Bytes | GroupBuffer = Bytes> extends Transfer<
   /** @internal */
   override encode(entry: EntryWriter): unknown {
     const { bytes } = this
-    if (widthOf(bytes) === undefined) {
+    if (!isUint8Array(bytes)) {
       if (isGroup(bytes)) return encodeGroup(this, entry, bytes)
       checkBytes(bytes, 'bytes')
     }
@@ -368,7 +370,7 @@ export class Write extends Transfer {
   /** @internal */
   override encode(entry: EntryWriter): unknown {
     const { bytes } = this
-    if (widthOf(bytes) === undefined) checkBytes(bytes, 'bytes')
+    if (!isUint8Array(bytes)) checkBytes(bytes, 'bytes')
     const stream = checkStream(this.writeStream)
     const state = this.transfer(entry, Write.opcode, bytes)
     if (stream !== 0) entry.word(stream)

@@ -13,7 +13,7 @@ import {
   resolveGroupBuffer,
 } from '../group.ts'
 import type { Armed } from '../kind.ts'
-import { type Bytes, checkBytes, widthOf } from '../memory.ts'
+import { type Bytes, checkBytes, isUint8Array } from '../memory.ts'
 import { FixedBuffer } from '../registered/buffers.ts'
 import type { FileTarget } from '../registered/files.ts'
 import {
@@ -167,7 +167,7 @@ export class Send extends MemorySend {
   override encode(entry: EntryWriter): unknown {
     const { bytes } = this
     const address = this.destination()
-    if (widthOf(bytes) !== undefined) return this.send(entry, Send.opcode, bytes as Bytes, address)
+    if (isUint8Array(bytes)) return this.send(entry, Send.opcode, bytes, address)
     if (isArray(bytes) || !isGroup(bytes)) return this.send(entry, Send.opcode, checkMemory(bytes), address)
     const { id, length } = resolveGroupBuffer(bytes, 'bytes')
     const state = this.select(entry, Send.opcode, id, length)
@@ -304,7 +304,7 @@ export class Recv<B extends Bytes | GroupBuffer = Bytes> extends Stream<
   /** @internal */
   override encode(entry: EntryWriter): unknown {
     const { bytes } = this
-    if (widthOf(bytes) === undefined) {
+    if (!isUint8Array(bytes)) {
       if (isGroup(bytes)) {
         const { id, length } = resolveGroupBuffer(bytes, 'bytes')
         return this.select(entry, Recv.opcode, id, length)
