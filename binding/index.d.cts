@@ -932,6 +932,11 @@ export declare class Ring {
   cqNeedsFlush(): boolean
   /** Opcodes that this kernel has; `None` where it cannot be asked. */
   probe(): Array<number> | null
+  /**
+   * One `io_uring_register`: what the opcode gives, or a negative `errno`. What the kernel keeps of the argument, and
+   * of what that points at, the facade holds.
+   */
+  register(opcode: number, argument: Argument, count: number): number
   /** Asks the kernel to cancel everything: 0, or a negative `errno`. */
   cancelAll(): number
   /**
@@ -1552,6 +1557,9 @@ export declare function rawEpollCreate(flags: number): number
 
 /** eventfd(2). */
 export declare function rawEventfd(count: number, flags: number): number
+
+/** madvise(2) of memory that starts and ends with a page: 0, or a negative `errno`. */
+export declare function rawMadvise(memory: Uint8Array, advice: number): number
 
 /** io_uring_register(2). */
 export declare function rawRegister(fd: number, opcode: number, argument: Argument, count: number): number

@@ -14,8 +14,14 @@ function ring(): Ring {
 }
 
 /** {@link Ring.run} on this thread's default ring. */
-export async function run<T>(operation: Operation<T> | Entry<T>, options?: RunOptions): Promise<T> {
-  return ring().run(operation, options)
+export function run<T>(operation: Operation<T> | Entry<T>, options?: RunOptions): Promise<T> {
+  // An async function would add a promise of its own.
+  if (own !== undefined) return own.run(operation, options)
+  try {
+    return ring().run(operation, options)
+  } catch (error) {
+    return Promise.reject(error)
+  }
 }
 
 /** {@link Ring.each} on this thread's default ring. */

@@ -21,6 +21,8 @@ import type { Operation } from './operation.ts'
 import type { AsyncCancelOptions, CancelTarget } from './operations/cancel.ts'
 import { type ModeOptions, ringSetup } from './options.ts'
 import { Queue } from './queue.ts'
+import { Registrar } from './registered/registrar.ts'
+import { Registration, REGISTRATION } from './registered/registration.ts'
 import { isRun } from './scheduler.ts'
 import { SkippedChains } from './skipped.ts'
 import { type Slot, Slots, type Token, tokenOf } from './slots.ts'
@@ -89,7 +91,7 @@ const TIED = SqeFlags.IO_LINK | SqeFlags.IO_HARDLINK | SqeFlags.CQE_SKIP_SUCCESS
  * not take together, `ENOMEM` above the limit of locked memory
  * @throws {RangeError|TypeError} for options that cannot be
  */
-export class Ring {
+export class Ring extends Registrar {
   readonly #boundary: Boundary
   readonly #slots: Slots
   /** These stand in the boundary too: here they are one load away, on the path of every operation. */
@@ -116,11 +118,13 @@ export class Ring {
   /** Completions that were looked at and not taken, or that the asynchronous flow has found: older than the records. */
   readonly #aside = new Queue<Completion>()
   #flow: Flow | undefined
+  #registration: Registration | undefined
   #referenced = true
   /** Completions that nobody had asked for. */
   #stray = 0
 
   constructor(options: RingOptions = {}) {
+    super()
     const { attach, ...mode } = checkOptions(options)
     const setup = ringSetup(mode)
     if (attach !== undefined) {
@@ -607,6 +611,13 @@ export class Ring {
       native.cancelAll()
     }
     this[Symbol.dispose]()
+  }
+
+  /** @internal */
+  get [REGISTRATION](): Registration {
+    this.#open()
+    this.#registration ??= new Registration(this.#boundary, this.#slots)
+    return this.#registration
   }
 
   /** This ring, if it is open. */

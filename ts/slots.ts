@@ -51,6 +51,8 @@ export class Slots implements Submissions {
   many = 0
   /** The memory that the kernel may choose from. */
   readonly groups: Groups = new Groups()
+  /** What the kernel keeps between operations. */
+  readonly registered: Set<object> = new Set()
   private readonly all: Slot[] = []
   /** Free slots are a queue: a slot rests as long as it can, so its generations last. One always stays in it. */
   private first: Slot

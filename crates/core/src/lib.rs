@@ -30,6 +30,7 @@ mod field;
 mod notify;
 pub mod operations;
 mod queues;
+mod register;
 mod ring;
 mod setup;
 mod switch;

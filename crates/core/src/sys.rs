@@ -1,5 +1,6 @@
 //! What the `io-uring` crate has no call for, as raw system calls on the ring's descriptor. Each gap is named.
 
+use std::ffi::c_void;
 use std::io;
 use std::os::fd::RawFd;
 use std::time::Duration;
@@ -118,6 +119,26 @@ pub(crate) fn io_uring_setup(entries: u32, params: &mut Params) -> io::Result<Ra
         Err(io::Error::last_os_error())
     } else {
         Ok(fd as RawFd)
+    }
+}
+
+/// Gap: opcodes that the crate has no method for, and the numbers that some of its methods discard.
+///
+/// # Safety
+///
+/// `argument` and `count` are what the opcode expects, for as long as it keeps them.
+pub(crate) unsafe fn io_uring_register(
+    fd: RawFd,
+    opcode: u32,
+    argument: *mut c_void,
+    count: u32,
+) -> io::Result<u32> {
+    // SAFETY: by the contract of this function.
+    let result = unsafe { libc::syscall(libc::SYS_io_uring_register, fd, opcode, argument, count) };
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result as u32) // counts and identifiers
     }
 }
 

@@ -11,9 +11,9 @@ use napi::bindgen_prelude::{Either, Null, Uint8Array};
 use napi_derive::napi;
 
 /// Bytes that the kernel reads and writes, or none.
-type Argument = Either<Uint8Array, Null>;
+pub(crate) type Argument = Either<Uint8Array, Null>;
 
-fn pointer(argument: &mut Argument) -> *mut u8 {
+pub(crate) fn pointer(argument: &mut Argument) -> *mut u8 {
     match argument {
         // SAFETY: only the pointer is taken. The bytes are JavaScript's, on whose thread this runs, and stay where they
         // are for the time of the call, which the argument lives through.
@@ -76,6 +76,15 @@ pub fn raw_register(fd: i32, opcode: u32, mut argument: Argument, count: u32) ->
             count,
         )
     })
+}
+
+/// madvise(2) of memory that starts and ends with a page: 0, or a negative `errno`.
+#[napi(catch_unwind)]
+pub fn raw_madvise(mut memory: Uint8Array, advice: i32) -> i32 {
+    // SAFETY: only the pointer is taken, as in `pointer`.
+    let bytes = unsafe { memory.as_mut() };
+    // SAFETY: the range is the array's own memory; which advice keeps its content is the facade's affair.
+    answer(unsafe { libc::madvise(bytes.as_mut_ptr().cast(), bytes.len(), advice) })
 }
 
 /// eventfd(2).

@@ -12,6 +12,7 @@ use typed_uring::{Ring, Setup};
 use crate::area::{Area, Completions, Header, hold};
 use crate::boundary::{Boundary, negative, number};
 use crate::hot::hot_function;
+use crate::raw::{Argument, pointer};
 use crate::shared::Shared;
 use crate::waker::{Backend, Callback};
 
@@ -196,6 +197,17 @@ impl BindingRing {
                 .filter(|&opcode| probe.is_supported(opcode))
                 .collect(),
         )
+    }
+
+    /// One `io_uring_register`: what the opcode gives, or a negative `errno`. What the kernel keeps of the argument, and
+    /// of what that points at, the facade holds.
+    #[napi(catch_unwind)]
+    pub fn register(&self, opcode: u32, mut argument: Argument, count: u32) -> i32 {
+        let argument = pointer(&mut argument);
+        self.shared
+            // SAFETY: the facade encodes what the opcode expects, and keeps alive what it keeps.
+            .with(|ring| number(unsafe { ring.register(opcode, argument.cast(), count) }.map(|n| n as usize)))
+            .unwrap_or_else(|error| error)
     }
 
     /// Asks the kernel to cancel everything: 0, or a negative `errno`.

@@ -1,0 +1,42 @@
+// How registrations reach the kernel, and what they keep alive.
+
+import type { Boundary } from '../boundary.ts'
+import { systemError } from '../errors.ts'
+import type { Slots } from '../slots.ts'
+
+/** Under this symbol a ring gives what registrations need of it, if it is open. */
+export const REGISTRATION: unique symbol = Symbol('registration')
+
+export class Registration {
+  readonly boundary: Boundary
+  readonly slots: Slots
+
+  constructor(boundary: Boundary, slots: Slots) {
+    this.boundary = boundary
+    this.slots = slots
+  }
+
+  /**
+   * One io_uring_register(2): what the opcode gives, or a negative `errno`. The argument has to live for the call only;
+   * what it points at and the kernel keeps is to be held.
+   */
+  call(opcode: number, argument: Uint8Array | null, count: number): number {
+    return this.boundary.native.register(opcode, argument, count)
+  }
+
+  /** The same, where a failure is thrown. @throws {UringError} */
+  register(opcode: number, argument: Uint8Array | null, count: number): number {
+    const result = this.call(opcode, argument, count)
+    if (result < 0) throw systemError(result, 'io_uring_register')
+    return result
+  }
+
+  /** Keeps what is registered alive, whatever becomes of the ring's own object: until it is let go, or the ring is closed. */
+  hold(what: object): void {
+    this.slots.registered.add(what)
+  }
+
+  letGo(what: object): void {
+    this.slots.registered.delete(what)
+  }
+}
