@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import test from 'ava'
 import { Nop, Ring } from 'uring'
 import './flows.spec.ts'
+import './messages.spec.ts'
 
 test('it is a thread that wakes the event loop here', async (t) => {
   const ring = new Ring({ entries: 4 })

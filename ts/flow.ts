@@ -3,11 +3,13 @@
 import { closeSync } from 'node:fs'
 import { constants } from 'node:os'
 import { Chain } from './chain.ts'
+import type { Completion } from './completion.ts'
 import { endOperation, isObserved, startOperation } from './diagnostics.ts'
 import { Each } from './each.ts'
 import type { Entry } from './entry.ts'
-import { AbortError, closedError, UringError } from './errors.ts'
+import { AbortError, closedError, stateError, UringError } from './errors.ts'
 import { SqeFlags } from './flags.ts'
+import { Messages, type MessagesOptions } from './messages.ts'
 import type { Operation } from './operation.ts'
 import { AsyncCancel, type CancelTarget } from './operations/cancel.ts'
 import { Close } from './operations/files.ts'
@@ -77,16 +79,33 @@ const MAX_TIMEOUT = Number.MAX_SAFE_INTEGER
 /** Milliseconds at most between two attempts to cancel what has not begun. */
 const MAX_PAUSE = 50
 
+/** What the flow needs of its ring. */
+export interface FlowHost extends Omit<Host, 'arrived'> {
+  /** The messages and tags that were kept for the waiting calls. */
+  takeMessages(): Completion[]
+}
+
 export class Flow {
   readonly scheduler: Scheduler
-  readonly #host: Host
+  readonly #host: FlowHost
+  #messages: Messages | undefined
   readonly #signals = new Signals()
   /** How often a multishot operation was armed again. */
   rearmed = 0
 
-  constructor(host: Host) {
+  constructor(host: FlowHost) {
     this.#host = host
-    this.scheduler = new Scheduler(host)
+    const arrived = (completion: Completion): void => {
+      if (this.#messages === undefined) host.setAside(completion)
+      else this.#messages.take(completion)
+    }
+    this.scheduler = new Scheduler({ ...host, arrived })
+  }
+
+  /** Takes nothing new. */
+  end(error: UringError): void {
+    this.#messages?.fail(error)
+    this.scheduler.end(error)
   }
 
   /** Without options, as most are: small enough to be inlined with the rest of its loop. */
@@ -187,6 +206,28 @@ export class Flow {
       timer?.unref()
       if (signal !== undefined) this.#signals.watch(signal, chain)
     })
+  }
+
+  messages(options?: MessagesOptions): Messages {
+    const { signal, ref = true } = checkOptions(options)
+    checkSignal(signal, 'options.signal')
+    flag(ref, 'options.ref')
+    refuseAborted(signal)
+    if (this.scheduler.isEnded) throw closedError()
+    if (this.#messages !== undefined) throw stateError('the messages of this ring are being read already')
+    const stop = this.scheduler.listen(ref)
+    const messages = new Messages({
+      done: () => {
+        this.#messages = undefined
+        stop()
+        if (signal !== undefined) this.#signals.unwatch(signal, messages)
+      },
+      giveBack: (completion) => this.#host.setAside(completion),
+    })
+    for (const earlier of this.#host.takeMessages()) messages.take(earlier)
+    this.#messages = messages
+    if (signal !== undefined) this.#signals.watch(signal, messages)
+    return messages
   }
 
   /** How many submissions were found. */

@@ -17,6 +17,7 @@ import { CqeFlags, SetupFlags, SqeFlags } from './flags.ts'
 import { type ChainOptions, type EachOptions, Flow, type RunOptions, type StartOptions } from './flow.ts'
 import { foreignCompletion, foreignData, isForeign } from './foreign.ts'
 import type { OperationClass } from './kind.ts'
+import type { Message, MessagesOptions } from './messages.ts'
 import type { Operation } from './operation.ts'
 import type { AsyncCancelOptions, CancelTarget } from './operations/cancel.ts'
 import { type ModeOptions, ringSetup } from './options.ts'
@@ -492,6 +493,20 @@ export class Ring extends Registrar {
   }
 
   /**
+   * What arrives without having been asked for: messages of other rings, and the tags of registered resources that the
+   * kernel has let go. As long as it is open they come here, and not to the waiting calls; what came before and nobody
+   * took comes first. There is no limit to what is kept for a slow consumer.
+   *
+   * The step after `close()` rejects. What nobody took when the iteration is left is the waiting calls' again.
+   *
+   * @throws {UringError} `ERR_INVALID_STATE` where they are being read already, `ERR_URING_CLOSED`
+   * @throws {AbortError} for a signal that is aborted already
+   */
+  messages(options?: MessagesOptions): AsyncIterableIterator<Message, undefined> & AsyncDisposable {
+    return (this.#flow ?? this.#begin()).messages(options)
+  }
+
+  /**
    * Cancels what has not finished: a submission by its token or by the value that was pushed with it, everything on a
    * file or of an opcode, or `'any'`thing.
    *
@@ -553,6 +568,7 @@ export class Ring extends Registrar {
       slots: this.#slots,
       cqEntries: this.cqEntries,
       setAside: (completion) => this.#aside.push(completion),
+      takeMessages: () => this.#aside.remove(({ source }) => source !== 'operation'),
       pushed: (slot, result, flags, at) => this.#completion(slot, result, flags, at),
       extra: (at, flags) => this.#extra(at, flags),
       stray: () => {
@@ -579,7 +595,7 @@ export class Ring extends Registrar {
     this.#gone = true
     this.#closed = true
     const scheduler = this.#flow?.scheduler
-    scheduler?.end(closedError())
+    this.#flow?.end(closedError())
     scheduler?.sort()
     this.#boundary.native.close()
     this.#boundary.closed = true
@@ -598,7 +614,7 @@ export class Ring extends Registrar {
     this.#closed = true
     const { native } = this.#boundary
     const scheduler = this.#flow?.scheduler
-    scheduler?.end(closedError())
+    this.#flow?.end(closedError())
     native.cancelAll()
     if (scheduler !== undefined) {
       // What was about to start a moment ago escaped a cancellation.

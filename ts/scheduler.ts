@@ -69,6 +69,8 @@ export interface Host {
   pushed(slot: Slot, result: number, flags: number, at: number): Completion
   /** The second half of a record. */
   extra(at: number, flags: number): readonly [bigint, bigint] | undefined
+  /** A message or a tag. */
+  arrived(completion: Completion): void
   /** A completion that nobody asked for. */
   stray(): void
 }
@@ -84,6 +86,8 @@ export class Scheduler {
   private refs = 0
   /** Whether any may. */
   private mayKeep = true
+  /** Who waits for what nothing in flight brings. */
+  private listeners = 0
   private readonly host: Host
   private readonly boundary: Boundary
   private readonly slots: Slots
@@ -136,6 +140,19 @@ export class Scheduler {
   set referenced(value: boolean) {
     this.mayKeep = value
     this.keep()
+  }
+
+  /** Somebody waits for what nothing in flight brings, until the function that this gives is called. */
+  listen(ref: boolean): () => void {
+    const refs = ref ? 1 : 0
+    this.listeners += 1
+    this.refs += refs
+    this.keep()
+    return () => {
+      this.listeners -= 1
+      this.refs -= refs
+      this.keep()
+    }
   }
 
   /** Stages an operation, or keeps it until there is room. (A token is a number that has to be allocated: few ask.) */
@@ -381,7 +398,8 @@ export class Scheduler {
   private keep(): void {
     if (this.boundary.closed) return
     const open = this.mayKeep && this.refs > 0 ? KEEP.LOOP : 0
-    this.boundary.keep(this.inFlight > 0 || this.waiting.length > 0 ? open | KEEP.CALLBACK : 0)
+    const isAwaited = this.inFlight > 0 || this.waiting.length > 0 || this.listeners > 0
+    this.boundary.keep(isAwaited ? open | KEEP.CALLBACK : 0)
   }
 
   // ---- delivering
@@ -476,7 +494,7 @@ export class Scheduler {
     if (slot !== undefined) {
       this.host.setAside(this.host.pushed(slot, result, flags, at))
     } else if (isForeign(high)) {
-      this.host.setAside(foreignCompletion(low, high, result, flags, this.host.extra(at, flags)))
+      this.host.arrived(foreignCompletion(low, high, result, flags, this.host.extra(at, flags)))
     } else {
       this.host.stray()
     }
