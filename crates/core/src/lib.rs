@@ -31,6 +31,7 @@ mod notify;
 pub mod operations;
 mod queues;
 mod register;
+mod resize;
 mod ring;
 mod setup;
 mod switch;

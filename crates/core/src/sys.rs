@@ -193,6 +193,24 @@ pub(crate) fn wait_readable(fd: RawFd, timeout: Duration) -> io::Result<()> {
     poll_once(&mut poll, timeout)
 }
 
+/// Gives this thread a table of descriptors of its own: a copy of the process's, up to `fd`.
+pub(crate) fn own_descriptors(fd: RawFd) -> io::Result<()> {
+    // SAFETY: closes nothing that this thread shares: the table is copied first, and only up to the first of the range.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            fd as u32 + 1,
+            u32::MAX,
+            libc::CLOSE_RANGE_UNSHARE,
+        )
+    };
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
+}
+
 /// Waits until the other side of a pipe is gone; `false` at the timeout.
 pub(crate) fn wait_hangup(fd: RawFd, timeout: Duration) -> io::Result<bool> {
     let mut poll = libc::pollfd {
