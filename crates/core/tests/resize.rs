@@ -497,8 +497,10 @@ fn the_default_ring_can_be_resized() -> Result {
         return Ok(());
     }
     let mut ring = Ring::new(8)?;
+    let before = held()?;
     ring.resize(16, 16)?;
     assert_eq!((ring.entries(), ring.cq_entries()), (16, 16));
+    assert_eq!(held()?, before, "mapped in the same way");
     let mut byte = [0_u8; 1];
     let (reader, mut writer) = std::io::pipe()?;
     let read = Read::new(reader.as_raw_fd(), byte.as_mut_ptr(), 1).build();
