@@ -933,6 +933,11 @@ export declare class Ring {
   /** Opcodes that this kernel has; `None` where it cannot be asked. */
   probe(): Array<number> | null
   /**
+   * Gives the queues other sizes, and goes over to other submission areas: 0, or a negative `errno`, and everything is
+   * as it was.
+   */
+  resize(entries: number, cqEntries: number, pushed: Uint8Array, run: Uint8Array): number
+  /**
    * One `io_uring_register`: what the opcode gives, or a negative `errno`. What the kernel keeps of the argument, and
    * of what that points at, the facade holds.
    */

@@ -76,16 +76,20 @@ export class Boundary {
   /** The status header: what the last call left, and how far completions were taken. */
   readonly status: Uint32Array
   /** Entries of the submission queue. */
-  readonly entries: number
+  entries: number
+  /** Entries of the completion queue. */
+  cqEntries: number
   /** Whether the ring is gone. */
   closed = false
   readonly #submit: () => void
+  readonly #entryBytes: number
 
   constructor(setup: BindingSetup, slots: Slots) {
     const native = create(setup)
     this.native = native
     const { entries, cqEntries, setupFlags } = native
     const entryBytes = (setupFlags & SetupFlags.SQE128) === 0 ? ENTRY_BYTES : WIDE_ENTRY_BYTES
+    this.#entryBytes = entryBytes
     const wide = (setupFlags & (SetupFlags.CQE32 | SetupFlags.CQE_MIXED)) !== 0
     const recordBytes = wide ? WIDE_COMPLETION_BYTES : COMPLETION_BYTES
     const records = Math.min(Math.max(cqEntries, MIN_RECORDS), MAX_RECORDS)
@@ -99,6 +103,7 @@ export class Boundary {
     this.records = new Uint32Array(completions.buffer)
     this.stride = recordBytes / 4
     this.entries = entries
+    this.cqEntries = cqEntries
     this.mask = records - 1
     this.status = new Uint32Array(STATUS_WORDS)
     this.#submit = native.start(pushed, run, completions, this.status, slots)
@@ -124,6 +129,21 @@ export class Boundary {
     staged.taken(status[STATUS.COPIED]!)
     this.limit()
     return status[STATUS.ERRNO]! | 0
+  }
+
+  /** Gives the queues other sizes, in which everything that is staged has room: 0 or a negative `errno`. */
+  resize(entries: number, cqEntries: number): number {
+    const bytes = 2 ** Math.ceil(Math.log2(entries)) * this.#entryBytes
+    const pushed = new Uint8Array(bytes)
+    const run = new Uint8Array(bytes)
+    const error = this.native.resize(entries, cqEntries, pushed, run)
+    if (error !== 0) return error
+    this.entries = this.native.entries
+    this.cqEntries = this.native.cqEntries
+    this.pushed.moveTo(new Uint32Array(pushed.buffer))
+    this.run.moveTo(new Uint32Array(run.buffer))
+    this.limit()
+    return 0
   }
 
   /** Calls `callback` from the event loop when completions are ready. */

@@ -60,7 +60,7 @@ export const STAGEABLE: unique symbol = Symbol('stageable')
  * ring.
  */
 export class EntryWriter {
-  readonly words: Uint32Array
+  words: Uint32Array
   /** Words of one entry. */
   readonly stride: number
   /** Entries that are complete. */
@@ -81,6 +81,13 @@ export class EntryWriter {
     this.lacking = lacking
     this.stride = entryBytes / 4
     this.limit = words.length / this.stride
+  }
+
+  /** Takes what is complete along to an area of another size. */
+  moveTo(words: Uint32Array): void {
+    words.set(this.words.subarray(0, this.count * this.stride))
+    this.words = words
+    this.torn = false
   }
 
   /** Starts the next entry: the opcode, and the flags that every operation has. */

@@ -74,7 +74,14 @@ export type { ModeOptions } from './options.ts'
 export type { Path } from './path.ts'
 export { FixedBuffer } from './registered/buffers.ts'
 export { type Direct, type FileTarget, FixedFile } from './registered/files.ts'
-export { type Results, Ring, type RingOptions, type RingStats, type WaitOptions } from './ring.ts'
+export {
+  type ResizeOptions,
+  type Results,
+  Ring,
+  type RingOptions,
+  type RingStats,
+  type WaitOptions,
+} from './ring.ts'
 export type { Token } from './slots.ts'
 export type { BigIntStats, Stats, StatsBase } from './stats.ts'
 export { type Support, support, type UnavailableReason } from './support.ts'

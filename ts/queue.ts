@@ -35,6 +35,11 @@ export class Queue<T> {
     return item
   }
 
+  /** From the oldest on. */
+  [Symbol.iterator](): Iterator<T> {
+    return (this.#items.slice(this.#head) as T[]).values()
+  }
+
   /** Takes out all that `matches`, which is asked once for each, and gives them in order. */
   remove(matches: (item: T) => boolean): T[] {
     const removed: T[] = []

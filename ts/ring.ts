@@ -11,7 +11,8 @@ import {
   fullError,
   nothingInFlightError,
   systemError,
-  type UringError,
+  unsupportedError,
+  UringError,
 } from './errors.ts'
 import { CqeFlags, SetupFlags, SqeFlags } from './flags.ts'
 import { type ChainOptions, type EachOptions, Flow, type RunOptions, type StartOptions } from './flow.ts'
@@ -67,6 +68,14 @@ export type Results<O extends readonly (Operation<unknown> | Entry<unknown>)[]> 
   -readonly [K in keyof O]: O[K] extends Operation<infer T> | Entry<infer T> ? T : never
 }
 
+/** Options of {@link Ring.resize}. */
+export interface ResizeOptions {
+  /** Entries of the submission queue, 1 to 32768. */
+  entries?: number
+  /** Entries of the completion queue, 1 to 65536, and no fewer. */
+  cqEntries?: number
+}
+
 /** How long to wait. */
 export interface WaitOptions {
   /** Milliseconds, fractions allowed; absent, as long as something can come; `Infinity`, for ever. */
@@ -78,7 +87,14 @@ export interface WaitOptions {
 // Module constants, which V8 folds where it would load a property of an imported object.
 const { TAIL, HEAD } = STATUS
 const { MORE, F_32 } = CqeFlags
-const { ECANCELED } = constants.errno
+const { ECANCELED, EINVAL, EOVERFLOW } = constants.errno
+
+const MAX_ENTRIES = 32768
+const MAX_CQ_ENTRIES = 65536
+/** What a ring has to have for its queues to get other sizes, and may not have. */
+const RESIZABLE = SetupFlags.DEFER_TASKRUN | SetupFlags.NO_SQARRAY
+const WIDE = SetupFlags.SQE128 | SetupFlags.CQE32
+const RESIZE_SINCE = '6.13'
 
 const TIED = SqeFlags.IO_LINK | SqeFlags.IO_HARDLINK | SqeFlags.CQE_SKIP_SUCCESS
 
@@ -104,10 +120,6 @@ export class Ring extends Registrar {
   readonly #skipped = new SkippedChains()
   readonly #polling: boolean
   readonly #wide: boolean
-  /** Entries of the submission queue. */
-  readonly entries: number
-  /** Entries of the completion queue. */
-  readonly cqEntries: number
   /** What the ring was made with, `SetupFlags`. */
   readonly setupFlags: number
   /** What the kernel can do, `Features`. */
@@ -142,8 +154,6 @@ export class Ring extends Registrar {
     this.#recordMask = recordMask
     this.#recordWords = stride
     this.#fd = native.fd
-    this.entries = native.entries
-    this.cqEntries = native.cqEntries
     this.setupFlags = native.setupFlags
     this.features = native.features
     this.#polling = (this.setupFlags & SetupFlags.SQPOLL) !== 0
@@ -153,6 +163,16 @@ export class Ring extends Registrar {
   /** The ring's descriptor; -1 once it is closed. */
   get fd(): number {
     return this.#fd
+  }
+
+  /** Entries of the submission queue. */
+  get entries(): number {
+    return this.#boundary.entries
+  }
+
+  /** Entries of the completion queue. */
+  get cqEntries(): number {
+    return this.#boundary.cqEntries
   }
 
   /** Whether `close()` was called. */
@@ -566,7 +586,6 @@ export class Ring extends Registrar {
     this.#flow = new Flow({
       boundary: this.#boundary,
       slots: this.#slots,
-      cqEntries: this.cqEntries,
       setAside: (completion) => this.#aside.push(completion),
       takeMessages: () => this.#aside.remove(({ source }) => source !== 'operation'),
       pushed: (slot, result, flags, at) => this.#completion(slot, result, flags, at),
@@ -627,6 +646,34 @@ export class Ring extends Registrar {
       native.cancelAll()
     }
     this[Symbol.dispose]()
+  }
+
+  /**
+   * Gives the queues other sizes, rounded up to powers of two. What was pushed, what is in flight and what has completed
+   * stays. Of the two sizes, the one that is not given stays as it is.
+   *
+   * @throws {UringError} `EOVERFLOW` if what waits in a queue has no room in the new one, `EINVAL` for a completion queue
+   * smaller than the submission queue and for a ring that the kernel cannot resize: it has to have `DEFER_TASKRUN` and
+   * `NO_SQARRAY`, as in the default mode, and plain widths; `ERR_URING_UNSUPPORTED`, `ENOMEM`, `ERR_URING_CLOSED`. Nothing
+   * has changed then
+   *
+   * Since Linux 6.13. See io_uring_resize_rings(3).
+   */
+  resize(options: ResizeOptions): void {
+    const boundary = this.#open().#boundary
+    const { entries = this.entries, cqEntries = Math.max(this.cqEntries, entries) } = checkOptions(options)
+    integer(entries, 'options.entries', 1, MAX_ENTRIES)
+    integer(cqEntries, 'options.cqEntries', 1, MAX_CQ_ENTRIES)
+    const lacking = RESIZABLE & ~this.setupFlags
+    if (lacking !== 0 || (this.setupFlags & WIDE) !== 0) throw notResizable()
+    if (!kernelHas(RESIZE_SINCE)) throw unsupportedError({ name: 'resize()', since: RESIZE_SINCE })
+    const { pushed, run } = boundary
+    const waiting = this.#flow?.scheduler.longest ?? 0
+    const needed = Math.max(pushed.count + this.#left(), run.count + this.#left(), waiting)
+    const error =
+      needed > 2 ** Math.ceil(Math.log2(entries)) ? -EOVERFLOW : boundary.resize(entries, cqEntries)
+    if (error !== 0) throw systemError(error, 'io_uring_register')
+    this.#flow?.scheduler.resized()
   }
 
   /** @internal */
@@ -822,4 +869,10 @@ function passes(errno: number): boolean {
 
 function enterError(errno: number): UringError {
   return systemError(errno, 'io_uring_enter')
+}
+
+function notResizable(): UringError {
+  const message =
+    'EINVAL: only a ring with singleIssuer, deferTaskrun and noSqArray (the default mode), and without sqe128 and cqe32, can be resized'
+  return new UringError('EINVAL', message, { errno: -EINVAL, syscall: 'io_uring_register' })
 }

@@ -62,7 +62,6 @@ interface Late {
 export interface Host {
   readonly boundary: Boundary
   readonly slots: Slots
-  readonly cqEntries: number
   /** Keeps a completion for the waiting calls. */
   setAside(completion: Completion): void
   /** A completion of something that was pushed, with its record's second half. */
@@ -94,7 +93,7 @@ export class Scheduler {
   private readonly run: EntryWriter
   private readonly status: Uint32Array
   /** What may be in flight. */
-  private readonly most: number
+  private most: number
   private readonly waiting = new Queue<Waiting>()
   private readonly late = new Queue<Late>()
   private scheduled = false
@@ -127,8 +126,21 @@ export class Scheduler {
     this.slots = host.slots
     this.run = host.boundary.run
     this.status = host.boundary.status
-    this.most = host.cqEntries
+    this.most = host.boundary.cqEntries
     host.boundary.startWaker(this.wake)
+  }
+
+  /** The queues have other sizes now: there may be room for what waits. */
+  resized(): void {
+    this.most = this.boundary.cqEntries
+    this.schedule()
+  }
+
+  /** Entries of the longest chain that waits for room, all of which have to be submitted together. */
+  get longest(): number {
+    let longest = 0
+    for (const { entries } of this.waiting) longest = Math.max(longest, entries.length)
+    return longest
   }
 
   /** Submissions that wait for room. */

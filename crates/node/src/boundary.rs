@@ -1,5 +1,6 @@
 //! One batch over the boundary: entries into the ring, completions out of it.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use napi::sys;
@@ -18,7 +19,7 @@ const NO_CALL: usize = 3;
 #[derive(Debug)]
 pub(crate) struct Boundary {
     /// What was pushed, and what was run: an `await` between two linked pushes must not cut the chain.
-    pub(crate) staged: [Area; 2],
+    pub(crate) staged: RefCell<[Area; 2]>,
     pub(crate) completions: Completions,
     pub(crate) status: Header,
     pub(crate) slots: sys::napi_ref,
@@ -28,7 +29,8 @@ impl Boundary {
     /// Copies entries `from..to` of an area into the ring, as many as fit without cutting a chain.
     fn copy(&self, ring: &mut Ring, area: usize, from: usize, to: usize) -> usize {
         let size = ring.entry_size();
-        let Some(area) = self.staged.get(area) else {
+        let staged = self.staged.borrow();
+        let Some(area) = staged.get(area) else {
             return 0;
         };
         let to = to.min(area.bytes() / size);
@@ -38,6 +40,12 @@ impl Boundary {
         // SAFETY: inside the area, which is held and aligned to 8. The facade's slot table keeps what the entries
         // point at alive until they complete, and we hold the slot table until the ring is closed.
         unsafe { ring.push_bytes(area.data().add(from * size), to - from) }
+    }
+
+    /// Goes over to other submission areas, and lets go of the ones before.
+    pub(crate) fn stage_in(&self, env: sys::napi_env, areas: [Area; 2]) {
+        let before = self.staged.replace(areas);
+        before.iter().for_each(|area| area.release(env));
     }
 
     pub(crate) fn publish(&self, ring: &mut Ring, area: u32, count: u32) -> u32 {
@@ -184,7 +192,7 @@ impl Boundary {
     /// Lets go of everything: the kernel has.
     pub(crate) fn end(&self, env: sys::napi_env) {
         self.status.set(status::IN_FLIGHT, 0);
-        self.staged.iter().for_each(|area| area.release(env));
+        self.staged.borrow().iter().for_each(|area| area.release(env));
         self.completions.release(env);
         self.status.release(env);
         release(env, self.slots);

@@ -1,6 +1,7 @@
 //! The binding's ring: everything cold as methods.
 #![allow(unreachable_pub)] // `#[napi]` wants its items public, and a cdylib has no Rust interface
 
+use std::cell::RefCell;
 use std::os::fd::AsRawFd;
 use std::rc::Rc;
 
@@ -86,7 +87,7 @@ impl BindingRing {
     ) -> Result<Function<'env, (), ()>> {
         let wide = self.shared.with(|ring| ring.wide_completions()).unwrap_or(false);
         let boundary = Boundary {
-            staged: [Area::hold(env, "pushed", &pushed)?, Area::hold(env, "run", &run)?],
+            staged: RefCell::new([Area::hold(env, "pushed", &pushed)?, Area::hold(env, "run", &run)?]),
             completions: Completions::new(Area::hold(env, "completions", &completions)?, wide)?,
             status: Header::new(Area::hold(env, "status", &status)?)?,
             slots: hold(env, &slots)?,
@@ -197,6 +198,37 @@ impl BindingRing {
                 .filter(|&opcode| probe.is_supported(opcode))
                 .collect(),
         )
+    }
+
+    /// Gives the queues other sizes, and goes over to other submission areas: 0, or a negative `errno`, and everything is
+    /// as it was.
+    #[napi(catch_unwind)]
+    pub fn resize(
+        &self,
+        env: Env,
+        entries: u32,
+        cq_entries: u32,
+        #[napi(ts_arg_type = "Uint8Array")] pushed: Unknown,
+        #[napi(ts_arg_type = "Uint8Array")] run: Unknown,
+    ) -> Result<i32> {
+        let pushed = Area::hold(&env, "pushed", &pushed)?;
+        let run = match Area::hold(&env, "run", &run) {
+            Ok(run) => run,
+            Err(error) => {
+                pushed.release(env.raw());
+                return Err(error);
+            }
+        };
+        let areas = [pushed, run];
+        let resized = self
+            .shared
+            .across(|ring, _| number(ring.resize(entries, cq_entries).map(|()| 0)))
+            .unwrap_or_else(|error| error);
+        match self.shared.boundary.get() {
+            Some(boundary) if resized == 0 => boundary.stage_in(env.raw(), areas),
+            _ => areas.iter().for_each(|area| area.release(env.raw())),
+        }
+        Ok(resized)
     }
 
     /// One `io_uring_register`: what the opcode gives, or a negative `errno`. What the kernel keeps of the argument, and
