@@ -45,7 +45,9 @@ impl Boundary {
     /// Goes over to other submission areas, and lets go of the ones before.
     pub(crate) fn stage_in(&self, env: sys::napi_env, areas: [Area; 2]) {
         let before = self.staged.replace(areas);
-        before.iter().for_each(|area| area.release(env));
+        for area in &before {
+            area.release(env);
+        }
     }
 
     pub(crate) fn publish(&self, ring: &mut Ring, area: u32, count: u32) -> u32 {
