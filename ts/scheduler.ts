@@ -5,7 +5,7 @@ import { type Boundary, KEEP, STATUS } from './boundary.ts'
 import type { Completion } from './completion.ts'
 import { Entry, type EntryWriter, MANY, STAGEABLE, ONE_ANSWER, WATCHED } from './entry.ts'
 import { errorCode, fullError, systemError, type UringError } from './errors.ts'
-import { CqeFlags, SqeFlags } from './flags.ts'
+import { CqeFlags, SetupFlags, SqeFlags } from './flags.ts'
 import { foreignCompletion, isForeign } from './foreign.ts'
 import type { OperationClass } from './kind.ts'
 import type { Operation } from './operation.ts'
@@ -104,6 +104,9 @@ export class Scheduler {
   private ended: UringError | undefined
   private idle: (() => void)[] = []
   private retry: NodeJS.Timeout | undefined
+  /** Whether completions come only to who asks for them. */
+  private readonly polls: boolean
+  private polling: NodeJS.Immediate | undefined
   /** Whether a failure that will not pass was told of. */
   private warned = false
   /** Held here and nowhere else while nothing is in flight, so that it goes with the ring. */
@@ -127,6 +130,8 @@ export class Scheduler {
     this.run = host.boundary.run
     this.status = host.boundary.status
     this.most = host.boundary.cqEntries
+    const { setupFlags } = host.boundary.native
+    this.polls = (setupFlags & (SetupFlags.IOPOLL | SetupFlags.SQPOLL)) === SetupFlags.IOPOLL
     host.boundary.startWaker(this.wake)
   }
 
@@ -388,6 +393,7 @@ export class Scheduler {
     }
     this.deliver()
     this.keep()
+    if (this.polls) this.poll()
     if (this.inFlight === 0 && this.late.length === 0 && this.idle.length > 0) {
       for (const resolve of this.idle.splice(0)) resolve()
     }
@@ -407,9 +413,25 @@ export class Scheduler {
     }, RETRY)
   }
 
+  /** Nothing wakes the event loop where the kernel finds completions only by asking the device: so it asks each turn. */
+  private poll(): void {
+    if (this.boundary.closed || this.inFlight === 0) return
+    this.polling ??= setImmediate(() => {
+      this.polling = undefined
+      this.wake()
+    })
+    if (this.isKept()) this.polling.ref()
+    else this.polling.unref()
+  }
+
+  /** Whether the event loop stays open. */
+  private isKept(): boolean {
+    return this.mayKeep && this.refs > 0
+  }
+
   private keep(): void {
     if (this.boundary.closed) return
-    const open = this.mayKeep && this.refs > 0 ? KEEP.LOOP : 0
+    const open = this.isKept() ? KEEP.LOOP : 0
     const isAwaited = this.inFlight > 0 || this.waiting.length > 0 || this.listeners > 0
     this.boundary.keep(isAwaited ? open | KEEP.CALLBACK : 0)
   }
