@@ -183,6 +183,16 @@ export function nothingInFlightError(wanted: number, possible: number): UringErr
   )
 }
 
+/** For what was used after it was given back. */
+export function resourceClosedError(message: string): UringError {
+  return new UringError('ERR_URING_RESOURCE_CLOSED', message)
+}
+
+/** For what cannot be done the way things are. */
+export function invalidStateError(message: string): UringError {
+  return new UringError('ERR_INVALID_STATE', message)
+}
+
 export function detachedError(operation: string): UringError {
   return new UringError(
     'ERR_URING_BUFFER_DETACHED',

@@ -73,7 +73,8 @@ export * from './operations/xattr.ts'
 export type { ModeOptions } from './options.ts'
 export type { Path } from './path.ts'
 export { FixedBuffer } from './registered/buffers.ts'
-export { type Direct, type FileTarget, FixedFile } from './registered/files.ts'
+export { type Direct, type FileTarget, FixedFile, SKIP_FILE } from './registered/files.ts'
+export { FileTable, type FileTableOptions } from './registered/filetable.ts'
 export {
   type ResizeOptions,
   type Results,

@@ -776,13 +776,21 @@ export class Ring extends Registrar {
 
   /** Refuses a wait that could never end. */
   #canComplete(count: number): void {
-    const ready = this.#ready()
-    if (ready >= count) return
-    const pushed = this.#flow === undefined ? undefined : this.#slots.used().filter(isPushed)
-    if (pushed === undefined ? this.#slots.many > 0 : pushed.some(isMany)) return
-    const submitted = pushed?.length ?? this.#pushed.count + this.inFlight
-    const possible = ready + submitted - this.#skipped.silent
+    if (this.#possible(count) >= count) return
+    this.#boundary.getEvents() // what was registered completes without being asked for
+    this.#flow?.scheduler.sort()
+    const possible = this.#possible(count)
     if (possible < count) throw nothingInFlightError(count, possible)
+  }
+
+  /** How many completions can come, as far as it matters. */
+  #possible(count: number): number {
+    const ready = this.#ready()
+    if (ready >= count) return ready
+    const pushed = this.#flow === undefined ? undefined : this.#slots.used().filter(isPushed)
+    if (pushed === undefined ? this.#slots.many > 0 : pushed.some(isMany)) return Infinity
+    const submitted = pushed?.length ?? this.#pushed.count + this.inFlight
+    return ready + submitted - this.#skipped.silent
   }
 
   /** The oldest completion that is somebody's. */

@@ -5,7 +5,7 @@ import { FixedFdFlags } from '../flags.ts'
 import type { Groups } from '../group.ts'
 import { allocateBlock, type Block } from '../memory.ts'
 import { Operation } from '../operation.ts'
-import { FixedFile, resolveDescriptor } from '../registered/files.ts'
+import { EMPTY_SLOT, FixedFile, resolveDescriptor, SKIP_FILE } from '../registered/files.ts'
 import { flag, integer, invalidType, MAX_I32, options } from '../validate.ts'
 
 /** Options of {@link FilesUpdate}. */
@@ -14,11 +14,9 @@ export interface FilesUpdateOptions<O extends number | 'auto' = number | 'auto'>
   offset?: O
 }
 
-/** What goes into a slot: a descriptor, -1 to empty the slot, -2 to leave it as it is. */
+/** What goes into a slot: a descriptor, -1 to empty the slot, `SKIP_FILE` to leave it as it is. */
 export type SlotContent = number | { readonly fd: number }
 
-const EMPTY = -1
-const SKIP = -2
 /** All ones: the kernel chooses the slots. */
 const ANY_SLOT = (1n << 64n) - 1n
 const DESCRIPTOR_BYTES = 4
@@ -33,7 +31,7 @@ interface FilesUpdateState {
 function descriptorsOf(files: readonly SlotContent[], name: string): number[] {
   if (!Array.isArray(files)) throw invalidType(name, 'an instance of Array', files)
   return Array.from(files, (file: unknown, index) =>
-    file === EMPTY || file === SKIP ? file : resolveDescriptor(file, `${name}[${index}]`),
+    file === EMPTY_SLOT || file === SKIP_FILE ? file : resolveDescriptor(file, `${name}[${index}]`),
   )
 }
 

@@ -2,7 +2,7 @@
 
 import { integer, invalidType, isIndex, MAX_I32 } from '../validate.ts'
 
-/** A slot of a ring's registered files. */
+/** A slot of a ring's registered files. It is a number and no more: with another ring, it is that ring's slot. */
 export class FixedFile {
   /** The slot. */
   readonly index: number
@@ -11,6 +11,12 @@ export class FixedFile {
     this.index = integer(index, 'index', 0, MAX_I32 - 1)
   }
 }
+
+/** In a list of files for slots: leaves the slot as it is. */
+export const SKIP_FILE: -2 = -2
+
+/** In such a list: empties the slot. */
+export const EMPTY_SLOT: -1 = -1
 
 /** A descriptor, a registered file, or what has a descriptor: a `FileHandle`, say. */
 export type FileTarget = number | FixedFile | { readonly fd: number }
