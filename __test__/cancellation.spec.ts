@@ -28,7 +28,6 @@ import {
   Write,
 } from 'uring'
 import { directory, fifo, file } from './helpers/files.ts'
-import { registerFiles } from './helpers/register.ts'
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 const rejection = (promise: Promise<unknown>): Promise<unknown> =>
@@ -334,7 +333,7 @@ test('cancel finds one by its token, before and after it is submitted, and only 
 test('cancel by file, by opcode, by both, and everything', async (t) => {
   using ring = new Ring({ entries: 16 })
   const [a, b, c] = [fifo(t), fifo(t), fifo(t)]
-  registerFiles(ring, [c])
+  ring.registerFiles([c])
   const ended: string[] = []
   const note = async (name: string, promise: Promise<unknown>): Promise<void> => {
     t.is(codeOf(await rejection(promise)), 'ECANCELED')

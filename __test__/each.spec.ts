@@ -38,7 +38,6 @@ import { all, codes, descriptors, failure, give, ringFor, turns, until } from '.
 import { pipe } from './helpers/pipes.ts'
 import { counter, countUp, reset } from './helpers/polls.ts'
 import { script } from './helpers/process.ts'
-import { registerEmpty } from './helpers/register.ts'
 import { closing, pair } from './helpers/sockets.ts'
 import { bound } from './helpers/streams.ts'
 
@@ -250,7 +249,7 @@ for (const [name, leave] of Object.entries(LEAVING)) {
 
 test.serial('the registered files that were accepted for nobody are closed', async (t) => {
   const ring = ringFor(t)
-  registerEmpty(ring, 4)
+  ring.registerFiles(4)
   const server = listening(t, ring)
   const options: AcceptMultiOptions<'auto'> = { direct: 'auto' }
   const sockets: NetSocket[] = []
@@ -598,7 +597,7 @@ test('a failure rejects the next step, and the iteration is over', async (t) => 
 
 test('what came before a failure is delivered first', async (t) => {
   const ring = ringFor(t)
-  registerEmpty(ring, 2)
+  ring.registerFiles(2)
   const server = listening(t, ring)
   const connections = ring.each(new AcceptMulti(server.fd, { direct: 'auto' }))
   await clients(t, server.address, 3) // one more than there are slots

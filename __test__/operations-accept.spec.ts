@@ -39,7 +39,6 @@ import {
   value,
 } from './helpers/connections.ts'
 import { directory, file } from './helpers/files.ts'
-import { registerEmpty } from './helpers/register.ts'
 import { closing } from './helpers/sockets.ts'
 
 const { UNIX, INET } = SocketDomain
@@ -148,7 +147,7 @@ test('Accept: does not wait if told so, and polls first if told so', (t) => {
 
 test('Accept: into the registered files', async (t) => {
   using ring = new Ring({ entries: 8 })
-  registerEmpty(ring, 3)
+  ring.registerFiles(3)
   const server = listening(t, ring)
   for (const [direct, slot] of [
     [1, 1],
@@ -277,7 +276,7 @@ test('AcceptMulti: does not wait if told so, and polls first if told so', (t) =>
 
 test('AcceptMulti: into the registered files, until they are full', async (t) => {
   using ring = new Ring({ entries: 8 })
-  registerEmpty(ring, 2)
+  ring.registerFiles(2)
   const server = listening(t, ring)
   ring.push(new AcceptMulti(server.fd, { direct: 'auto' }))
   for (const slot of [0, 1]) {
@@ -316,7 +315,7 @@ function waiting(fd: number): number {
 test('AcceptMulti: what nobody took is closed with the iteration', async (t) => {
   const ring = new Ring({ entries: 8 })
   try {
-    registerEmpty(ring, 3)
+    ring.registerFiles(3)
     for (const options of [{}, { direct: 'auto' as const }]) {
       const server = listening(t, ring)
       const connections = ring.each(new AcceptMulti(server.fd, options))

@@ -22,7 +22,6 @@ import {
 } from 'uring'
 import { complete, fixedRing, outcome } from './helpers/buffers.ts'
 import { file } from './helpers/files.ts'
-import { registerFiles } from './helpers/register.ts'
 import { closing, pair } from './helpers/sockets.ts'
 
 /** Two TCP sockets; what is written to the first one stays in the queue of the second one. */
@@ -72,7 +71,7 @@ for (const [name, Command, options] of CLASSES) {
       ),
       7,
     )
-    registerFiles(ring, [-1, to])
+    ring.registerFiles([-1, to])
     t.is(ask(new FixedFile(1), SocketCommands.SIOCINQ), 7)
     t.is(ask(new FixedFile(0), SocketCommands.SIOCINQ), 'EBADF')
     // More than the peer takes.

@@ -7,7 +7,6 @@ import { epollCreate } from 'uring/sys'
 import { decodeEvents, encodeEvent, eventBytes } from '../ts/epollevent.ts'
 import { file } from './helpers/files.ts'
 import { counter, countUp, outcomes, quiet, reset, result, unordered } from './helpers/polls.ts'
-import { registerFiles } from './helpers/register.ts'
 import { closing, pair } from './helpers/sockets.ts'
 
 const { IN, OUT, HUP, ET, ONESHOT } = PollEvents
@@ -210,7 +209,7 @@ test('EpollWait: a registered file, an epoll that is none, and a cancelled wait'
   const epoll = closing(t, epollCreate())
   const fd = counter(t, 1)
   t.is(result(ring, new EpollCtl(epoll, 'add', fd, { events: IN, data: 5 })), 0)
-  registerFiles(ring, [fd, epoll])
+  ring.registerFiles([fd, epoll])
   t.deepEqual(result(ring, new EpollWait(new FixedFile(1), 1)), [{ events: IN, data: 5n }])
   t.is(result(ring, new EpollWait(new FixedFile(0), 1)), 'EINVAL')
   t.is(result(ring, new EpollWait(100_000, 1)), 'EBADF')

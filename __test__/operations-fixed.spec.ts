@@ -15,7 +15,6 @@ import {
 } from 'uring'
 import { complete, fixedRing, outcome } from './helpers/buffers.ts'
 import { file } from './helpers/files.ts'
-import { registerFiles } from './helpers/register.ts'
 import { pair } from './helpers/sockets.ts'
 
 const CLASSES = [
@@ -38,7 +37,7 @@ test('ReadFixed: fills a part of a registered buffer, and nothing beside it', (t
   t.is(outcome(ring, new ReadFixed(fd, buffer.subarray(6))), 4)
   t.is(buffer.view.toString('latin1', 0, 10), '0123456789')
   t.is(outcome(ring, new ReadFixed(fd, buffer)), 0)
-  registerFiles(ring, [-1, fd])
+  ring.registerFiles([-1, fd])
   t.is(outcome(ring, new ReadFixed(new FixedFile(1), buffer.subarray(20, 22), { offset: 8 })), 2)
   t.is(buffer.view.toString('latin1', 20, 22), '89')
 })

@@ -48,7 +48,7 @@ import {
   unix,
 } from './helpers/messages.ts'
 import { script } from './helpers/process.ts'
-import { registerBuffers, registerFiles } from './helpers/register.ts'
+import { registerBuffers } from './helpers/register.ts'
 import { closing, pair } from './helpers/sockets.ts'
 
 const { DGRAM, SEQPACKET, STREAM } = SocketType
@@ -253,7 +253,7 @@ test('SendMsg: failures have their codes', async (t) => {
 test('SendMsg: a registered file is as good as a descriptor', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = pair(t, DGRAM)
-  registerFiles(ring, [-1, left])
+  ring.registerFiles([-1, left])
   t.is(next(ring, new SendMsg(new FixedFile(1), { buffers: [Buffer.from('fixed')] })).value, 5)
   t.is(take(ring, right), 'fixed')
 })

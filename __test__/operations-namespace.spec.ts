@@ -47,7 +47,6 @@ import {
 import { CHUNKS } from './helpers/chunks.ts'
 import { directory, fifo } from './helpers/files.ts'
 import { script } from './helpers/process.ts'
-import { registerEmpty } from './helpers/register.ts'
 
 function run<T>(ring: Ring, operation: Operation<T>): Completion<T> {
   ring.push(operation)
@@ -461,7 +460,7 @@ test('OpenAt2: into registered files', (t) => {
   }
   t.is(open('a', 0).error?.code, 'ENXIO', 'there is no table')
   t.is(open('a', 'auto').error?.code, 'ENFILE')
-  registerEmpty(ring, 3)
+  ring.registerFiles(3)
 
   const descriptors = readdirSync('/proc/self/fd').length
   const first = open('a', 2).value

@@ -18,7 +18,6 @@ import {
 import { code, done, heldBack } from './helpers/completions.ts'
 import { file } from './helpers/files.ts'
 import { brokenPipe, flagsOf, pipe, textOf, withFewDescriptors } from './helpers/pipes.ts'
-import { registerEmpty, registerFiles } from './helpers/register.ts'
 import { closing, pair } from './helpers/sockets.ts'
 
 const NOBODY = 987_654
@@ -87,7 +86,7 @@ test('Splice: both sides can be registered files', (t) => {
   const target = file(t)
   const { read, write } = pipe(t)
   // The slots are descriptors of something else, so that it shows when one is taken for the other.
-  registerFiles(ring, [-1, source.fd, target.fd, read, write])
+  ring.registerFiles([-1, source.fd, target.fd, read, write])
   const fixedSource = new FixedFile(1)
   const fixedTarget = new FixedFile(2)
   const fixedRead = new FixedFile(3)
@@ -111,7 +110,7 @@ test('Splice: waits for bytes, or not', (t) => {
   using ring = new Ring({ entries: 4 })
   const { read, write } = pipe(t)
   const { fd, path } = file(t)
-  registerFiles(ring, [read])
+  ring.registerFiles([read])
   for (const from of [read, new FixedFile(0)]) {
     t.is(code(ring, new Splice(from, fd, 100, { flags: SpliceFlags.NONBLOCK })), 'EAGAIN')
   }
@@ -162,7 +161,7 @@ test('Tee: both sides can be registered files', (t) => {
   using ring = new Ring({ entries: 4 })
   const first = pipe(t)
   const second = pipe(t)
-  registerFiles(ring, [-1, first.read, second.write])
+  ring.registerFiles([-1, first.read, second.write])
   const from = new FixedFile(1)
   const to = new FixedFile(2)
   writeSync(first.write, 'again')
@@ -184,7 +183,7 @@ test('Tee: waits for bytes, or not', (t) => {
   using ring = new Ring({ entries: 4 })
   const first = pipe(t)
   const second = pipe(t)
-  registerFiles(ring, [first.read])
+  ring.registerFiles([first.read])
   for (const from of [first.read, new FixedFile(0)]) {
     t.is(code(ring, new Tee(from, second.write, 9, { flags: SpliceFlags.NONBLOCK })), 'EAGAIN')
   }
@@ -274,7 +273,7 @@ function through(ring: Ring, read: FixedFile, write: FixedFile, text: string): s
 
 test('Pipe: goes into a slot of the registered files and the one after it', (t) => {
   using ring = new Ring({ entries: 4 })
-  registerEmpty(ring, 5)
+  ring.registerFiles(5)
   for (const direct of [3, new FixedFile(3), 0, 3]) {
     const first = typeof direct === 'number' ? direct : direct.index
     const [read, write] = done(ring, new Pipe({ direct })).value
@@ -288,7 +287,7 @@ test('Pipe: goes into a slot of the registered files and the one after it', (t) 
 
 test('Pipe: goes into slots that the kernel chooses', (t) => {
   using ring = new Ring({ entries: 4 })
-  registerEmpty(ring, 5)
+  ring.registerFiles(5)
   done(ring, new Pipe({ direct: 1 }))
   const used = new Set([1, 2])
   const [read, write] = done(ring, new Pipe({ direct: 'auto' })).value
@@ -304,7 +303,7 @@ test('Pipe: goes into slots that the kernel chooses', (t) => {
 
 test('Pipe: the ends are told apart wherever the kernel puts them', (t) => {
   using ring = new Ring({ entries: 4 })
-  registerEmpty(ring, 6)
+  ring.registerFiles(6)
   for (const direct of [0, 2, 4]) done(ring, new Pipe({ direct }))
   for (const free of [
     [1, 4],
@@ -322,7 +321,7 @@ test('Pipe: what cannot be is an error', (t) => {
   using ring = new Ring({ entries: 4 })
   t.is(done(ring, new Pipe({ direct: 0 })).error?.message, 'ENXIO: no such device or address, pipe2')
   t.is(code(ring, new Pipe({ direct: 'auto' })), 'ENFILE')
-  registerEmpty(ring, 4)
+  ring.registerFiles(4)
   t.is(code(ring, new Pipe({ direct: 4 })), 'EINVAL', 'there is no such slot')
   t.is(code(ring, new Pipe({ direct: 3 })), 'EINVAL', 'there is none after it')
   t.is(code(ring, new Read(new FixedFile(3), Buffer.alloc(1), { flags: RwFlags.NOWAIT })), 'EBADF')
@@ -383,7 +382,7 @@ test('Pipe: what an entry made stays what it was when the entry is pushed again'
 
 test('Pipe: an operation that is changed later makes what it was pushed for', (t) => {
   using ring = new Ring({ entries: 4 })
-  registerEmpty(ring, 4)
+  ring.registerFiles(4)
   const operation = new Pipe<number | undefined>({ direct: 1 })
   const finish = heldBack(t, ring, operation)
   operation.direct = undefined

@@ -29,7 +29,6 @@ import { LinkTimeout as LinkTimeoutClass } from '../ts/operations/timeouts.ts'
 import { Slots, tokenOf } from '../ts/slots.ts'
 import { fifo } from './helpers/files.ts'
 import { counter, countUp, outcomes, quiet, reset, result, unordered } from './helpers/polls.ts'
-import { registerFiles } from './helpers/register.ts'
 import { closing, pair } from './helpers/sockets.ts'
 
 const { IN, OUT, PRI, HUP, RDHUP } = PollEvents
@@ -141,7 +140,7 @@ test('PollAdd: again and again counts as any number of completions', async (t) =
 test('PollAdd: a registered file, and what is none', (t) => {
   using ring = new Ring({ entries: 8 })
   t.is(result(ring, new PollAdd(new FixedFile(0), OUT)), 'EBADF')
-  registerFiles(ring, [counter(t), counter(t, 1)])
+  ring.registerFiles([counter(t), counter(t, 1)])
   t.is(result(ring, new PollAdd(new FixedFile(0), IN | OUT)), OUT)
   t.is(result(ring, new PollAdd(new FixedFile(1), IN | OUT)), IN | OUT)
   const [left] = pair(t)

@@ -34,7 +34,6 @@ import { code, done, heldBack } from './helpers/completions.ts'
 import { diskFile } from './helpers/disks.ts'
 import { fifo, file } from './helpers/files.ts'
 import { script } from './helpers/process.ts'
-import { registerFiles } from './helpers/register.ts'
 
 const GIB = 2 ** 30
 const NOBODY = 987_654
@@ -77,7 +76,7 @@ test('SyncFileRange: writes the range and nothing else', (t) => {
     return
   }
   using ring = new Ring({ entries: 4 })
-  registerFiles(ring, [-1, disk.fd])
+  ring.registerFiles([-1, disk.fd])
   const flags = SyncFileRangeFlags.WRITE_AND_WAIT
   const start = 5 * GIB
   const unsynced = (options: SyncFileRangeOptions | undefined, target: FileTarget): number => {
@@ -149,7 +148,7 @@ function readFirst(fd: number, count: number): string {
 test('Fallocate: punches a hole, also one of more than 4 GiB beyond 4 GiB', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t)
-  registerFiles(ring, [-1, -1, fd])
+  ring.registerFiles([-1, -1, fd])
   const mode = FallocateMode.PUNCH_HOLE | FallocateMode.KEEP_SIZE
   const start = 5 * GIB
   const places = [
@@ -231,7 +230,7 @@ test('Fallocate: what cannot be is an error', (t) => {
 test('Ftruncate: makes a file longer and shorter', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t, 'content')
-  registerFiles(ring, [-1, fd])
+  ring.registerFiles([-1, fd])
   for (const [target, length] of [
     [fd, 2 ** 32 + 5],
     [{ fd }, 2n ** 33n + 1n],
@@ -285,7 +284,7 @@ test('Fadvise: drops the range from the page cache and nothing else, beyond 4 Gi
   }
   using ring = new Ring({ entries: 4 })
   const { fd } = disk
-  registerFiles(ring, [-1, fd])
+  ring.registerFiles([-1, fd])
   const start = 5 * GIB
   const end = start + 5 * GIB
   const places = [GIB, start - PIECE, start, start + GIB + 2 * PIECE, end - PIECE, end, end + GIB]

@@ -16,7 +16,6 @@ import {
 } from 'uring'
 import { complete, outcome, SOON } from './helpers/buffers.ts'
 import { file } from './helpers/files.ts'
-import { registerFiles } from './helpers/register.ts'
 
 const MAX_DATA = 2n ** 62n - 1n
 
@@ -132,8 +131,8 @@ function contentAt(ring: Ring, slot: number): string | undefined {
 test('MsgRingSendFd: puts a registered file into a slot of the other ring', (t) => {
   using ring = new Ring({ entries: 8 })
   using other = new Ring({ entries: 8 })
-  registerFiles(ring, [-1, file(t, 'one').fd, file(t, 'two').fd])
-  registerFiles(other, [-1, -1, -1, -1])
+  ring.registerFiles([-1, file(t, 'one').fd, file(t, 'two').fd])
+  other.registerFiles([-1, -1, -1, -1])
   t.is(outcome(ring, new MsgRingSendFd(other, new FixedFile(2), { direct: 3, data: MAX_DATA })), 3)
   const message = other.wait(SOON)
   t.is(message?.source, 'message')
@@ -151,8 +150,8 @@ test('MsgRingSendFd: the kernel chooses a free slot', (t) => {
   using ring = new Ring({ entries: 8 })
   using other = new Ring({ entries: 8 })
   const files = ['a', 'b', 'c'].map((content) => file(t, content).fd)
-  registerFiles(ring, files)
-  registerFiles(other, [-1, -1])
+  ring.registerFiles(files)
+  other.registerFiles([-1, -1])
   const slots: unknown[] = []
   for (const [index, options] of [undefined, { direct: 'auto' as const, data: 2 ** 40 }].entries()) {
     const slot = outcome(ring, new MsgRingSendFd(other, new FixedFile(index), options))
@@ -170,8 +169,8 @@ test('MsgRingSendFd: the kernel chooses a free slot', (t) => {
 test('MsgRingSendFd: skipCompletion leaves the other ring alone', (t) => {
   using ring = new Ring({ entries: 8 })
   using other = new Ring({ entries: 8 })
-  registerFiles(ring, [file(t, 'quiet').fd])
-  registerFiles(other, [-1, -1])
+  ring.registerFiles([file(t, 'quiet').fd])
+  other.registerFiles([-1, -1])
   t.is(
     outcome(ring, new MsgRingSendFd(other, new FixedFile(0), { direct: 1, data: 5, skipCompletion: true })),
     1,
@@ -190,10 +189,10 @@ test('MsgRingSendFd: fails where there is no ring, file or slot', (t) => {
   const send = (to: { fd: number }, slot: number, direct: number | 'auto'): unknown =>
     outcome(ring, new MsgRingSendFd(to, new FixedFile(slot), { direct }))
   t.is(send(other, 0, 'auto'), 'EBADF') // no table here
-  registerFiles(ring, [fd, -1])
+  ring.registerFiles([fd, -1])
   t.is(send(other, 0, 'auto'), 'ENFILE') // no table there
   t.is(send(other, 0, 1), 'ENXIO')
-  registerFiles(other, [-1, -1])
+  other.registerFiles([-1, -1])
   t.is(send(other, 1, 'auto'), 'EBADF') // an empty slot
   t.is(send(other, 2, 'auto'), 'EBADF') // no such slot
   t.is(send(other, 0, 2), 'EINVAL') // no such slot there

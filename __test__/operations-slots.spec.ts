@@ -2,17 +2,15 @@
 
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
-import { Close, FilesUpdate, FixedFdInstall, FixedFile, OpenFlags, Read, Ring } from 'uring'
+import { Close, FilesUpdate, FixedFdInstall, FixedFile, OpenFlags, Read, Ring, SKIP_FILE } from 'uring'
 import { code, done, heldBack } from './helpers/completions.ts'
 import { file } from './helpers/files.ts'
 import { flagsOf, textOf, withFewDescriptors } from './helpers/pipes.ts'
 import { script } from './helpers/process.ts'
-import { registerEmpty, registerFiles } from './helpers/register.ts'
 import { closing } from './helpers/sockets.ts'
 
 const NOBODY = 987_654
 const EMPTY = -1
-const SKIP = -2
 
 /** What can be read through the slots: a file's content, or the code of the error. */
 function contents(ring: Ring, count: number): string {
@@ -35,12 +33,12 @@ function files(t: ExecutionContext, ...texts: readonly string[]): number[] {
 test('FilesUpdate: fills slots, empties them and leaves them alone', (t) => {
   using ring = new Ring({ entries: 4 })
   const [a = 0, b = 0, c = 0] = files(t, 'a', 'b', 'c')
-  registerEmpty(ring, 5)
+  ring.registerFiles(5)
   t.is(done(ring, new FilesUpdate([a, { fd: b }])).value, 2)
   t.is(contents(ring, 5), 'a b EBADF EBADF EBADF')
   t.is(done(ring, new FilesUpdate([c, c], { offset: 3 })).value, 2)
   t.is(contents(ring, 5), 'a b EBADF c c')
-  t.is(done(ring, new FilesUpdate([EMPTY, SKIP, a, SKIP, EMPTY], { offset: 0 })).value, 5)
+  t.is(done(ring, new FilesUpdate([EMPTY, SKIP_FILE, a, SKIP_FILE, EMPTY], { offset: 0 })).value, 5)
   t.is(contents(ring, 5), 'EBADF b a c EBADF')
   t.is(done(ring, new FilesUpdate([EMPTY], { offset: 4 })).value, 1, 'it is empty')
   t.is(done(ring, new FilesUpdate([c, a], { offset: 1 })).value, 2, 'what was there makes room')
@@ -50,7 +48,7 @@ test('FilesUpdate: fills slots, empties them and leaves them alone', (t) => {
 test('FilesUpdate: the slots have the files themselves, and not their descriptors', (t) => {
   using ring = new Ring({ entries: 4 })
   const { path } = file(t, 'still here')
-  registerEmpty(ring, 1)
+  ring.registerFiles(1)
   const fd = openSync(path, 'r')
   t.is(done(ring, new FilesUpdate([fd])).value, 1)
   closeSync(fd)
@@ -60,8 +58,8 @@ test('FilesUpdate: the slots have the files themselves, and not their descriptor
 test('FilesUpdate: puts files into slots that the kernel chooses', (t) => {
   using ring = new Ring({ entries: 4 })
   const [a = 0, b = 0, c = 0] = files(t, 'a', 'b', 'c')
-  registerEmpty(ring, 6)
-  done(ring, new FilesUpdate([c, SKIP, c, SKIP, c]))
+  ring.registerFiles(6)
+  done(ring, new FilesUpdate([c, SKIP_FILE, c, SKIP_FILE, c]))
   const found: FixedFile[] = done(ring, new FilesUpdate([a, { fd: b }, a], { offset: 'auto' })).value
   t.true(Array.isArray(found) && found.every((slot) => slot instanceof FixedFile))
   t.deepEqual(found.map(({ index }) => index).toSorted(), [1, 3, 5])
@@ -75,7 +73,7 @@ test('FilesUpdate: puts files into slots that the kernel chooses', (t) => {
 test('FilesUpdate: goes as far as it can', (t) => {
   using ring = new Ring({ entries: 4 })
   const [a = 0, b = 0] = files(t, 'a', 'b')
-  registerEmpty(ring, 4)
+  ring.registerFiles(4)
   t.is(done(ring, new FilesUpdate([a, NOBODY, b])).value, 1)
   t.is(contents(ring, 4), 'a EBADF EBADF EBADF')
   const slots = done(ring, new FilesUpdate([b, a, NOBODY, b], { offset: 'auto' })).value
@@ -91,7 +89,7 @@ test('FilesUpdate: what cannot be is an error', (t) => {
   const { fd } = file(t, 'content')
   t.is(done(ring, new FilesUpdate([fd])).error?.message, 'ENXIO: no such device or address, files_update')
   t.is(code(ring, new FilesUpdate([fd], { offset: 'auto' })), 'ENXIO')
-  registerEmpty(ring, 3)
+  ring.registerFiles(3)
   t.is(code(ring, new FilesUpdate([])), 'EINVAL')
   t.is(code(ring, new FilesUpdate([fd], { offset: 3 })), 'EINVAL')
   t.is(code(ring, new FilesUpdate([fd, fd], { offset: 2 })), 'EINVAL', 'all or none have a slot')
@@ -99,7 +97,7 @@ test('FilesUpdate: what cannot be is an error', (t) => {
   t.is(code(ring, new FilesUpdate([NOBODY])), 'EBADF')
   t.is(code(ring, new FilesUpdate([NOBODY], { offset: 'auto' })), 'EBADF')
   t.is(code(ring, new FilesUpdate([EMPTY], { offset: 'auto' })), 'EBADF')
-  t.is(code(ring, new FilesUpdate([SKIP], { offset: 'auto' })), 'EBADF')
+  t.is(code(ring, new FilesUpdate([SKIP_FILE], { offset: 'auto' })), 'EBADF')
   t.is(code(ring, new FilesUpdate([ring.fd])), 'EBADF', 'a ring is no file of a ring')
   t.is(contents(ring, 3), 'EBADF EBADF EBADF')
   t.throws(() => new FilesUpdate([0, new FixedFile(1) as unknown as number]), {
@@ -111,7 +109,7 @@ test('FilesUpdate: what cannot be is an error', (t) => {
 test('FilesUpdate: an operation that is changed later does what it was pushed for', (t) => {
   using ring = new Ring({ entries: 8 })
   const [a = 0, b = 0] = files(t, 'a', 'b')
-  registerEmpty(ring, 3)
+  ring.registerFiles(3)
   const list = [a, b]
   const operation = new FilesUpdate<number | 'auto'>(list, { offset: 1 })
   const finish = heldBack(t, ring, operation)
@@ -124,7 +122,7 @@ test('FilesUpdate: an operation that is changed later does what it was pushed fo
 test('FilesUpdate: an entry puts the same files in each time that it is pushed', (t) => {
   using ring = new Ring({ entries: 4 })
   const [a = 0, b = 0] = files(t, 'a', 'b')
-  registerEmpty(ring, 20)
+  ring.registerFiles(20)
   const entry = new FilesUpdate([a, b], { offset: 'auto' }).build()
   const all: FixedFile[] = []
   const waits: Record<string, () => FixedFile[]> = {
@@ -162,7 +160,7 @@ test('FilesUpdate: an entry puts the same files in each time that it is pushed',
 test('FilesUpdate: without its success being told, an entry can be pushed again too', (t) => {
   using ring = new Ring({ entries: 4 })
   const [a = 0, b = 0] = files(t, 'a', 'b')
-  registerEmpty(ring, 8)
+  ring.registerFiles(8)
   const entry = new FilesUpdate([a, b], { offset: 'auto' }).link().skipSuccess().build()
   for (let round = 0; round < 2; round += 1) {
     ring.push(entry)
@@ -180,12 +178,10 @@ test('FilesUpdate: garbage collection leaves the list alone that is in flight', 
     import { execFileSync } from 'node:child_process'
     import { constants, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
     import { FilesUpdate, FixedFile, Read, Ring } from 'uring'
-    import { ioUringRegister } from 'uring/sys'
 
     const COUNT = 5000 // more than is cut from a common chunk
     const ring = new Ring({ entries: 8 })
-    const sparse = new Uint32Array([COUNT, 1, 0, 0, 0, 0, 0, 0])
-    if (ioUringRegister(ring.fd, 13, sparse, sparse.byteLength) < 0) throw new Error('no table')
+    ring.registerFiles(COUNT)
     const directory = mkdtempSync('/tmp/uring-test-')
     execFileSync('mkfifo', [directory + '/fifo'])
     const gate = openSync(directory + '/fifo', constants.O_RDWR | constants.O_NONBLOCK)
@@ -219,7 +215,7 @@ test('FilesUpdate: garbage collection leaves the list alone that is in flight', 
 test('FixedFdInstall: makes a descriptor of a registered file', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t, 'content')
-  registerFiles(ring, [-1, -1, fd])
+  ring.registerFiles([-1, -1, fd])
   const made = closing(t, done(ring, new FixedFdInstall(new FixedFile(2))).value)
   t.not(made, fd)
   t.is(fstatSync(made).ino, fstatSync(fd).ino)
@@ -234,7 +230,7 @@ test('FixedFdInstall: makes a descriptor of a registered file', (t) => {
 test('FixedFdInstall: the descriptor is closed on exec, or not', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t)
-  registerFiles(ring, [fd])
+  ring.registerFiles([fd])
   for (const [options, expected] of [
     [undefined, OpenFlags.CLOEXEC],
     [{}, OpenFlags.CLOEXEC],
@@ -251,7 +247,7 @@ test('FixedFdInstall: what cannot be is an error', (t) => {
   const { fd } = file(t)
   const message = 'EBADF: bad file descriptor, fixed_fd_install'
   t.is(done(ring, new FixedFdInstall(new FixedFile(0))).error?.message, message, 'no table')
-  registerFiles(ring, [-1, fd])
+  ring.registerFiles([-1, fd])
   t.is(code(ring, new FixedFdInstall(new FixedFile(0))), 'EBADF', 'an empty slot')
   t.is(code(ring, new FixedFdInstall(new FixedFile(2))), 'EBADF', 'no slot')
   t.throws(() => new FixedFdInstall(fd as unknown as FixedFile), {
@@ -264,9 +260,8 @@ test('FixedFdInstall: needs a descriptor to make', async (t) => {
   const outcome = await withFewDescriptors(`
     import { closeSync } from 'node:fs'
     import { FixedFdInstall, FixedFile, Ring } from 'uring'
-    import { ioUringRegister } from 'uring/sys'
     const ring = new Ring({ entries: 4 })
-    ioUringRegister(ring.fd, 2, Int32Array.of(0), 1)
+    ring.registerFiles([0])
     ring.push(new FixedFdInstall(new FixedFile(0))) // what is loaded late is loaded
     closeSync(ring.wait().value)
     const opened = exhaust()

@@ -47,7 +47,6 @@ import {
   value,
 } from './helpers/connections.ts'
 import { directory, file } from './helpers/files.ts'
-import { registerEmpty } from './helpers/register.ts'
 import { closing, pair } from './helpers/sockets.ts'
 
 const { UNIX, INET, INET6 } = SocketDomain
@@ -106,7 +105,7 @@ test('Socket: among the registered files', (t) => {
   // Without a table: one code where a slot is named, and another where the kernel chooses.
   t.is(code(ring, new Socket(INET, STREAM, { direct: 0 })), 'ENXIO')
   t.is(code(ring, new Socket(INET, STREAM, { direct: 'auto' })), 'ENFILE')
-  registerEmpty(ring, 3)
+  ring.registerFiles(3)
   const type = (file: FixedFile): number =>
     value(ring, new GetSockOpt(file, SocketLevel.SOCKET, SocketOption.TYPE))
   const named: FixedFile = value(ring, new Socket(INET, STREAM, { direct: 1 }))
@@ -416,7 +415,7 @@ test('Shutdown: failures', (t) => {
 
 test('Socket, Bind, Listen, Connect, Accept, Shutdown: all among the registered files', (t) => {
   using ring = new Ring({ entries: 8 })
-  registerEmpty(ring, 4)
+  ring.registerFiles(4)
   const path = abstract(t)
   const server = value(ring, new Socket(UNIX, STREAM, { direct: 0 }))
   const client = value(ring, new Socket(UNIX, STREAM, { direct: 3 }))

@@ -34,7 +34,6 @@ import { getpeername, getsockname } from 'uring/sys'
 import { bound, code, HAS_IPV6, listening, nameOf, one, socket, value } from './helpers/connections.ts'
 import { file } from './helpers/files.ts'
 import { script } from './helpers/process.ts'
-import { registerFiles } from './helpers/register.ts'
 import { closing, pair } from './helpers/sockets.ts'
 
 /** What a class makes of a result. */
@@ -456,7 +455,7 @@ test('SocketCommand: failures', (t) => {
 test('SetSockOpt, GetSockOpt, SocketCommand: a registered file', (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = socket(t, ring)
-  registerFiles(ring, [-1, fd])
+  ring.registerFiles([-1, fd])
   const fixed = new FixedFile(1)
   t.is(value(ring, new SetSockOpt(fixed, SOCKET, SocketOption.RCVLOWAT, 77)), 0)
   t.is(value(ring, new GetSockOpt(fd, SOCKET, SocketOption.RCVLOWAT)), 77)

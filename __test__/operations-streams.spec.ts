@@ -31,7 +31,7 @@ import * as native from 'uring/native'
 import { socketpair } from 'uring/sys'
 import { file } from './helpers/files.ts'
 import { script } from './helpers/process.ts'
-import { registerBuffers, registerFiles } from './helpers/register.ts'
+import { registerBuffers } from './helpers/register.ts'
 import { closing, pair } from './helpers/sockets.ts'
 import { bound, completions, provide, tcp, text, views } from './helpers/streams.ts'
 
@@ -390,7 +390,7 @@ test('SendZc: from a registered buffer', (t) => {
   const [left, right] = tcp(t)
   const memory = Buffer.from('nothing of this, but that: registered'.padEnd(4096, '.'))
   registerBuffers(ring, [Buffer.alloc(4096), memory])
-  registerFiles(ring, [right, left])
+  ring.registerFiles([right, left])
   const buffer = new FixedBuffer(1, memory)
   for (const file of [left, new FixedFile(1)]) {
     ring.push(new SendZc(file, buffer.subarray(27, 37)))
@@ -711,7 +711,7 @@ for (const Class of [RecvMulti, RecvMultiBundle]) {
   test(`${name}: link(), async() and drain() leave it the group`, (t) => {
     using ring = new Ring({ entries: 8 })
     const [left, right] = pair(t)
-    registerFiles(ring, [right])
+    ring.registerFiles([right])
     for (const operation of [
       new Class(right, GROUP, { limit: 3 }).async(),
       new Class(right, { group: GROUP }, { limit: 3 }).drain(),

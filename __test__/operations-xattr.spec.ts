@@ -22,7 +22,6 @@ import {
 import { CHUNKS } from './helpers/chunks.ts'
 import { fifo, file } from './helpers/files.ts'
 import { script } from './helpers/process.ts'
-import { registerFiles } from './helpers/register.ts'
 import { attributed, attributeOf, setAttribute } from './helpers/xattr.ts'
 
 function run<T>(ring: Ring, operation: Operation<T>): Completion<T> {
@@ -153,7 +152,7 @@ test('FSetXattr and FGetXattr: registered files', (t) => {
   t.is(codeOf(ring, new FSetXattr(new FixedFile(1), 'user.x', 'x')), 'EBADF', 'there is no table')
   t.is(codeOf(ring, new FGetXattr(new FixedFile(1), 'user.x')), 'EBADF')
   const other = file(t)
-  registerFiles(ring, [other.fd, made.fd])
+  ring.registerFiles([other.fd, made.fd])
   t.is(run(ring, new FSetXattr(new FixedFile(1), 'user.x', 'registered')).value, 0)
   t.deepEqual(attributeOf(made.fd, 'user.x'), Buffer.from('registered'))
   t.is(attributeOf(other.fd, 'user.x'), ENODATA)
