@@ -128,7 +128,7 @@ test('without a range, what is acquired is not chosen by the kernel, and what it
   }
   t.throws(() => table.acquire(), { code: 'ENFILE' })
   // A slot that the kernel chose, and that is closed, is anybody's.
-  const [first = 0] = [[...used].find((slot) => slot < 5)]
+  const first = [...used].find((slot) => slot < 5) ?? 0
   done(ring, new Close(new FixedFile(first)))
   t.is(table.acquire().index, first)
   t.is(chosen(ring), 'ENFILE')
