@@ -1,9 +1,10 @@
 // Documents that are made from the code are what it makes now.
 
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import test from 'ava'
 import { operationTable } from 'uring/native'
 import { operationsDocument } from '../scripts/docs.js'
+import { script } from './helpers/process.ts'
 
 const OPERATIONS = readFileSync(new URL('../docs/operations.md', import.meta.url), 'utf8')
 
@@ -24,3 +25,17 @@ test('docs/operations.md has a line for every row of the table, with nothing lef
     t.regex(tests ?? '', /^\[[\w-]+\.spec\.ts\]\(\.\.\/__test__\/[\w-]+\.spec\.ts\)$/, `${name}: tests`)
   }
 })
+
+for (const name of readdirSync(new URL('../docs/', import.meta.url))) {
+  const text = readFileSync(new URL(`../docs/${name}`, import.meta.url), 'utf8')
+  for (const [index, [, source = '', lines = '']] of [
+    ...text.matchAll(/```ts\n([^]*?)```\s+It prints ([^.]*)\./g),
+  ].entries()) {
+    test(`docs/${name}: example ${index + 1} prints what is said`, async (t) => {
+      t.teardown(() => rmSync('/tmp/uring-registered', { force: true }))
+      const promised = [...lines.matchAll(/`(.*?)`/g)].map(([, line]) => line)
+      const outcome = await script(source)
+      t.deepEqual(outcome, { code: 0, signal: null, stdout: `${promised.join('\n')}\n`, stderr: '' })
+    })
+  }
+}

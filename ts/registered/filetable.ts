@@ -293,7 +293,7 @@ export class FileTable {
   }
 
   /**
-   * Gives all of the files back. Operations that use them go on to their ends.
+   * Gives all of the files back. Operations that use them go on to their ends; before Linux 6.13 this waits for them.
    *
    * @throws {UringError} `ERR_URING_RESOURCE_CLOSED` the second time. See io_uring_unregister_files(3)
    */
