@@ -221,6 +221,14 @@ test('whatever the arguments do while they are looked at, nothing is half done',
 
   using other = new Ring({ entries: 4 })
   const table = other.registerFiles([a, -1])
+  class Short extends Array<bigint> {
+    override *[Symbol.iterator](): ArrayIterator<bigint> {
+      yield 1n
+    }
+  }
+  t.is(table.update(0, [a, a], { tags: Short.of(5n, 6n) }), 2)
+  t.is(table.update(0, [a, -1]), 2)
+  t.deepEqual(tags(other), [5n, 6n])
   const failing = {
     get fd(): number {
       throw new Error('mine')

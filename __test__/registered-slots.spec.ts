@@ -1,5 +1,6 @@
 // The empty slots of a table of registered files: whose they are.
 
+import { writeSync } from 'node:fs'
 import test from 'ava'
 import {
   Close,
@@ -8,13 +9,14 @@ import {
   FixedFile,
   OpenAt,
   Pipe,
+  Read,
   Ring,
   SKIP_FILE,
   type UringError,
 } from 'uring'
 import { ioUringRegister } from 'uring/sys'
 import { code, done } from './helpers/completions.ts'
-import { file } from './helpers/files.ts'
+import { fifo, file } from './helpers/files.ts'
 import { contentOf, contents, files } from './helpers/slots.ts'
 
 const REGISTER_RESTRICTIONS = 11
@@ -195,6 +197,12 @@ test('allocRange: a range can be moved, but not over what is acquired', (t) => {
     })
     t.is(chosen(ring), 'ENFILE', 'the range is what it was')
   }
+  for (const [offset, length] of [
+    [1, 1],
+    [4, 1],
+    [2, 0],
+  ] as const)
+    t.notThrows(() => table.allocRange(offset, length))
   table.allocRange(4, 2)
   t.deepEqual(allChosen(ring), [4, 5])
   t.throws(() => table.acquire(), { code: 'ENFILE' }, 'what is in the old range stays there')
@@ -244,6 +252,27 @@ test('acquire gives no slot that is in use, whoever filled it', (t) => {
   table.update(2, [-1])
   done(ring, new FilesUpdate([-1], { offset: 5 }))
   t.deepEqual(allAcquired(table), [0, 2, 5])
+})
+
+test('acquire leaves alone what is in flight on the slots that it looks at', (t) => {
+  for (const divided of [false, true]) {
+    using ring = new Ring({ entries: 8 })
+    const gate = fifo(t)
+    const table = ring.registerFiles([-1, gate, gate, gate])
+    if (divided) table.allocRange(0, 0)
+    const bytes = [Buffer.alloc(2), Buffer.alloc(2), Buffer.alloc(2)]
+    for (const [index, into] of bytes.entries()) ring.push(new Read(table.at(index + 1), into), index)
+    ring.submit()
+    t.is(table.acquire().index, 0)
+    t.throws(() => table.acquire(), { code: 'ENFILE' })
+    t.is(ring.inFlight, 3)
+    for (let count = 1; count <= 3; count += 1) {
+      t.is(ring.tryWait(), undefined)
+      writeSync(gate, 'ok')
+      t.is(ring.wait()?.value, 2)
+    }
+    t.deepEqual(bytes.map(String), ['ok', 'ok', 'ok'])
+  }
 })
 
 test('slots go round: thousands are acquired and released, and none is in two hands', (t) => {

@@ -778,7 +778,6 @@ export class Ring extends Registrar {
   #canComplete(count: number): void {
     if (this.#possible(count) >= count) return
     this.#boundary.getEvents() // what was registered completes without being asked for
-    this.#flow?.scheduler.sort()
     const possible = this.#possible(count)
     if (possible < count) throw nothingInFlightError(count, possible)
   }

@@ -333,7 +333,7 @@ export class FileTable {
     const result = registration.call(REGISTER_FILES_UPDATE2, bytes, STRUCT_BYTES)
     const done = Math.max(result, 0)
     this.#note(offset, descriptors.slice(0, done))
-    if (done < descriptors.length) this.#filled.delete(offset + done) // it was emptied before it was to be filled
+    if (done < descriptors.length && (result > 0 || result === -EBADF)) this.#filled.delete(offset + done) // emptied before it was to be filled
     return result
   }
 

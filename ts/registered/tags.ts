@@ -16,7 +16,9 @@ export function tagWords(tags: unknown, count: number, tagged: (index: number) =
   if (tags === undefined) return []
   if (!Array.isArray(tags)) throw invalidType('options.tags', 'an instance of Array', tags)
   if (tags.length !== count) throw invalidValue('options.tags', tags, `must have ${count} tags, one for each`)
-  return Array.from(tags, (tag: unknown, index) => {
+  // By index: an iterator of its own could give another number of them, and the kernel reads so many.
+  return Array.from({ length: count }, (_, index) => {
+    const tag: unknown = tags[index]
     const name = `options.tags[${index}]`
     if (typeof tag !== 'bigint') throw invalidType(name, 'of type bigint', tag)
     if (tag < 0n || tag > MAX_TAG) throw outOfRange(name, `>= 0n && <= ${MAX_TAG}n`, tag)
