@@ -1,8 +1,9 @@
 // Files that are registered with a ring: what is in the table, what comes back of it, and when.
 
+import { once } from 'node:events'
 import { closeSync, createReadStream, openSync, writeSync } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
 import test, { type ExecutionContext } from 'ava'
 import {
   Close,
@@ -430,6 +431,27 @@ test('a ring that nobody has is collected with its table, and its files are clos
   )
   t.is(stderr, '')
   t.is(stdout, 'closed\n')
+})
+
+test('a worker that is terminated lets go of its table', async (t) => {
+  const source = `
+    const { parentPort } = require('node:worker_threads')
+    import(${JSON.stringify(import.meta.resolve('uring'))}).then(async ({ FixedFdInstall, Pipe, Read, Ring }) => {
+      const ring = new Ring({ entries: 8 })
+      const table = ring.registerFiles(4, { tags: [0n, 0n, 0n, 0n] })
+      table.allocRange(2, 2)
+      const busy = await ring.run(new Pipe({ direct: 'auto' }))
+      ring.run(new Read(busy[0], Buffer.alloc(64)))
+      const [read] = await ring.run(new Pipe({ direct: 0 }))
+      parentPort.postMessage(await ring.run(new FixedFdInstall(read)))
+    })
+  `
+  const worker = new Worker(source, { eval: true })
+  const [fd] = (await once(worker, 'message')) as [number]
+  const stream = createReadStream('', { fd })
+  const end = once(stream.resume(), 'end')
+  t.is(await worker.terminate(), 1)
+  await end
 })
 
 // ---- tags

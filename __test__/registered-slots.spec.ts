@@ -12,6 +12,9 @@ import {
   Read,
   Ring,
   SKIP_FILE,
+  Socket,
+  SocketDomain,
+  SocketType,
   type UringError,
 } from 'uring'
 import { ioUringRegister } from 'uring/sys'
@@ -173,6 +176,25 @@ test('allocRange: the kernel chooses there, and acquire takes the rest', (t) => 
       message: new RegExp(`^The ${outside.length} slots that allocRange\\(\\) left are in use or acquired`),
     })
   }
+})
+
+test('allocRange: whatever the kernel puts into the table goes there', (t) => {
+  using ring = new Ring({ entries: 4 })
+  const [a = 0] = files(t, 'a')
+  const table = ring.registerFiles(12)
+  table.allocRange(5, 6)
+  const put: FixedFile[] = [
+    ...done(ring, new FilesUpdate([a, a], { offset: 'auto' })).value,
+    ...done(ring, new Pipe({ direct: 'auto' })).value,
+    done(ring, new Socket(SocketDomain.INET, SocketType.STREAM, { direct: 'auto' })).value,
+    done(ring, new OpenAt('/dev/null', { direct: 'auto' })).value,
+  ]
+  t.deepEqual(
+    put.map(({ index }) => index),
+    [5, 6, 7, 8, 9, 10],
+  )
+  t.is(code(ring, new FilesUpdate([a], { offset: 'auto' })), 'ENFILE')
+  t.is(code(ring, new Pipe({ direct: 'auto' })), 'ENFILE')
 })
 
 test('allocRange: a range can be moved, but not over what is acquired', (t) => {
