@@ -7,7 +7,6 @@ import test from 'ava'
 import { FixedFile, Message, MsgRingData, MsgRingSendFd, Nop, Read, Ring } from 'uring'
 import { pipe } from './helpers/pipes.ts'
 import { script } from './helpers/process.ts'
-import { registerEmpty, registerFiles } from './helpers/register.ts'
 
 const ENTRIES = 8
 const MANY = 2000
@@ -86,8 +85,8 @@ test('a file that was sent is in the slot that the message names', async (t) => 
   await using ring = new Ring({ entries: ENTRIES })
   using other = new Ring({ entries: ENTRIES })
   const { read, write } = pipe(t)
-  registerEmpty(ring, 4)
-  registerFiles(other, [read])
+  ring.registerFiles(4)
+  other.registerFiles([read])
   const messages = ring.messages()
   const slot = await other.run(new MsgRingSendFd(ring, new FixedFile(0), { data: 3 }))
   const { value: message } = await messages.next()
@@ -98,6 +97,17 @@ test('a file that was sent is in the slot that the message names', async (t) => 
   const buffer = Buffer.alloc(8)
   t.is(await ring.run(new Read(file ?? new FixedFile(0), buffer)), 4)
   t.is(buffer.toString('latin1', 0, 4), 'sent')
+})
+
+test('tags come too, and say that they are', async (t) => {
+  await using ring = new Ring({ entries: ENTRIES })
+  const { read } = pipe(t)
+  const table = ring.registerFiles([read], { tags: [99n] })
+  const messages = ring.messages()
+  const step = messages.next()
+  table.unregister()
+  const { value: tag } = await step
+  t.like(tag, { source: 'tag', result: 0, data: 99n, file: undefined })
 })
 
 test('what came before comes first, and the waiting calls see none of it meanwhile', async (t) => {

@@ -142,10 +142,6 @@ export function closedError(): UringError {
   return new UringError('ERR_URING_CLOSED', 'The ring is closed')
 }
 
-export function stateError(reason: string): UringError {
-  return new UringError('ERR_INVALID_STATE', `Invalid state: ${reason}`)
-}
-
 export function shortError(operation: string, result: number): UringError {
   return new UringError(
     'ERR_URING_SHORT',

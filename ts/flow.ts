@@ -7,7 +7,7 @@ import type { Completion } from './completion.ts'
 import { endOperation, isObserved, startOperation } from './diagnostics.ts'
 import { Each } from './each.ts'
 import type { Entry } from './entry.ts'
-import { AbortError, closedError, stateError, UringError } from './errors.ts'
+import { AbortError, closedError, invalidStateError, UringError } from './errors.ts'
 import { SqeFlags } from './flags.ts'
 import { Messages, type MessagesOptions } from './messages.ts'
 import type { Operation } from './operation.ts'
@@ -214,7 +214,8 @@ export class Flow {
     flag(ref, 'options.ref')
     refuseAborted(signal)
     if (this.scheduler.isEnded) throw closedError()
-    if (this.#messages !== undefined) throw stateError('the messages of this ring are being read already')
+    if (this.#messages !== undefined)
+      throw invalidStateError('The messages of this ring are being read already')
     const stop = this.scheduler.listen(ref)
     const messages = new Messages({
       done: () => {
