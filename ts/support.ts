@@ -1,10 +1,10 @@
 // Whether rings can be made here, and if not, why and what to do.
 
-import { readFileSync } from 'node:fs'
 import { constants, release } from 'node:os'
 import { binding } from './binding.ts'
 import { errorCode, systemError, UringError } from './errors.ts'
 import { ringSetup } from './options.ts'
+import { limit, readWord } from './proc.ts'
 
 const { EPERM, ENOSYS, ENOMEM, EINVAL } = constants.errno
 
@@ -95,20 +95,6 @@ function parts(version: string): [number, number] {
 /** Whether the running kernel is of this version or a later one. */
 export function kernelHas(since: string): boolean {
   return compare(release(), since) >= 0
-}
-
-function readWord(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8').trim()
-  } catch {
-    return undefined // this kernel has no such file
-  }
-}
-
-/** A limit of this process: infinite where there is none, and where nobody says. */
-function limit(name: string): number {
-  const found = new RegExp(`^${name}\\s+(\\d+)`, 'm').exec(readWord('/proc/self/limits') ?? '')
-  return found === null ? Infinity : Number(found[1])
 }
 
 interface Diagnosis {
