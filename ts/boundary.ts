@@ -52,7 +52,7 @@ const MAX_RECORDS = 4096
 
 const { EBUSY, ENOSYS } = constants.errno
 /** Where libuv is not to be had, or somebody wants to see the other way at work, a thread waits for completions. */
-const WAKES_BY_THREAD =
+export const WAKES_BY_THREAD: boolean =
   process.env.URING_WAKER === 'thread' || 'bun' in process.versions || 'deno' in process.versions
 
 /** One slice of a wait. A blocking call cannot be ended from JavaScript, so none is longer than this. */
@@ -227,7 +227,7 @@ function create(setup: BindingSetup): BindingRing {
   } catch (error) {
     throw loadError(error)
   }
-  if (typeof ring === 'number') throw setupError(ring)
+  if (typeof ring === 'number') throw setupError(ring, setup)
   return ring
 }
 

@@ -10,6 +10,8 @@ export interface UringErrorDetails {
   readonly operation?: string | undefined
   readonly path?: string | undefined
   readonly dest?: string | undefined
+  /** What the message ends with. */
+  readonly note?: string | undefined
   readonly cause?: unknown
 }
 
@@ -135,6 +137,7 @@ export function systemError(errno: number, syscall: string, details: UringErrorD
   let message = `${code}: ${text}, ${syscall}`
   if (details.path !== undefined) message += ` '${details.path}'`
   if (details.dest !== undefined) message += ` -> '${details.dest}'`
+  if (details.note !== undefined) message += `: ${details.note}`
   return new UringError(code, message, { ...details, errno, syscall })
 }
 

@@ -85,5 +85,6 @@ export {
 } from './ring.ts'
 export type { Token } from './slots.ts'
 export type { BigIntStats, Stats, StatsBase } from './stats.ts'
+export type { Remedies } from './remedies.ts'
 export { type Support, support, type UnavailableReason } from './support.ts'
 export type { Time } from './time.ts'

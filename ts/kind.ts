@@ -73,6 +73,8 @@ export interface OperationClass<T = unknown> {
   leftover(result: number, state: unknown): FileTarget | undefined
   /** How many bytes the operation was to move, where fewer would break a chain. @internal */
   asked(state: unknown): number | undefined
+  /** Bytes of locked memory that the operation needs while it is in flight, for the words of an `ENOMEM`. @internal */
+  locks?(state: unknown): number | undefined
   /** What an error says beside its code. @internal */
   describe(state: unknown): UringErrorDetails
 }

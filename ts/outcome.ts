@@ -1,7 +1,11 @@
 // What a result stands for, whoever asks.
 
+import { constants } from 'node:os'
 import { detachedError, systemError, UringError } from './errors.ts'
 import type { OperationClass } from './kind.ts'
+import { memlockAllowed, memlockText } from './memlock.ts'
+
+const { ENOMEM } = constants.errno
 
 /** The error of a result that is one: the memory was taken away, or the kernel failed. */
 export function errorOf(kind: OperationClass, result: number, state: unknown, cause?: unknown): UringError {
@@ -9,5 +13,12 @@ export function errorOf(kind: OperationClass, result: number, state: unknown, ca
   const { name, syscall } = kind
   if (!kind.intact(result, state)) return detachedError(name)
   const details = kind.describe(state)
-  return systemError(result, details.syscall ?? syscall, { operation: name, ...details, cause })
+  const note = result === -ENOMEM ? noteOf(kind, state) : undefined
+  return systemError(result, details.syscall ?? syscall, { operation: name, ...details, note, cause })
+}
+
+/** What an `ENOMEM` does not say by itself: that a limit is meant, and which. */
+function noteOf(kind: OperationClass, state: unknown): string | undefined {
+  const bytes = kind.locks?.(state)
+  return bytes === undefined || memlockAllowed() === Infinity ? undefined : `it ${memlockText(bytes)}`
 }

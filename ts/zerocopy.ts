@@ -1,6 +1,7 @@
 // Zero-copy sends, which complete twice: with what was sent, and when the memory is free again.
 
 import { CqeFlags } from './flags.ts'
+import { zeroCopyBytes } from './memlock.ts'
 import type { Bytes } from './memory.ts'
 import { sizeOf } from './vector.ts'
 
@@ -17,6 +18,8 @@ export interface ZeroCopyState {
   /** The memory that is sent. */
   readonly buffers: readonly Bytes[]
   readonly reportUsage: boolean
+  /** Whether the memory is a registered buffer, which is paid for already. */
+  readonly fixed?: boolean
   /** What else has to live: structs. */
   readonly keep?: unknown
   /** The result of the first completion. */
@@ -42,6 +45,11 @@ export function reapZeroCopy(
 export function decodeZeroCopy(state: ZeroCopyState): number | ZeroCopyUsage {
   const bytes = Math.max(state.sent ?? 0, 0)
   return state.reportUsage ? { bytes, copied: state.copied ?? false } : bytes
+}
+
+/** Bytes that the kernel locks for the time of the send. */
+export function lockedByZeroCopy({ buffers, fixed }: ZeroCopyState): number | undefined {
+  return fixed === true ? undefined : zeroCopyBytes(sizeOf(buffers))
 }
 
 /** Whether the memory still has what was sent. */

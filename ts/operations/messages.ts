@@ -42,6 +42,7 @@ import { viewOf } from '../view.ts'
 import {
   decodeZeroCopy,
   intactZeroCopy,
+  lockedByZeroCopy,
   reapZeroCopy,
   type ZeroCopyState,
   type ZeroCopyUsage,
@@ -191,6 +192,11 @@ export class SendMsgZc<R extends boolean = false> extends MessageOperation<
   static override readonly syscall = 'sendmsg'
 
   /** @internal */
+  static locks(state: unknown): number | undefined {
+    return lockedByZeroCopy(state as ZeroCopyState)
+  }
+
+  /** @internal */
   static override intact(_result: number, state: unknown): boolean {
     return intactZeroCopy(state as ZeroCopyState)
   }
@@ -245,7 +251,7 @@ export class SendMsgZc<R extends boolean = false> extends MessageOperation<
     }
     entry.oneAnswer = true
     entry.watched = true
-    return { buffers, reportUsage, keep }
+    return { buffers, reportUsage, fixed: index !== undefined, keep }
   }
 }
 

@@ -32,6 +32,7 @@ import { checkVector, sizeOf, type Vector, vector } from '../vector.ts'
 import {
   decodeZeroCopy,
   intactZeroCopy,
+  lockedByZeroCopy,
   reapZeroCopy,
   type ZeroCopyState,
   type ZeroCopyUsage,
@@ -193,6 +194,11 @@ export class SendZc<U extends boolean = false> extends MemorySend<U extends true
   static override readonly syscall = 'send'
 
   /** @internal */
+  static locks(state: unknown): number | undefined {
+    return lockedByZeroCopy(state as ZeroCopyState)
+  }
+
+  /** @internal */
   static override intact(_result: number, state: unknown): boolean {
     return intactZeroCopy(state as ZeroCopyState)
   }
@@ -236,7 +242,7 @@ export class SendZc<U extends boolean = false> extends MemorySend<U extends true
       entry.ioprio(RecvSendFlags.FIXED_BUF)
       entry.bufferIndex(bytes.index)
       if (address !== undefined) setAddress(entry, address)
-      state = { buffers: [bytes.view], reportUsage, keep: address }
+      state = { buffers: [bytes.view], reportUsage, fixed: true, keep: address }
     } else {
       const keep = this.send(entry, SendZc.opcode, checkMemory(bytes), address)
       state = { buffers: keep instanceof Outgoing ? keep.buffers : [keep], reportUsage, keep }
