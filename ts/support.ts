@@ -24,6 +24,7 @@ import {
   MEMORY,
   type Remedies,
   SECCOMP,
+  SECCOMP_ADVICE,
   SYSCTL,
   SYSCTL_GROUP,
 } from './remedies.ts'
@@ -201,13 +202,10 @@ function diagnose(errno: number, setup: BindingSetup): Diagnosis {
     }
   }
   if (errno === -EMFILE || errno === -ENFILE) {
-    const whose =
-      errno === -EMFILE
-        ? `this process may have ${limit('Max open files')} files open (ulimit -n)`
-        : 'the machine has as many files open as it may (sysctl fs.file-max)'
     return {
       reason: 'files',
-      text: whose,
+      text:
+        errno === -EMFILE ? ownFiles() : 'the machine has as many files open as it may (sysctl fs.file-max)',
       advice: 'Close some, or raise it: ulimit -n, LimitNOFILE= in systemd',
       remedies: FILES,
     }
@@ -216,10 +214,20 @@ function diagnose(errno: number, setup: BindingSetup): Diagnosis {
   return { reason: 'other', text: message, advice: 'See io_uring_setup(2)', remedies: {} }
 }
 
+/** The limit can be read only where a file is left to read it with. */
+function ownFiles(): string {
+  const files = limit('Max open files')
+  return `this process has as many files open as it may${files === Infinity ? '' : `, ${files}`} (ulimit -n)`
+}
+
 /** The sysctl is there since 6.6, in kernels that have io_uring: then somebody hides it. */
 function missing(): Diagnosis {
   const disabled = readWord('/proc/sys/kernel/io_uring_disabled')
-  if (disabled !== undefined && isFiltered()) return filtered('hides it, as if the kernel had none')
+  if (disabled !== undefined && isFiltered()) {
+    return filtered(
+      'a seccomp filter hides it: this kernel has io_uring, and the filter answers as if it had none',
+    )
+  }
   return {
     reason: 'kernel',
     text: `the kernel ${release()} has no io_uring, or a sandbox hides it`,
@@ -258,7 +266,11 @@ function forbidden(): Diagnosis {
     return { reason: 'sysctl', text, advice, remedies: SYSCTL_GROUP }
   }
   // Without /proc nobody knows, and a filter is by far the likeliest.
-  if (isFiltered() || statusField('Seccomp') === undefined) return filtered('forbids it')
+  if (isFiltered() || statusField('Seccomp') === undefined) {
+    return filtered(
+      'a seccomp filter forbids it, as the default profiles of Docker, containerd and Kubernetes do',
+    )
+  }
   return {
     reason: 'lsm',
     text: 'it is neither switched off (kernel.io_uring_disabled) nor forbidden by a seccomp filter: a security module or a sandbox forbids it',
@@ -267,14 +279,8 @@ function forbidden(): Diagnosis {
   }
 }
 
-function filtered(does: string): Diagnosis {
-  return {
-    reason: 'seccomp',
-    text: `a seccomp filter ${does}, as the default profiles of Docker, containerd and Kubernetes do`,
-    advice:
-      'Run the container with a profile that allows io_uring_setup, io_uring_enter and io_uring_register (docker run --security-opt seccomp=PROFILE.json)',
-    remedies: SECCOMP,
-  }
+function filtered(text: string): Diagnosis {
+  return { reason: 'seccomp', text, advice: SECCOMP_ADVICE, remedies: SECCOMP }
 }
 
 function isMember(group: string): boolean {
