@@ -78,14 +78,14 @@ export async function examine(): Promise<Report> {
     platform: `${process.platform}-${process.arch}`,
     place: place(),
   }
-  if (!said.available) return { ...said, ...common, works: false }
+  if (!said.available) return { works: false, ...said, ...common }
   const has = new Set(said.operations)
   const missing = binding()
     .operationTable()
     .filter(({ name }) => !has.has(name))
     .map(({ name, since }) => ({ name, since }))
   const tried = await tryDefault()
-  return { ...said, ...common, missing, ...tried, ...remedies(tried) }
+  return { works: tried.works, ...said, ...common, missing, ...tried, ...remedies(tried) }
 }
 
 type Trial = Pick<Report, 'works' | 'failure' | 'defaultRing' | 'waker'>

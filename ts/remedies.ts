@@ -45,7 +45,7 @@ SupplementaryGroups=io_uring`,
 }
 
 /** What to do about a seccomp filter, in words. */
-export const SECCOMP_ADVICE = `Run the container with a profile that allows ${CALLS[0]}, ${CALLS[1]} and ${CALLS[2]} (docker run --security-opt seccomp=PROFILE.json)`
+export const SECCOMP_ADVICE: string = `Run the container with a profile that allows ${CALLS[0]}, ${CALLS[1]} and ${CALLS[2]} (docker run --security-opt seccomp=PROFILE.json)`
 
 /** A seccomp filter is at work. */
 export const SECCOMP: Remedies = {

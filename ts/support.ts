@@ -173,17 +173,19 @@ function notLoaded(error: unknown): Diagnosis {
   const why = loaderSays(error)
   return {
     reason: 'binary',
-    text: `There is no binary of it for linux-${process.arch} (or its platform package was left out of the installation)${why === undefined ? '' : `: ${why}`}`,
+    text:
+      why === undefined
+        ? `There is no binary of it for linux-${process.arch} (or its platform package was left out of the installation)`
+        : `Its binary for linux-${process.arch} does not load: ${why}`,
     advice: 'Install again without --omit=optional, or build from source with cargo',
     remedies: BINARY,
   }
 }
 
-/** What is wrong with a binary that is there: of those that are merely missing, nothing. */
+/** What is wrong with a binary that is there. The loader chains what it tried; most of that is merely missing. */
 function loaderSays(error: unknown): string | undefined {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    if (code === 'ERR_DLOPEN_FAILED') return cause.message
+    if (!cause.message.startsWith('Cannot find ')) return cause.message.split('\n', 1)[0]
   }
   return undefined
 }
