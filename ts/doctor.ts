@@ -84,8 +84,8 @@ export async function examine(): Promise<Report> {
     .operationTable()
     .filter(({ name }) => !has.has(name))
     .map(({ name, since }) => ({ name, since }))
-  const tried = await tryDefault()
-  return { works: tried.works, ...said, ...common, missing, ...tried, ...remedies(tried) }
+  const { works, ...tried } = await tryDefault()
+  return { works, ...said, ...common, missing, ...tried, ...remedies(tried) }
 }
 
 type Trial = Pick<Report, 'works' | 'failure' | 'defaultRing' | 'waker'>
@@ -146,7 +146,7 @@ function failureOf(error: unknown): Failure {
 }
 
 /** A filter may let rings be made, and nothing be done with them. */
-function remedies({ failure }: Trial): Pick<Report, 'advice' | 'remedies'> {
+function remedies({ failure }: Omit<Trial, 'works'>): Pick<Report, 'advice' | 'remedies'> {
   return failure?.code === 'EPERM' && isFiltered() ? { advice: SECCOMP_ADVICE, remedies: SECCOMP } : {}
 }
 
