@@ -42,7 +42,10 @@ const EVENTUALLY = `
 `
 
 test('with 64 KiB the default ring reads files, and a waiting ring has room beside it', async (t) => {
-  if (!(await canBeUnprivileged(t))) return t.pass()
+  if (!(await canBeUnprivileged(t))) {
+    t.pass()
+    return
+  }
   const answer = await printed(
     t,
     64,
@@ -59,7 +62,10 @@ test('with 64 KiB the default ring reads files, and a waiting ring has room besi
 })
 
 test('a second default ring is refused with what it needs, what is allowed, and what to do', async (t) => {
-  if (!(await canBeUnprivileged(t))) return t.pass()
+  if (!(await canBeUnprivileged(t))) {
+    t.pass()
+    return
+  }
   const answer = await printed(
     t,
     64,
@@ -95,7 +101,10 @@ for (const options of [
   '{ entries: 4096, singleIssuer: true }',
 ]) {
   test(`what a ring is said to need is enough, and a page less is not: ${options}`, async (t) => {
-    if (!(await canBeUnprivileged(t))) return t.pass()
+    if (!(await canBeUnprivileged(t))) {
+      t.pass()
+      return
+    }
     const source = `import { Ring } from 'uring'
       ${ATTEMPT}
       const made = await attempt(() => new Ring(${options}).closed)
@@ -104,7 +113,7 @@ for (const options of [
     if (!Array.isArray(refusal)) {
       t.false(refusal)
       t.log('this kernel does not charge rings to the limit')
-      return undefined
+      return
     }
     const needed = Number(/needs (\d+) bytes/.exec(refusal[1] as string)?.[1])
     t.is(needed % (PAGE * KIB), 0)
@@ -112,12 +121,14 @@ for (const options of [
     const less = (await printed(t, needed / KIB - PAGE, source)) as [string, string]
     t.is(less[0], 'ENOMEM')
     t.true(less[1].includes(`needs ${needed} bytes`))
-    return undefined
   })
 }
 
 test('of a thousand rings as many are made as the limit says, and closing one makes room', async (t) => {
-  if (!(await canBeUnprivileged(t))) return t.pass()
+  if (!(await canBeUnprivileged(t))) {
+    t.pass()
+    return
+  }
   const answer = await printed(
     t,
     8 * KIB,
@@ -175,7 +186,10 @@ test('where files run out first, the error names their limit', async (t) => {
 })
 
 test('zero-copy sends say what they would lock; smaller ones, and those of registered memory, are sent', async (t) => {
-  if (!(await canBeUnprivileged(t))) return t.pass()
+  if (!(await canBeUnprivileged(t))) {
+    t.pass()
+    return
+  }
   const answer = await printed(
     t,
     64,
@@ -217,7 +231,10 @@ test('zero-copy sends say what they would lock; smaller ones, and those of regis
 })
 
 test('what support() says is left beside a default ring can be registered, and a page more cannot', async (t) => {
-  if (!(await canBeUnprivileged(t))) return t.pass()
+  if (!(await canBeUnprivileged(t))) {
+    t.pass()
+    return
+  }
   const said = (await printed(
     t,
     64,
@@ -225,7 +242,10 @@ test('what support() says is left beside a default ring can be registered, and a
   )) as Support
   t.true(said.available)
   const [text = ''] = said.limitations
-  if (/does not charge them/.test(text)) return t.log('this kernel does not charge rings to the limit')
+  if (/does not charge them/.test(text)) {
+    t.log('this kernel does not charge rings to the limit')
+    return
+  }
   t.regex(text, /^The processes of this user together may lock 65536 bytes.*there is room for 1, and/)
   t.like(said.limits, { memlock: 65536, memlockBinds: true })
   t.deepEqual(Object.keys(said.remedies ?? {}), ['shell', 'systemd', 'docker', 'kubernetes'])
@@ -247,11 +267,13 @@ test('what support() says is left beside a default ring can be registered, and a
     console.log(JSON.stringify([register(${left} + page), register(${left})]))`,
   )
   t.deepEqual(answers, [-12, 0])
-  return undefined
 })
 
 test('without room for any ring support() says so, and a ring too', async (t) => {
-  if (!(await canBeUnprivileged(t))) return t.pass()
+  if (!(await canBeUnprivileged(t))) {
+    t.pass()
+    return
+  }
   const answer = await printed(
     t,
     0,
@@ -262,7 +284,8 @@ test('without room for any ring support() says so, and a ring too', async (t) =>
   const [said, ring] = answer as [Record<string, unknown>, unknown]
   if (said.available === true) {
     t.is(ring, 1)
-    return t.log('this kernel does not charge rings to the limit')
+    t.log('this kernel does not charge rings to the limit')
+    return
   }
   t.like(said, { available: false, reason: 'memlock', errno: -12, operations: [], limitations: [] })
   t.regex(
@@ -275,13 +298,13 @@ test('without room for any ring support() says so, and a ring too', async (t) =>
     `ENOMEM: not enough memory, io_uring_setup: ${said.explanation as string}. ${said.advice as string}`,
     -12,
   ])
-  return undefined
 })
 
 test('a limit does not bind who has CAP_IPC_LOCK', async (t) => {
   if (process.getuid?.() !== 0) {
     t.log('only the superuser has it')
-    return t.pass()
+    t.pass()
+    return
   }
   const { code, stdout } = await run('/bin/sh', [
     '-c',
@@ -299,5 +322,4 @@ test('a limit does not bind who has CAP_IPC_LOCK', async (t) => {
     limits: { memlock: 0, memlockBinds: false },
     remedies: undefined,
   })
-  return undefined
 })
