@@ -290,9 +290,23 @@ test.serial('a setting that switches it off is told from a filter, with who may 
   t.is(parsed(t, await switchedOff('0', args(''))).reason, 'seccomp')
 })
 
-/** Runs it where system calls fail without any filter; `undefined` where that cannot be arranged. */
-async function traced(t: ExecutionContext, call: string, error: string): Promise<Outcome | undefined> {
-  const options = ['-f', '-o', '/dev/null', '-e', `trace=${call}`, '-e', `inject=${call}:error=${error}`]
+/** Runs it where system calls fail, without a filter if nobody asks for one; `undefined` where that cannot be arranged. */
+async function traced(
+  t: ExecutionContext,
+  call: string,
+  error: string,
+  ...more: readonly string[]
+): Promise<Outcome | undefined> {
+  const options = [
+    ...more,
+    '-f',
+    '-o',
+    '/dev/null',
+    '-e',
+    `trace=${call}`,
+    '-e',
+    `inject=${call}:error=${error}`,
+  ]
   const probe = spawnSync('strace', [...options, 'true'])
   if (/^Seccomp:\s*2$/m.test(readFileSync('/proc/self/status', 'utf8'))) {
     t.log('a filter is at work on all programs here')
@@ -332,6 +346,16 @@ for (const call of ['io_uring_enter', 'io_uring_register'] as const) {
     })
   })
 }
+
+test('where a filter is at work and rings cannot be used, it is told how to change the filter', async (t) => {
+  // strace has a filter of its own then, to see fewer calls.
+  const outcome = await traced(t, 'io_uring_enter', 'EPERM', '--seccomp-bpf')
+  if (outcome === undefined) return
+  const report = parsed(t, outcome)
+  t.like(report, { works: false, available: true, seccompFilter: true, failure: { code: 'EPERM' } })
+  t.regex(report.advice ?? '', /a profile that allows io_uring_setup, io_uring_enter and io_uring_register/)
+  t.regex(report.remedies?.docker ?? '', /--security-opt seccomp=/)
+})
 
 test('with 64 KiB of locked memory it works, and says what is tight', async (t) => {
   if (!(await canBeUnprivileged(t))) {

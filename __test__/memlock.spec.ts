@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import test, { type ExecutionContext } from 'ava'
 import type { Support } from 'uring'
-import { run } from './helpers/process.ts'
+import { type Outcome, run } from './helpers/process.ts'
 import { canBeUnprivileged, unprivilegedScript } from './helpers/unprivileged.ts'
 
 const KIB = 1024
@@ -322,4 +322,31 @@ test('a limit does not bind who has CAP_IPC_LOCK', async (t) => {
     limits: { memlock: 0, memlockBinds: false },
     remedies: undefined,
   })
+})
+
+test('it binds who has CAP_IPC_LOCK in a user namespace only', async (t) => {
+  const inside = (kib: number, source: string): Promise<Outcome> => {
+    const node = [process.execPath, '--input-type=module', '--eval', source]
+    return run('unshare', ['-U', '-r', '/bin/sh', '-c', 'ulimit -l "$0" && exec "$@"', String(kib), ...node])
+  }
+  const probe = await inside(0, '')
+  if (probe.code !== 0) {
+    t.log(`user namespaces cannot be made here: ${probe.stderr}`)
+    t.pass()
+    return
+  }
+  const { code, stdout } = await inside(
+    4,
+    `import { Ring, support } from 'uring'
+    ${ATTEMPT}
+    console.log(JSON.stringify([support().limits, await attempt(() => new Ring().entries)]))`,
+  )
+  t.is(code, 0)
+  const [limits, ring] = JSON.parse(stdout) as [unknown, [string, string] | number]
+  t.like(limits, { memlock: 4096, memlockBinds: true })
+  if (typeof ring === 'number') {
+    t.log('this kernel does not charge rings to the limit')
+    return
+  }
+  t.regex(ring[1], /needs \d+ bytes of locked memory, and all processes .* may have 4096 \(ulimit -l 4\)/)
 })

@@ -19,10 +19,9 @@ const LABEL = 14
 type Style = Parameters<typeof styleText>[0]
 type Paint = (style: Style, text: string) => string
 
-/** Numbers that are infinite become null: there is no limit. */
+/** The report as JSON, in which an infinite number is null: there is no limit. */
 export function toJson(report: Report): string {
-  const plain = (_key: string, value: unknown): unknown => (value === Infinity ? null : value)
-  return `${JSON.stringify(report, plain, 2)}\n`
+  return `${JSON.stringify(report, undefined, 2)}\n`
 }
 
 /** The report as text: the verdict, the facts, and what to do. */

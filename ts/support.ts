@@ -285,9 +285,9 @@ function filtered(text: string): Diagnosis {
   return { reason: 'seccomp', text, advice: SECCOMP_ADVICE, remedies: SECCOMP }
 }
 
+/** Node.js counts the effective group among the groups. */
 function isMember(group: string): boolean {
-  const id = Number(group)
-  return process.getegid?.() === id || process.getgroups?.().includes(id) === true
+  return process.getgroups?.().includes(Number(group)) === true
 }
 
 /** Why the binding did not load. */
