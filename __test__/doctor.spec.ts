@@ -137,11 +137,8 @@ test('a thread wakes where it is asked for', async (t) => {
 for (const [words, complaint] of [
   [[], 'no command'],
   [['patient'], "unknown command 'patient'"],
-  [['patient', '--json'], "unknown command 'patient'"],
-  [['--json'], 'no command'],
   [['--jason'], "unknown option '--jason'"],
   [['doctor', '--jason'], "unknown option '--jason'"],
-  [['doctor', '-x'], "unknown option '-x'"],
   [['doctor', 'nurse'], "unexpected argument 'nurse'"],
 ] as const) {
   test(`wrong usage is named, and ends with 2: uring ${words.join(' ')}`, async (t) => {
@@ -153,7 +150,7 @@ for (const [words, complaint] of [
 }
 
 test('--help and --version answer on standard output', async (t) => {
-  for (const words of [['--help'], ['-h'], ['doctor', '--help'], ['doctor', '-h', '--json']]) {
+  for (const words of [['--help'], ['doctor', '-h', '--json']]) {
     const { code, stdout, stderr } = await run(process.execPath, [CLI, ...words])
     t.deepEqual([code, stderr], [0, ''])
     t.regex(stdout, /^usage: uring doctor \[--json\]\n[^]*exit status: 0 .*1 .*2 /)
@@ -165,7 +162,7 @@ test('--help and --version answer on standard output', async (t) => {
 })
 
 test('a reader that stops reading is no failure', async (t) => {
-  for (const words of [['doctor'], ['doctor', '--json'], ['--help'], ['patient']]) {
+  for (const words of [['doctor'], ['patient']]) {
     const child = spawn(process.execPath, [CLI, ...words], { stdio: ['ignore', 'pipe', 'pipe'] })
     let stderr = ''
     child.stdout.destroy()
@@ -200,18 +197,20 @@ test('colours are for terminals only, and not for those who want none', async (t
 for (const [name, errno, reason, words] of [
   ['a filter forbids it', 1, 'seccomp', 'A seccomp filter forbids it'],
   ['a module forbids it', 13, 'lsm', 'A security module forbids it'],
-  ['files have run out', 24, 'files', 'This process has as many files open as it may'],
   ['nobody knows', 99, 'other', 'EADDRNOTAVAIL: address not available'],
 ] as const) {
   test.serial(`where rings cannot be made the verdict says why, and it ends with 1: ${name}`, async (t) => {
-    const { code, stdout, stderr } = await refused(errno, [CLI, 'doctor'])
+    const [{ code, stdout, stderr }, json] = await Promise.all([
+      refused(errno, [CLI, 'doctor']),
+      refused(errno, [CLI, 'doctor', '--json']),
+    ])
     t.deepEqual([code, stderr], [1, ''])
     t.true(stdout.startsWith(`io_uring is not available here.\n${words}`), stdout)
     t.regex(stdout, new RegExp(`\n  errno {9}-${errno}\n`))
     t.regex(stdout, /\n {2}seccomp {7}a filter is at work\n/)
     t.regex(stdout, /\n\nWhat to do\n {2}\w/)
 
-    const report = parsed(t, await refused(errno, [CLI, 'doctor', '--json']))
+    const report = parsed(t, json)
     t.like(report, { works: false, available: false, reason, errno: -errno, operations: [] })
     t.is(report.defaultRing, undefined)
     const snippets = Object.values(report.remedies ?? {})
@@ -221,16 +220,16 @@ for (const [name, errno, reason, words] of [
 }
 
 test.serial('the place where it runs has its advice first, and changes nothing else', async (t) => {
-  const elsewhere = await refused(1, [CLI, 'doctor'])
-  const { stdout } = await refused(1, [CLI, 'doctor'], IN_KUBERNETES)
+  const [elsewhere, { stdout }] = await Promise.all([
+    refused(1, [CLI, 'doctor']),
+    refused(1, [CLI, 'doctor'], IN_KUBERNETES),
+  ])
   const headings = (text: string): string[] =>
     [...text.matchAll(/^ {2}(Shell|systemd|Docker|Kubernetes):$/gm)].map(([, heading = '']) => heading)
   t.is(headings(stdout)[0], 'Kubernetes')
   t.deepEqual(headings(stdout).toSorted(), ['Docker', 'Kubernetes', 'systemd'])
   t.deepEqual(headings(stdout).toSorted(), headings(elsewhere.stdout).toSorted())
   t.deepEqual(stdout.split('\n\n').slice(0, 2), elsewhere.stdout.split('\n\n').slice(0, 2))
-  const report = parsed(t, await refused(1, [CLI, 'doctor', '--json'], IN_KUBERNETES))
-  t.like(report, { reason: 'seccomp', place: 'kubernetes' })
 })
 
 test.serial('the profile that it advises is made by the commands that it prints', async (t) => {

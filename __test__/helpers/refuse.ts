@@ -6,10 +6,15 @@ import { type Outcome, run } from './process.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
+let built: string | undefined
+
 /** The program that puts up the filter: its arguments are the error number, a program, and the program's arguments. */
 export function launcher(): string {
-  execFileSync('cargo', ['build', '--quiet', '-p', 'typed-uring', '--example', 'refuse'], { cwd: root })
-  return `${root}/target/debug/examples/refuse`
+  if (built === undefined) {
+    execFileSync('cargo', ['build', '--quiet', '-p', 'typed-uring', '--example', 'refuse'], { cwd: root })
+    built = `${root}/target/debug/examples/refuse`
+  }
+  return built
 }
 
 /** Runs Node.js where the filter answers `-errno`. */
