@@ -199,3 +199,14 @@ export function detachedError(operation: string): UringError {
     { operation },
   )
 }
+
+export function detachedArgumentError(name: string): UringError {
+  return new UringError(
+    'ERR_URING_BUFFER_DETACHED',
+    `The memory of "${name}" was detached: it was transferred to somebody else, who may have freed it, or grown. Memory from allocate() cannot be`,
+  )
+}
+
+export function tableClosedError(what: string): UringError {
+  return new UringError('ERR_URING_RESOURCE_CLOSED', `The table of ${what} is unregistered`)
+}

@@ -72,6 +72,7 @@ export {
 export * from './operations/xattr.ts'
 export type { ModeOptions } from './options.ts'
 export type { Path } from './path.ts'
+export { allocate, type AllocateOptions } from './registered/allocate.ts'
 export { FixedBuffer } from './registered/buffers.ts'
 export { type Direct, type FileTarget, FixedFile, SKIP_FILE } from './registered/files.ts'
 export { FileTable, type FileTableOptions } from './registered/filetable.ts'
@@ -83,6 +84,11 @@ export {
   type RingStats,
   type WaitOptions,
 } from './ring.ts'
+export {
+  BufferTable,
+  type CloneBuffersOptions,
+  type RegisterBuffersOptions,
+} from './registered/buffertable.ts'
 export type { Token } from './slots.ts'
 export type { BigIntStats, Stats, StatsBase } from './stats.ts'
 export type { Remedies } from './remedies.ts'

@@ -618,6 +618,7 @@ export class Ring extends Registrar {
     scheduler?.sort()
     this.#boundary.native.close()
     this.#boundary.closed = true
+    this.#slots.registered.clear() // the kernel has let go of it
     this.#fd = -1
     this.#aside.remove(() => true)
     scheduler?.abandon()

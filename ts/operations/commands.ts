@@ -4,7 +4,7 @@ import type { EntryWriter } from '../entry.ts'
 import { NopFlags, SqeFlags, UringCmdFlags } from '../flags.ts'
 import { addressOf, type Bytes, bytesLeft, checkBytes } from '../memory.ts'
 import { Operation } from '../operation.ts'
-import { fixedAddress, FixedBuffer } from '../registered/buffers.ts'
+import { checkFixed, fixedAddress, FixedBuffer } from '../registered/buffers.ts'
 import { checkFile, type FileTarget, resolveFile } from '../registered/files.ts'
 import { flag, integer, invalidType, mask, MAX_U16, MAX_U32, options, outOfRange, wide } from '../validate.ts'
 import { Nop, type NopOptions } from './data.ts'
@@ -117,7 +117,8 @@ function bytesOf(memory: readonly Bytes[]): number {
 
 function checkCommand(given: Command, most: number): CheckedCommand {
   const { data, address, length, fixedBuffer } = given
-  const view = fixedBuffer instanceof FixedBuffer ? fixedBuffer.view : undefined
+  const view =
+    fixedBuffer instanceof FixedBuffer ? checkFixed(fixedBuffer, 'options.fixedBuffer').view : undefined
   const memory: Bytes[] = []
   let place: number | bigint = 0
   if (typeof address === 'number' || typeof address === 'bigint') {

@@ -14,7 +14,7 @@ import {
 } from '../group.ts'
 import type { Armed } from '../kind.ts'
 import { type Bytes, checkBytes, isUint8Array } from '../memory.ts'
-import { FixedBuffer } from '../registered/buffers.ts'
+import { checkFixed, FixedBuffer } from '../registered/buffers.ts'
 import type { FileTarget } from '../registered/files.ts'
 import {
   type BundleState,
@@ -227,7 +227,7 @@ export class SendZc<U extends boolean = false> extends MemorySend<U extends true
   constructor(file: FileTarget, bytes: Bytes | FixedBuffer | readonly Bytes[], given?: SendZcOptions<U>) {
     super(file, given)
     const { reportUsage } = options(given)
-    this.bytes = bytes instanceof FixedBuffer ? bytes : checkMemory(bytes)
+    this.bytes = bytes instanceof FixedBuffer ? checkFixed(bytes, 'bytes') : checkMemory(bytes)
     this.reportUsage = reportUsage === undefined ? false : flag(reportUsage, 'options.reportUsage')
   }
 
@@ -238,7 +238,7 @@ export class SendZc<U extends boolean = false> extends MemorySend<U extends true
     const address = this.destination()
     let state: ZeroCopyState
     if (bytes instanceof FixedBuffer) {
-      this.transfer(entry, SendZc.opcode, bytes.view)
+      this.transfer(entry, SendZc.opcode, checkFixed(bytes, 'bytes').view)
       entry.ioprio(RecvSendFlags.FIXED_BUF)
       entry.bufferIndex(bytes.index)
       if (address !== undefined) setAddress(entry, address)

@@ -3,6 +3,15 @@
 
 import type { FileTarget } from './files.ts'
 import { type FileTable, type FileTableOptions, registerFiles } from './filetable.ts'
+import type { Bytes } from '../memory.ts'
+import { invalidType } from '../validate.ts'
+import {
+  type BufferTable,
+  cloneBuffers,
+  type CloneBuffersOptions,
+  registerBuffers,
+  type RegisterBuffersOptions,
+} from './buffertable.ts'
 import { type Registration, REGISTRATION } from './registration.ts'
 
 /** The registrations of a ring. */
@@ -25,6 +34,37 @@ export abstract class Registrar {
   }
 
   // ---- buffers
+
+  /**
+   * Pins memory, so that operations on it cost less ({@link ReadFixed} and its kin): 1 to 16384 buffers of 1 byte to 1 GiB,
+   * `null` for an empty slot, or a number for so many empty ones (5.19). The memory is held until it is unregistered or
+   * replaced or the ring is closed, and operations that use it have completed. A resizable `ArrayBuffer` is refused.
+   *
+   * Since Linux 5.1. See io_uring_register_buffers(3).
+   *
+   * @throws {UringError} `EBUSY` where the ring has registered buffers, `ENOMEM` above the limit of locked memory,
+   * `ERR_URING_BUFFER_DETACHED`, `ERR_URING_CLOSED`
+   * @throws {TypeError|RangeError} for arguments that cannot be; nothing is registered then
+   */
+  registerBuffers(views: readonly (Bytes | null)[] | number, options?: RegisterBuffersOptions): BufferTable {
+    return registerBuffers(this, views, options)
+  }
+
+  /**
+   * Takes over registered buffers of another ring of this thread, without pinning them once more. They stay here whatever
+   * becomes of them there. With `replace` slots that this ring has make room, and there may be more of them afterwards:
+   * all tables of a ring are the same slots.
+   *
+   * Since Linux 6.12; a part of them, `offset` and `replace` since 6.13. See io_uring_clone_buffers(3).
+   *
+   * @throws {UringError} `ENXIO` where the source has no registered buffers, `EBUSY` where this ring has some and `replace`
+   * is not set, `ERR_URING_CLOSED`, `ERR_URING_UNSUPPORTED`
+   * @throws {TypeError|RangeError} for arguments that cannot be; nothing has changed then
+   */
+  cloneBuffers(source: Registrar, options?: CloneBuffersOptions): BufferTable {
+    if (!(source instanceof Registrar)) throw invalidType('source', 'an instance of Ring', source)
+    return cloneBuffers(this, source, options)
+  }
 
   // ---- credentials and restrictions
 
