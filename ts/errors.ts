@@ -206,7 +206,3 @@ export function detachedArgumentError(name: string): UringError {
     `The memory of "${name}" was detached: it was transferred to somebody else, who may have freed it, or grown. Memory from allocate() cannot be`,
   )
 }
-
-export function tableClosedError(what: string): UringError {
-  return new UringError('ERR_URING_RESOURCE_CLOSED', `The table of ${what} is unregistered`)
-}

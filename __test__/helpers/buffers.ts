@@ -1,8 +1,7 @@
 // What the tests of groups and registered buffers share.
 
 import type { ExecutionContext } from 'ava'
-import { type Completion, type Entry, FixedBuffer, type Operation, Ring, type RingOptions } from 'uring'
-import { registerBuffers } from './register.ts'
+import { type Completion, type Entry, type FixedBuffer, type Operation, Ring, type RingOptions } from 'uring'
 
 /** Long enough for a machine with much to do; reached only by a test that fails. */
 export const SOON = { timeout: 20_000 } as const
@@ -29,7 +28,6 @@ export function fixedRing(
 ): { ring: Ring; buffer: FixedBuffer } {
   const ring = new Ring({ entries: 16, ...options })
   const memory = Buffer.from(new ArrayBuffer(size)).map((_, index) => index) as Buffer
-  registerBuffers(ring, [memory])
   t.teardown(() => ring[Symbol.dispose]())
-  return { ring, buffer: new FixedBuffer(0, memory) }
+  return { ring, buffer: ring.registerBuffers([memory]).at(0) }
 }

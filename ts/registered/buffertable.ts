@@ -1,7 +1,7 @@
 // The registered buffers of a ring: memory that the kernel has pinned, so that operations on it need not look it up.
 
 import { constants } from 'node:os'
-import { systemError, tableClosedError, unsupportedError, UringError } from '../errors.ts'
+import { systemError, unsupportedError, UringError } from '../errors.ts'
 import { memlockAllowed, memlockText } from '../memlock.ts'
 import { addressOf, allocateBlock, type Block, type Bytes } from '../memory.ts'
 import { kernelHas } from '../support.ts'
@@ -175,7 +175,7 @@ export class BufferTable {
   }
 
   #open(): Registration {
-    if (!this.#pinned.registered) throw tableClosedError('buffers')
+    if (!this.#pinned.registered) throw closedTableError()
     return this.#owner[REGISTRATION]
   }
 }
@@ -208,19 +208,15 @@ export function registerBuffers(
 
 function registerSparse(owner: Owner, size: number, given: RegisterBuffersOptions | undefined): BufferTable {
   integer(size, 'views', 1, MAX_SLOTS)
-  const { tags } = options(given)
-  if (tags !== undefined) throw invalidValue('options.tags', tags, 'must be absent: the slots are empty')
+  tagWords(options(given).tags, size, () => false)
   const registration = owner[REGISTRATION]
   const { bytes } = allocateBlock(STRUCT_BYTES)
   bytes.writeUInt32LE(size, 0)
   bytes.writeUInt32LE(RSRC_REGISTER_SPARSE, 4)
   registration.register(REGISTER_BUFFERS2, bytes, STRUCT_BYTES)
   const pinned = new Pinned()
-  fill(
-    pinned,
-    0,
-    Array.from({ length: size }, () => null),
-  )
+  const empty = Array.from({ length: size }, () => null)
+  fill(pinned, 0, empty)
   pin(registration, pinned)
   return new BufferTable(owner, pinned)
 }
@@ -362,4 +358,8 @@ function lockError(needed: number): UringError {
     errno: -ENOMEM,
     syscall: 'io_uring_register',
   })
+}
+
+function closedTableError(): UringError {
+  return new UringError('ERR_URING_RESOURCE_CLOSED', 'The table of buffers is unregistered')
 }
