@@ -318,7 +318,7 @@ function fill(pinned: Pinned, offset: number, views: readonly (Buffer | null)[])
   }
 }
 
-const MAX_PAUSE = 64
+const MAX_PAUSE = 128
 const clock = new Int32Array(new SharedArrayBuffer(4))
 
 /**

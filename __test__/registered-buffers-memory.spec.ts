@@ -1,0 +1,260 @@
+// Who holds the memory of registered buffers, for how long, and how much of it there may be.
+
+import test from 'ava'
+import { script } from './helpers/process.ts'
+import { canBeUnprivileged, unprivilegedScript } from './helpers/unprivileged.ts'
+
+const GC = ['--expose-gc']
+
+const PRELUDE = `
+  import { execFileSync } from 'node:child_process'
+  import { constants, mkdtempSync, openSync, readdirSync, readlinkSync, readSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+  import { tmpdir } from 'node:os'
+  import { FixedBuffer, ReadFixed, ReadvFixed, Ring } from 'uring'
+  const directory = mkdtempSync(tmpdir() + '/uring-test-')
+  const fifo = () => {
+    const path = directory + '/' + Math.random()
+    execFileSync('mkfifo', [path])
+    return openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
+  }
+  const fd = fifo()
+  process.on('exit', () => rmSync(directory, { recursive: true }))
+  async function collect() {
+    for (let round = 0; round < 4; round += 1) {
+      await new Promise(setImmediate) // what was looked at stays until then
+      globalThis.gc()
+    }
+  }
+  const own = (size) => Buffer.from(new ArrayBuffer(size))
+  /** Whether memory is still there, after a search for what nobody has. */
+  const remaining = async (...refs) => {
+    await collect()
+    return refs.map((ref) => ref.deref() !== undefined).join(' ')
+  }
+`
+
+async function lines(source: string): Promise<string[]> {
+  const { code, stdout, stderr } = await script(PRELUDE + source, GC)
+  if (code !== 0 || stderr !== '') throw new Error(stderr)
+  return stdout.trim().split('\n')
+}
+
+test('memory is held as long as it is registered, even if nobody has the table', async (t) => {
+  const out = await lines(`
+    const ring = new Ring({ entries: 4 })
+    const register = () => {
+      const views = [own(100), new SharedArrayBuffer(200), own(300)]
+      ring.registerBuffers(views)
+      return views.map((view) => new WeakRef(view.buffer ?? view))
+    }
+    const refs = register()
+    console.log(await remaining(...refs))
+    const other = new Ring({ entries: 4 })
+    other.cloneBuffers(ring, { count: 1 }).unregister()
+    console.log(await remaining(...refs))
+    await ring.close()
+    console.log(await remaining(...refs))
+    console.log(ring.closed)
+  `)
+  t.deepEqual(out, ['true true true', 'true true true', 'false false false', 'true'])
+})
+
+test('memory is let go when it is replaced, unregistered, or the ring is closed', async (t) => {
+  const out = await lines(`
+    const rings = []
+    const make = (size) => {
+      const ring = new Ring({ entries: 4 })
+      rings.push(ring)
+      const views = [own(100), own(100)]
+      return { ring, table: ring.registerBuffers(views), refs: views.map(({ buffer }) => new WeakRef(buffer)) }
+    }
+    const replaced = make()
+    replaced.table.at(0)
+    replaced.table.update(0, [own(1)])
+    const emptied = make()
+    emptied.table.at(1)
+    emptied.table.update(1, [null])
+    const unregistered = make()
+    unregistered.table.at(0)
+    unregistered.table.unregister()
+    const disposed = make()
+    disposed.ring[Symbol.dispose]()
+    const overwritten = make()
+    const source = make()
+    overwritten.ring.cloneBuffers(source.ring, { replace: true, count: 1 })
+    for (const { refs } of [replaced, emptied, unregistered, overwritten]) console.log(await remaining(...refs))
+    const { refs } = disposed
+    disposed.table = undefined
+    console.log(await remaining(...refs))
+  `)
+  t.deepEqual(out, ['false true', 'true false', 'false false', 'false true', 'false false'])
+})
+
+test('a clone holds memory whatever its source does, and no longer than it is one', async (t) => {
+  const out = await lines(`
+    const ring = new Ring({ entries: 4 })
+    const clone = () => {
+      const source = new Ring({ entries: 4 })
+      const views = [own(100), own(100), own(100)]
+      const table = source.registerBuffers(views)
+      ring.cloneBuffers(source, { sourceOffset: 1 })
+      table.unregister()
+      source[Symbol.dispose]()
+      return views.map(({ buffer }) => new WeakRef(buffer))
+    }
+    const refs = clone()
+    console.log(await remaining(...refs))
+    writeFileSync(directory + '/file', 'cloned')
+    const noise = Array.from({ length: 100 }, () => own(100).fill('.'))
+    ring.push(new ReadFixed(openSync(directory + '/file'), new FixedBuffer(0, Buffer.from(refs[1].deref()))))
+    console.log(ring.wait().value, Buffer.from(refs[1].deref()).toString('latin1', 0, 7) === 'cloned\\0')
+    console.log(noise.every((bytes) => bytes.every((byte) => byte === 46)))
+    ring[Symbol.dispose]()
+    console.log(await remaining(...refs))
+  `)
+  t.deepEqual(out, ['false true true', '6 true', 'true', 'false false false'])
+})
+
+for (const [how, change] of [
+  ['unregistered', 'table.unregister()'],
+  ['replaced', 'table.update(0, [own(SIZE)])'],
+  ['emptied', 'table.update(0, [null])'],
+  ['unregistered and followed by another', 'table.unregister(); ring.registerBuffers([own(SIZE)])'],
+] as const) {
+  for (const operation of ['new ReadFixed(from, buffer)', 'new ReadvFixed(from, [buffer.subarray(8)])']) {
+    test(`bytes that arrive after a buffer was ${how} land in nobody else's memory: ${operation}`, async (t) => {
+      const out = await lines(`
+        import { SocketDomain, SocketType } from 'uring'
+        import { socketpair } from 'uring/sys'
+        const SIZE = 5000
+        const [from, to] = socketpair(SocketDomain.UNIX, SocketType.DGRAM)
+        const rings = Array.from({ length: 8 }, () => new Ring({ entries: 4 }))
+        const start = (ring) => {
+          const memory = own(SIZE)
+          const table = ring.registerBuffers([memory])
+          const buffer = table.at(0)
+          ring.push(${operation})
+          ring.submit()
+          ${change}
+          return new WeakRef(memory.buffer)
+        }
+        const refs = rings.map(start)
+        await collect()
+        // Memory that is free would be handed out now.
+        const noise = Array.from({ length: 400 }, () => own(SIZE).fill('.'))
+        const memory = refs.map((ref) => ref.deref())
+        console.log(memory.every((bytes) => bytes !== undefined))
+        for (const _ of rings) writeSync(to, 'x'.repeat(4000))
+        console.log(rings.every((ring) => ring.wait().value === 4000))
+        console.log(noise.every((bytes) => bytes.every((byte) => byte === 46)))
+        console.log(memory.every((bytes) => Buffer.from(bytes).includes('x'.repeat(4000))))
+      `)
+      t.deepEqual(out, ['true', 'true', 'true', 'true'])
+    })
+  }
+}
+
+test('a ring that nobody has any more is closed, though it has registered buffers and reads into them', async (t) => {
+  const out = await lines(`
+    const count = () => readdirSync('/proc/self/fd').filter((name) => {
+      try { return readlinkSync('/proc/self/fd/' + name) === 'anon_inode:[io_uring]' } catch { return false }
+    }).length
+    const own_ = count() // libuv has some on later versions of Node.js
+    const refs = []
+    const make = () => {
+      const ring = new Ring({ entries: 8 })
+      const memory = own(100)
+      const table = ring.registerBuffers([memory])
+      refs.push(new WeakRef(memory.buffer))
+      for (let index = 0; index < 4; index += 1) ring.push(new ReadFixed(fd, table.at(0)))
+      ring.submit()
+    }
+    for (let index = 0; index < 10; index += 1) make()
+    console.log(count() - own_)
+    for (let round = 0; round < 50 && count() > own_; round += 1) await collect()
+    console.log(count() - own_)
+    console.log((await remaining(...refs)).includes('true'))
+    writeSync(fd, 'nobody')
+    const bytes = Buffer.alloc(100)
+    console.log(bytes.toString('latin1', 0, readSync(fd, bytes)))
+  `)
+  t.deepEqual(out, ['10', '0', 'false', 'nobody'])
+})
+
+const ADMITTED = `
+  import { execFileSync } from 'node:child_process'
+  import { readFileSync } from 'node:fs'
+  import { allocate, Ring } from 'uring'
+  const failure = (call) => {
+    try { call(); return 'none' } catch ({ name, code, errno, syscall, message }) { return [name, code, errno, syscall, message].join('|') }
+  }
+`
+
+test('a user who may lock less memory is told how much is needed, and how much there may be', async (t) => {
+  if (!(await canBeUnprivileged(t))) {
+    t.pass()
+    return
+  }
+  const { code, stdout, stderr } = await unprivilegedScript(
+    64,
+    `${ADMITTED}
+    const ring = new Ring({ entries: 1 })
+    console.log(failure(() => ring.registerBuffers([allocate(1 << 20), Buffer.alloc(1)])))
+    console.log(failure(() => ring.registerBuffers([allocate(4096)])))
+    `,
+  )
+  t.is(stderr, '')
+  t.is(code, 0)
+  const [refused = '', admitted] = stdout.trim().split('\n')
+  t.regex(
+    refused,
+    /^UringError\|ENOMEM\|-12\|io_uring_register\|ENOMEM: not enough memory, io_uring_register: /,
+  )
+  const needed = Number(/needs (\d+) bytes of locked memory/.exec(refused)?.[1])
+  t.true(needed >= 2 ** 20 + 4096 && needed <= 2 ** 20 + 3 * 4096, refused)
+  t.regex(refused, /65536.*ulimit -l/)
+  t.is(admitted, 'none', 'what is not too much works after that')
+})
+
+test('update stops where the limit of locked memory is reached, and says how far it came', async (t) => {
+  if (!(await canBeUnprivileged(t))) {
+    t.pass()
+    return
+  }
+  const { stdout, stderr } = await unprivilegedScript(
+    128,
+    `${ADMITTED}
+    const ring = new Ring({ entries: 1 })
+    const table = ring.registerBuffers(4)
+    const few = () => allocate(8192)
+    const updated = table.update(0, [few(), few(), allocate(1 << 20), few()])
+    console.log(updated, failure(() => table.at(1)), failure(() => table.at(2)).split('|')[1], failure(() => table.at(3)).split('|')[1])
+    console.log(failure(() => table.update(2, [allocate(1 << 20)])).split('|')[1])
+    console.log(table.update(3, [few()]), failure(() => table.at(3)))
+    `,
+  )
+  t.is(stderr, '')
+  t.is(stdout, '2 none ERR_INVALID_ARG_VALUE ERR_INVALID_ARG_VALUE\nENOMEM\n1 none\n')
+})
+
+test('what a closed ring had locked is there for the next one', async (t) => {
+  if (!(await canBeUnprivileged(t))) {
+    t.pass()
+    return
+  }
+  const { stdout, stderr } = await unprivilegedScript(
+    320,
+    `${ADMITTED}
+    const memory = allocate(200 * 1024)
+    let failures = 0
+    for (let round = 0; round < 30; round += 1) {
+      const ring = new Ring({ entries: 1 })
+      if (failure(() => ring.registerBuffers([memory])) !== 'none') failures += 1
+      await ring.close()
+    }
+    console.log(failures)
+    `,
+  )
+  t.is(stderr, '')
+  t.is(stdout, '0\n')
+})
