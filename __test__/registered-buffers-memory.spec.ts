@@ -152,6 +152,42 @@ for (const [how, change] of [
   }
 }
 
+for (const operation of [
+  'new SendZc(client._handle.fd, table.at(0))',
+  'new SendMsgZc(client._handle.fd, { buffers: [table.at(0).view] }, { fixedBuffer: 0 })',
+]) {
+  test(`a zero-copy send holds its buffer until the notification: ${operation}`, async (t) => {
+    const out = await lines(`
+      import { once } from 'node:events'
+      import { connect, createServer } from 'node:net'
+      import { SendMsgZc, SendZc } from 'uring'
+      const server = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      const client = connect(server.address().port, '127.0.0.1')
+      const [[peer]] = await Promise.all([once(server, 'connection'), once(client, 'connect')])
+      const ring = new Ring({ entries: 4 })
+      const send = () => {
+        const memory = own(2 ** 22)
+        const table = ring.registerBuffers([memory])
+        ring.push(${operation})
+        ring.submit()
+        table.unregister()
+        return new WeakRef(memory.buffer)
+      }
+      const ref = send()
+      console.log(ring.wait().more, await remaining(ref), ring.tryWait() === undefined)
+      peer.resume()
+      let free
+      while ((free = ring.tryWait()) === undefined) await new Promise(setImmediate)
+      console.log(free.notification, free.value > 0, await remaining(ref))
+      client.destroy()
+      peer.destroy()
+      server.close()
+    `)
+    t.deepEqual(out, ['true true true', 'true true false'])
+  })
+}
+
 test('a ring that nobody has any more is closed, though it has registered buffers and reads into them', async (t) => {
   const out = await lines(`
     const count = () => readdirSync('/proc/self/fd').filter((name) => {

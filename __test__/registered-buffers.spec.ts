@@ -399,6 +399,31 @@ test('tags arrive when the last user has finished, and not before', (t) => {
   }
 })
 
+for (const [name, make] of [
+  ['SendZc', (fd: number, buffer: FixedBuffer) => new SendZc(fd, buffer)],
+  [
+    'SendMsgZc',
+    (fd: number, buffer: FixedBuffer) =>
+      new SendMsgZc(fd, { buffers: [buffer.view] }, { fixedBuffer: buffer }),
+  ],
+] as const) {
+  test(`${name} uses its buffer until the notification, and the tag comes after that`, (t) => {
+    const ring = newRing(t)
+    const table = ring.registerBuffers([allocate(2 ** 22).fill('z')], { tags: [5n] })
+    const [left, right] = tcp(t)
+    ring.push<unknown>(make(left, table.at(0)))
+    const sent = ring.wait(SOON)
+    t.true(sent?.more)
+    table.unregister()
+    t.is(ring.tryWait(), undefined)
+    for (let count = 0; count < Number(sent?.value); count += textOf(right, 2 ** 20).length);
+    const [free, after] = ring.waitMany(2, { timeout: 20_000 })
+    t.true(free?.notification)
+    t.is(after?.source, 'tag')
+    t.is(after?.userData, 5n)
+  })
+}
+
 test('a tag is a completion of no submission', (t) => {
   const ring = newRing(t)
   const table = ring.registerBuffers([own(8)], { tags: [2n ** 61n + 5n] })
