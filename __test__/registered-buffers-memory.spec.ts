@@ -215,6 +215,35 @@ test('a ring that nobody has any more is closed, though it has registered buffer
   t.deepEqual(out, ['10', '0', 'false', 'nobody'])
 })
 
+test('a worker that is terminated with reads into registered buffers leaves nothing behind', async (t) => {
+  const out = await lines(`
+    import { Worker } from 'node:worker_threads'
+    const shared = new SharedArrayBuffer(100)
+    const source = \`
+      import { parentPort, workerData } from 'node:worker_threads'
+      import { allocate, ReadFixed, Ring } from 'uring'
+      const { fd, shared } = workerData
+      const ring = new Ring({ entries: 16 })
+      const table = ring.registerBuffers([shared, allocate(100), Buffer.from(new ArrayBuffer(100))])
+      const clone = new Ring({ entries: 4 }).cloneBuffers(ring)
+      for (let index = 0; index < 9; index += 1) ring.push(new ReadFixed(fd, table.at(index % 3)))
+      ring.submit()
+      setInterval(() => clone, 1000)
+      parentPort.postMessage('reading')
+    \`
+    for (let round = 0; round < 5; round += 1) {
+      const worker = new Worker(source, { eval: true, workerData: { fd, shared } })
+      await new Promise((resolve) => worker.once('message', resolve))
+      await worker.terminate()
+    }
+    writeSync(fd, 'nobody')
+    const bytes = Buffer.alloc(100)
+    console.log(bytes.toString('latin1', 0, readSync(fd, bytes)))
+    console.log(Buffer.from(shared).equals(Buffer.alloc(100)))
+  `)
+  t.deepEqual(out, ['nobody', 'true'])
+})
+
 const ADMITTED = `
   import { openSync } from 'node:fs'
   import { allocate, ReadFixed, Ring } from 'uring'

@@ -520,6 +520,8 @@ test('memory that was transferred while it is registered is not given out, nor r
   const buffer = table.at(0)
   const operation = new ReadFixed(fd, buffer)
   const vector = new ReadvFixed(fd, [buffer, buffer])
+  const send = new SendZc(fd, buffer)
+  const command = new UringCmd16(fd, 0, { fixedBuffer: buffer })
   detach(memory)
   const detached = { name: 'UringError', code: 'ERR_URING_BUFFER_DETACHED' }
   t.throws(() => table.at(0), { ...detached, message: /slot 0/ })
@@ -529,13 +531,12 @@ test('memory that was transferred while it is registered is not given out, nor r
     () => new WriteFixed(fd, buffer),
     () => operation.build(),
     () => new SendZc(fd, buffer),
+    () => ring.push(send),
   ])
     t.throws(call, { ...detached, message: /"(buffer|bytes)"/ })
   t.throws(() => ring.push(vector), { ...detached, message: /"buffers\[0\]"/ })
-  t.throws(() => new UringCmd16(fd, 0, { fixedBuffer: buffer }), {
-    ...detached,
-    message: /"options\.fixedBuffer"/,
-  })
+  for (const call of [() => ring.push(command), () => new UringCmd16(fd, 0, { fixedBuffer: buffer })])
+    t.throws(call, { ...detached, message: /"options\.fixedBuffer"/ })
   t.is(ring.sqReady, 0)
   t.is(readThrough(ring, fd, table.at(1)), '0123')
   t.is(table.update(0, [own(2)]), 1)
