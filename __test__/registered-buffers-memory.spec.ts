@@ -119,37 +119,35 @@ for (const [how, change] of [
   ['emptied', 'table.update(0, [null])'],
   ['unregistered and followed by another', 'table.unregister(); ring.registerBuffers([own(SIZE)])'],
 ] as const) {
-  for (const operation of ['new ReadFixed(from, buffer)', 'new ReadvFixed(from, [buffer.subarray(8)])']) {
-    test(`bytes that arrive after a buffer was ${how} land in nobody else's memory: ${operation}`, async (t) => {
-      const out = await lines(`
-        import { SocketDomain, SocketType } from 'uring'
-        import { socketpair } from 'uring/sys'
-        const SIZE = 5000
-        const [from, to] = socketpair(SocketDomain.UNIX, SocketType.DGRAM)
-        const rings = Array.from({ length: 8 }, () => new Ring({ entries: 4 }))
-        const start = (ring) => {
-          const memory = own(SIZE)
-          const table = ring.registerBuffers([memory])
-          const buffer = table.at(0)
-          ring.push(${operation})
-          ring.submit()
-          ${change}
-          return new WeakRef(memory.buffer)
-        }
-        const refs = rings.map(start)
-        await collect()
-        // Memory that is free would be handed out now.
-        const noise = Array.from({ length: 400 }, () => own(SIZE).fill('.'))
-        const memory = refs.map((ref) => ref.deref())
-        console.log(memory.every((bytes) => bytes !== undefined))
-        for (const _ of rings) writeSync(to, 'x'.repeat(4000))
-        console.log(rings.every((ring) => ring.wait().value === 4000))
-        console.log(noise.every((bytes) => bytes.every((byte) => byte === 46)))
-        console.log(memory.every((bytes) => Buffer.from(bytes).includes('x'.repeat(4000))))
-      `)
-      t.deepEqual(out, ['true', 'true', 'true', 'true'])
-    })
-  }
+  test(`bytes that arrive after a buffer was ${how} land in nobody else's memory`, async (t) => {
+    const out = await lines(`
+      import { SocketDomain, SocketType } from 'uring'
+      import { socketpair } from 'uring/sys'
+      const SIZE = 5000
+      const [from, to] = socketpair(SocketDomain.UNIX, SocketType.DGRAM)
+      const rings = Array.from({ length: 8 }, () => new Ring({ entries: 4 }))
+      const start = (ring, index) => {
+        const memory = own(SIZE)
+        const table = ring.registerBuffers([memory])
+        const buffer = table.at(0)
+        ring.push(index % 2 === 0 ? new ReadFixed(from, buffer) : new ReadvFixed(from, [buffer.subarray(8)]))
+        ring.submit()
+        ${change}
+        return new WeakRef(memory.buffer)
+      }
+      const refs = rings.map(start)
+      await collect()
+      // Memory that is free would be handed out now.
+      const noise = Array.from({ length: 400 }, () => own(SIZE).fill('.'))
+      const memory = refs.map((ref) => ref.deref())
+      console.log(memory.map((bytes) => bytes !== undefined).join(' '))
+      for (const _ of rings) writeSync(to, 'x'.repeat(4000))
+      console.log(rings.every((ring) => ring.wait().value === 4000))
+      console.log(noise.every((bytes) => bytes.every((byte) => byte === 46)))
+      console.log(memory.every((bytes) => Buffer.from(bytes).includes('x'.repeat(4000))))
+    `)
+    t.deepEqual(out, [Array(8).fill('true').join(' '), 'true', 'true', 'true'])
+  })
 }
 
 for (const operation of [
@@ -313,7 +311,7 @@ test('what a closed ring had locked is there for the next one', async (t) => {
     `${ADMITTED}
     const memory = allocate(200 * 1024)
     let failures = 0
-    for (let round = 0; round < 30; round += 1) {
+    for (let round = 0; round < 12; round += 1) {
       const ring = new Ring({ entries: 1 })
       if (failure(() => ring.registerBuffers([memory])) !== 'none') failures += 1
       await ring.close()
