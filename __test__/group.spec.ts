@@ -205,7 +205,7 @@ test('who waits for buffers is told once, unless it waits no more', (t) => {
   const groups = new Groups()
   const told: string[] = []
   const wait = (name: string, again = false): (() => void) =>
-    groups.whenProvided(() => {
+    groups.whenProvided(GROUP, () => {
       told.push(name)
       if (again) wait(name, true)
     })
@@ -224,7 +224,7 @@ test('who waits for buffers is told once, unless it waits no more', (t) => {
 test('an operation that has provided tells who waits, and one that has failed does not', (t) => {
   const groups = new Groups()
   let told = 0
-  groups.whenProvided(() => {
+  groups.whenProvided(GROUP, () => {
     told += 1
   })
   const { state } = new ProvideBuffers(fresh(8), 8, 1, GROUP).build()

@@ -2,6 +2,7 @@
 
 import type { UringError } from './errors.ts'
 import { CqeFlags } from './flags.ts'
+import type { Received } from './group.ts'
 import type { OperationClass } from './kind.ts'
 import { errorOf } from './outcome.ts'
 import type { Token } from './slots.ts'
@@ -10,6 +11,9 @@ import type { Token } from './slots.ts'
 export type CompletionSource = 'operation' | 'message' | 'tag'
 
 const BUFFER_SHIFT = 16
+const { BUFFER } = CqeFlags
+/** Under this symbol a completion gives what it took from a group of buffers. */
+export const RECEIVED: unique symbol = Symbol('received')
 const UNDECODED = Symbol('undecoded')
 
 /** What completed: a snapshot, which does not change. */
@@ -70,9 +74,15 @@ export class Completion<T = unknown> {
       const { error } = this
       if (error !== undefined) throw error
       this.#value = this.#kind.decode(this.result, this.flags, this.#state) as T
-      this.#state = undefined
+      if ((this.flags & BUFFER) === 0) this.#state = undefined
     }
     return this.#value
+  }
+
+  /** @internal */
+  get [RECEIVED](): Received | undefined {
+    if ((this.flags & BUFFER) === 0) return undefined
+    return (this.#state as { readonly received?: Received } | undefined)?.received
   }
 
   /** Decodes now, because the memory of an entry may be written again. @internal */
@@ -93,7 +103,7 @@ export class Completion<T = unknown> {
 
   /** The provided buffer that the kernel took. */
   get bufferId(): number | undefined {
-    return (this.flags & CqeFlags.BUFFER) === 0 ? undefined : this.flags >>> BUFFER_SHIFT
+    return (this.flags & BUFFER) === 0 ? undefined : this.flags >>> BUFFER_SHIFT
   }
 
   /** Whether the kernel keeps the buffer and will put more into it. */

@@ -4,6 +4,7 @@ import { constants } from 'node:os'
 import type { Entry } from './entry.ts'
 import { AbortError, type UringError } from './errors.ts'
 import { CqeFlags } from './flags.ts'
+import type { GroupState, Waiter } from './group.ts'
 import { copied, isReceived } from './received.ts'
 import type { OperationClass } from './kind.ts'
 import { errorOf } from './outcome.ts'
@@ -25,8 +26,8 @@ export interface EachHost {
   cancel(token: Token): void
   /** Closes what came for nobody. */
   discard(file: FileTarget): void
-  /** Calls back once when a buffer has come into a group of the ring. */
-  whenProvided(callback: () => void): () => void
+  /** Calls back once when a buffer has come into a group of the ring. @throws where none will come */
+  whenProvided(group: number, callback: Waiter): () => void
   /** It was armed again. */
   rearmed(): void
   /** Takes the signal's listener away. */
@@ -205,16 +206,26 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
       this.#fail(isCancelled(result) ? new AbortError(error) : error)
     } else if (result === -ENOBUFS && hasGroup(state)) {
       this.#isLeft(kind, result, this.#count, this.#total)
-      this.#starved = this.#host.whenProvided(() => {
-        this.#starved = undefined
-        this.#rearm()
-      })
+      this.#starve(state.group)
     } else if (!(this.#paused && isCancelled(result))) {
       this.#fail(errorOf(kind, result, state))
     } else {
       this.#isLeft(kind, result, this.#count, this.#total)
       // The consumer may have been faster than the cancellation.
       if (this.#items.length < this.#settings.highWaterMark) this.#rearm()
+    }
+  }
+
+  /** Waits for a buffer. */
+  #starve(group: number): void {
+    try {
+      this.#starved = this.#host.whenProvided(group, () => {
+        this.#starved = undefined
+        this.#rearm()
+        return this.#token !== undefined
+      })
+    } catch (error) {
+      this.#fail(error)
     }
   }
 
@@ -295,8 +306,8 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
 }
 
 /** Whether an operation takes its buffers from a group: an empty one is no failure. */
-function hasGroup(state: unknown): boolean {
-  return typeof (state as { readonly group?: unknown } | undefined)?.group === 'number'
+function hasGroup(state: unknown): state is GroupState {
+  return typeof (state as Partial<GroupState> | undefined)?.group === 'number'
 }
 
 /** The consumer's own copy of what came into provided buffers, which go back at once. */

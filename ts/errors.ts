@@ -206,3 +206,10 @@ export function detachedArgumentError(name: string): UringError {
     `The memory of "${name}" was detached: it was transferred to somebody else, who may have freed it, or grown. Memory from allocate() cannot be`,
   )
 }
+
+export function closedGroupError(group: number): UringError {
+  return new UringError(
+    'ERR_URING_RESOURCE_CLOSED',
+    `The buffer ring of group ${group} is closed. Make a new one before more is asked of it`,
+  )
+}

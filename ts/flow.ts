@@ -10,6 +10,7 @@ import type { Entry } from './entry.ts'
 import { AbortError, closedError, invalidStateError, UringError } from './errors.ts'
 import { SqeFlags } from './flags.ts'
 import { Messages, type MessagesOptions } from './messages.ts'
+import type { Waiter } from './group.ts'
 import type { Operation } from './operation.ts'
 import { AsyncCancel, type CancelTarget } from './operations/cancel.ts'
 import { Close } from './operations/files.ts'
@@ -160,8 +161,8 @@ export class Flow {
       arm: (entry: Entry<unknown>, task: Task): Token => tokenOf(this.#start(entry, task)),
       cancel: (token: Token): void => this.cancelToken(token),
       discard: (file: FileTarget): void => this.#drop(file),
-      whenProvided: (again: () => void): (() => void) => {
-        const forget = this.#host.slots.groups.whenProvided(again)
+      whenProvided: (group: number, again: Waiter): (() => void) => {
+        const forget = this.#host.slots.groups.whenProvided(group, again)
         if (this.scheduler.isEnded) this.#host.slots.groups.provided() // none will come
         return forget
       },

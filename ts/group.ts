@@ -1,6 +1,6 @@
 // Groups of provided buffers: memory that the kernel chooses from, and what it put there.
 
-import { detachedError, UringError } from './errors.ts'
+import { closedGroupError, detachedError, UringError } from './errors.ts'
 import { CqeFlags } from './flags.ts'
 import type { Bytes } from './memory.ts'
 import { integer, MAX_U16, MAX_U32 } from './validate.ts'
@@ -53,31 +53,50 @@ export interface Received {
   [Symbol.dispose](): void
 }
 
+/** What a completion says of the buffers that the kernel took. */
+export interface Taking {
+  /** The buffer that it names: of a bundle the first. */
+  readonly id: number
+  readonly result: number
+  readonly flags: number
+  /** Of a bundle, how many bytes its first buffer has at most. */
+  readonly first: number | undefined
+  /** Whether the bytes were sent: then the buffers are the program's again, however it went. */
+  readonly sent: boolean
+  /** Whether it is the last completion of the only operation on the group that was in flight. */
+  readonly alone: boolean
+}
+
 /** Where the buffers of a group lie. */
 export interface GroupMemory {
-  /**
-   * A completion has filled the buffer `id` with `length` bytes. Of a bundle, those after it too: then `first` is how
-   * many bytes went into the first at most. (With `MSG_TRUNC` there are more bytes than the one buffer has.)
-   */
-  filled(id: number, length: number, flags: number, first?: number): readonly Buffer[]
-  /** The buffers of a completion are given back. */
-  release(views: readonly Buffer[]): void
+  /** Whether the kernel does not have the group any more: what operations still have of it is all that there is. */
+  readonly closed: boolean
+  /** Whether the kernel or an operation may have buffers of it. */
+  readonly isUsed: boolean
+  /** A completion has taken a buffer; absent where it is not known. */
+  taken(taking: Taking): Received | undefined
+  /** Somebody waits for buffers. */
+  awaited?(): void
+  /** No operation on the group is in flight. */
+  idle?(): void
 }
 
 const BUFFER_SHIFT = 16
+
+/** Is told that the kernel has got buffers, and says whether it does something with them. */
+export type Waiter = () => boolean | void
 
 /** What an operation that takes a buffer from a group remembers of its submission. */
 export interface GroupState {
   readonly group: number
 }
 
-class Filled implements Received {
+/** The filled parts of buffers. */
+export class Filled implements Received {
   readonly views: readonly Buffer[]
-  readonly #memory: GroupMemory | undefined
 
-  constructor(views: readonly Buffer[], memory: GroupMemory | undefined) {
+  constructor(views: readonly Buffer[]) {
     this.views = views
-    this.#memory = memory
   }
 
   get bytes(): Buffer {
@@ -85,9 +104,7 @@ class Filled implements Received {
     return first !== undefined && this.views.length === 1 ? first : Buffer.concat(this.views)
   }
 
-  release(): void {
-    this.#memory?.release(this.views)
-  }
+  release(): void {}
 
   [Symbol.dispose](): void {
     this.release()
@@ -95,15 +112,25 @@ class Filled implements Received {
 }
 
 /** Nothing came: the end of a stream, or an error. */
-const NOTHING: Received = new Filled([], undefined)
+export const NOTHING: Received = new Filled([])
 
 const NO_BYTES = Buffer.alloc(0)
 
-/** What a completion filled in memory that is gone. */
-const GONE: readonly Buffer[] = []
-
 /** What came is gone: the memory was given to somebody else meanwhile. */
-const DETACHED: Received = new Filled([], undefined)
+export const DETACHED: Received = new Filled([])
+
+/** What there is to know about a group. */
+interface Group {
+  memory: GroupMemory | undefined
+  /** Operations on it that are staged or in flight. */
+  uses: number
+  /** Whether it was a mapped one, which the kernel does not have any more. */
+  closed: boolean
+  /** Who waits for its buffers, the longest first. */
+  readonly waiting: Set<Waiter>
+}
+
+const MAX_GROUPS = 0x1_0000
 
 /** Buffers that one operation puts into a group: what to take back where it fails. */
 export interface Provision {
@@ -113,28 +140,78 @@ export interface Provision {
 
 /** The groups of a ring. */
 export class Groups {
-  readonly #groups = new Map<number, GroupMemory>()
-  readonly #waiting = new Set<() => void>()
+  readonly #groups = new Map<number, Group>()
 
-  /** Calls back once, when the kernel has got buffers for any group, unless what it gives is called before. */
-  whenProvided(tell: () => void): () => void {
-    this.#waiting.add(tell)
-    return () => void this.#waiting.delete(tell)
+  /**
+   * Calls back once, when the kernel has got buffers for a group, unless what it gives is called before.
+   *
+   * @throws {UringError} `ERR_URING_RESOURCE_CLOSED` where it will get none
+   */
+  whenProvided(group: number, tell: Waiter): () => void {
+    const { memory, waiting, closed } = this.#of(group)
+    if (closed) throw closedGroupError(group)
+    waiting.add(tell)
+    memory?.awaited?.()
+    return () => void waiting.delete(tell)
   }
 
-  /** The kernel has got buffers. */
-  provided(): void {
-    const waiting = new Set(this.#waiting)
-    this.#waiting.clear() // who waits again meanwhile waits for the next ones
-    for (const tell of waiting) tell()
+  /** Whether somebody waits for buffers of a group. */
+  isAwaited(group: number): boolean {
+    return this.#of(group).waiting.size > 0
+  }
+
+  /** The kernel has got so many buffers, for one group or for all. */
+  provided(group?: number, count: number = Number.POSITIVE_INFINITY): void {
+    if (group !== undefined) wake(this.#of(group), count)
+    else for (const each of this.#groups.values()) wake(each, count)
+  }
+
+  /** An operation that takes buffers of a group is staged. */
+  staged(group: number): void {
+    this.#of(group).uses += 1
+  }
+
+  /** The first group, from a number on, that nobody uses. */
+  free(from: number): number | undefined {
+    for (let group = from; group < MAX_GROUPS; group += 1) {
+      const found = this.#groups.get(group)
+      if (found === undefined || (found.memory === undefined && found.uses === 0)) return group
+    }
+    return undefined
+  }
+
+  /** Where the buffers of a group lie. */
+  memoryOf(group: number): GroupMemory | undefined {
+    return this.#groups.get(group)?.memory
+  }
+
+  /** The kernel has a group of this memory now. */
+  open(group: number, memory: GroupMemory): void {
+    const found = this.#of(group)
+    found.memory = memory
+    found.closed = false
+    wake(found, Number.POSITIVE_INFINITY)
+  }
+
+  /** The kernel does not have the group any more; operations may still have buffers of it. */
+  closed(group: number): void {
+    const found = this.#of(group)
+    found.closed = true
+    wake(found, Number.POSITIVE_INFINITY)
+    settle(found)
   }
 
   /** Buffers that an operation puts into a group one by one. To be told before the kernel can use them. */
   provide(group: number, memory: Bytes, size: number, count: number, firstId: number): Provision {
-    let provided = this.#groups.get(group)
+    const found = this.#of(group)
+    let provided = found.memory
     if (!(provided instanceof Provided)) {
       provided = new Provided()
-      this.#groups.set(group, provided)
+      // The kernel refuses to put them into a mapped group.
+      if (found.memory === undefined) {
+        found.memory = provided
+        found.closed = false
+      }
     }
     const pieces = (provided as Provided).add(memory, size, count, firstId)
     return { provided, pieces }
@@ -147,13 +224,13 @@ export class Groups {
 
   /** The kernel has taken so many buffers out of a group. */
   removed(group: number, count: number): void {
-    const provided = this.#groups.get(group)
+    const provided = this.memoryOf(group)
     if (provided instanceof Provided) provided.removed(count)
   }
 
   /** The kernel has taken buffers out of a group, so many at most, and did not say how many. */
   lost(group: number, most: number): void {
-    const provided = this.#groups.get(group)
+    const provided = this.memoryOf(group)
     if (provided instanceof Provided) provided.lost(most)
   }
 
@@ -162,12 +239,75 @@ export class Groups {
    * where the memory of the group is unknown. For a bundle, `first` is how many bytes its first buffer gets at most.
    */
   received(group: number, result: number, flags: number, first?: number): Received | undefined {
-    if ((flags & CqeFlags.BUFFER) === 0) return NOTHING
-    const memory = this.#groups.get(group)
-    const views = memory?.filled(flags >>> BUFFER_SHIFT, Math.max(result, 0), flags, first)
-    if (views === GONE) return DETACHED
-    return views === undefined || views.length === 0 ? undefined : new Filled(views, memory)
+    return this.#taken(group, result, flags, first, false)
   }
+
+  /** The same of buffers that were sent. */
+  sent(group: number, result: number, flags: number, first?: number): Received | undefined {
+    return this.#taken(group, result, flags, first, true)
+  }
+
+  #taken(
+    group: number,
+    result: number,
+    flags: number,
+    first: number | undefined,
+    sent: boolean,
+  ): Received | undefined {
+    const found = this.#of(group)
+    const { memory } = found
+    const isLast = (flags & CqeFlags.MORE) === 0
+    const received =
+      (flags & CqeFlags.BUFFER) === 0
+        ? NOTHING
+        : memory?.taken({
+            id: flags >>> BUFFER_SHIFT,
+            result,
+            flags,
+            first,
+            sent,
+            alone: isLast && found.uses === 1,
+          })
+    if (isLast && found.uses > 0) {
+      found.uses -= 1
+      settle(found)
+    }
+    return received
+  }
+
+  #of(group: number): Group {
+    let found = this.#groups.get(group)
+    if (found === undefined) {
+      found = { memory: undefined, uses: 0, closed: false, waiting: new Set() }
+      this.#groups.set(group, found)
+    }
+    return found
+  }
+}
+
+/** What is to be done when no operation has buffers of a group any more. */
+function settle(group: Group): void {
+  const { memory, uses } = group
+  if (uses > 0 || memory === undefined) return
+  if (memory.closed) group.memory = undefined
+  else memory.idle?.()
+}
+
+/** Tells so many of those who wait for a group. Who waits again meanwhile waits for the next buffers. */
+function wake({ waiting }: Group, count: number): void {
+  let waiters = waiting.size
+  let left = count
+  for (const tell of waiting) {
+    if (waiters === 0 || left <= 0) return
+    waiters -= 1
+    waiting.delete(tell)
+    if (tell() !== false) left -= 1
+  }
+}
+
+/** Tells the group that an operation on it is staged. */
+export function stageGroup(groups: Groups, state: unknown): void {
+  groups.staged((state as GroupState).group)
 }
 
 /** What came into a group, or the error that its memory is nobody's. */
@@ -196,6 +336,8 @@ interface Piece {
  * first then. What cannot be told apart any more is held until all is gone, so that a mistake costs no more than memory.
  */
 class Provided implements GroupMemory {
+  /** The kernel never forgets a group that buffers are provided to. */
+  readonly closed = false
   /** What the kernel has, the oldest first: in the group, or in use by an operation. */
   readonly #pieces = new Set<Piece>()
   /** The same by number: a number may be given more than once. */
@@ -231,19 +373,25 @@ class Provided implements GroupMemory {
     return pieces
   }
 
+  /** Whether the kernel, or an operation, has any of them. */
+  get isUsed(): boolean {
+    return this.#pieces.size > 0
+  }
+
   withdraw(pieces: readonly Piece[]): void {
     for (const piece of pieces) this.#drop(piece)
   }
 
-  filled(id: number, length: number, _flags: number, first?: number): readonly Buffer[] {
+  taken({ id, result, first }: Taking): Received | undefined {
     const piece = this.#byId.get(id)?.[0] ?? this.#stillThere(id)
-    if (piece === undefined) return []
+    if (piece === undefined) return undefined
+    const length = Math.max(result, 0)
     const view = this.#take(piece, Math.min(length, first ?? length))
     const views =
       first === undefined
         ? [view]
         : [view, ...this.#next(length - Math.min(length, first, piece.to - piece.from))]
-    return length > 0 && views.some(({ byteLength }) => byteLength === 0) ? GONE : views
+    return length > 0 && views.some(({ byteLength }) => byteLength === 0) ? DETACHED : new Filled(views)
   }
 
   /** What a bundle put into the buffers after its first: the kernel names none of them, and takes them in order. */
@@ -281,8 +429,6 @@ class Provided implements GroupMemory {
     this.#uncounted = true
     this.removed(most)
   }
-
-  release(): void {}
 
   /** An operation had a piece when others were removed: then it was the next one that was removed. */
   #stillThere(id: number): Piece | undefined {

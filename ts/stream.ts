@@ -85,6 +85,12 @@ export function reapReceived(groups: Groups, result: number, flags: number, stat
   return { group, received: groups.received(group, result, flags) }
 }
 
+/** The same of a buffer that was sent. */
+export function reapSent(groups: Groups, result: number, flags: number, state: unknown): ReceiveState {
+  const { group } = state as GroupState
+  return { group, received: groups.sent(group, result, flags) }
+}
+
 /** What the completion brought. */
 export function decodeReceived(state: unknown): Received {
   const { group, received } = state as ReceiveState
@@ -115,6 +121,19 @@ export function reapBundle(
 ): BundleState {
   const { group, first, total } = (last ?? state) as BundleState
   const received = groups.received(group, result, flags, first)
+  return { group, first, total: total + result, received }
+}
+
+/** The same for a bundle that was sent. */
+export function reapSentBundle(
+  groups: Groups,
+  result: number,
+  flags: number,
+  state: unknown,
+  last: unknown,
+): BundleState {
+  const { group, first, total } = (last ?? state) as BundleState
+  const received = groups.sent(group, result, flags, first)
   return { group, first, total: total + result, received }
 }
 

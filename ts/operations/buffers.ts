@@ -11,6 +11,7 @@ import {
   type Received,
   receivedFrom,
   resolveGroup,
+  stageGroup,
 } from '../group.ts'
 import { addressOf, type Bytes, bytesLeft, checkBytes } from '../memory.ts'
 import type { Armed } from '../kind.ts'
@@ -84,7 +85,7 @@ export class ProvideBuffers extends Operation<number> {
       if (last !== undefined) groups.withdraw(last as Provision)
     } else {
       if (last === undefined) ProvideBuffers.stage(groups, state)
-      groups.provided()
+      groups.provided((state as Offer).group)
     }
     return state
   }
@@ -203,6 +204,8 @@ export class ReadMulti extends Operation<Received> {
   static override readonly opcode = 49
   static override readonly since = '6.7'
   static override readonly syscall = 'read'
+  /** @internal */
+  static stage = stageGroup
 
   /** @internal */
   static override reap(groups: Groups, result: number, flags: number, state: unknown): MultiState {

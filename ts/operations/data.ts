@@ -10,6 +10,7 @@ import {
   type Received,
   receivedFrom,
   resolveGroupBuffer,
+  stageGroup,
 } from '../group.ts'
 import { checkIntegrity, type Integrity, integrityBlock, type IntegrityBlock } from '../integrity.ts'
 import { type Bytes, bytesLeft, checkBytes, isUint8Array } from '../memory.ts'
@@ -321,6 +322,8 @@ export class Read<B extends Bytes | GroupBuffer = Bytes> extends Transfer<
   }
 
   /** @internal */
+  static stage = stageGroup
+  /** @internal */
   static override reap = reapGroupRead
   /** @internal */
   static override decode = decodeRead
@@ -426,6 +429,8 @@ export class Readv<B extends readonly Bytes[] | GroupBuffer = readonly Bytes[]> 
     return isGroupRead(state) || result <= sizeOf((state as VectorState).buffers)
   }
 
+  /** @internal */
+  static stage = stageGroup
   /** @internal */
   static override reap = reapGroupRead
   /** @internal */

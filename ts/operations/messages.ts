@@ -11,6 +11,7 @@ import {
   type Received,
   receivedFrom,
   resolveGroup,
+  stageGroup,
 } from '../group.ts'
 import { ADDRESS_BYTES, type SocketAddress } from '../address.ts'
 import { type Bytes, checkBytes } from '../memory.ts'
@@ -329,6 +330,12 @@ export class RecvMsg<M extends InMessage = MemoryMessage> extends MessageOperati
   }
 
   /** @internal */
+  static stage(groups: Groups, state: unknown): void {
+    const { group } = state as RecvMsgState
+    if (group !== undefined) groups.staged(group)
+  }
+
+  /** @internal */
   static override reap(groups: Groups, result: number, flags: number, state: unknown): RecvMsgState {
     const block = state as RecvMsgState
     return block.group === undefined
@@ -408,6 +415,8 @@ export class RecvMsgMulti extends MessageOperation<ReceivedMessage> {
   /** @internal */
   static override readonly variantSince = '6.0'
   static override readonly syscall = 'recvmsg'
+  /** @internal */
+  static stage = stageGroup
 
   /** @internal */
   static override reap(groups: Groups, result: number, flags: number, state: unknown): RecvMsgMultiState {

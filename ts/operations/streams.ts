@@ -11,6 +11,7 @@ import {
   isGroup,
   type Received,
   resolveGroupBuffer,
+  stageGroup,
 } from '../group.ts'
 import type { Armed } from '../kind.ts'
 import { type Bytes, checkBytes, isUint8Array } from '../memory.ts'
@@ -24,6 +25,8 @@ import {
   moved,
   reapBundle,
   reapReceived,
+  reapSent,
+  reapSentBundle,
   type RecvOptions,
   Stream,
 } from '../stream.ts'
@@ -149,10 +152,10 @@ export class Send extends MemorySend {
   /** @internal */
   static override intact = moved
 
+  /** @internal */
+  static stage = stageGroup
   /** A buffer of a group that was sent is out of it. @internal */
-  static override reap(groups: Groups, result: number, flags: number, state: unknown): GroupState {
-    return reapReceived(groups, result, flags, state)
-  }
+  static override reap = reapSent
 
   /** What to send: memory, several buffers, or a group that the kernel takes a buffer from. */
   bytes: Bytes | GroupBuffer | readonly Bytes[]
@@ -292,6 +295,8 @@ export class Recv<B extends Bytes | GroupBuffer = Bytes> extends Stream<
   /** @internal */
   static override intact = moved
   /** @internal */
+  static stage = stageGroup
+  /** @internal */
   static override reap = reapReceived
 
   /** @internal */
@@ -336,7 +341,9 @@ export class SendBundle extends GroupStream<number> {
   /** @internal */
   static override readonly variantSince = '6.10'
   /** @internal */
-  static override reap = reapBundle
+  static stage = stageGroup
+  /** @internal */
+  static override reap = reapSentBundle
 
   /** @internal */
   static override decode(_result: number, _flags: number, state: unknown): number {
@@ -371,6 +378,8 @@ export class RecvBundle extends GroupReceive {
   static override readonly syscall = 'recv'
   /** @internal */
   static override readonly variantSince = '6.10'
+  /** @internal */
+  static stage = stageGroup
   /** @internal */
   static override reap = reapBundle
 
@@ -435,6 +444,8 @@ export class RecvMulti extends MultiReceive {
   /** @internal */
   static override readonly variantSince = '6.0'
   /** @internal */
+  static stage = stageGroup
+  /** @internal */
   static override reap = reapReceived
 
   /** @internal */
@@ -455,6 +466,8 @@ export class RecvMultiBundle extends MultiReceive {
   static override readonly syscall = 'recv'
   /** @internal */
   static override readonly variantSince = '6.10'
+  /** @internal */
+  static stage = stageGroup
   /** @internal */
   static override reap = reapBundle
 
