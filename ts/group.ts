@@ -75,6 +75,8 @@ export interface GroupMemory {
   readonly isUsed: boolean
   /** A completion has taken a buffer; absent where it is not known. */
   taken(taking: Taking): Received | undefined
+  /** An operation has completed that does not say what it took: it skipped its success. */
+  silent?(): void
   /** Somebody waits for buffers. */
   awaited?(): void
   /** No operation on the group is in flight. */
@@ -268,6 +270,7 @@ export class Groups {
             sent,
             alone: isLast && found.uses === 1,
           })
+    if (isLast && flags === 0 && result === 0) memory?.silent?.()
     if (isLast && found.uses > 0) {
       found.uses -= 1
       settle(found)

@@ -232,6 +232,10 @@ export class BufferPool implements GroupMemory {
     this.#give(ids.length)
   }
 
+  silent(): void {
+    this.#unsure = true
+  }
+
   awaited(): void {
     if (this.#looking || this.closed) return
     this.#looking = true
