@@ -733,15 +733,13 @@ for (const incremental of [false, true]) {
 function play(count: number, size: number, incremental: boolean, steps: readonly Step[]): void {
   using ring = new Ring({ entries: 8 })
   const group = new BufferRing(ring, { count, size, incremental })
-  const zero = ring.entries // only a name for the first byte
   const [near, far] = socketpair(SocketDomain.UNIX, SocketType.STREAM)
   try {
-    let sent = zero
-    let came = zero
+    const bytes = { sent: 0, came: 0 }
     const out: { completion: Completion; from: number }[] = []
     const check = ({ completion, from }: { completion: Completion; from: number }): void => {
-      const bytes = Buffer.concat(group.views(completion))
-      if (!bytes.equals(pattern(from, bytes.length))) throw new Error(`${bytes.toString('hex')} at ${from}`)
+      const found = Buffer.concat(group.views(completion))
+      if (!found.equals(pattern(from, found.length))) throw new Error(`${found.toString('hex')} at ${from}`)
     }
     const back = (index: number, release: boolean): void => {
       const [item] = out.splice(index, 1)
@@ -758,16 +756,16 @@ function play(count: number, size: number, incremental: boolean, steps: readonly
         if (out.length === 0) throw new Error('there are no buffers, and none is out')
         while (out.length > 0) back(0, true)
       } else {
-        const item = { completion, from: came }
-        came += completion.result
+        const item = { completion, from: bytes.came }
+        bytes.came += completion.result
         check(item)
         out.push(item)
       }
     }
     for (const { write, bundle, multi, put, release } of steps) {
-      writeSync(near, pattern(sent, write))
-      sent += write
-      while (came < sent) {
+      writeSync(near, pattern(bytes.sent, write))
+      bytes.sent += write
+      while (bytes.came < bytes.sent) {
         if (!armed) {
           ring.push(
             bundle
