@@ -125,8 +125,10 @@ export class BufferPool implements GroupMemory {
   readonly #turns: Uint32Array
   /** How many results have views of each, and were not released. */
   readonly #lent: Uint32Array
-  /** Whether the kernel may have taken buffers that no completion tells of. */
+  /** Whether the kernel may have taken buffers that no completion tells of: the program's, as they were to be sent. */
   #unsure = false
+  /** Whether it may have taken one that nothing came into. */
+  #wasted = false
   #looking = false
 
   constructor(host: PoolHost, { entries, count, size, incremental, memory }: PoolSettings) {
@@ -168,7 +170,12 @@ export class BufferPool implements GroupMemory {
   /** How many buffers the kernel has in the ring; absent where it cannot be asked. */
   get available(): number | undefined {
     const head = this.#host.head(this.group)
-    return head === undefined ? undefined : (this.#tail - head + TURN) % TURN
+    return head === undefined ? undefined : this.leftAt(head)
+  }
+
+  /** How many buffers are in the ring when the kernel has taken so many, modulo 2^16. */
+  leftAt(head: number): number {
+    return (((this.#tail - head) % TURN) + TURN) % TURN
   }
 
   taken(taking: Taking): Received | undefined {
@@ -200,8 +207,7 @@ export class BufferPool implements GroupMemory {
       at = next
     }
     if (alone && this.incremental && !this.isOut(at)) this.#offsets[at] = this.#offsetOf(at)
-    if (sent && isBundle && alone) this.#unsent(at, ids)
-    else if (sent && isBundle) this.#unsure = true
+    if (sent && isBundle) this.#unsent(at, ids, alone)
     return this.#lend(ids, views)
   }
 
@@ -243,34 +249,43 @@ export class BufferPool implements GroupMemory {
   }
 
   idle(): void {
-    if (!this.#unsure) return
-    this.#unsure = false
+    if (!this.#unsure && !this.#wasted) return
     const head = this.#head()
-    if (head === undefined) return
+    const lost: number[] = []
     for (let id = 0; id < this.count; id += 1) {
-      if ((this.#positions[id] ?? 0) < head) this.#out[id] = 1
+      if (head !== undefined && !this.isOut(id) && (this.#positions[id] ?? 0) < head) lost.push(id)
     }
+    if (this.#unsure) for (const id of lost) this.#out[id] = 1
+    else this.put(lost)
+    this.#unsure = false
+    this.#wasted = false
   }
 
   /** The kernel has taken buffers, or one, and put nothing into it. */
-  #empty({ id, first, sent, alone }: Taking, kept: boolean): Received {
-    if (kept || !this.#isPast(id)) {
+  #empty({ id, result, first, sent, alone }: Taking, kept: boolean): Received {
+    // Before it said so, the kernel could have a buffer still, and another completion with bytes of it under way.
+    const isUnclear = this.incremental && result === 0 && !kept && !alone
+    if (isUnclear) this.#wasted = true
+    if (isUnclear || kept || !this.#isPast(id)) {
       if (alone && this.incremental) this.#offsets[id] = this.#offsetOf(id)
       return NOTHING
     }
-    this.#out[id] = 1
-    if (sent) {
-      const ids = [id]
-      if (first !== undefined && alone) this.#unsent(id, ids)
-      else if (first !== undefined) this.#unsure = true
-      return this.#lend(ids, [])
+    if (!sent) {
+      this.put([id])
+      return NOTHING
     }
-    this.put([id])
-    return NOTHING
+    this.#out[id] = 1
+    const ids = [id]
+    if (first !== undefined) this.#unsent(id, ids, alone)
+    return this.#lend(ids, [])
   }
 
   /** A send that stopped has taken more than it has sent: all that the kernel has taken, where nobody else was. */
-  #unsent(after: number, ids: number[]): void {
+  #unsent(after: number, ids: number[], alone: boolean): void {
+    if (!alone) {
+      this.#unsure = true
+      return
+    }
     const head = this.#head() ?? 0
     let id = this.#nexts[after] ?? NONE
     while (id !== NONE && !this.isOut(id) && (this.#positions[id] ?? 0) < head) {

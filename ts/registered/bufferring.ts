@@ -28,7 +28,7 @@ import { BufferPool, type PoolSettings, Taken } from './bufferpool.ts'
 import { Registrar } from './registrar.ts'
 import { type Registration, REGISTRATION } from './registration.ts'
 
-const { EEXIST } = constants.errno
+const { EEXIST, ENOENT } = constants.errno
 
 const REGISTER_PBUF_RING = 22
 const UNREGISTER_PBUF_RING = 23
@@ -177,8 +177,7 @@ export class BufferRing {
 
   /** How many buffers the kernel can take. Since Linux 6.8. @throws {UringError} as `head` */
   get available(): number {
-    void this.head // says why it cannot be known
-    return this.#pool.available ?? 0
+    return this.#pool.leftAt(this.head)
   }
 
   /** A buffer, or its first `length` bytes: a view. @throws {RangeError} `ERR_OUT_OF_RANGE` */
@@ -237,7 +236,8 @@ export class BufferRing {
   close(): void {
     if (this.#pool.closed) return
     if (!this.#ring.closed) {
-      this.#registration.register(UNREGISTER_PBUF_RING, registrationOf(this.group), 1)
+      const result = this.#registration.call(UNREGISTER_PBUF_RING, registrationOf(this.group), 1)
+      if (result < 0 && result !== -ENOENT) throw systemError(result, 'io_uring_register')
     }
     this.#pool.closed = true
     this.#registration.slots.groups.closed(this.group)
