@@ -222,7 +222,6 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
       this.#starved = this.#host.whenProvided(group, () => {
         this.#starved = undefined
         this.#rearm()
-        return this.#token !== undefined
       })
     } catch (error) {
       this.#fail(error)

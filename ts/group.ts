@@ -85,8 +85,8 @@ export interface GroupMemory {
 
 const BUFFER_SHIFT = 16
 
-/** Is told that the kernel has got buffers, and says whether it does something with them. */
-export type Waiter = () => boolean | void
+/** Is told that the kernel has got buffers. */
+export type Waiter = () => void
 
 /** What an operation that takes a buffer from a group remembers of its submission. */
 export interface GroupState {
@@ -298,13 +298,12 @@ function settle(group: Group): void {
 
 /** Tells so many of those who wait for a group. Who waits again meanwhile waits for the next buffers. */
 function wake({ waiting }: Group, count: number): void {
-  let waiters = waiting.size
-  let left = count
+  let left = Math.min(count, waiting.size)
   for (const tell of waiting) {
-    if (waiters === 0 || left <= 0) return
-    waiters -= 1
+    if (left === 0) return
+    left -= 1
     waiting.delete(tell)
-    if (tell() !== false) left -= 1
+    tell()
   }
 }
 

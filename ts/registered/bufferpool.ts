@@ -107,7 +107,8 @@ export class BufferPool implements GroupMemory {
   group: number = NONE
   readonly #host: PoolHost
   readonly #base: number
-  readonly #words: Uint32Array
+  /** The ring. The kernel writes to it too. */
+  readonly words: Uint32Array
   readonly #halves: Uint16Array
   /** Buffers that were put into the ring so far. */
   #tail = 0
@@ -144,7 +145,7 @@ export class BufferPool implements GroupMemory {
     const start = addressOf(shared)
     const skip = (PAGE - (start % PAGE)) % PAGE
     this.address = start + skip
-    this.#words = new Uint32Array(shared, skip, entries * WORDS)
+    this.words = new Uint32Array(shared, skip, entries * WORDS)
     this.#halves = new Uint16Array(shared, skip, entries * HALVES)
 
     this.#out = new Uint8Array(count)
@@ -317,13 +318,13 @@ export class BufferPool implements GroupMemory {
   #lengthOf(id: number): number {
     const place = this.#placeOf(id)
     const isThere = this.#halves[place * HALVES + HALF.ID] === id
-    return isThere && !this.incremental ? (this.#words[place * WORDS + WORD.LENGTH] ?? this.size) : this.size
+    return isThere && !this.incremental ? (this.words[place * WORDS + WORD.LENGTH] ?? this.size) : this.size
   }
 
   /** How much of an incremental buffer the kernel has used: it moves the address on. */
   #offsetOf(id: number): number {
     const place = this.#placeOf(id) * WORDS + WORD.ADDRESS
-    const address = (this.#words[place] ?? 0) + (this.#words[place + 1] ?? 0) * TWO_32
+    const address = (this.words[place] ?? 0) + (this.words[place + 1] ?? 0) * TWO_32
     return address - this.#base - id * this.size
   }
 
@@ -342,13 +343,13 @@ export class BufferPool implements GroupMemory {
   #append(id: number): void {
     const place = this.#tail % this.entries
     const address = this.#base + id * this.size
-    this.#words[place * WORDS + WORD.ADDRESS] = address % TWO_32
-    this.#words[place * WORDS + WORD.ADDRESS + 1] = Math.floor(address / TWO_32)
-    this.#words[place * WORDS + WORD.LENGTH] = this.size
+    this.words[place * WORDS + WORD.ADDRESS] = address % TWO_32
+    this.words[place * WORDS + WORD.ADDRESS + 1] = Math.floor(address / TWO_32)
+    this.words[place * WORDS + WORD.LENGTH] = this.size
     this.#halves[place * HALVES + HALF.ID] = id
     this.#positions[id] = this.#tail
     this.#nexts[id] = NONE
-    if (this.#last !== NONE && this.#last !== id) this.#nexts[this.#last] = id
+    if (this.#last !== NONE) this.#nexts[this.#last] = id
     this.#last = id
     this.#out[id] = 0
     this.#offsets[id] = 0
@@ -359,7 +360,7 @@ export class BufferPool implements GroupMemory {
 
   /** Lets the kernel see what was written: a store that nothing before it comes after. */
   #publish(): void {
-    Atomics.store(this.#halves, HALF.TAIL, this.#tail % TURN)
+    Atomics.store(this.#halves, HALF.TAIL, this.#tail) // modulo 2^16
   }
 
   #give(count: number): void {
