@@ -130,6 +130,15 @@ test('all who wait are woken where it is unknown how many buffers there are', as
   await new Promise(setImmediate)
   await new Promise(setImmediate)
   t.is(told, 3)
+
+  // But none where the program has them all: who is woken for nothing waits again, and so on.
+  for (const id of [0, 1, 2, 3]) made.take({ id, result: 4 })
+  made.groups.whenProvided(GROUP, () => {
+    told += 1
+  })
+  await new Promise(setImmediate)
+  await new Promise(setImmediate)
+  t.is(told, 3)
 })
 
 test('numbers that are not of the ring, and buffers that are out, are not known', (t) => {

@@ -34,10 +34,10 @@ import { getsockname, ioUringRegister, socketpair } from 'uring/sys'
 import { next, fill, setup, texts } from './helpers/buffer-rings.ts'
 import { complete, outcome } from './helpers/buffers.ts'
 import { directory } from './helpers/files.ts'
-import { ringFor } from './helpers/multishot.ts'
+import { ringFor, until } from './helpers/multishot.ts'
 import { pipe } from './helpers/pipes.ts'
 import { script } from './helpers/process.ts'
-import { closing } from './helpers/sockets.ts'
+import { closing, pair } from './helpers/sockets.ts'
 import { bound } from './helpers/streams.ts'
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz'
@@ -398,6 +398,39 @@ test('a read that failed takes no buffer away', (t) => {
     t.is(group.available, 2)
   }
 })
+
+for (const [name, options] of Object.entries({
+  'a ring': {},
+  'a ring that a thread of the kernel polls': { sqPoll: true },
+  'a plain ring': { submitAll: false },
+})) {
+  test(`a worker of the kernel has a buffer while it waits, and gives it back when it is cancelled: ${name}`, async (t) => {
+    const ring = ringFor(t, { entries: 8, ...options })
+    const [near, far] = pair(t)
+    for (const incremental of [false, true]) {
+      const group = new BufferRing(ring, { count: 3, size: 16, incremental })
+      const token = ring.push(new Recv(far, { group }).async())
+      ring.submit()
+      await until(() => group.available === 2)
+      ring.push(new AsyncCancel(token))
+      t.is(ring.waitMany(2).find((completion) => completion.token === token)?.error?.code, 'ECANCELED')
+      t.is(group.available, 3)
+
+      // What comes meanwhile goes into the next buffer.
+      ring.push(new Recv(far, { group }).async(), 'worker')
+      ring.submit()
+      await until(() => group.available === 2)
+      writeSync(near, 'first')
+      const first = next(ring)
+      t.is(String(group.copy(first)), 'first')
+      t.is(group.available, 3)
+      for (const message of ['second', 'third']) {
+        writeSync(near, message)
+        t.is(String(group.copy(complete(ring, new Recv(far, { group })))), message)
+      }
+    }
+  })
+}
 
 test('what nobody looks at is tracked too', (t) => {
   const { ring, group, near, far } = setup(t, { count: 3, size: 1 })

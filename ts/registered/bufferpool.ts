@@ -251,10 +251,10 @@ export class BufferPool implements GroupMemory {
 
   idle(): void {
     if (!this.#unsure && !this.#wasted) return
-    const head = this.#head()
+    const head = this.#head() ?? 0
     const lost: number[] = []
     for (let id = 0; id < this.count; id += 1) {
-      if (head !== undefined && !this.isOut(id) && (this.#positions[id] ?? 0) < head) lost.push(id)
+      if (!this.isOut(id) && (this.#positions[id] ?? 0) < head) lost.push(id)
     }
     if (this.#unsure) for (const id of lost) this.#out[id] = 1
     else this.put(lost)
@@ -380,7 +380,8 @@ export class BufferPool implements GroupMemory {
   #look(): void {
     this.#looking = false
     if (this.closed || !this.#host.groups.isAwaited(this.group)) return
-    const { available } = this
-    if (available === undefined || available > 0) this.#tell(available ?? Number.POSITIVE_INFINITY)
+    // Where the kernel does not say, there are no more than the program does not have.
+    const free = this.available ?? this.count - this.#out.reduce((sum, out) => sum + out, 0)
+    if (free > 0) this.#tell(free)
   }
 }
