@@ -12,9 +12,6 @@ use crate::ring::Ring;
 use crate::switch::Switch;
 use crate::sys::{self, Params, setup};
 
-/// `IORING_REGISTER_RESIZE_RINGS`.
-const RESIZE_RINGS: u32 = 33;
-
 impl Ring {
     /// Gives the queues other sizes, each rounded up to a power of two. What waits in them stays, in order, and so do
     /// the descriptor's number, the eventfd and everything registered. Whoever has mapped the queues by himself has
@@ -47,7 +44,7 @@ impl Ring {
         unsafe {
             sys::io_uring_register(
                 self.as_raw_fd(),
-                RESIZE_RINGS,
+                sys::IORING_REGISTER_RESIZE_RINGS,
                 std::ptr::from_mut(&mut params).cast(),
                 1,
             )?;

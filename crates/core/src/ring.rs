@@ -11,7 +11,7 @@ use io_uring::{EnterFlags, Probe, Submitter};
 use crate::entry::{Entry, WideEntry, flags, place};
 use crate::queues::{Completion, Queues};
 use crate::switch::Switch;
-use crate::sys::{self, GetEventsArgument, Timespec, features, setup};
+use crate::sys::{self, __kernel_timespec, features, io_uring_getevents_arg, setup};
 
 /// Bit of the user data that marks what answers no submission of this ring: messages from other rings, resource tags.
 /// Completions that have it are never counted as in flight, so an entry that is pushed with it is not either; dropping
@@ -355,8 +355,8 @@ impl Ring {
         if self.feature_flags & features::EXT_ARG == 0 {
             return self.enter_and_poll(to_submit, want, flags, timeout);
         }
-        let timespec = Timespec::from(timeout);
-        let argument = GetEventsArgument::timeout(&timespec);
+        let timespec = __kernel_timespec::from(timeout);
+        let argument = io_uring_getevents_arg::timeout(&timespec);
         // SAFETY: the argument and the time that it points at live until the call returns.
         unsafe {
             self.queues.submitter().enter(

@@ -5,7 +5,7 @@ use std::os::fd::RawFd;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, Ordering, fence};
 
-use crate::sys::{EVENTFD_DISABLED, OFF_CQ_RING, Params};
+use crate::sys::{IORING_CQ_EVENTFD_DISABLED, IORING_OFF_CQ_RING, Params};
 
 /// The flags of the completion queue, which the kernel reads before it writes to the eventfd. Gap: the crate can read
 /// them and not set them, so this is a mapping of our own.
@@ -28,7 +28,7 @@ impl Switch {
                 libc::PROT_READ | libc::PROT_WRITE,
                 libc::MAP_SHARED,
                 fd,
-                OFF_CQ_RING,
+                IORING_OFF_CQ_RING as libc::off_t,
             )
         };
         if mapping == libc::MAP_FAILED {
@@ -48,7 +48,10 @@ impl Switch {
     pub(crate) fn set(&self, silent: bool) {
         // SAFETY: mapped for as long as this lives; the kernel and we access it atomically.
         let flags = unsafe { self.flags.as_ref() };
-        flags.store(if silent { EVENTFD_DISABLED } else { 0 }, Ordering::SeqCst);
+        flags.store(
+            if silent { IORING_CQ_EVENTFD_DISABLED } else { 0 },
+            Ordering::SeqCst,
+        );
         // What is looked at next must be looked at after this has been seen.
         fence(Ordering::SeqCst);
     }

@@ -1,9 +1,23 @@
-//! What the `io-uring` crate has no call for, as raw system calls on the ring's descriptor. Each gap is named.
+//! The kernel's interface under its own names: every constant and structure of `linux/io_uring.h`.
+//!
+//! [`setup`], [`features`] and [`completion`] have the flags that programs meet most under shorter names.
+
+// What the `io-uring` crate has no call for, as raw system calls on the ring's descriptor. Each gap is named.
 
 use std::ffi::c_void;
 use std::io;
 use std::os::fd::RawFd;
 use std::time::Duration;
+
+mod constants;
+mod structs;
+#[cfg(test)]
+mod tests;
+
+pub use constants::*;
+pub use structs::*;
+
+pub(crate) use structs::io_uring_params as Params;
 
 /// Setup flags (`IORING_SETUP_*`).
 #[allow(missing_docs)] // the names are the kernel's own
@@ -66,36 +80,13 @@ pub mod completion {
     pub const F_32: u32 = 1 << 15;
 }
 
-/// `struct io_uring_params`. The crate's own can be made from raw memory only, and has no setter for flags.
-#[derive(Clone, Copy, Debug, Default)]
-#[repr(C)]
-pub(crate) struct Params {
-    pub(crate) sq_entries: u32,
-    pub(crate) cq_entries: u32,
-    pub(crate) flags: u32,
-    pub(crate) sq_thread_cpu: u32,
-    pub(crate) sq_thread_idle: u32,
-    pub(crate) features: u32,
-    pub(crate) wq_fd: u32,
-    pub(crate) reserved: [u32; 3],
-    pub(crate) sq_off: [u32; 10],
-    pub(crate) cq_off: [u32; 10],
-}
-
 // `io_uring::Parameters` is documented as transparent over `struct io_uring_params` and as made from its memory.
-const _: () = assert!(size_of::<Params>() == 120);
 const _: () = assert!(size_of::<Params>() == size_of::<io_uring::Parameters>());
 
-/// Where a ring's completion queue is mapped (`IORING_OFF_CQ_RING`).
-pub(crate) const OFF_CQ_RING: libc::off_t = 0x800_0000;
-
-/// In the flags of the completion queue: nothing is written to the eventfd (`IORING_CQ_EVENTFD_DISABLED`).
-pub(crate) const EVENTFD_DISABLED: u32 = 1 << 0;
-
-impl Params {
+impl io_uring_params {
     /// Where the flags of the completion queue are in its mapping.
     pub(crate) fn cq_flags_offset(&self) -> usize {
-        self.cq_off[6] as usize
+        self.cq_off.flags as usize
     }
 
     /// The crate's type for the same memory.
@@ -142,42 +133,24 @@ pub(crate) unsafe fn io_uring_register(
     }
 }
 
-/// `struct __kernel_timespec`.
-#[derive(Clone, Copy, Debug)]
-#[repr(C)]
-pub(crate) struct Timespec {
-    seconds: i64,
-    nanoseconds: i64,
-}
-
-impl From<Duration> for Timespec {
+impl From<Duration> for __kernel_timespec {
     fn from(duration: Duration) -> Self {
         Self {
-            seconds: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
-            nanoseconds: i64::from(duration.subsec_nanos()),
+            tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: i64::from(duration.subsec_nanos()),
         }
     }
 }
 
-/// `struct io_uring_getevents_arg`. Gap: the crate's own passes glibc's size of a signal mask, which the kernel
-/// refuses, and its calls leave `GETEVENTS` out when they wait for nothing.
-#[derive(Debug)]
-#[repr(C)]
-pub(crate) struct GetEventsArgument {
-    signal_mask: u64,
-    signal_mask_size: u32,
-    min_wait_microseconds: u32,
-    timespec: u64,
-}
-
-impl GetEventsArgument {
+/// Gap: the crate's own passes glibc's size of a signal mask, which the kernel refuses, and its calls leave `GETEVENTS`
+/// out when they wait for nothing.
+impl io_uring_getevents_arg {
     /// A wait that ends after `timespec`, which must live as long as this.
-    pub(crate) fn timeout(timespec: &Timespec) -> Self {
+    pub(crate) fn timeout(timespec: &__kernel_timespec) -> Self {
         Self {
-            signal_mask: 0,
-            signal_mask_size: 8, // bytes of the kernel's sigset_t
-            min_wait_microseconds: 0,
-            timespec: std::ptr::from_ref(timespec) as u64,
+            sigmask_sz: 8, // bytes of the kernel's sigset_t
+            ts: std::ptr::from_ref(timespec) as u64,
+            ..Self::default()
         }
     }
 }
