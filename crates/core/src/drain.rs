@@ -155,6 +155,15 @@ impl Ring {
             return Ok(());
         }
         self.switch = None; // its mapping would keep the ring's file open
+        self.give_place_back(); // the thread would keep it open too
+        let shut = self.shut_queues();
+        if shut.is_err() {
+            std::mem::forget(std::mem::take(&mut self.registered)); // the kernel may still use the memory
+        }
+        shut
+    }
+
+    fn shut_queues(&mut self) -> io::Result<()> {
         let mut patience = Patience::new();
         if !self.skipped && self.uncounted == 0 && self.drain(&mut patience).is_ok() {
             // SAFETY: `closed` was false, so this is the first and only time, and nothing uses the queues afterwards:

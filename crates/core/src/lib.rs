@@ -27,10 +27,11 @@
 mod drain;
 pub mod entry;
 mod field;
+mod memory;
 mod notify;
 pub mod operations;
 mod queues;
-mod register;
+pub mod register;
 mod resize;
 mod ring;
 mod setup;
@@ -40,6 +41,7 @@ mod table;
 
 pub use entry::{Entry, EntryBytes, WideEntry};
 pub use field::{Address, File, Group, Slot};
+pub use memory::Memory;
 pub use queues::Completion;
 pub use ring::{FOREIGN, QueueFull, Ring};
 pub use setup::{MAX_CQ_ENTRIES, MAX_ENTRIES, MODE, Setup};

@@ -20,6 +20,19 @@ impl Ring {
         Ok(())
     }
 
+    /// The same for completions that did not come with the call that submitted them only (`EVENTFD_ASYNC`). Since Linux
+    /// 5.6.
+    ///
+    /// # Errors
+    ///
+    /// As for [`register_eventfd`](Self::register_eventfd).
+    pub fn register_eventfd_async(&mut self, fd: RawFd) -> io::Result<()> {
+        let switch = Switch::new(self.as_raw_fd(), &self.queues.params())?;
+        self.submitter().register_eventfd_async(fd)?;
+        self.switch = Some(switch);
+        Ok(())
+    }
+
     /// Takes the eventfd away.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! A ring: two queues, what is in flight, and how to wait.
 
+use std::ffi::c_void;
 use std::io;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
@@ -10,6 +11,7 @@ use io_uring::{EnterFlags, Probe, Submitter};
 
 use crate::entry::{Entry, WideEntry, flags, place};
 use crate::queues::{Completion, Queues};
+use crate::register::Registered;
 use crate::switch::Switch;
 use crate::sys::{self, __kernel_timespec, features, io_uring_getevents_arg, setup};
 
@@ -47,6 +49,8 @@ pub struct Ring {
     pub(crate) cancels: u64,
     /// Silences the eventfd, if there is one.
     pub(crate) switch: Option<Switch>,
+    /// What is registered and has memory that the kernel uses.
+    pub(crate) registered: Registered,
     /// With a polling thread: published since the last call that reports it.
     unreported: usize,
     /// The queues are gone, or left to the kernel for good.
@@ -67,6 +71,7 @@ impl Ring {
             uncounted: 0,
             cancels: 0,
             switch: None,
+            registered: Registered::default(),
             unreported: 0,
             closed: false,
             setup_flags: params.flags,
@@ -338,10 +343,37 @@ impl Ring {
         // Flags that make the kernel read an argument have none to read here, and `EXT_ARG` with a null one is
         // allowed; a registered wait region belongs to the ring.
         // SAFETY: without an argument the kernel reads no memory but the ring's own.
-        unsafe {
-            self.queues
-                .submitter()
-                .enter::<libc::sigset_t>(to_submit, min_complete, flags, None)
+        unsafe { self.enter_with(to_submit, min_complete, flags, std::ptr::null(), 0) }
+    }
+
+    /// # Safety
+    ///
+    /// `argument` and `size` are what the flags make of them.
+    unsafe fn enter_with(
+        &mut self,
+        to_submit: u32,
+        min_complete: u32,
+        flags: u32,
+        argument: *const c_void,
+        size: usize,
+    ) -> io::Result<usize> {
+        let (fd, flags) = match self.registered.index {
+            Some(index) => (index as RawFd, flags | EnterFlags::REGISTERED_RING.bits()),
+            None => (self.queues.fd(), flags),
+        };
+        // SAFETY: by the contract of this function.
+        unsafe { sys::io_uring_enter(fd, to_submit, min_complete, flags, argument, size) }
+    }
+
+    /// Waits as the registered wait at `index` says.
+    pub(crate) fn submit_registered(&mut self, want: u32, index: usize, flags: u32) -> io::Result<usize> {
+        let size = size_of::<sys::io_uring_reg_wait>();
+        let offset = index.saturating_mul(size);
+        let to_submit = self.queues.sq_len() as u32; // at most 32768
+        // SAFETY: the argument is no address but an offset, which the kernel checks.
+        match unsafe { self.enter_with(to_submit, want, flags, std::ptr::without_provenance(offset), size) } {
+            Err(error) if error.raw_os_error() == Some(libc::ETIME) => Ok(0),
+            taken => taken,
         }
     }
 
@@ -359,11 +391,12 @@ impl Ring {
         let argument = io_uring_getevents_arg::timeout(&timespec);
         // SAFETY: the argument and the time that it points at live until the call returns.
         unsafe {
-            self.queues.submitter().enter(
+            self.enter_with(
                 to_submit,
                 want,
                 (flags | EnterFlags::EXT_ARG).bits(),
-                Some(&argument),
+                std::ptr::from_ref(&argument).cast(),
+                size_of_val(&argument),
             )
         }
     }

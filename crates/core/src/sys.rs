@@ -113,6 +113,38 @@ pub(crate) fn io_uring_setup(entries: u32, params: &mut Params) -> io::Result<Ra
     }
 }
 
+/// Gap: the index of a registered ring is lost with the crate's `Submitter`.
+///
+/// # Safety
+///
+/// `argument` and `size` are what the flags make of them.
+pub(crate) unsafe fn io_uring_enter(
+    fd: RawFd,
+    to_submit: u32,
+    min_complete: u32,
+    flags: u32,
+    argument: *const c_void,
+    size: usize,
+) -> io::Result<usize> {
+    // SAFETY: by the contract of this function.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_io_uring_enter,
+            fd,
+            to_submit,
+            min_complete,
+            flags,
+            argument,
+            size,
+        )
+    };
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result as usize)
+    }
+}
+
 /// Gap: opcodes that the crate has no method for, and the numbers that some of its methods discard.
 ///
 /// # Safety
