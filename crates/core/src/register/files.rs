@@ -111,7 +111,7 @@ impl Ring {
     ///
     /// # Errors
     ///
-    /// `ENXIO` without a table, `EINVAL` for a range beyond its end, `EOVERFLOW` for one that no table has.
+    /// `EINVAL` for a range beyond the end of the table, or without one, `EOVERFLOW` for one that no table has.
     pub fn register_file_alloc_range(&mut self, offset: u32, length: u32) -> io::Result<()> {
         let mut argument = io_uring_file_index_range {
             off: offset,

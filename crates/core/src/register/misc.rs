@@ -48,10 +48,11 @@ impl Ring {
     ///
     /// # Errors
     ///
-    /// `EINVAL` for none at all, or none that the thread may run on.
+    /// `EINVAL` for none at all, one that the system does not have, and one that the thread may not run on.
     pub fn register_iowq_affinity(&mut self, processors: &[usize]) -> io::Result<()> {
-        const MOST: usize = 1 << 16; // more than any kernel has
-        let last = processors.iter().max().copied().filter(|&last| last < MOST);
+        // The kernel ignores bits beyond its last one, and would be left without any.
+        let most = last_processor().unwrap_or(MOST_PROCESSORS);
+        let last = processors.iter().max().copied().filter(|&last| last <= most);
         let words = last.ok_or_else(invalid)? / 64 + 1;
         let mut mask = vec![0_u64; words];
         for processor in processors {
@@ -154,6 +155,15 @@ impl Ring {
             drop(unregister_place(&mut other, index));
         }
     }
+}
+
+/// More than any kernel has.
+const MOST_PROCESSORS: usize = (1 << 16) - 1;
+
+/// The highest number of a processor, from a list such as `0-3,8-11`.
+fn last_processor() -> Option<usize> {
+    let list = std::fs::read_to_string("/sys/devices/system/cpu/possible").ok()?;
+    list.trim_end().rsplit([',', '-']).next()?.parse().ok()
 }
 
 fn unregister_place(ring: &mut Ring, index: u32) -> io::Result<()> {

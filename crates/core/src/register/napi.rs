@@ -57,13 +57,15 @@ impl Ring {
         )
     }
 
-    /// Stops polling, and gives what was set before.
+    /// Stops polling, and gives what was set before: how long, and whether rather than interrupts. Kernels do not tell
+    /// the tracking here.
     ///
     /// # Errors
     ///
     /// As for [`register_napi`](Self::register_napi).
-    pub fn unregister_napi(&mut self) -> io::Result<Napi> {
-        self.napi(IORING_UNREGISTER_NAPI, io_uring_napi::default())
+    pub fn unregister_napi(&mut self) -> io::Result<(Duration, bool)> {
+        let was = self.napi(IORING_UNREGISTER_NAPI, io_uring_napi::default())?;
+        Ok((was.busy_poll, was.prefer))
     }
 
     /// Polls a queue, with [`Tracking::Static`]. Its number is a socket's `SO_INCOMING_NAPI_ID`. Since Linux 6.13.

@@ -1,0 +1,337 @@
+use std::io::Write as _;
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::net::UnixStream;
+
+use typed_uring::operations::{Read, Recv, RecvBundle, RecvMulti};
+use typed_uring::register::{BufferRing, GroupSetup};
+use typed_uring::{Completion, Entry, FOREIGN, Memory, Ring};
+
+use crate::support::{LONG, Result, errno};
+use crate::{pipe_with, ring, support};
+
+fn setup(count: u16, size: u32) -> GroupSetup {
+    GroupSetup {
+        group: 3,
+        count,
+        size,
+        ..GroupSetup::default()
+    }
+}
+
+/// A receive into a buffer of group 3.
+fn recv(socket: &UnixStream, length: u32) -> Entry {
+    Recv::new(socket.as_raw_fd(), 0, length).group(3).build()
+}
+
+/// Pushes entries whose buffers are the kernel's choice.
+fn one(ring: &mut Ring, entry: &Entry) -> Result<Completion> {
+    // SAFETY: the ring keeps the memory of its groups.
+    unsafe { ring.push(entry)? };
+    support::wait_for(ring, 1)?
+        .pop()
+        .ok_or_else(|| "no completion".into())
+}
+
+fn bytes(filled: &[typed_uring::register::Filled]) -> Vec<(u16, Vec<u8>, bool)> {
+    filled
+        .iter()
+        .map(|filled| (filled.id, filled.bytes.to_vec(), filled.done))
+        .collect()
+}
+
+#[test]
+fn buffers_go_out_with_data_and_come_back() -> Result {
+    for kernel_memory in [false, true] {
+        let mut ring = ring()?;
+        let (socket, mut peer) = UnixStream::pair()?;
+        let mut group = ring.register_buffer_ring(&GroupSetup {
+            kernel_memory,
+            ..setup(2, 8)
+        })?;
+        assert_eq!((group.group(), group.count(), group.size()), (3, 2, 8));
+        assert_eq!((group.memory().len(), group.available(&ring)?), (16, 2));
+        // Around the ring of entries several times, and past the tail's 16 bits.
+        for round in 0..40_000_u32 {
+            let message = round.to_ne_bytes();
+            peer.write_all(&message)?;
+            let completion = one(&mut ring, &recv(&socket, 8))?;
+            let filled = group.take(&ring, &completion)?;
+            assert_eq!(bytes(&filled), [((round % 2) as u16, message.to_vec(), true)]);
+            assert!(group.recycle(filled[0].id));
+        }
+        assert_eq!(group.available(&ring)?, 2);
+        assert_eq!(usize::from(ring.buffer_ring_head(3)?), 40_000);
+        group.close(&mut ring)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn without_a_buffer_there_is_no_data() -> Result {
+    let mut ring = ring()?;
+    let (socket, mut peer) = UnixStream::pair()?;
+    let mut group = ring.register_buffer_ring(&setup(1, 4))?;
+    peer.write_all(b"12345678")?;
+    let first = one(&mut ring, &recv(&socket, 8))?;
+    assert_eq!(first.result, 4);
+    let none = one(&mut ring, &recv(&socket, 8))?;
+    assert_eq!(none.result, -libc::ENOBUFS);
+    assert!(group.take(&ring, &none)?.is_empty());
+    assert_eq!(group.available(&ring)?, 0);
+    let filled = group.take(&ring, &first)?;
+    assert_eq!(bytes(&filled), [(0, b"1234".to_vec(), true)]);
+    assert_eq!(
+        errno(group.take(&ring, &first)),
+        Some(libc::EINVAL),
+        "taken already"
+    );
+    assert!(!group.add(1), "there is none");
+    assert!(group.add(0));
+    assert!(!group.add(0), "it is there");
+    let unseen = one(&mut ring, &recv(&socket, 8))?;
+    assert_eq!(unseen.result, -libc::ENOBUFS, "added and not shown");
+    group.advance();
+    let second = one(&mut ring, &recv(&socket, 8))?;
+    assert_eq!(bytes(&group.take(&ring, &second)?), [(0, b"5678".to_vec(), true)]);
+    Ok(())
+}
+
+#[test]
+fn a_bundle_fills_several_in_the_order_in_which_they_were_given() -> Result {
+    let mut ring = ring()?;
+    let (socket, mut peer) = UnixStream::pair()?;
+    let mut group = ring.register_buffer_ring(&setup(4, 4))?;
+    // Turn the order round: 0, 1, 2, 3 becomes 3, 1, 0, 2.
+    let mut out = Vec::new();
+    for _ in 0..4 {
+        peer.write_all(b"x")?;
+        let completion = one(&mut ring, &recv(&socket, 1))?;
+        out.extend(group.take(&ring, &completion)?);
+    }
+    assert_eq!(
+        out.iter().map(|filled| filled.id).collect::<Vec<_>>(),
+        [0, 1, 2, 3]
+    );
+    for id in [3, 1, 0, 2] {
+        assert!(group.add(id));
+    }
+    group.advance();
+    let mut left: &[u8] = b"0123456789";
+    peer.write_all(left)?;
+    let mut order = [3, 1, 0, 2].iter().copied();
+    // The first bundle may take fewer buffers than there are.
+    while !left.is_empty() {
+        let completion = one(&mut ring, &RecvBundle::new(socket.as_raw_fd(), 3).build())?;
+        assert!(completion.result > 0, "{completion:?}");
+        for filled in group.take(&ring, &completion)? {
+            assert_eq!(Some(filled.id), order.next());
+            let (now, later) = left.split_at(filled.bytes.len());
+            assert_eq!(filled.bytes.to_vec(), now);
+            assert!(filled.done);
+            left = later;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_buffer_is_shared_by_completions_until_it_is_full() -> Result {
+    let mut ring = ring()?;
+    let (socket, mut peer) = UnixStream::pair()?;
+    let mut group = ring.register_buffer_ring(&GroupSetup {
+        incremental: true,
+        ..setup(2, 8)
+    })?;
+    let multi = RecvMulti::new(socket.as_raw_fd(), 3).build().with_user_data(1);
+    // SAFETY: the ring keeps the memory of its groups.
+    unsafe { ring.push(&multi)? };
+    ring.submit()?;
+    for (message, filled) in [
+        (b"abc".as_slice(), vec![(0, b"abc".to_vec(), false)]),
+        (b"de", vec![(0, b"de".to_vec(), false)]),
+        (b"fgh", vec![(0, b"fgh".to_vec(), true)]),
+        (b"ij", vec![(1, b"ij".to_vec(), false)]),
+    ] {
+        peer.write_all(message)?;
+        ring.submit_and_wait(1, Some(LONG))?;
+        let completion = ring.pop().ok_or("no completion")?;
+        assert!(completion.more());
+        assert_eq!(bytes(&group.take(&ring, &completion)?), filled);
+    }
+    let whole = group.buffer(0).ok_or("the first")?;
+    assert_eq!(whole.to_vec(), b"abcdefgh");
+    assert!(!group.recycle(1), "the kernel has it");
+    drop(peer);
+    let end = support::wait_for(&mut ring, 1)?[0];
+    assert_eq!((end.result, end.more()), (0, false));
+    // Whatever it says of a buffer, the kernel goes on where it was.
+    let at_the_end = group.take(&ring, &end)?;
+    assert!(
+        at_the_end
+            .iter()
+            .all(|filled| filled.bytes.is_empty() && !filled.done),
+        "{at_the_end:?}"
+    );
+    assert!(group.recycle(0));
+    let (socket, mut peer) = UnixStream::pair()?;
+    peer.write_all(b"klm")?;
+    let next = one(&mut ring, &recv(&socket, 8))?;
+    assert_eq!(bytes(&group.take(&ring, &next)?), [(1, b"klm".to_vec(), false)]);
+    Ok(())
+}
+
+#[test]
+fn groups_that_cannot_be_are_refused() -> Result {
+    let mut ring = ring()?;
+    let memory = |length| Memory::new(length).ok();
+    for setup in [
+        setup(0, 8),
+        setup(8, 0),
+        setup(32769, 1),
+        setup(u16::MAX, 1),
+        GroupSetup {
+            memory: memory(17),
+            ..setup(2, 8)
+        },
+        GroupSetup {
+            memory: memory(8),
+            ..setup(2, 8)
+        },
+    ] {
+        assert_eq!(
+            errno(ring.register_buffer_ring(&setup)),
+            Some(libc::EINVAL),
+            "{setup:?}"
+        );
+    }
+    assert_eq!(errno(ring.buffer_ring_head(3)), Some(libc::ENOENT));
+    let group = ring.register_buffer_ring(&setup(2, 8))?;
+    assert_eq!(errno(ring.register_buffer_ring(&setup(2, 8))), Some(libc::EEXIST));
+    let mut other = crate::ring()?;
+    assert_eq!(errno(group.available(&other)), Some(libc::EINVAL));
+    let twin = other.register_buffer_ring(&setup(2, 8))?;
+    assert_eq!(
+        errno(group.available(&other)),
+        Some(libc::EINVAL),
+        "the same number"
+    );
+    assert_eq!(errno(group.close(&mut other)), Some(libc::EINVAL));
+    twin.close(&mut other)?;
+    assert_eq!(errno(other.buffer_ring_head(3)), Some(libc::ENOENT));
+    other.register_buffer_ring(&setup(1, 1))?;
+    Ok(())
+}
+
+#[test]
+fn a_group_can_be_of_given_memory_and_of_any_number_of_buffers() -> Result {
+    let mut ring = ring()?;
+    let (socket, mut peer) = UnixStream::pair()?;
+    let arena = Memory::new(4096)?;
+    let memory = arena.slice(100..124).ok_or("inside")?;
+    let mut group = ring.register_buffer_ring(&GroupSetup {
+        memory: Some(memory),
+        ..setup(3, 8)
+    })?;
+    assert_eq!(group.available(&ring)?, 3);
+    for id in 0..3 {
+        peer.write_all(b"8 bytes.")?;
+        let completion = one(&mut ring, &recv(&socket, 8))?;
+        assert_eq!(
+            bytes(&group.take(&ring, &completion)?),
+            [(id, b"8 bytes.".to_vec(), true)]
+        );
+    }
+    assert_eq!(&arena.to_vec()[98..126], b"\0\08 bytes.8 bytes.8 bytes.\0\0");
+    let largest = GroupSetup {
+        group: 4,
+        ..setup(32768, 1)
+    };
+    assert_eq!(ring.register_buffer_ring(&largest)?.available(&ring)?, 32768);
+    Ok(())
+}
+
+/// Mappings at an address.
+fn is_mapped(address: *const u8) -> Result<bool> {
+    let start = format!("{:x}-", address as usize);
+    Ok(std::fs::read_to_string("/proc/self/maps")?
+        .lines()
+        .any(|line| line.starts_with(&start)))
+}
+
+/// A mapping that has no neighbours to be merged with.
+fn alone(length: usize) -> Result<Memory> {
+    let memory = Memory::new(length)?;
+    // SAFETY: nothing but this process's children is affected, and there are none.
+    if unsafe { libc::madvise(memory.as_ptr().cast(), length, libc::MADV_DONTFORK) } < 0 {
+        return Err(std::io::Error::last_os_error().into());
+    }
+    Ok(memory)
+}
+
+#[test]
+fn the_memory_of_a_closed_group_stays_while_operations_may_have_taken_a_buffer() -> Result {
+    let mut ring = ring()?;
+    let (socket, _peer) = UnixStream::pair()?;
+    let memory = alone(4096)?;
+    let address = memory.as_ptr().cast_const();
+    let group = ring.register_buffer_ring(&GroupSetup {
+        memory: Some(memory),
+        ..setup(1, 4096)
+    })?;
+    // SAFETY: the ring keeps the memory of its groups.
+    unsafe { ring.push(&recv(&socket, 8).with_user_data(1))? };
+    ring.submit()?;
+    group.close(&mut ring)?;
+    assert!(is_mapped(address)?, "a receive is in flight");
+    ring.cancel_all()?;
+    let mut completions = support::wait_for(&mut ring, 1)?;
+    completions.retain(|completion| completion.user_data & FOREIGN == 0);
+    assert_eq!(completions.len(), 1);
+    let other = ring.register_buffer_ring(&setup(1, 8))?;
+    assert!(!is_mapped(address)?, "nothing is in flight");
+    other.close(&mut ring)?;
+    Ok(())
+}
+
+#[test]
+fn a_group_that_is_dropped_goes_on_and_its_memory_stays_with_the_ring() -> Result {
+    let mut ring = ring()?;
+    let (socket, mut peer) = UnixStream::pair()?;
+    let memory = alone(4096)?;
+    let address = memory.as_ptr().cast_const();
+    drop(ring.register_buffer_ring(&GroupSetup {
+        memory: Some(memory),
+        ..setup(1, 4096)
+    })?);
+    assert!(is_mapped(address)?);
+    peer.write_all(b"8 bytes.")?;
+    assert_eq!(one(&mut ring, &recv(&socket, 8))?.result, 8);
+    // SAFETY: mapped, as was just seen.
+    assert_eq!(unsafe { std::slice::from_raw_parts(address, 8) }, b"8 bytes.");
+    drop(ring);
+    assert!(!is_mapped(address)?);
+    Ok(())
+}
+
+fn is_empty(group: &BufferRing, ring: &Ring) -> Result<bool> {
+    Ok(group.available(ring)? == 0)
+}
+
+/// A read that a worker of the kernel does, of a file that has to be waited for.
+#[test]
+fn a_read_by_a_worker_uses_a_buffer_too() -> Result {
+    let mut ring = ring()?;
+    let (reader, _writer) = pipe_with(b"8 bytes.")?;
+    let fd: RawFd = reader.as_raw_fd();
+    let mut group = ring.register_buffer_ring(&setup(1, 8))?;
+    let read = Read::new(fd, 0, 8).group(3).build();
+    let completion = one(&mut ring, &read.with_flags(typed_uring::entry::flags::ASYNC))?;
+    assert_eq!(
+        bytes(&group.take(&ring, &completion)?),
+        [(0, b"8 bytes.".to_vec(), true)]
+    );
+    assert!(is_empty(&group, &ring)?);
+    let none = one(&mut ring, &support::nop(1))?;
+    assert!(group.take(&ring, &none)?.is_empty(), "it used none");
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! What needs no ring of one's own.
+
+use std::os::fd::AsRawFd;
+
+use typed_uring::register::{query_operations, query_queues, query_zero_copy};
+use typed_uring::{FOREIGN, Ring, Setup};
+
+use crate::support::{Result, errno};
+use crate::{arrived, ring, support};
+
+#[test]
+fn a_message_arrives_from_any_thread_and_is_not_counted() -> Result {
+    let mut ring = ring()?;
+    let fd = ring.as_raw_fd();
+    let sent = std::thread::spawn(move || Ring::send_message(fd, -7, FOREIGN | 0x42, None)).join();
+    match sent.map_err(|_| "panicked")? {
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => return Ok(()), // before 6.13
+        sent => sent?,
+    }
+    let message = support::wait_for(&mut ring, 1)?[0];
+    assert_eq!(
+        (message.user_data, message.result, message.flags),
+        (FOREIGN | 0x42, -7, 0)
+    );
+    assert_eq!(ring.in_flight(), 0);
+    Ring::send_message(fd, i32::MAX, u64::MAX, Some(0x1_0001))?;
+    let message = arrived(&mut ring)?[0];
+    assert_eq!(
+        (message.user_data, message.result, message.flags),
+        (u64::MAX, i32::MAX, 0x1_0001)
+    );
+    Ok(())
+}
+
+#[test]
+fn a_message_to_what_is_no_ring_is_refused() -> Result {
+    let send = |fd| errno(Ring::send_message(fd, 0, FOREIGN, None));
+    assert_eq!(send(-1), Some(libc::EBADF));
+    assert_eq!(send(1 << 30), Some(libc::EBADF));
+    assert_eq!(send(support::memory_file()?.as_raw_fd()), Some(libc::EBADFD));
+    let disabled = Setup {
+        flags: typed_uring::sys::setup::R_DISABLED,
+        ..Setup::default()
+    }
+    .build()?;
+    assert_eq!(send(disabled.as_raw_fd()), Some(libc::EBADFD));
+    Ok(())
+}
+
+#[test]
+fn a_kernel_says_what_it_has() -> Result {
+    let all = match query_operations() {
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => return Ok(()), // before 6.18
+        all => all?,
+    };
+    let ring = ring()?;
+    let probe = ring.probe()?;
+    assert!(probe.is_supported(u8::try_from(all.nr_request_opcodes - 1)?));
+    assert!(!probe.is_supported(u8::try_from(all.nr_request_opcodes)?));
+    assert_eq!(all.feature_flags, u64::from(ring.features()));
+    assert_eq!(u64::from(ring.setup_flags()) & !all.ring_setup_flags, 0);
+    assert!(all.nr_register_opcodes > 35 && all.sqe_flags & 0x7f == 0x7f && all.enter_flags & 0xff == 0xff);
+    // One kind of query is old enough to be there; the others answer, or say that there is no such query.
+    assert!(all.nr_query_opcodes >= 1);
+    for (kind, answer) in [(1, errno(query_zero_copy())), (2, errno(query_queues()))] {
+        let expected = (all.nr_query_opcodes <= kind).then_some(libc::EOPNOTSUPP);
+        assert_eq!(answer, expected, "query {kind}");
+    }
+    Ok(())
+}
