@@ -511,3 +511,47 @@ fn the_default_ring_can_be_resized() -> Result {
     assert!(exactly(8, 0)?.resize(8, 8).is_err());
     Ok(())
 }
+
+/// In a process of its own, which runs out of addresses after the kernel has made the new queues.
+#[test]
+fn a_ring_whose_new_queues_cannot_be_mapped_can_still_be_closed() -> Result {
+    const CHILD: &str = "TYPED_URING_WITHOUT_ADDRESSES";
+    let _turn = turn();
+    if std::env::var_os(CHILD).is_none() {
+        let output = std::process::Command::new(std::env::current_exe()?)
+            .args([
+                "--exact",
+                "a_ring_whose_new_queues_cannot_be_mapped_can_still_be_closed",
+            ])
+            .env(CHILD, "1")
+            .output()?;
+        assert!(output.status.success(), "{output:?}");
+        return Ok(());
+    }
+    // The first resize leaves a thread's stack behind, which the second one uses again.
+    let Some(mut ring) = resizable(8, 16)? else {
+        return Ok(());
+    };
+    let mut reads = Reads::new(2)?;
+    reads.push(&mut ring, 0, 7)?;
+    ring.submit()?;
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
+    let kibibytes: u64 = size
+        .and_then(|size| size.split_whitespace().next())
+        .ok_or("no size")?
+        .parse()?;
+    let limit = libc::rlimit {
+        rlim_cur: (kibibytes << 10) + (1 << 20), // half of what the entries need
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    // SAFETY: one valid structure.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
+    assert_eq!(
+        errno(ring.resize(MAX_ENTRIES, MAX_CQ_ENTRIES)),
+        Some(libc::ENOMEM)
+    );
+    assert!(ring.may_be_silent(), "completions cannot be seen any more");
+    drop(ring);
+    reads.are_over()
+}
