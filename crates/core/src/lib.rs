@@ -20,7 +20,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Setup, queue memory and registrations come from the [`io-uring`](https://docs.rs/io-uring) crate; what it has no
+//! Files, buffers and all else that a ring keeps from one operation to the next are in [`register`]; the kernel's own
+//! names for everything in [`sys`].
+//!
+//! Setup and queue memory come from the [`io-uring`](https://docs.rs/io-uring) crate; what it has no
 //! call for is filled in with raw system calls.
 #![cfg(target_os = "linux")]
 

@@ -53,8 +53,8 @@ impl Ring {
     ///
     /// # Safety
     ///
-    /// The memory is not used for anything else until the buffers are unregistered, or replaced, and every operation
-    /// that uses them has ended.
+    /// The memory is not used for anything else until the buffers are unregistered, or replaced, here and wherever they
+    /// were cloned to, and every operation that uses them has ended.
     pub unsafe fn register_buffers_raw(&mut self, buffers: &[libc::iovec], tags: &[u64]) -> io::Result<()> {
         let tags = marked(tags, buffers.len())?;
         if tags.is_empty() {

@@ -51,6 +51,31 @@ impl Default for GroupSetup {
 /// in which they came; what it says is done with goes back with [`recycle`](Self::recycle).
 ///
 /// Dropping this leaves the group registered, and the ring keeps the memory; [`close`](Self::close) ends it.
+///
+/// ```
+/// use std::io::Write as _;
+/// use std::os::fd::AsRawFd;
+/// use typed_uring::{Ring, operations::RecvMulti, register::GroupSetup};
+///
+/// let (socket, mut peer) = std::os::unix::net::UnixStream::pair()?;
+/// let mut ring = Ring::new(8)?;
+/// let mut group = ring.register_buffer_ring(&GroupSetup { count: 4, size: 64, ..GroupSetup::default() })?;
+///
+/// // SAFETY: the ring keeps the group's memory.
+/// unsafe { ring.push(&RecvMulti::new(socket.as_raw_fd(), group.group()).build())? };
+/// for message in ["first", "second"] {
+///     peer.write_all(message.as_bytes())?;
+///     ring.submit_and_wait(1, None)?;
+///     let completion = ring.pop().ok_or("no completion")?;
+///     for filled in group.take(&ring, &completion)? {
+///         assert_eq!(filled.bytes.to_vec(), message.as_bytes());
+///         if filled.done {
+///             group.recycle(filled.id);
+///         }
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct BufferRing {
     group: u16,

@@ -24,7 +24,8 @@ pub struct ZeroCopySetup {
     pub area: Memory,
 }
 
-/// A queue of a network device, registered with a ring until that is closed.
+/// A queue of a network device, registered with a ring until that is closed. Tried without such a device only: as far as
+/// the kernel's refusal.
 #[derive(Debug)]
 pub struct ZeroCopyReceive {
     id: u32,
@@ -74,11 +75,18 @@ impl Ring {
         unsafe { self.register_struct(IORING_REGISTER_ZCRX_IFQ, &mut argument, 1)? };
         self.registered.kept.extend([region.clone(), setup.area.clone()]);
         let read = size_of::<AtomicU32>();
+        let aligned = [argument.offsets.head, argument.offsets.tail]
+            .iter()
+            .all(|offset| (*offset as usize).is_multiple_of(align_of::<AtomicU32>()));
         let inside =
             |offset: u32, length: usize| region.slice(offset as usize..offset as usize + length).is_some();
         let rqes = argument.rq_entries as usize * size_of::<io_uring_zcrx_rqe>();
         let offsets = argument.offsets;
-        if !inside(offsets.head, read) || !inside(offsets.tail, read) || !inside(offsets.rqes, rqes) {
+        if !aligned
+            || !inside(offsets.head, read)
+            || !inside(offsets.tail, read)
+            || !inside(offsets.rqes, rqes)
+        {
             return Err(invalid());
         }
         Ok(ZeroCopyReceive {
@@ -132,7 +140,7 @@ impl ZeroCopyReceive {
     }
 
     fn counter(&self, offset: u32) -> &AtomicU32 {
-        // SAFETY: inside the region, which was looked at when it was made, aligned as the kernel's own counters are, and
+        // SAFETY: inside the region, which was looked at when it was made, and aligned, and
         // accessed atomically by both sides.
         unsafe { AtomicU32::from_ptr(self.region.as_ptr().add(offset as usize).cast()) }
     }
