@@ -105,31 +105,6 @@ fn the_tag_of_a_buffer_comes_after_its_last_user() -> Result {
     Ok(())
 }
 
-/// The kernel writes to the pages and not to their address: memory that is mapped there afterwards is not touched.
-#[test]
-fn memory_that_is_given_back_while_it_is_read_into_harms_nobody() -> Result {
-    let mut ring = ring()?;
-    let (reader, mut writer) = pipe_with(b"")?;
-    let memory = Memory::new(4096)?;
-    ring.register_buffers(&[Some(memory.clone())], &[])?;
-    waiting_fixed(&mut ring, File::Fd(reader.as_raw_fd()), &memory, 0, 1)?;
-    let address = memory.as_ptr();
-    ring.unregister_buffers()?;
-    drop(memory);
-    // Most likely where the old memory was.
-    let others: Vec<_> = (0..8)
-        .map(|_| Memory::new(4096))
-        .collect::<std::io::Result<_>>()?;
-    assert!(
-        others.iter().any(|other| other.as_ptr() == address),
-        "the address is used again"
-    );
-    writer.write_all(b"8 bytes.")?;
-    assert_eq!(wait_for(&mut ring, 1)?, [(1, 8)]);
-    assert!(others.iter().all(|other| other.to_vec() == vec![0; 4096]));
-    Ok(())
-}
-
 #[test]
 fn an_update_fills_a_sparse_table_and_keeps_the_memory() -> Result {
     let mut ring = ring()?;

@@ -4,7 +4,7 @@ use std::os::unix::net::UnixStream;
 
 use typed_uring::operations::{Read, Recv, RecvBundle, RecvMulti};
 use typed_uring::register::{BufferRing, GroupSetup};
-use typed_uring::{Completion, Entry, FOREIGN, Memory, Ring};
+use typed_uring::{Completion, Entry, Memory, Ring};
 
 use crate::support::{LONG, Result, errno};
 use crate::{pipe_with, ring, support};
@@ -250,66 +250,20 @@ fn a_group_can_be_of_given_memory_and_of_any_number_of_buffers() -> Result {
     Ok(())
 }
 
-/// Mappings at an address.
-fn is_mapped(address: *const u8) -> Result<bool> {
-    let start = format!("{:x}-", address as usize);
-    Ok(std::fs::read_to_string("/proc/self/maps")?
-        .lines()
-        .any(|line| line.starts_with(&start)))
-}
-
-/// A mapping that has no neighbours to be merged with.
-fn alone(length: usize) -> Result<Memory> {
-    let memory = Memory::new(length)?;
-    // SAFETY: nothing but this process's children is affected, and there are none.
-    if unsafe { libc::madvise(memory.as_ptr().cast(), length, libc::MADV_DONTFORK) } < 0 {
-        return Err(std::io::Error::last_os_error().into());
-    }
-    Ok(memory)
-}
-
 #[test]
-fn the_memory_of_a_closed_group_stays_while_operations_may_have_taken_a_buffer() -> Result {
-    let mut ring = ring()?;
-    let (socket, _peer) = UnixStream::pair()?;
-    let memory = alone(4096)?;
-    let address = memory.as_ptr().cast_const();
-    let group = ring.register_buffer_ring(&GroupSetup {
-        memory: Some(memory),
-        ..setup(1, 4096)
-    })?;
-    // SAFETY: the ring keeps the memory of its groups.
-    unsafe { ring.push(&recv(&socket, 8).with_user_data(1))? };
-    ring.submit()?;
-    group.close(&mut ring)?;
-    assert!(is_mapped(address)?, "a receive is in flight");
-    ring.cancel_all()?;
-    let mut completions = support::wait_for(&mut ring, 1)?;
-    completions.retain(|completion| completion.user_data & FOREIGN == 0);
-    assert_eq!(completions.len(), 1);
-    let other = ring.register_buffer_ring(&setup(1, 8))?;
-    assert!(!is_mapped(address)?, "nothing is in flight");
-    other.close(&mut ring)?;
-    Ok(())
-}
-
-#[test]
-fn a_group_that_is_dropped_goes_on_and_its_memory_stays_with_the_ring() -> Result {
+fn completions_of_several_operations_are_taken_in_any_order() -> Result {
     let mut ring = ring()?;
     let (socket, mut peer) = UnixStream::pair()?;
-    let memory = alone(4096)?;
-    let address = memory.as_ptr().cast_const();
-    drop(ring.register_buffer_ring(&GroupSetup {
-        memory: Some(memory),
-        ..setup(1, 4096)
-    })?);
-    assert!(is_mapped(address)?);
-    peer.write_all(b"8 bytes.")?;
-    assert_eq!(one(&mut ring, &recv(&socket, 8))?.result, 8);
-    // SAFETY: mapped, as was just seen.
-    assert_eq!(unsafe { std::slice::from_raw_parts(address, 8) }, b"8 bytes.");
-    drop(ring);
-    assert!(!is_mapped(address)?);
+    let mut group = ring.register_buffer_ring(&setup(3, 4))?;
+    let mut completions = Vec::new();
+    for message in [b"zero", b"one.", b"two."] {
+        peer.write_all(message)?;
+        completions.push(one(&mut ring, &recv(&socket, 4))?);
+    }
+    for (index, id, message) in [(1, 1, b"one."), (2, 2, b"two."), (0, 0, b"zero")] {
+        let filled = group.take(&ring, &completions[index])?;
+        assert_eq!(bytes(&filled), [(id, message.to_vec(), true)]);
+    }
     Ok(())
 }
 
@@ -333,5 +287,66 @@ fn a_read_by_a_worker_uses_a_buffer_too() -> Result {
     assert!(is_empty(&group, &ring)?);
     let none = one(&mut ring, &support::nop(1))?;
     assert!(group.take(&ring, &none)?.is_empty(), "it used none");
+    Ok(())
+}
+
+/// Numbers that look random and are the same every time.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % end
+    }
+}
+
+/// A stream in pieces of any size, through buffers that come back in any order: what arrives is what was sent.
+#[test]
+fn a_stream_arrives_whole_however_the_buffers_are_used() -> Result {
+    for (incremental, bundle) in [(false, false), (true, false), (false, true), (true, true)] {
+        let mut ring = ring()?;
+        let (socket, mut peer) = UnixStream::pair()?;
+        let mut group = ring.register_buffer_ring(&GroupSetup {
+            incremental,
+            ..setup(8, 16)
+        })?;
+        let mut numbers = Numbers(u64::from(incremental) << 1 | u64::from(bundle));
+        let mut out: Vec<u16> = Vec::new();
+        let (mut sent, mut received) = (Vec::new(), Vec::new());
+        for _ in 0..600 {
+            let message: Vec<u8> = (0..=numbers.below(100))
+                .map(|_| numbers.below(256) as u8)
+                .collect();
+            peer.write_all(&message)?;
+            sent.extend(message);
+            while received.len() < sent.len() {
+                let receive = if bundle {
+                    RecvBundle::new(socket.as_raw_fd(), 3).build()
+                } else {
+                    recv(&socket, 1 + numbers.below(40) as u32)
+                };
+                let completion = one(&mut ring, &receive)?;
+                assert!(completion.result > 0, "{completion:?}, {} are out", out.len());
+                for filled in group.take(&ring, &completion)? {
+                    received.extend(filled.bytes.to_vec());
+                    if filled.done {
+                        out.push(filled.id);
+                    } else {
+                        assert!(incremental && !group.recycle(filled.id), "the kernel has it");
+                    }
+                }
+                // Some of them, in any order; all, once there are none left.
+                while out.len() == 8 || numbers.below(3) > 0 && !out.is_empty() {
+                    let id = out.swap_remove(numbers.below(out.len()));
+                    assert!(group.recycle(id));
+                }
+            }
+            assert_eq!(received, sent, "incremental {incremental}, bundle {bundle}");
+        }
+        assert_eq!(usize::from(group.available(&ring)?), 8 - out.len());
+    }
     Ok(())
 }
