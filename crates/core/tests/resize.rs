@@ -11,7 +11,7 @@ use typed_uring::sys::setup::{
     COOP_TASKRUN, CQE_MIXED, CQE32, CQSIZE, DEFER_TASKRUN, NO_SQARRAY, SINGLE_ISSUER, SQE128, SQPOLL,
     SUBMIT_ALL,
 };
-use typed_uring::{MAX_CQ_ENTRIES, MAX_ENTRIES, Ring, Setup};
+use typed_uring::{FOREIGN, MAX_CQ_ENTRIES, MAX_ENTRIES, Ring, Setup};
 
 #[allow(dead_code)] // each file uses its part
 mod support;
@@ -466,6 +466,43 @@ fn the_number_is_never_free_for_another_thread() -> Result {
     })?;
     push(&mut ring, &[nop(1)])?;
     assert_eq!(user_data(&wait_for(&mut ring, 1)?), [1]);
+    Ok(())
+}
+
+/// Another thread posts completions all the while.
+#[test]
+fn messages_that_arrive_meanwhile_are_not_lost() -> Result {
+    const MESSAGES: u64 = 3000;
+    let _turn = turn();
+    let Some(mut ring) = resizable(8, 4096)? else {
+        return Ok(());
+    };
+    let fd = ring.as_raw_fd();
+    let sender = std::thread::spawn(move || {
+        (0..MESSAGES).try_for_each(|number| Ring::send_message(fd, 0, FOREIGN | number, None))
+    });
+    let mut arrived = Vec::new();
+    for round in 0.. {
+        ring.resize(8 << (round % 4), 4096 << (round % 2))?;
+        if round % 8 == 0 {
+            ring.get_events()?;
+            arrived.extend(take(&mut ring));
+        }
+        if sender.is_finished() {
+            break;
+        }
+    }
+    sender.join().map_err(|_| "panicked")??;
+    // The kernel lets a few arrive at a time.
+    arrived.extend(wait_for(&mut ring, MESSAGES as usize - arrived.len())?);
+    let lost = arrived
+        .iter()
+        .zip(0..MESSAGES)
+        .find(|(message, number)| message.user_data != FOREIGN | number);
+    assert_eq!(
+        (lost, arrived.len() as u64, ring.in_flight()),
+        (None, MESSAGES, 0)
+    );
     Ok(())
 }
 
