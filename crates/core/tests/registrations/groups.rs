@@ -180,6 +180,33 @@ fn a_buffer_is_shared_by_completions_until_it_is_full() -> Result {
     Ok(())
 }
 
+/// Some kernels do not say at the end of a stream that they keep the buffer: where they have read to tells.
+#[test]
+fn an_empty_completion_gives_a_shared_buffer_back_only_if_the_kernel_is_done_with_it() -> Result {
+    let mut ring = ring()?;
+    let (socket, mut peer) = UnixStream::pair()?;
+    let mut group = ring.register_buffer_ring(&GroupSetup {
+        incremental: true,
+        ..setup(2, 8)
+    })?;
+    let end = |id: u32| Completion {
+        user_data: 0,
+        result: 0,
+        flags: typed_uring::sys::IORING_CQE_F_BUFFER | id << typed_uring::sys::IORING_CQE_BUFFER_SHIFT,
+        extra: None,
+    };
+    for id in [0, 1] {
+        assert_eq!(bytes(&group.take(&ring, &end(id))?), [(id as u16, vec![], false)]);
+        assert!(!group.recycle(id as u16), "the kernel has it");
+    }
+    peer.write_all(b"8 bytes.")?;
+    assert_eq!(one(&mut ring, &recv(&socket, 8))?.result, 8);
+    assert_eq!(bytes(&group.take(&ring, &end(1))?), [(1, vec![], false)]);
+    assert_eq!(bytes(&group.take(&ring, &end(0))?), [(0, vec![], true)]);
+    assert!(group.recycle(0));
+    Ok(())
+}
+
 #[test]
 fn groups_that_cannot_be_are_refused() -> Result {
     let mut ring = ring()?;

@@ -248,6 +248,13 @@ fn an_asynchronous_eventfd_is_silent_for_what_completes_at_once() -> Result {
         );
         push(&mut ring, &[nop(1)])?;
         assert_eq!(wait_for(&mut ring, 1)?, [(1, 0)]);
+        let mut poll = libc::pollfd {
+            fd: event.as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        // SAFETY: one valid, writable `struct pollfd`.
+        assert_eq!(unsafe { libc::poll(&raw mut poll, 1, 0) }, 0, "it is silent");
         push(&mut ring, &[nop(2).with_flags(ASYNC)])?;
         ring.submit()?;
         assert!(readable(event.as_raw_fd())?);
