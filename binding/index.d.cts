@@ -942,6 +942,19 @@ export declare class Ring {
    * of what that points at, the facade holds.
    */
   register(opcode: number, argument: Argument, count: number): number
+  /**
+   * Registers an eventfd of the program's: 0, or a negative `errno`. With `late` it hears of completions that come
+   * later, and not in the call that submits.
+   */
+  registerEventfd(fd: number, late: boolean): number
+  /** Takes it away: 0, or a negative `errno`. The waker's is none of the program's. */
+  unregisterEventfd(): number
+  /** The kernel's switch: 1 where completions are announced, 0 where not, or a negative `errno`. */
+  eventfdEnabled(): number
+  /** Turns it: 0, or a negative `errno`. `EBUSY` where the waker turns it. */
+  enableEventfd(enabled: boolean): number
+  /** Tells of the entry flags that the ring's restrictions require. */
+  requireFlags(flags: number): void
   /** Asks the kernel to cancel everything: 0, or a negative `errno`. */
   cancelAll(): number
   /**

@@ -5,6 +5,7 @@ import { binding, type BindingRing, type BindingSetup } from './binding.ts'
 import { ENTRY_BYTES, EntryWriter, WIDE_ENTRY_BYTES } from './entry.ts'
 import { eventfdError, systemError } from './errors.ts'
 import { SetupFlags } from './flags.ts'
+import type { Restricted } from './registered/restrictions.ts'
 import { loadError, setupError } from './support.ts'
 import type { Slots } from './slots.ts'
 
@@ -81,6 +82,8 @@ export class Boundary {
   cqEntries: number
   /** Whether the ring is gone. */
   closed = false
+  /** What its restrictions mean for the rest of the ring, if it has some. */
+  restricted: Restricted | undefined
   readonly #submit: () => void
   readonly #entryBytes: number
 

@@ -156,7 +156,7 @@ export function shortError(operation: string, result: number): UringError {
 export function eventfdError(): UringError {
   return new UringError(
     'ERR_URING_EVENTFD',
-    'The ring has an eventfd already, and the asynchronous flow needs its only one. Unregister it first',
+    'The ring has an eventfd already, and the asynchronous flow needs its only one. Call unregisterEventfd() first, or use another ring',
   )
 }
 

@@ -15,6 +15,7 @@ import type { Operation } from './operation.ts'
 import { AsyncCancel, type CancelTarget } from './operations/cancel.ts'
 import { Close } from './operations/files.ts'
 import { LinkTimeout } from './operations/timeouts.ts'
+import { cancelAtOnce } from './registered/cancelling.ts'
 import type { FileTarget } from './registered/files.ts'
 import { type Host, Scheduler, type Stageable, type Task } from './scheduler.ts'
 import { type Abortable, checkSignal, Signals } from './signals.ts'
@@ -236,6 +237,7 @@ export class Flow {
   async cancel(target: CancelTarget, all: boolean): Promise<number> {
     const cancellation = new AsyncCancel(target, { all })
     if (this.scheduler.isEnded) throw closedError()
+    if (!this.#adapt(cancellation)) return this.#cancelAtOnce(target, all)
     const dropped = this.scheduler.dropWaiting(target, all)
     if (dropped > 0 && !all && target !== 'any') return dropped
     try {
@@ -259,7 +261,26 @@ export class Flow {
       if (this.#host.slots.find(slotOf(token), generationOf(token)) === undefined) return
       setTimeout(() => this.cancelToken(token, Math.min(pause * 2, MAX_PAUSE)), pause).unref()
     }
-    this.scheduler.cancel(token, new AsyncCancel(token), new MissableTask(missed))
+    const cancellation = new AsyncCancel(token)
+    if (this.#adapt(cancellation)) this.scheduler.cancel(token, cancellation, new MissableTask(missed))
+    else if (this.#cancelAtOnce(token, false) === 0) missed()
+  }
+
+  /** Cancels without an entry: how many were found. */
+  #cancelAtOnce(target: CancelTarget, all: boolean): number {
+    const dropped = this.scheduler.dropWaiting(target, all)
+    if (dropped > 0 && !all && target !== 'any') return dropped
+    this.scheduler.submitNow()
+    return dropped + cancelAtOnce(this.#host.boundary, target, all)
+  }
+
+  /** Gives a cancellation the entry flags that restrictions require; `false` where it would be another one with them. */
+  #adapt(cancellation: AsyncCancel): boolean {
+    const required = this.#host.boundary.restricted?.required ?? 0
+    if (required === 0) return true
+    if (!cancellation.bears(required)) return false
+    cancellation.sqeFlags |= required
+    return true
   }
 
   #start(operation: Stageable, task: Task): Slot {
@@ -315,13 +336,19 @@ export class Flow {
     } else {
       const timed = new TimedTask(resolve, reject, ref, done, limit)
       task = timed
+      const linked = this.#host.boundary.restricted === undefined // restrictions may refuse the link, and the timeout
       this.scheduler.check(operation, 'operation')
-      const operations = [operation, new LinkTimeout(limit)]
-      ;[token = 0] = this.#startAll(operations, [timed, timed.timer], SqeFlags.IO_LINK, TIMED_NAMES)
+      if (linked) {
+        const operations = [operation, new LinkTimeout(limit)]
+        ;[token = 0] = this.#startAll(operations, [timed, timed.timer], SqeFlags.IO_LINK, TIMED_NAMES)
+      } else {
+        timed.unlink()
+        token = tokenOf(this.#start(operation, timed))
+      }
       const isAsync = (operation.sqeFlags & SqeFlags.ASYNC) !== 0
-      if ((isAsync || this.scheduler.pending > 0) && limit <= MAX_TIMER) {
+      if ((isAsync || !linked || this.scheduler.pending > 0) && limit <= MAX_TIMER) {
         // It waits for room, and the kernel does not know of it yet; or it goes to a worker at once, and the kernel
-        // does not start the timeout.
+        // does not start the timeout; or there is none.
         timer = setTimeout(() => {
           timed.expire()
           this.cancelToken(token)

@@ -90,6 +90,9 @@ export {
   type CloneBuffersOptions,
   type RegisterBuffersOptions,
 } from './registered/buffertable.ts'
+export type { CancelSyncOptions } from './registered/cancelling.ts'
+export type { RegisterEventfdOptions } from './registered/eventfd.ts'
+export type { Restriction } from './registered/restrictions.ts'
 export type { Token } from './slots.ts'
 export type { BigIntStats, Stats, StatsBase } from './stats.ts'
 export type { Remedies } from './remedies.ts'

@@ -87,7 +87,7 @@ export interface WaitOptions {
 // Module constants, which V8 folds where it would load a property of an imported object.
 const { TAIL, HEAD } = STATUS
 const { MORE, F_32 } = CqeFlags
-const { ECANCELED, EINVAL, EOVERFLOW } = constants.errno
+const { EACCES, ECANCELED, EINVAL, EOVERFLOW } = constants.errno
 
 const MAX_ENTRIES = 32768
 const MAX_CQ_ENTRIES = 65536
@@ -96,7 +96,8 @@ const RESIZABLE = SetupFlags.DEFER_TASKRUN | SetupFlags.NO_SQARRAY
 const WIDE = SetupFlags.SQE128 | SetupFlags.CQE32
 const RESIZE_SINCE = '6.13'
 
-const TIED = SqeFlags.IO_LINK | SqeFlags.IO_HARDLINK | SqeFlags.CQE_SKIP_SUCCESS
+const { CQE_SKIP_SUCCESS } = SqeFlags
+const TIED = SqeFlags.IO_LINK | SqeFlags.IO_HARDLINK | CQE_SKIP_SUCCESS
 
 /**
  * An io_uring.
@@ -239,8 +240,26 @@ export class Ring extends Registrar {
     if (staged.count >= staged.limit) this.#needRoom(1)
     const slot = this.#stage(staged, operation, userData, 'operation')
     const flags = staged.flagsOf(staged.count - 1)
-    if ((flags & TIED) !== 0 || this.#skipped.active) this.#skipped.staged(slot, flags)
+    if ((flags & TIED) !== 0 || this.#skipped.active) this.#tie(slot, flags, staged.count - 1)
     return tokenOf(slot)
+  }
+
+  /** An entry that is tied to others; it is taken back where restrictions do not let it skip its completion. */
+  #tie(slot: Slot, flags: number, index: number): void {
+    if ((flags & CQE_SKIP_SUCCESS) !== 0 && this.#boundary.restricted?.skips === false) {
+      this.#unstage([slot], index)
+      throw skipError(slot)
+    }
+    this.#skipped.staged(slot, flags)
+  }
+
+  /** Takes back what is staged, from the entry `first` on. */
+  #unstage(slots: readonly Slot[], first: number): void {
+    for (const slot of slots) {
+      if ((slot.traits & WATCHED) !== 0) this.#slots.reap(slot, -ECANCELED, 0)
+      this.#slots.release(slot)
+    }
+    this.#pushed.drop(first)
   }
 
   /**
@@ -262,13 +281,11 @@ export class Ring extends Registrar {
     try {
       for (const [index, item] of items.entries()) {
         slots.push(this.#stage(pushed, item, userData[index], `items[${index}]`))
+        const skips = (pushed.flagsOf(first + index) & CQE_SKIP_SUCCESS) !== 0
+        if (skips && this.#boundary.restricted?.skips === false) throw skipError(slots[index]!)
       }
     } catch (error) {
-      for (const slot of slots) {
-        if ((slot.traits & WATCHED) !== 0) this.#slots.reap(slot, -ECANCELED, 0)
-        this.#slots.release(slot)
-      }
-      pushed.drop(first)
+      this.#unstage(slots, first)
       throw error
     }
     for (const [index, slot] of slots.entries()) {
@@ -680,7 +697,10 @@ export class Ring extends Registrar {
   /** @internal */
   get [REGISTRATION](): Registration {
     this.#open()
-    this.#registration ??= new Registration(this.#boundary, this.#slots)
+    this.#registration ??= new Registration(this.#boundary, this.#slots, {
+      scheduler: () => this.#flow?.scheduler,
+      begin: () => void (this.#flow ?? this.#begin()),
+    })
     return this.#registration
   }
 
@@ -873,6 +893,11 @@ function isMany({ traits }: Slot): boolean {
 function passes(errno: number): boolean {
   const code = errorCode(errno)
   return code === 'EAGAIN' || code === 'EBUSY' || code === 'EINTR'
+}
+
+/** What the kernel would refuse: its refusal could take the answers of other entries with it. */
+function skipError({ kind }: Slot): UringError {
+  return systemError(-EACCES, kind?.syscall ?? 'io_uring')
 }
 
 function enterError(errno: number): UringError {

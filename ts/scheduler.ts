@@ -270,6 +270,17 @@ export class Scheduler {
     if (this.late.length > 0) this.schedule()
   }
 
+  /** Hands over what is staged at once: what is asked of the kernel next has to find it there. */
+  submitNow(): void {
+    if (this.run.count > 0) this.submit()
+    this.sort()
+  }
+
+  /** The ring takes entries from now on. */
+  enabled(): void {
+    this.schedule()
+  }
+
   /** Takes nothing new: what waits for room ends with `error`. */
   end(error: UringError): void {
     this.ended = error

@@ -124,6 +124,11 @@ export class TimedTask extends AbortableTask {
     }
   }
 
+  /** There is no timeout linked to it: the time is somebody else's. */
+  unlink(): void {
+    this.pending -= 1
+  }
+
   /** The time was over before the kernel had the timeout. */
   expire(): void {
     this.expired = true

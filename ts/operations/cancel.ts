@@ -1,7 +1,7 @@
 // Cancelling.
 
 import type { EntryWriter } from '../entry.ts'
-import { CancelFlags } from '../flags.ts'
+import { CancelFlags, SqeFlags } from '../flags.ts'
 import { Operation } from '../operation.ts'
 import { type FileTarget, resolveFile } from '../registered/files.ts'
 import { checkToken, generationOf, slotOf, type Token } from '../slots.ts'
@@ -17,16 +17,19 @@ export interface AsyncCancelOptions {
 }
 
 const MAX_OPCODE = 255
+/** Entry flags that do not make another one of a cancellation, but for one by a descriptor. */
+export const CANCELLATION_FLAGS: number = SqeFlags.FIXED_FILE | SqeFlags.ASYNC
 
-interface Keys {
+/** What a target says, as the kernel wants it. */
+export interface TargetKeys {
   flags: number
   token: Token
   file: number
   opcode: number
 }
 
-function resolveTarget(target: unknown): Keys {
-  const keys: Keys = { flags: 0, token: 0, file: 0, opcode: 0 }
+export function resolveTarget(target: unknown): TargetKeys {
+  const keys: TargetKeys = { flags: 0, token: 0, file: 0, opcode: 0 }
   if (target === 'any') {
     keys.flags = CancelFlags.ANY
   } else if (typeof target === 'number') {
@@ -77,6 +80,13 @@ export class AsyncCancel extends Operation<number> {
     resolveTarget(target)
     this.target = target
     this.all = flag(all, 'options.all')
+  }
+
+  /** Whether it is the same cancellation with such entry flags. @internal */
+  bears(flags: number): boolean {
+    const { flags: keys } = resolveTarget(this.target)
+    const plainFile = (keys & (CancelFlags.FD | CancelFlags.FD_FIXED)) === CancelFlags.FD
+    return (flags & ~(plainFile ? SqeFlags.ASYNC : CANCELLATION_FLAGS)) === 0
   }
 
   /** @internal */

@@ -4,7 +4,6 @@
 import type { FileTarget } from './files.ts'
 import { type FileTable, type FileTableOptions, registerFiles } from './filetable.ts'
 import type { Bytes } from '../memory.ts'
-import { invalidType } from '../validate.ts'
 import {
   type BufferTable,
   cloneBuffers,
@@ -12,7 +11,21 @@ import {
   registerBuffers,
   type RegisterBuffersOptions,
 } from './buffertable.ts'
+import { type CancelTarget } from '../operations/cancel.ts'
+import { integer, invalidType, MAX_U16 } from '../validate.ts'
+import { cancelSync, type CancelSyncOptions } from './cancelling.ts'
+import {
+  enableEventfd,
+  isEventfdEnabled,
+  registerEventfd,
+  type RegisterEventfdOptions,
+  unregisterEventfd,
+} from './eventfd.ts'
 import { type Registration, REGISTRATION } from './registration.ts'
+import { enableRing, registerRestrictions, type Restriction } from './restrictions.ts'
+
+const REGISTER_PERSONALITY = 9
+const UNREGISTER_PERSONALITY = 10
 
 /** The registrations of a ring. */
 export abstract class Registrar {
@@ -68,11 +81,108 @@ export abstract class Registrar {
 
   // ---- credentials and restrictions
 
+  /**
+   * Registers the credentials that this thread has now: operations with `personality(id)` run with them, whatever the
+   * thread has then.
+   *
+   * Since Linux 5.6. See io_uring_register_personality(3).
+   *
+   * @returns their number, from 1 on
+   * @throws {UringError} what the kernel answers
+   */
+  registerPersonality(): number {
+    return this[REGISTRATION].register(REGISTER_PERSONALITY, null, 0)
+  }
+
+  /**
+   * Gives credentials back; operations in flight keep them. Since Linux 5.6. See io_uring_unregister_personality(3).
+   *
+   * @throws {UringError} `EINVAL` for a number that names none
+   */
+  unregisterPersonality(id: number): void {
+    const registration = this[REGISTRATION]
+    registration.register(UNREGISTER_PERSONALITY, null, integer(id, 'id', 1, MAX_U16))
+  }
+
+  /**
+   * Says what a ring made with `disabled: true` may do from `enable()` on: nothing but this, and cancelling. What is not
+   * in the list fails with `EACCES`, operations as registrations.
+   *
+   * Since Linux 5.10. See io_uring_register_restrictions(3).
+   *
+   * @throws {UringError} `EBADFD` for a ring that is running, `EBUSY` for one that has restrictions,
+   * `ERR_URING_UNSUPPORTED` for an operation that this kernel does not have
+   * @throws {TypeError|RangeError} for restrictions that cannot be, or with which the ring could not be closed
+   */
+  registerRestrictions(restrictions: readonly Restriction[]): void {
+    registerRestrictions(() => this[REGISTRATION], restrictions)
+  }
+
+  /**
+   * Starts a ring that was made with `disabled: true`, for good. What was run before is submitted.
+   *
+   * With restrictions, the asynchronous flow takes the ring's eventfd before they are in force, if it is free.
+   *
+   * Since Linux 5.10. See io_uring_enable_rings(3).
+   *
+   * @throws {UringError} `EBADFD` for a ring that is running, `EACCES` for one that has restrictions too
+   */
+  enable(): void {
+    enableRing(this[REGISTRATION])
+  }
+
   // ---- eventfd
+
+  /**
+   * Lets the kernel write to an eventfd when completions arrive: to all of them one signal or more. A ring has one, which
+   * the asynchronous flow takes at its first use; and that cannot be used while there is another.
+   *
+   * Since Linux 5.2, `async` since 5.6. See io_uring_register_eventfd(3).
+   *
+   * @throws {UringError} `EBUSY` when the ring has one, `EINVAL` for what is no eventfd, `EBADF`
+   */
+  registerEventfd(fd: number | { readonly fd: number }, options?: RegisterEventfdOptions): void {
+    registerEventfd(() => this[REGISTRATION], fd, options)
+  }
+
+  /**
+   * Takes the eventfd away: the asynchronous flow can be used then. Since Linux 5.2. See io_uring_unregister_eventfd(3).
+   *
+   * @throws {UringError} `ENXIO` where none was registered
+   */
+  unregisterEventfd(): void {
+    unregisterEventfd(this[REGISTRATION])
+  }
+
+  /** Whether completions are announced, if there is an eventfd: the kernel's own switch, which costs no system call. */
+  get eventfdEnabled(): boolean {
+    return isEventfdEnabled(this[REGISTRATION])
+  }
+
+  /** @throws {UringError} `ERR_URING_EVENTFD` when the asynchronous flow would not be woken any more */
+  set eventfdEnabled(enabled: boolean) {
+    enableEventfd(() => this[REGISTRATION], enabled)
+  }
 
   // ---- workers and descriptors
 
   // ---- cancelling
+
+  /**
+   * Cancels what has not finished, at once and without an entry. What was pushed and not submitted is not found.
+   *
+   * A single one that a kernel worker is busy with is waited for: this blocks the thread until it has ended, or the
+   * timeout. Its completion comes as any other. With `sqPoll`, workers of the polling thread are out of reach.
+   *
+   * Since Linux 6.0. See io_uring_register_sync_cancel(3).
+   *
+   * @returns how many were found, 0 rather than an error
+   * @throws {UringError} `ETIME` at the timeout: it was found and told, and has not ended. `EBADF` for a file that is
+   * not open
+   */
+  cancelSync(target: CancelTarget, options?: CancelSyncOptions): number {
+    return cancelSync(() => this[REGISTRATION], target, options)
+  }
 
   // ---- time and network
 

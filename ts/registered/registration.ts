@@ -2,6 +2,7 @@
 
 import type { Boundary } from '../boundary.ts'
 import { systemError } from '../errors.ts'
+import type { Scheduler } from '../scheduler.ts'
 import type { Slots } from '../slots.ts'
 
 /** Under this symbol a ring gives what registrations need of it, if it is open. */
@@ -10,10 +11,20 @@ export const REGISTRATION: unique symbol = Symbol('registration')
 export class Registration {
   readonly boundary: Boundary
   readonly slots: Slots
+  /** The scheduler of the asynchronous flow, once that has begun. */
+  readonly scheduler: () => Scheduler | undefined
+  /** Begins the asynchronous flow, which takes the ring's eventfd. @throws {UringError} `ERR_URING_EVENTFD` */
+  readonly begin: () => void
 
-  constructor(boundary: Boundary, slots: Slots) {
+  constructor(
+    boundary: Boundary,
+    slots: Slots,
+    flow: { scheduler: () => Scheduler | undefined; begin: () => void },
+  ) {
     this.boundary = boundary
     this.slots = slots
+    this.scheduler = flow.scheduler
+    this.begin = flow.begin
   }
 
   /**

@@ -59,7 +59,7 @@ impl Ring {
     }
 
     fn push_cancel(&mut self) -> io::Result<()> {
-        let mut entry = Entry::new(14).with_user_data(CANCEL);
+        let mut entry = Entry::new(14).with_user_data(CANCEL).with_flags(self.required);
         entry.set_bits(place::fd, u64::from(u32::MAX));
         entry.set_bits(place::op_flags, CANCEL_EVERYTHING);
         if self.sq_space_left() == 0 {

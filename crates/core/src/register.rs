@@ -9,7 +9,7 @@
 //! | files | [`register_files`](Ring::register_files), [`_sparse`](Ring::register_files_sparse), [`update_files`](Ring::update_files), [`register_file_alloc_range`](Ring::register_file_alloc_range), [`unregister_files`](Ring::unregister_files) |
 //! | buffers | [`register_buffers`](Ring::register_buffers), [`_sparse`](Ring::register_buffers_sparse), [`update_buffers`](Ring::update_buffers), [`clone_buffers`](Ring::clone_buffers), [`unregister_buffers`](Ring::unregister_buffers) |
 //! | provided buffers | [`register_buffer_ring`](Ring::register_buffer_ring), [`buffer_ring_head`](Ring::buffer_ring_head), [`BufferRing`] |
-//! | eventfd | [`register_eventfd`](Ring::register_eventfd), [`_async`](Ring::register_eventfd_async), [`unregister_eventfd`](Ring::unregister_eventfd) |
+//! | eventfd | [`register_eventfd`](Ring::register_eventfd), [`register_open_eventfd`](Ring::register_open_eventfd), [`unregister_eventfd`](Ring::unregister_eventfd) |
 //! | credentials | [`register_personality`](Ring::register_personality), [`unregister_personality`](Ring::unregister_personality) |
 //! | what a ring may do | [`register_restrictions`](Ring::register_restrictions), [`enable`](Ring::enable), [`probe`](Ring::probe), [`query_operations`] |
 //! | kernel workers | [`register_iowq_affinity`](Ring::register_iowq_affinity), [`unregister_iowq_affinity`](Ring::unregister_iowq_affinity), [`register_iowq_max_workers`](Ring::register_iowq_max_workers) |

@@ -47,10 +47,14 @@ pub struct Ring {
     pub(crate) uncounted: u64,
     /// The same of our own cancel entries, which point at no memory.
     pub(crate) cancels: u64,
-    /// Silences the eventfd, if there is one.
+    /// Turns the eventfd off and on; made when it is first needed.
     pub(crate) switch: Option<Switch>,
     /// What is registered and has memory that the kernel uses.
     pub(crate) registered: Registered,
+    /// Whether there is an eventfd that is silenced in between.
+    pub(crate) silences: bool,
+    /// Entry flags that the ring's restrictions require, of our own cancel entries too.
+    pub(crate) required: u8,
     /// With a polling thread: published since the last call that reports it.
     unreported: usize,
     /// The queues are gone, or left to the kernel for good.
@@ -72,6 +76,8 @@ impl Ring {
             cancels: 0,
             switch: None,
             registered: Registered::default(),
+            silences: false,
+            required: 0,
             unreported: 0,
             closed: false,
             setup_flags: params.flags,

@@ -45,6 +45,11 @@ impl Switch {
         })
     }
 
+    pub(crate) fn is_set(&self) -> bool {
+        // SAFETY: mapped for as long as this lives; the kernel and we access it atomically.
+        unsafe { self.flags.as_ref() }.load(Ordering::SeqCst) & IORING_CQ_EVENTFD_DISABLED != 0
+    }
+
     pub(crate) fn set(&self, silent: bool) {
         // SAFETY: mapped for as long as this lives; the kernel and we access it atomically.
         let flags = unsafe { self.flags.as_ref() };

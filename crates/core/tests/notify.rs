@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 
 use typed_uring::operations::Read;
 use typed_uring::sys::setup::{COOP_TASKRUN, TASKRUN_FLAG};
-use typed_uring::{Entry, Ring};
+use typed_uring::{Announce, Entry, Ring};
 
 #[allow(dead_code)] // each file uses its part
 mod support;
@@ -88,6 +88,53 @@ fn there_is_one_eventfd_and_it_can_be_taken_away() -> Result {
 }
 
 #[test]
+fn an_open_eventfd_hears_of_everything_until_the_switch_is_turned() -> Result {
+    for mut ring in rings()? {
+        let event = event_descriptor()?;
+        ring.register_open_eventfd(event.as_raw_fd(), Announce::All)?;
+        assert!(!ring.has_eventfd());
+        ring.silence_eventfd(true); // this one is left alone
+        assert!(ring.eventfd_enabled()?);
+        push(&mut ring, &[nop(1)])?;
+        ring.submit()?;
+        assert!(is_readable(event.as_raw_fd())?);
+        empty(event.as_raw_fd());
+        ring.enable_eventfd(false)?;
+        assert!(!ring.eventfd_enabled()?);
+        push(&mut ring, &[nop(2)])?;
+        ring.submit()?;
+        assert!(!is_readable(event.as_raw_fd())?);
+        ring.enable_eventfd(true)?;
+        push(&mut ring, &[nop(3)])?;
+        ring.submit()?;
+        assert!(is_readable(event.as_raw_fd())?);
+        assert_eq!(take(&mut ring).len(), 3);
+        // Whoever comes next finds it turned on.
+        ring.enable_eventfd(false)?;
+        ring.unregister_eventfd()?;
+        ring.register_eventfd(event.as_raw_fd())?;
+        assert!(ring.eventfd_enabled()?);
+    }
+    Ok(())
+}
+
+#[test]
+fn an_eventfd_for_late_completions_hears_of_no_others() -> Result {
+    let mut ring = exactly(4, 0)?;
+    let event = event_descriptor()?;
+    ring.register_open_eventfd(event.as_raw_fd(), Announce::Late)?;
+    push(&mut ring, &[nop(1)])?;
+    ring.submit()?;
+    assert!(!is_readable(event.as_raw_fd())?);
+    assert_eq!(
+        errno(ring.register_open_eventfd(event.as_raw_fd(), Announce::All)),
+        Some(libc::EBUSY)
+    );
+    assert_eq!(take(&mut ring).len(), 1);
+    Ok(())
+}
+
+#[test]
 fn a_ring_with_an_eventfd_is_closed_for_good() -> Result {
     let mut ring = Ring::new(4)?;
     let event = event_descriptor()?;
@@ -103,6 +150,13 @@ fn a_ring_with_an_eventfd_is_closed_for_good() -> Result {
     ring.submit()?;
     ring.close()?;
     Ok(())
+}
+
+/// Takes what was written to an eventfd.
+fn empty(fd: RawFd) {
+    let mut count = 0_u64;
+    // SAFETY: room for the eight bytes that an eventfd gives.
+    unsafe { libc::read(fd, (&raw mut count).cast(), size_of::<u64>()) };
 }
 
 /// Whether a descriptor is readable now.

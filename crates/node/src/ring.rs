@@ -8,7 +8,7 @@ use std::rc::Rc;
 use napi::bindgen_prelude::{Either, Function, Unknown};
 use napi::{Env, Error, Result, Status};
 use napi_derive::napi;
-use typed_uring::{Ring, Setup};
+use typed_uring::{Announce, Ring, Setup};
 
 use crate::area::{Area, Completions, Header, hold};
 use crate::boundary::{Boundary, negative, number};
@@ -240,6 +240,56 @@ impl BindingRing {
             // SAFETY: the facade encodes what the opcode expects, and keeps alive what it keeps.
             .with(|ring| number(unsafe { ring.register(opcode, argument.cast(), count) }.map(|n| n as usize)))
             .unwrap_or_else(|error| error)
+    }
+
+    /// Registers an eventfd of the program's: 0, or a negative `errno`. With `late` it hears of completions that come
+    /// later, and not in the call that submits.
+    #[napi(catch_unwind)]
+    pub fn register_eventfd(&self, fd: i32, late: bool) -> i32 {
+        let announce = if late { Announce::Late } else { Announce::All };
+        self.shared
+            .with(|ring| number(ring.register_open_eventfd(fd, announce).map(|()| 0)))
+            .unwrap_or_else(|error| error)
+    }
+
+    /// Takes it away: 0, or a negative `errno`. The waker's is none of the program's.
+    #[napi(catch_unwind)]
+    pub fn unregister_eventfd(&self) -> i32 {
+        self.shared
+            .with(|ring| {
+                if ring.has_eventfd() {
+                    return -libc::ENXIO;
+                }
+                number(ring.unregister_eventfd().map(|()| 0))
+            })
+            .unwrap_or_else(|error| error)
+    }
+
+    /// The kernel's switch: 1 where completions are announced, 0 where not, or a negative `errno`.
+    #[napi(catch_unwind)]
+    pub fn eventfd_enabled(&self) -> i32 {
+        self.shared
+            .with(|ring| number(ring.eventfd_enabled().map(usize::from)))
+            .unwrap_or_else(|error| error)
+    }
+
+    /// Turns it: 0, or a negative `errno`. `EBUSY` where the waker turns it.
+    #[napi(catch_unwind)]
+    pub fn enable_eventfd(&self, enabled: bool) -> i32 {
+        self.shared
+            .with(|ring| {
+                if ring.has_eventfd() {
+                    return -libc::EBUSY;
+                }
+                number(ring.enable_eventfd(enabled).map(|()| 0))
+            })
+            .unwrap_or_else(|error| error)
+    }
+
+    /// Tells of the entry flags that the ring's restrictions require.
+    #[napi(catch_unwind)]
+    pub fn require_flags(&self, flags: u8) {
+        let _ = self.shared.with(|ring| ring.require_flags(flags)); // a closed ring cancels nothing
     }
 
     /// Asks the kernel to cancel everything: 0, or a negative `errno`.
