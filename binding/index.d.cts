@@ -943,10 +943,10 @@ export declare class Ring {
    */
   register(opcode: number, argument: Argument, count: number): number
   /**
-   * Registers an eventfd of the program's: 0, or a negative `errno`. With `late` it hears of completions that come
-   * later, and not in the call that submits.
+   * Registers an eventfd of the program's: 0, or a negative `errno`. With `workers` it hears of what kernel
+   * workers complete, and of nothing else.
    */
-  registerEventfd(fd: number, late: boolean): number
+  registerEventfd(fd: number, workers: boolean): number
   /** Takes it away: 0, or a negative `errno`. The waker's is none of the program's. */
   unregisterEventfd(): number
   /** The kernel's switch: 1 where completions are announced, 0 where not, or a negative `errno`. */

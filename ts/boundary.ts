@@ -3,7 +3,7 @@
 import { constants } from 'node:os'
 import { binding, type BindingRing, type BindingSetup } from './binding.ts'
 import { ENTRY_BYTES, EntryWriter, WIDE_ENTRY_BYTES } from './entry.ts'
-import { eventfdError, systemError } from './errors.ts'
+import { eventfdError, restrictedEventfdError, systemError } from './errors.ts'
 import { SetupFlags } from './flags.ts'
 import type { Restricted } from './registered/restrictions.ts'
 import { loadError, setupError } from './support.ts'
@@ -51,7 +51,7 @@ const WIDE_COMPLETION_BYTES = 32
 const MIN_RECORDS = 16
 const MAX_RECORDS = 4096
 
-const { EBUSY, ENOSYS } = constants.errno
+const { EACCES, EBUSY, ENOSYS } = constants.errno
 /** Where libuv is not to be had, or somebody wants to see the other way at work, a thread waits for completions. */
 export const WAKES_BY_THREAD: boolean =
   process.env.URING_WAKER === 'thread' || 'bun' in process.versions || 'deno' in process.versions
@@ -154,6 +154,7 @@ export class Boundary {
     let error = this.native.startWaker(callback, WAKES_BY_THREAD)
     if (error === -ENOSYS) error = this.native.startWaker(callback, true)
     if (error === -EBUSY) throw eventfdError()
+    if (error === -EACCES && this.restricted !== undefined) throw restrictedEventfdError()
     if (error !== 0) throw systemError(error, 'io_uring_register')
   }
 

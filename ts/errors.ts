@@ -160,6 +160,14 @@ export function eventfdError(): UringError {
   )
 }
 
+/** The same on a ring that may not register one any more. */
+export function restrictedEventfdError(): UringError {
+  return new UringError(
+    'ERR_URING_EVENTFD',
+    "The asynchronous flow has no eventfd, and the ring's restrictions let it register none. enable() does that before they are in force: leave the place free, or allow the registrations 4 and 5",
+  )
+}
+
 export function fullError(entries: number): UringError {
   return new UringError(
     'ERR_URING_SQ_FULL',

@@ -247,8 +247,9 @@ export class Ring extends Registrar {
   /** An entry that is tied to others; it is taken back where restrictions do not let it skip its completion. */
   #tie(slot: Slot, flags: number, index: number): void {
     if ((flags & CQE_SKIP_SUCCESS) !== 0 && this.#boundary.restricted?.skips === false) {
+      const error = skipError(slot)
       this.#unstage([slot], index)
-      throw skipError(slot)
+      throw error
     }
     this.#skipped.staged(slot, flags)
   }

@@ -3,7 +3,7 @@
 import { constants } from 'node:os'
 import { type Boundary, SLICE } from '../boundary.ts'
 import { systemError } from '../errors.ts'
-import { CancelFlags, SetupFlags } from '../flags.ts'
+import { CancelFlags, EnterFlags, SetupFlags } from '../flags.ts'
 import { type CancelTarget, resolveTarget, type TargetKeys } from '../operations/cancel.ts'
 import { generationOf, slotOf } from '../slots.ts'
 import { flag, milliseconds, options } from '../validate.ts'
@@ -20,6 +20,8 @@ export interface CancelSyncOptions {
 
 const SYNC_CANCEL = 24
 const BYTES = 64 // struct io_uring_sync_cancel_reg
+/** Milliseconds that a polling thread may need to take what was published. */
+const MAX_PICKUP = 1000
 const NANOSECONDS = 1_000_000
 const { EINTR, ENOENT, ETIME } = constants.errno
 
@@ -35,11 +37,13 @@ function cancelOnce({ native }: Boundary, keys: TargetKeys, all: boolean, wait: 
   return native.register(SYNC_CANCEL, argument, 1)
 }
 
-/** What was published a moment ago, an awake polling thread is about to take: before that nothing finds it. */
+/** What was published a moment ago, the polling thread is about to take: before that nothing finds it. */
 function untilTaken({ native }: Boundary): void {
-  if ((native.setupFlags & SetupFlags.SQPOLL) === 0) return
-  const enough = performance.now() + SLICE
-  while (native.sqReady() > 0 && !native.sqNeedsEnter() && performance.now() < enough);
+  if ((native.setupFlags & SetupFlags.SQPOLL) === 0 || native.sqReady() === 0) return
+  if (native.enter(0, 0, EnterFlags.SQ_WAKEUP) < 0) return // it is not running
+  const never = new Int32Array(new SharedArrayBuffer(4))
+  const enough = performance.now() + MAX_PICKUP
+  while (native.sqReady() > 0 && performance.now() < enough) Atomics.wait(never, 0, 0, 1)
 }
 
 /** How many a call found: with several keys it counts, and otherwise 0 is the one that it found. */

@@ -8,7 +8,7 @@ import type { Registration } from './registration.ts'
 
 /** Options of {@link Ring.registerEventfd}. */
 export interface RegisterEventfdOptions {
-  /** Announces only completions that come later, and not in the call that submits. */
+  /** Announces only what a kernel worker has completed, and nothing that completes in a call of this thread. */
   async?: boolean
 }
 

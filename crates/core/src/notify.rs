@@ -11,8 +11,8 @@ use crate::switch::Switch;
 pub enum Announce {
     /// All of them.
     All,
-    /// Those that come later, and not in the call that submits.
-    Late,
+    /// Those of the kernel's workers only.
+    Workers,
 }
 
 impl Ring {
@@ -40,7 +40,7 @@ impl Ring {
     pub fn register_open_eventfd(&mut self, fd: RawFd, announce: Announce) -> io::Result<()> {
         match announce {
             Announce::All => self.submitter().register_eventfd(fd),
-            Announce::Late => self.submitter().register_eventfd_async(fd),
+            Announce::Workers => self.submitter().register_eventfd_async(fd),
         }
     }
 

@@ -119,10 +119,10 @@ fn an_open_eventfd_hears_of_everything_until_the_switch_is_turned() -> Result {
 }
 
 #[test]
-fn an_eventfd_for_late_completions_hears_of_no_others() -> Result {
+fn an_eventfd_for_workers_hears_of_no_others() -> Result {
     let mut ring = exactly(4, 0)?;
     let event = event_descriptor()?;
-    ring.register_open_eventfd(event.as_raw_fd(), Announce::Late)?;
+    ring.register_open_eventfd(event.as_raw_fd(), Announce::Workers)?;
     push(&mut ring, &[nop(1)])?;
     ring.submit()?;
     assert!(!is_readable(event.as_raw_fd())?);

@@ -242,11 +242,11 @@ impl BindingRing {
             .unwrap_or_else(|error| error)
     }
 
-    /// Registers an eventfd of the program's: 0, or a negative `errno`. With `late` it hears of completions that come
-    /// later, and not in the call that submits.
+    /// Registers an eventfd of the program's: 0, or a negative `errno`. With `workers` it hears of what kernel
+    /// workers complete, and of nothing else.
     #[napi(catch_unwind)]
-    pub fn register_eventfd(&self, fd: i32, late: bool) -> i32 {
-        let announce = if late { Announce::Late } else { Announce::All };
+    pub fn register_eventfd(&self, fd: i32, workers: bool) -> i32 {
+        let announce = if workers { Announce::Workers } else { Announce::All };
         self.shared
             .with(|ring| number(ring.register_open_eventfd(fd, announce).map(|()| 0)))
             .unwrap_or_else(|error| error)
