@@ -172,7 +172,8 @@ export abstract class Registrar {
    * Cancels what has not finished, at once and without an entry. What was pushed and not submitted is not found.
    *
    * A single one that a kernel worker is busy with is waited for: this blocks the thread until it has ended, or the
-   * timeout. Its completion comes as any other. With `sqPoll`, workers of the polling thread are out of reach.
+   * timeout. Its completion comes as any other. With `all` or `'any'` such a one is told, and neither waited for nor
+   * counted. With `sqPoll`, workers of the polling thread are out of reach.
    *
    * Since Linux 6.0. See io_uring_register_sync_cancel(3).
    *
