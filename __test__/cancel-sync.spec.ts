@@ -5,7 +5,17 @@ import { execFileSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { FixedFile, OpenAt, Read, Ring, type RingOptions, Timeout, UringError, Write } from 'uring'
+import {
+  FixedFile,
+  OpenAt,
+  type Operation,
+  Read,
+  Ring,
+  type RingOptions,
+  Timeout,
+  UringError,
+  Write,
+} from 'uring'
 import { directory, fifo } from './helpers/files.ts'
 import { registerFiles } from './helpers/register.ts'
 import { OK, PRELUDE, WAKERS, woken } from './helpers/waker.ts'
@@ -33,7 +43,7 @@ for (const [name, mode] of MODES) {
     const [one, two] = [fifo(t), fifo(t)]
     registerFiles(ring, [two])
     const tokens = new Map<string, number>()
-    const start = (label: string, operation: Read | Timeout): void => {
+    const start = (label: string, operation: Operation<unknown>): void => {
       tokens.set(label, ring.push(operation, label))
       ring.submit()
     }

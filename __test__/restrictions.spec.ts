@@ -1,6 +1,6 @@
 // Rings that may do only what was allowed before they were started.
 
-import { writeSync } from 'node:fs'
+import { readFileSync, writeSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
 import {
   AsyncCancel,
@@ -12,6 +12,7 @@ import {
   type Restriction,
   Ring,
   type RingOptions,
+  Splice,
   SqeFlags,
   Timeout,
   UringError,
@@ -19,6 +20,8 @@ import {
 } from 'uring'
 import { eventfd } from 'uring/sys'
 import { fifo, file } from './helpers/files.ts'
+import { script } from './helpers/process.ts'
+import { pipe } from './helpers/pipes.ts'
 import { registerFiles } from './helpers/register.ts'
 import { closing } from './helpers/sockets.ts'
 import { OK, PRELUDE, WAKERS, woken } from './helpers/waker.ts'
@@ -230,6 +233,44 @@ test('an eventfd of the program’s stays, and the asynchronous flow says so', a
   t.is((await rejection(ring.run(new Nop()))).code, 'ERR_URING_EVENTFD')
   t.throws(() => ring.unregisterEventfd(), { code: 'EACCES' })
   await ring.close()
+
+  // Where it may be taken away, and another one registered, it can make room.
+  const free = new Ring({ entries: 8, disabled: true })
+  free.registerEventfd(fd)
+  free.registerRestrictions([{ operation: Nop }, { register: 4 }, { register: 5 }])
+  free.enable()
+  t.is((await rejection(free.run(new Nop()))).code, 'ERR_URING_EVENTFD')
+  free.unregisterEventfd()
+  t.is(await free.run(new Nop()), 0)
+  await free.close()
+})
+
+test('workers of a polling thread are reached by entries that have the flags that are required', async (t) => {
+  for (const required of [0, SqeFlags.FIXED_FILE, SqeFlags.FIXED_FILE | SqeFlags.ASYNC]) {
+    const ring = new Ring({ entries: 8, disabled: true, sqPoll: { idle: 50 } })
+    registerFiles(ring, [pipe(t).read, file(t).fd])
+    ring.registerRestrictions([
+      { operation: Splice },
+      { flagsAllowed: SqeFlags.FIXED_FILE },
+      { flagsRequired: required },
+    ])
+    ring.enable()
+    const splice = (): Splice => {
+      const operation = new Splice(new FixedFile(0), new FixedFile(1), 100)
+      return (required & SqeFlags.ASYNC) === 0 ? operation : operation.async()
+    }
+    t.is((await rejection(ring.run(splice(), { timeout: 5 }))).name, 'TimeoutError')
+    const first = rejection(ring.run(splice()))
+    const second = rejection(ring.run(splice()))
+    ring.push(splice())
+    ring.submit()
+    await ring.close() // which waits until they have ended
+    const codes = (await Promise.all([first, second])).map(({ code }) => code)
+    t.true(
+      codes.every((code) => ['ECANCELED', 'EINTR', 'ERESTARTSYS'].includes(code)),
+      codes.join(' '),
+    )
+  }
 })
 
 test('entries skip their completions only where the ring can be closed after that', async (t) => {
@@ -319,8 +360,8 @@ test('arguments are named, and nothing is registered', (t) => {
   if (!ring.supports(Nop128)) bad([{ operation: Nop128 }], 'ERR_URING_UNSUPPORTED', 'Nop128 needs Linux')
   // Said twice is as good as once, and as much as a kernel has is not too much.
   ring.registerRestrictions([
-    ...Array<Restriction>(300).fill({ operation: Nop }),
-    ...Array<Restriction>(300).fill({ register: REGISTER_PERSONALITY }),
+    ...Array.from({ length: 300 }, (): Restriction => ({ operation: Nop })),
+    ...Array.from({ length: 300 }, (): Restriction => ({ register: REGISTER_PERSONALITY })),
   ])
   ring.enable()
   t.is(ring.registerPersonality(), 1)
@@ -448,3 +489,12 @@ for (const [name, waker] of WAKERS) {
     t.deepEqual(outcome, OK)
   })
 }
+
+test('docs/sandbox.md shows what happens', async (t) => {
+  const page = readFileSync(new URL('../docs/sandbox.md', import.meta.url), 'utf8')
+  const [, source = '', sentence = ''] = /```ts\n([\s\S]*?)```\s+It prints ([\s\S]*?)\n\n/.exec(page) ?? []
+  const promised = [...sentence.matchAll(/`(.*?)`/gs)].map(([, line]) => line?.replaceAll('\n', ' '))
+  t.is(promised.length, 4)
+  const outcome = await script(source)
+  t.deepEqual(outcome, { code: 0, signal: null, stdout: `${promised.join('\n')}\n`, stderr: '' })
+})

@@ -282,8 +282,8 @@ export class Ring extends Registrar {
     try {
       for (const [index, item] of items.entries()) {
         slots.push(this.#stage(pushed, item, userData[index], `items[${index}]`))
-        const skips = (pushed.flagsOf(first + index) & CQE_SKIP_SUCCESS) !== 0
-        if (skips && this.#boundary.restricted?.skips === false) throw skipError(slots[index]!)
+        if (this.#boundary.restricted?.skips !== false) continue
+        if ((pushed.flagsOf(first + index) & CQE_SKIP_SUCCESS) !== 0) throw skipError(slots[index]!)
       }
     } catch (error) {
       this.#unstage(slots, first)
