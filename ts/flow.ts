@@ -262,8 +262,12 @@ export class Flow {
       setTimeout(() => this.cancelToken(token, Math.min(pause * 2, MAX_PAUSE)), pause).unref()
     }
     const cancellation = new AsyncCancel(token)
-    if (this.#adapt(cancellation)) this.scheduler.cancel(token, cancellation, new MissableTask(missed))
-    else if (this.#cancelAtOnce(token, false) === 0) missed()
+    if (this.#adapt(cancellation)) {
+      this.scheduler.cancel(token, cancellation, new MissableTask(missed))
+    } else {
+      this.#cancelAtOnce(token, false)
+      missed() // it may go on where it was about to begin, or a worker is busy with it
+    }
   }
 
   /** Cancels without an entry: how many were found. */

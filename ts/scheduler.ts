@@ -273,7 +273,6 @@ export class Scheduler {
   /** Hands over what is staged at once: what is asked of the kernel next has to find it there. */
   submitNow(): void {
     if (this.run.count > 0) this.submit()
-    this.sort()
   }
 
   /** The ring takes entries from now on. */

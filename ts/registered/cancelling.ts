@@ -60,14 +60,14 @@ export function cancelAtOnce(boundary: Boundary, target: CancelTarget, all: bool
   return result === -ETIME || result === -EINTR ? 1 : 0 // a worker is busy with it, and was told
 }
 
-/** A target that is what it is, whatever its getters say later. */
-function fixedTarget(target: CancelTarget, { file }: TargetKeys): CancelTarget {
-  if (typeof target !== 'object' || target === null) return target
-  const { token, opcode } = target
+/** A target that is what it was, whatever its getters say later. */
+function fixedTarget(target: CancelTarget, { flags, token, file, opcode }: TargetKeys): CancelTarget {
+  if (typeof target !== 'object') return target
   const fixed: Exclude<CancelTarget, number | string> = {}
-  if (token !== undefined) fixed.token = token
-  if (opcode !== undefined) fixed.opcode = opcode
-  if (target.file !== undefined) fixed.file = target.file instanceof FixedFile ? new FixedFile(file) : file
+  if (flags === 0 || (flags & CancelFlags.USERDATA) !== 0) fixed.token = token
+  if ((flags & CancelFlags.OP) !== 0) fixed.opcode = opcode
+  if ((flags & CancelFlags.FD) !== 0)
+    fixed.file = (flags & CancelFlags.FD_FIXED) === 0 ? file : new FixedFile(file)
   return fixed
 }
 
@@ -81,8 +81,8 @@ export function cancelSync(
   const { all = false, timeout } = options(givenOptions)
   flag(all, 'options.all')
   const limit = milliseconds(timeout, 'options.timeout')
-  const target = fixedTarget(given, resolveTarget(given))
-  const keys = resolveTarget(target)
+  const keys = resolveTarget(given)
+  const target = fixedTarget(given, keys)
 
   const { boundary, scheduler: schedulerOf } = ring() // what was asked above may have closed it
   const scheduler = schedulerOf()
