@@ -128,6 +128,9 @@ test('what was run is found where it is: with the kernel, staged, or waiting for
   // One of those that wait for room is one.
   const busy = Array.from({ length: 5 }, run)
   t.is(ring.pending, 1)
+  t.is(ring.cancelSync({ opcode: Timeout.opcode }), 0)
+  t.throws(() => ring.cancelSync({ file: new FixedFile(gate) }), { code: 'EBADF' }, 'another file')
+  t.is(ring.pending, 1)
   t.is(ring.cancelSync({ file: gate }), 1)
   t.is(ring.pending, 0)
   t.is(ring.cancelSync('any'), 4)

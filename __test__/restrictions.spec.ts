@@ -120,6 +120,10 @@ for (const [name, mode] of MODES) {
       }
       const label = `required: ${required}`
       t.is((await rejection(ring.run(read(), { timeout: 5 }))).name, 'TimeoutError', label)
+      const at = new AbortController()
+      const once = rejection(ring.run(read(), { signal: at.signal }))
+      at.abort()
+      t.is((await once).name, 'AbortError', label)
       const controller = new AbortController()
       const aborted = rejection(ring.run(read(), { signal: controller.signal }))
       setTimeout(() => controller.abort(), 5)
@@ -243,6 +247,22 @@ test('an eventfd of the program’s stays, and the asynchronous flow says so', a
   free.unregisterEventfd()
   t.is(await free.run(new Nop()), 0)
   await free.close()
+})
+
+test('what is held back by the entry flags that are required is cancelled as soon as it begins', async (t) => {
+  const gate = fifo(t)
+  const ring = sandbox(t, [{ operation: Read }, { flagsRequired: SqeFlags.IO_DRAIN }])
+  const read = (): Read => new Read(gate, Buffer.alloc(8)).drain()
+  const order: string[] = []
+  const note = (error: UringError): void => void order.push(error.name)
+  const first = rejection(ring.run(read(), { timeout: 20 })).then(note)
+  const controller = new AbortController()
+  const second = rejection(ring.run(read(), { signal: controller.signal })).then(note)
+  await new Promise((resolve) => setImmediate(resolve))
+  controller.abort()
+  await Promise.all([first, second])
+  t.deepEqual(order, ['TimeoutError', 'AbortError'])
+  await ring.close()
 })
 
 test('workers of a polling thread are reached by entries that have the flags that are required', async (t) => {
