@@ -8,6 +8,8 @@ import {
   Fsync,
   Nop,
   Nop128,
+  PollAdd,
+  PollEvents,
   Read,
   type Restriction,
   Ring,
@@ -23,7 +25,7 @@ import { fifo, file } from './helpers/files.ts'
 import { script } from './helpers/process.ts'
 import { pipe } from './helpers/pipes.ts'
 import { registerFiles } from './helpers/register.ts'
-import { closing } from './helpers/sockets.ts'
+import { closing, pair } from './helpers/sockets.ts'
 import { OK, PRELUDE, WAKERS, woken } from './helpers/waker.ts'
 
 const REGISTER_FILES = 2
@@ -247,6 +249,19 @@ test('an eventfd of the program’s stays, and the asynchronous flow says so', a
   free.unregisterEventfd()
   t.is(await free.run(new Nop()), 0)
   await free.close()
+})
+
+test('iterations are left, and chains end at their timeout, without operations of ours in the list', async (t) => {
+  const [left, right] = pair(t)
+  const ring = sandbox(t, [{ operation: PollAdd }, { operation: Read }, { flagsAllowed: SqeFlags.IO_LINK }])
+  writeSync(right, 'x')
+  for await (const events of ring.each(new PollAdd(left, PollEvents.IN, { multi: true }))) {
+    t.is(events, PollEvents.IN)
+    break
+  }
+  const steps = [new Read(left, Buffer.alloc(1)), new Read(left, Buffer.alloc(1))] as const
+  t.is((await rejection(ring.chain(steps, { timeout: 10 }))).name, 'TimeoutError')
+  t.is(ring.inFlight, 0)
 })
 
 test('what is held back by the entry flags that are required is cancelled as soon as it begins', async (t) => {
