@@ -263,7 +263,10 @@ fn an_asynchronous_eventfd_is_silent_for_what_completes_at_once() -> Result {
         assert_eq!(u64::from_ne_bytes(count), 1, "the second only");
         assert_eq!(wait_for(&mut ring, 1)?, [(2, 0)]);
         ring.unregister_eventfd()?;
-        assert_eq!(errno(ring.register_open_eventfd(-1, Announce::Late)), Some(libc::EBADF));
+        assert_eq!(
+            errno(ring.register_open_eventfd(-1, Announce::Late)),
+            Some(libc::EBADF)
+        );
     }
     Ok(())
 }
