@@ -17,7 +17,6 @@ import {
   Write,
 } from 'uring'
 import { directory, fifo } from './helpers/files.ts'
-import { registerFiles } from './helpers/register.ts'
 import { OK, PRELUDE, WAKERS, woken } from './helpers/waker.ts'
 
 const MODES: readonly [string, RingOptions][] = [
@@ -41,7 +40,7 @@ for (const [name, mode] of MODES) {
   test(`each target finds what it means, and its completion arrives, ${name}`, (t) => {
     using ring = new Ring({ entries: 16, ...mode })
     const [one, two] = [fifo(t), fifo(t)]
-    registerFiles(ring, [two])
+    ring.registerFiles([two])
     const tokens = new Map<string, number>()
     const start = (label: string, operation: Operation<unknown>): void => {
       tokens.set(label, ring.push(operation, label))

@@ -24,7 +24,6 @@ import { eventfd } from 'uring/sys'
 import { fifo, file } from './helpers/files.ts'
 import { script } from './helpers/process.ts'
 import { pipe } from './helpers/pipes.ts'
-import { registerFiles } from './helpers/register.ts'
 import { closing, pair } from './helpers/sockets.ts'
 import { OK, PRELUDE, WAKERS, woken } from './helpers/waker.ts'
 
@@ -106,7 +105,7 @@ for (const [name, mode] of MODES) {
       const gate = fifo(t)
       const ring = new Ring({ entries: 8, disabled: true, ...mode })
       t.teardown(() => ring[Symbol.dispose]())
-      registerFiles(ring, [gate])
+      ring.registerFiles([gate])
       ring.registerRestrictions([
         { operation: Read },
         { flagsAllowed: SqeFlags.FIXED_FILE },
@@ -283,7 +282,7 @@ test('what is held back by the entry flags that are required is cancelled as soo
 test('workers of a polling thread are reached by entries that have the flags that are required', async (t) => {
   for (const required of [0, SqeFlags.FIXED_FILE, SqeFlags.FIXED_FILE | SqeFlags.ASYNC]) {
     const ring = new Ring({ entries: 8, disabled: true, sqPoll: { idle: 50 } })
-    registerFiles(ring, [pipe(t).read, file(t).fd])
+    ring.registerFiles([pipe(t).read, file(t).fd])
     ring.registerRestrictions([
       { operation: Splice },
       { flagsAllowed: SqeFlags.FIXED_FILE },

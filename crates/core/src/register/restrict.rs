@@ -3,6 +3,7 @@
 use std::io;
 
 use super::count;
+use crate::entry::flags::{ASYNC, FIXED_FILE};
 use crate::ring::Ring;
 use crate::sys::{
     IORING_OP_ASYNC_CANCEL, IORING_REGISTER_ENABLE_RINGS, IORING_REGISTER_RESTRICTIONS,
@@ -38,16 +39,20 @@ impl Ring {
             .map(|&restriction| restriction.into())
             .collect();
         all.push(Restriction::Operation(IORING_OP_ASYNC_CANCEL).into());
-        let flags_are_required = restrictions
+        let required = restrictions
             .iter()
-            .any(|restriction| matches!(restriction, Restriction::FlagsRequired(1..)));
-        if flags_are_required {
-            // An entry of ours would not have them.
+            .fold(0, |flags, restriction| match restriction {
+                Restriction::FlagsRequired(more) => flags | more,
+                _ => flags,
+            });
+        if required != 0 {
+            // An entry of ours that cancels may not have them.
             all.push(Restriction::Register(IORING_REGISTER_SYNC_CANCEL as u8).into());
         }
         let pointer = all.as_mut_ptr();
         // SAFETY: as many restrictions as it says are read during the call.
         unsafe { self.register(IORING_REGISTER_RESTRICTIONS, pointer.cast(), count(&all)?)? };
+        self.require_flags(required & (FIXED_FILE | ASYNC)); // others tie entries to their neighbours
         Ok(())
     }
 

@@ -239,11 +239,11 @@ fn polling_is_set_and_given_as_it_was() -> Result {
 fn an_asynchronous_eventfd_is_silent_for_what_completes_at_once() -> Result {
     for mut ring in [ring()?, support::exactly(8, 0)?] {
         let event = event_descriptor()?;
-        ring.register_open_eventfd(event.as_raw_fd(), Announce::Late)?;
+        ring.register_open_eventfd(event.as_raw_fd(), Announce::Workers)?;
         assert!(!ring.has_eventfd(), "none that is silenced");
         assert_eq!(errno(ring.register_eventfd(event.as_raw_fd())), Some(libc::EBUSY));
         assert_eq!(
-            errno(ring.register_open_eventfd(event.as_raw_fd(), Announce::Late)),
+            errno(ring.register_open_eventfd(event.as_raw_fd(), Announce::Workers)),
             Some(libc::EBUSY)
         );
         push(&mut ring, &[nop(1)])?;
@@ -264,7 +264,7 @@ fn an_asynchronous_eventfd_is_silent_for_what_completes_at_once() -> Result {
         assert_eq!(wait_for(&mut ring, 1)?, [(2, 0)]);
         ring.unregister_eventfd()?;
         assert_eq!(
-            errno(ring.register_open_eventfd(-1, Announce::Late)),
+            errno(ring.register_open_eventfd(-1, Announce::Workers)),
             Some(libc::EBADF)
         );
     }
