@@ -404,6 +404,25 @@ export declare class Madvise {
   build(): Uint8Array
 }
 
+/** A part of a ring's memory, without any of the safety that the facade adds. */
+export declare class Mapping {
+  /** `length` bytes of a ring from `offset` on (`IORING_OFF_*`), or a negative `errno`. */
+  static create(fd: number, offset: number, length: number): Mapping | number
+  /**
+   * The memory as an array buffer, once: `null` after that, and where the runtime has none over foreign memory.
+   * It is unmapped when nothing refers to the array buffer any more.
+   */
+  buffer(): ArrayBuffer | null
+  /**
+   * Detaches the array buffer, for runtimes whose array buffers have no `transfer`. `false` if it is not ours, or its
+   * content was moved to another.
+   */
+  detach(buffer: ArrayBuffer): boolean
+  /** Unmaps the memory now. The caller has detached the array buffer. */
+  unmap(): void
+}
+export type BindingMapping = Mapping
+
 /** Makes a directory. */
 export declare class MkDirAt {
   constructor(dirfd: number | bigint, path: number | bigint)

@@ -13,6 +13,7 @@ mod address;
 mod area;
 mod boundary;
 mod hot;
+mod mapping;
 mod number;
 mod operations;
 mod raw;

@@ -1,0 +1,168 @@
+// What the C compiler says of kernel headers.
+
+import { execFileSync } from 'node:child_process'
+
+export interface HeaderField {
+  readonly offset: number
+  readonly size: number
+}
+
+export interface HeaderStruct {
+  readonly size: number
+  readonly fields: Record<string, HeaderField>
+}
+
+export interface Header {
+  readonly constants: Record<string, number | bigint>
+  readonly structs: Record<string, HeaderStruct>
+}
+
+/** Where to look first; `make headers_install` of a newer kernel can be given, to test with that. */
+const HEADERS = process.env['KERNEL_HEADERS']
+const INCLUDE = HEADERS === undefined ? [] : ['-I', HEADERS]
+
+function cc(args: readonly string[], source: string): string {
+  return execFileSync('cc', [...INCLUDE, ...args, '-'], {
+    input: source,
+    encoding: 'utf8',
+    stdio: ['pipe', 'pipe', 'pipe'],
+    maxBuffer: 2 ** 26,
+  })
+}
+
+/** Compiles a program and gives the lines that it prints, split at blanks. */
+export function compiled(directory: string, headers: readonly string[], statements: string): string[][] {
+  const program = `${directory}/program`
+  const includes = ['stdio.h', 'stddef.h', ...headers].map((name) => `#include <${name}>\n`).join('')
+  const print = `#define PRINT(name, x) do { printf("%s ", name); \\
+  if ((x) < 0) printf("%lld\\n", (long long)(x)); else printf("%llu\\n", (unsigned long long)(x)); } while (0)\n`
+  cc(
+    ['-w', '-D_GNU_SOURCE', '-o', program, '-x', 'c'],
+    `${includes}${print}int main(void) {\n${statements}\n}\n`,
+  )
+  const lines = execFileSync(program, { encoding: 'utf8' }).split('\n')
+  return lines.filter((line) => line !== '').map((line) => line.split(' '))
+}
+
+/** Why nothing can be said of these headers here, or nothing if it can. */
+export function headersMissing(headers: readonly string[]): string | undefined {
+  try {
+    cc(['-E', '-x', 'c'], headers.map((name) => `#include <${name}>\n`).join(''))
+    return undefined
+  } catch {
+    return `there is no C compiler with <${headers.join('>, <')}> here`
+  }
+}
+
+/** Those of the headers that are there. */
+export function present(headers: readonly string[]): string[] {
+  return headers.filter((name) => headersMissing([name]) === undefined)
+}
+
+/** A number if that holds it exactly. */
+function value(text: string): number | bigint {
+  return Number.isSafeInteger(Number(text)) ? Number(text) : BigInt(text)
+}
+
+/** The preprocessed text of the headers themselves, without what they include. */
+function ownText(headers: readonly string[]): string {
+  const all = cc(['-E', '-dD', '-x', 'c'], headers.map((name) => `#include <${name}>\n`).join(''))
+  let own = false
+  const kept: string[] = []
+  for (const line of all.split('\n')) {
+    const file = /^# \d+ "([^"]*)"/.exec(line)?.[1]
+    if (file !== undefined) own = headers.some((name) => file.endsWith(`/${name}`))
+    else if (own) kept.push(line)
+  }
+  return kept.join('\n')
+}
+
+/** The names of the macros that stand for a value, and of the members of the enumerations. */
+function constantNames(text: string): string[] {
+  const macros = [...text.matchAll(/^#define (\w+) +\S/gm)].map(([, name = '']) => name)
+  const members = [...text.matchAll(/\benum\b\s*\w*\s*\{([^}]*)\}/g)].flatMap(([, body = '']) =>
+    body.split(',').map((member) => /\w+/.exec(member)?.[0] ?? ''),
+  )
+  return [...macros, ...members].filter((name) => name !== '')
+}
+
+interface Member {
+  readonly path: string
+  /** An array without a length: it has a place and no size. */
+  readonly flexible: boolean
+}
+
+/** The members from `tokens[at]`, which follows an opening brace, to the closing one. */
+function members(tokens: readonly string[], at: number, prefix: string): { found: Member[]; end: number } {
+  const found: Member[] = []
+  let index = at
+  let declaration: string[] = []
+  while (tokens[index] !== '}') {
+    const token = tokens[index] ?? ''
+    if (token === '{') {
+      const inner = members(tokens, index + 1, '')
+      const name = /^\w+$/.test(tokens[inner.end + 1] ?? '') ? tokens[inner.end + 1] : undefined
+      const named = name !== undefined && !name.startsWith('__attribute__') ? `${name}.` : ''
+      if (named !== '') found.push({ path: `${prefix}${name}`, flexible: false })
+      found.push(...inner.found.map((member) => ({ ...member, path: `${prefix}${named}${member.path}` })))
+      index = inner.end
+      while (tokens[index] !== ';') index += 1
+      declaration = []
+    } else if (token === ';') {
+      const bracket = declaration.indexOf('[')
+      const name = declaration.at(bracket < 0 ? -1 : bracket - 1) ?? ''
+      found.push({ path: `${prefix}${name}`, flexible: bracket >= 0 && declaration[bracket + 1] === ']' })
+      declaration = []
+    } else {
+      declaration.push(token)
+    }
+    index += 1
+  }
+  return { found, end: index }
+}
+
+function structMembers(text: string): Map<string, Member[]> {
+  const tokens = text.replaceAll(/^#.*$/gm, '').match(/\w+|[^\s\w]/g) ?? []
+  const structs = new Map<string, Member[]>()
+  for (let index = 0; index < tokens.length; index += 1) {
+    const name = tokens[index + 1] ?? ''
+    if (tokens[index] === 'struct' && /^\w+$/.test(name) && tokens[index + 2] === '{') {
+      const { found, end } = members(tokens, index + 3, '')
+      structs.set(name, found)
+      index = end
+    }
+  }
+  return structs
+}
+
+/** Everything that headers define: constants and their values, structs and where their members are. */
+export function readHeaders(directory: string, headers: readonly string[]): Header {
+  const text = ownText(headers)
+  const structs = structMembers(text)
+  const statements = constantNames(text).map((name) => `PRINT("c ${name}", ${name});`)
+  for (const [struct, found] of structs) {
+    statements.push(`PRINT("s ${struct}", sizeof(struct ${struct}));`)
+    for (const { path, flexible } of found) {
+      statements.push(
+        `PRINT("o ${struct} ${path}", offsetof(struct ${struct}, ${path}));`,
+        `PRINT("f ${struct} ${path}", ${flexible ? '0' : `sizeof(((struct ${struct} *)0)->${path})`});`,
+      )
+    }
+  }
+  const header: {
+    constants: Header['constants']
+    structs: Record<string, { size: number; fields: Record<string, { offset: number; size: number }> }>
+  } = { constants: {}, structs: {} }
+  for (const [kind, name = '', ...rest] of compiled(directory, headers, statements.join('\n'))) {
+    if (kind === 'c') header.constants[name] = value(rest[0] ?? '')
+    else if (kind === 's') header.structs[name] = { size: Number(rest[0]), fields: {} }
+    else {
+      const [path = '', number] = rest
+      const { fields } = header.structs[name] ?? { fields: {} }
+      const field = (fields[path] ??= { offset: 0, size: 0 })
+      if (kind === 'o') field.offset = Number(number)
+      else field.size = Number(number)
+    }
+  }
+  return header
+}
