@@ -26,6 +26,7 @@ function cc(args: readonly string[], source: string): string {
     input: source,
     encoding: 'utf8',
     stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, LC_ALL: 'C' },
     maxBuffer: 2 ** 26,
   })
 }
@@ -57,6 +58,35 @@ export function headersMissing(headers: readonly string[]): string | undefined {
 /** Those of the headers that are there. */
 export function present(headers: readonly string[]): string[] {
   return headers.filter((name) => headersMissing([name]) === undefined)
+}
+
+/** Those of `names` that the compiler does not know: it says so of each, as `said` has it. */
+function unknown(
+  header: string,
+  names: readonly string[],
+  uses: string,
+  said: (name: string) => RegExp,
+): string[] {
+  try {
+    const source = `#include <stddef.h>\n#include <${header}>\nvoid f(void) {\n${uses}}\n`
+    cc(['-fsyntax-only', '-D_GNU_SOURCE', '-x', 'c'], source)
+    return []
+  } catch (error) {
+    const output = String((error as { stderr?: unknown }).stderr)
+    return names.filter((name) => said(name).test(output))
+  }
+}
+
+/** Those of the members that the headers of this machine do not have (yet). */
+export function unknownMembers(header: string, type: string, members: readonly string[]): string[] {
+  const uses = members.map((member) => `(void)sizeof(((${type} *)0)->${member});\n`).join('')
+  return unknown(header, members, uses, (member) => new RegExp(`no member named .${member}\\b`))
+}
+
+/** Those of the constants that the headers of this machine do not have (yet). */
+export function unknownConstants(header: string, names: readonly string[]): string[] {
+  const uses = names.map((name) => `(void)(${name});\n`).join('')
+  return unknown(header, names, uses, (name) => new RegExp(`.${name}. undeclared`))
 }
 
 /** A number if that holds it exactly. */
