@@ -141,7 +141,7 @@ withHeaders("the layouts of what entries point at are the C compiler's", (t) => 
         `PRINT("${field} size", sizeof(((${type} *)0)->${field}));`,
       )
     const [[, size] = [], ...places] = compiled(at, [file], statements.join('\n'))
-    t.is(Number(size), layouts()[name]?.size, name)
+    t.is(layouts()[name]?.size, Number(size), name)
     for (const [field = '', which, number] of places)
       t.is(fields[field]?.[which as 'offset' | 'size'], Number(number), `${name}.${field}.${which}`)
   }

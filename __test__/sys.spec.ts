@@ -8,6 +8,7 @@ import test, { type ExecutionContext } from 'ava'
 import { EnterFlags, FixedFile, Nop, Ring, SetupFlags, SocketDomain, SocketType, UringError } from 'uring'
 import { createAddressOf } from 'uring/native'
 import {
+  addressOf,
   epollCreate,
   eventfd,
   getpeername,
@@ -334,5 +335,27 @@ test('ioUringRegister: failures are numbers, and wrong arguments are refused', (
     ['argument', TYPE, () => ioUringRegister(fd, 0, 'x' as unknown as null, 0)],
     ['count', TYPE, () => ioUringRegister(fd, 0, null, none)],
     ['count', RANGE, () => ioUringRegister(fd, 0, null, -1)],
+  ])
+})
+
+test('addressOf: where memory is', (t) => {
+  const native = createAddressOf()
+  const buffer = new ArrayBuffer(4096)
+  const start = native(new Uint8Array(buffer))
+  t.is(addressOf(buffer), start)
+  t.is(addressOf(new DataView(buffer, 100)), start + 100)
+  t.is(addressOf(new Float64Array(buffer, 8, 1)), start + 8)
+  const shared = new SharedArrayBuffer(8)
+  t.is(addressOf(shared), native(new Uint8Array(shared)))
+  const gone = new Uint8Array(8)
+  t.true(addressOf(gone) > 0)
+  structuredClone(gone.buffer, { transfer: [gone.buffer] })
+  refusals(t, [
+    ['bytes', TYPE, () => addressOf(null as unknown as Uint8Array)],
+    ['bytes', TYPE, () => addressOf('x' as unknown as Uint8Array)],
+    ['bytes.byteLength', RANGE, () => addressOf(new ArrayBuffer(0))],
+    ['bytes.byteLength', RANGE, () => addressOf(new Uint8Array(buffer, 4096))],
+    ['bytes.byteLength', RANGE, () => addressOf(gone)],
+    ['bytes.byteLength', RANGE, () => addressOf(gone.buffer)],
   ])
 })

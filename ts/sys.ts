@@ -11,7 +11,7 @@ import { decodeAddress, type SocketAddress } from './address.ts'
 import { binding } from './binding.ts'
 import { systemError } from './errors.ts'
 import { SocketType } from './flags.ts'
-import { type Bytes, checkBytes } from './memory.ts'
+import { addressOf as addressOfMemory, type Bytes, bytesLeft, checkBytes } from './memory.ts'
 import { type FileTarget, resolveDescriptor } from './registered/files.ts'
 import { flag, integer, mask, MAX_I32, MAX_U32, options, outOfRange } from './validate.ts'
 import { structs } from './sys/structs.ts'
@@ -81,6 +81,18 @@ export function ioUringRegister(fd: number, opcode: number, argument: Bytes | nu
     argument === null ? null : view(argument, 'argument'),
     integer(count, 'count', 0, MAX_U32),
   )
+}
+
+/**
+ * Where bytes are, for entries and structs. It holds as long as somebody refers to the memory, and it is neither
+ * detached nor resized.
+ *
+ * @throws {RangeError} `ERR_OUT_OF_RANGE` for no bytes, which are nowhere
+ */
+export function addressOf(bytes: Bytes): number {
+  const length = bytesLeft(checkBytes(bytes, 'bytes'))
+  if (length === 0) throw outOfRange('bytes.byteLength', '>= 1', length)
+  return addressOfMemory(bytes)
 }
 
 /** What the kernel gave, or the error that it stands for. */

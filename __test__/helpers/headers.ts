@@ -179,20 +179,19 @@ export function readHeaders(directory: string, headers: readonly string[]): Head
       )
     }
   }
-  const header: {
-    constants: Header['constants']
-    structs: Record<string, { size: number; fields: Record<string, { offset: number; size: number }> }>
-  } = { constants: {}, structs: {} }
+  const constants: Record<string, number | bigint> = {}
+  const layouts: Record<string, { size: number; fields: Record<string, { offset: number; size: number }> }> =
+    {}
   for (const [kind, name = '', ...rest] of compiled(directory, headers, statements.join('\n'))) {
-    if (kind === 'c') header.constants[name] = value(rest[0] ?? '')
-    else if (kind === 's') header.structs[name] = { size: Number(rest[0]), fields: {} }
+    if (kind === 'c') constants[name] = value(rest[0] ?? '')
+    else if (kind === 's') layouts[name] = { size: Number(rest[0]), fields: {} }
     else {
       const [path = '', number] = rest
-      const { fields } = header.structs[name] ?? { fields: {} }
+      const fields = layouts[name]?.fields ?? {}
       const field = (fields[path] ??= { offset: 0, size: 0 })
       if (kind === 'o') field.offset = Number(number)
       else field.size = Number(number)
     }
   }
-  return header
+  return { constants, structs: layouts }
 }
