@@ -14,7 +14,6 @@ import { SocketType } from './flags.ts'
 import { addressOf as addressOfMemory, type Bytes, bytesLeft, checkBytes } from './memory.ts'
 import { type FileTarget, resolveDescriptor } from './registered/files.ts'
 import { flag, integer, mask, MAX_I32, MAX_U32, options, outOfRange } from './validate.ts'
-import { structs } from './sys/structs.ts'
 import { viewOf } from './view.ts'
 
 export * from './sys/entries.ts'
@@ -23,7 +22,7 @@ export * from './sys/registrations.ts'
 export * from './sys/rings.ts'
 export { type StructField, structs, type Structs } from './sys/structs.ts'
 
-const PARAMS_BYTES = structs.io_uring_params.size
+const PARAMS_BYTES = 120
 const EFD_CLOEXEC = 0o2000000
 const EFD_NONBLOCK = 0o4000
 const EFD_SEMAPHORE = 1
