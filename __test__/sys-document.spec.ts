@@ -29,7 +29,16 @@ test('the structs and constants that it names are those that there are', (t) => 
 
 test('every method of a mapped ring has its line', (t) => {
   const members = Object.getOwnPropertyNames(sys.MappedRing.prototype)
-  const internal = new Set(['constructor', 'check', 'checkTail', 'skipFiller', 'at', 'flagsAt', 'places', 'read'])
+  const internal = new Set([
+    'constructor',
+    'check',
+    'checkTail',
+    'skipFiller',
+    'at',
+    'flagsAt',
+    'places',
+    'read',
+  ])
   const lines = DOCUMENT.split('\n').filter((line) => line.startsWith('| `'))
   for (const name of members.filter((member) => !internal.has(member)))
     t.true(
