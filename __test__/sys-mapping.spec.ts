@@ -348,6 +348,29 @@ function readCounter(fd: number): bigint {
   return bytes.readBigUInt64LE()
 }
 
+test('kernels before 5.8 have no flags in the completion queue', (t) => {
+  const { fd, params } = make(t, 4)
+  const old = params.slice()
+  old[offsetWord('cq_off', 'flags')] = 0
+  const ring = mapRing(fd, old)
+  t.teardown(() => ring.unmap())
+  t.is(ring.cq.flags, undefined)
+  t.is(ring.cq.overflow[0], 0)
+})
+
+test('a mapping whose tail was left behind by another hands out nothing', (t) => {
+  const { fd, params, ring: late } = mapped(t, 4)
+  const other = mapRing(fd, params)
+  t.teardown(() => other.unmap())
+  for (let index = 0n; index < 3n; index += 1n) nop(other, index)
+  other.flush()
+  t.is(enter(fd, 3, 3), 3)
+  t.is(late.sqSpaceLeft, 0)
+  t.is(late.getSqe(), undefined)
+  t.is(late.copyCqes().length, 3, 'the completions are for whoever takes them')
+  t.is(other.cqReady, 0)
+})
+
 test('a ring of which the kernel forgets the tail is mapped, but has no tail to move', (t) => {
   const { fd, params } = make(t, 4, { flags: IORING_SETUP_NO_SQARRAY })
   const rewound = params.slice()
@@ -426,6 +449,11 @@ test('mapRing: parameters that are not of this ring are refused, and nothing sta
     const at = offsetWord('cq_off', name)
     refused(`params.cq_off.${name}`, (words) => (words[at] = 6))
     refused('params', (words) => (words[at] = 2 ** 20))
+  }
+  // Inside the memory, and not what it is said to be.
+  for (const queue of ['sq_off', 'cq_off'] as const) {
+    for (const name of ['ring_mask', 'ring_entries'] as const)
+      refused('params', (words) => (words[offsetWord(queue, name)] = params[offsetWord(queue, 'head')] ?? 0))
   }
   refused('params.cq_off.cqes', (words) => (words[offsetWord('cq_off', 'cqes')] = 68))
   refused('params.sq_off.array', (words) => (words[offsetWord('sq_off', 'array')] = 0))

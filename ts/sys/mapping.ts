@@ -83,14 +83,14 @@ const transfer: ((this: ArrayBuffer, length: number) => ArrayBuffer) | undefined
 
 /** Whether it is unmapped now. */
 function unmapRegion({ mapping, buffer }: Region): boolean {
-  if (buffer.byteLength === 0) return false // moved to another array buffer, which holds the memory
+  // What was moved to another array buffer is not detached again: that one holds the memory.
   if (transfer === undefined) {
     if (!mapping.detach(buffer)) return false
   } else {
     try {
       transfer.call(buffer, 0)
     } catch {
-      return false // locked: it may not be detached
+      return false // or it is locked
     }
   }
   mapping.unmap()
@@ -327,9 +327,8 @@ class Places {
   private readonly words: DataView
 
   constructor(params: Uint8Array) {
-    // A copy: the caller's memory may change.
-    const copy = params.slice()
-    this.words = new DataView(copy.buffer, copy.byteOffset, copy.byteLength)
+    // Other threads may change it: no word is read twice.
+    this.words = new DataView(params.buffer, params.byteOffset, params.byteLength)
   }
 
   word(name: keyof typeof PARAMS.fields): number {
