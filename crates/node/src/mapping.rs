@@ -71,7 +71,7 @@ impl Memory {
             address: Cell::new(address),
             bytes,
         };
-        // From Linux 6.14 on a mapping may be longer than what the ring has, and touching the rest would be a SIGBUS.
+        // Newer kernels take a length beyond what the ring has, and touching the rest would be a SIGBUS.
         // SAFETY: the mapping that was just made; reading it changes nothing.
         if unsafe { libc::madvise(address, bytes, libc::MADV_POPULATE_READ) } < 0 {
             let error = errno();
