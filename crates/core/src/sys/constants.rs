@@ -337,7 +337,8 @@ constants! {
     /// Flag of a command.
     u32 {
         IORING_URING_CMD_FIXED = 1 << 0;
-        IORING_URING_CMD_MASK = IORING_URING_CMD_FIXED;
+        IORING_URING_CMD_MULTISHOT = 1 << 1;
+        IORING_URING_CMD_MASK = IORING_URING_CMD_FIXED | IORING_URING_CMD_MULTISHOT;
     }
     /// Attribute of a read or write, in `io_uring_sqe::attr_type_mask`.
     u64 {
