@@ -100,7 +100,8 @@ for (const [name, Receive] of [
     const { submitted, systemCalls } = ring.stats()
     await turns(200)
     t.is(ring.stats().submitted, submitted)
-    t.is(ring.stats().systemCalls, systemCalls)
+    // A late signal or two may be looked after; who asks again and again does so every turn.
+    t.true(ring.stats().systemCalls - systemCalls < 20, `${ring.stats().systemCalls - systemCalls}`)
     t.is(group.available, 0)
 
     open()
