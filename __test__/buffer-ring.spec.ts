@@ -145,6 +145,21 @@ test('groups of both kinds side by side', (t) => {
   t.is(group.available, 0)
 })
 
+test('buffers that are provided one by one to the number of a group that was closed', (t) => {
+  const { ring, group, near, far } = setup(t, { count: 1, size: 6, memory: Buffer.from('bounds') })
+  // Staged while there is the group, and submitted when there is none.
+  const memory = Buffer.alloc(16, '.')
+  ring.push(new ProvideBuffers(memory, 8, 2, group, 0))
+  group.close()
+  t.is(next(ring).result, 0)
+  for (const id of [0, 1]) {
+    writeSync(far, `to ${id}`)
+    const { value } = complete(ring, new Recv(near, { group: group.group }))
+    t.is(String(value.bytes), `to ${id}`)
+    t.is(value.bytes.buffer, memory.buffer)
+  }
+})
+
 test('own memory is used, from its beginning', (t) => {
   const memory = Buffer.from(new ArrayBuffer(100)).subarray(10, 36)
   const { ring, group, near, far } = setup(t, { count: 3, size: 8, memory })
@@ -907,6 +922,10 @@ test('a group that an operation has a buffer of keeps its number until it comple
     message: /group 0/,
   })
   t.is(new BufferRing(ring, { count: 1, size: 1 }).group, 1)
+  // Buffers that are provided one by one lie beside it.
+  const legacy = Buffer.alloc(8, '.')
+  ring.push(new ProvideBuffers(legacy, 8, 1, group, 77))
+  t.is(next(ring).result, 0)
   const bytes = Buffer.alloc(1 << 16)
   let left = full + 6
   let tail = ''
@@ -920,6 +939,8 @@ test('a group that an operation has a buffer of keeps its number until it comple
   const completion = next(ring)
   t.is(completion.result, 6)
   t.deepEqual(texts(group.views(completion)), ['bounds'])
+  writeSync(far, 'legacy')
+  t.is(complete(ring, new Recv(near, { group: 0 })).value.bytes.buffer, legacy.buffer)
   t.notThrows(() => new BufferRing(ring, options))
 })
 

@@ -123,7 +123,8 @@ export const DETACHED: Received = new Filled([])
 
 /** What there is to know about a group. */
 interface Group {
-  memory: GroupMemory | undefined
+  /** What the kernel has of it; operations may have buffers of closed ones besides. */
+  memories: GroupMemory[]
   /** Operations on it that are staged or in flight. */
   uses: number
   /** Whether it was a mapped one, which the kernel does not have any more. */
@@ -150,10 +151,10 @@ export class Groups {
    * @throws {UringError} `ERR_URING_RESOURCE_CLOSED` where it will get none
    */
   whenProvided(group: number, tell: Waiter): () => void {
-    const { memory, waiting, closed } = this.#of(group)
+    const { memories, waiting, closed } = this.#of(group)
     if (closed) throw closedGroupError(group)
     waiting.add(tell)
-    memory?.awaited?.()
+    for (const memory of memories) memory.awaited?.()
     return () => void waiting.delete(tell)
   }
 
@@ -177,20 +178,20 @@ export class Groups {
   free(from: number): number | undefined {
     for (let group = from; group < MAX_GROUPS; group += 1) {
       const found = this.#groups.get(group)
-      if (found === undefined || (found.memory === undefined && found.uses === 0)) return group
+      if (found === undefined || (found.memories.length === 0 && found.uses === 0)) return group
     }
     return undefined
   }
 
-  /** Where the buffers of a group lie. */
-  memoryOf(group: number): GroupMemory | undefined {
-    return this.#groups.get(group)?.memory
+  /** What the kernel or an operation may have of a group. */
+  usedOf(group: number): GroupMemory | undefined {
+    return this.#groups.get(group)?.memories.find(({ isUsed }) => isUsed)
   }
 
   /** The kernel has a group of this memory now. */
   open(group: number, memory: GroupMemory): void {
     const found = this.#of(group)
-    found.memory = memory
+    found.memories = [memory]
     found.closed = false
     wake(found, Number.POSITIVE_INFINITY)
   }
@@ -206,17 +207,21 @@ export class Groups {
   /** Buffers that an operation puts into a group one by one. To be told before the kernel can use them. */
   provide(group: number, memory: Bytes, size: number, count: number, firstId: number): Provision {
     const found = this.#of(group)
-    let provided = found.memory
-    if (!(provided instanceof Provided)) {
+    let provided = found.memories.find((known) => known instanceof Provided)
+    if (provided === undefined) {
       provided = new Provided()
-      // The kernel refuses to put them into a mapped group.
-      if (found.memory === undefined) {
-        found.memory = provided
-        found.closed = false
-      }
+      // The kernel refuses to put them into a mapped group, unless that is closed before they are submitted.
+      if (found.memories.every(({ closed }) => closed)) adopt(found, provided)
     }
-    const pieces = (provided as Provided).add(memory, size, count, firstId)
+    const pieces = provided.add(memory, size, count, firstId)
     return { provided, pieces }
+  }
+
+  /** The operation has succeeded, and the kernel has them. */
+  accepted(group: number, { provided }: Provision): void {
+    const found = this.#of(group)
+    if (provided instanceof Provided && !found.memories.includes(provided)) adopt(found, provided)
+    wake(found, Number.POSITIVE_INFINITY)
   }
 
   /** The operation has failed, and the kernel does not have them. */
@@ -226,14 +231,12 @@ export class Groups {
 
   /** The kernel has taken so many buffers out of a group. */
   removed(group: number, count: number): void {
-    const provided = this.memoryOf(group)
-    if (provided instanceof Provided) provided.removed(count)
+    for (const memory of this.#of(group).memories) if (memory instanceof Provided) memory.removed(count)
   }
 
   /** The kernel has taken buffers out of a group, so many at most, and did not say how many. */
   lost(group: number, most: number): void {
-    const provided = this.memoryOf(group)
-    if (provided instanceof Provided) provided.lost(most)
+    for (const memory of this.#of(group).memories) if (memory instanceof Provided) memory.lost(most)
   }
 
   /**
@@ -257,20 +260,16 @@ export class Groups {
     sent: boolean,
   ): Received | undefined {
     const found = this.#of(group)
-    const { memory } = found
     const isLast = (flags & CqeFlags.MORE) === 0
-    const received =
-      (flags & CqeFlags.BUFFER) === 0
-        ? NOTHING
-        : memory?.taken({
-            id: flags >>> BUFFER_SHIFT,
-            result,
-            flags,
-            first,
-            sent,
-            alone: isLast && found.uses === 1,
-          })
-    if (isLast && flags === 0 && result === 0) memory?.silent?.()
+    let received: Received | undefined = NOTHING
+    if ((flags & CqeFlags.BUFFER) !== 0) {
+      const alone = isLast && found.uses === 1
+      const taking = { id: flags >>> BUFFER_SHIFT, result, flags, first, sent, alone }
+      received = undefined
+      for (const memory of found.memories) received ??= memory.taken(taking)
+    } else if (isLast && flags === 0 && result === 0) {
+      for (const memory of found.memories) memory.silent?.()
+    }
     if (isLast && found.uses > 0) {
       found.uses -= 1
       settle(found)
@@ -281,7 +280,7 @@ export class Groups {
   #of(group: number): Group {
     let found = this.#groups.get(group)
     if (found === undefined) {
-      found = { memory: undefined, uses: 0, closed: false, waiting: new Set() }
+      found = { memories: [], uses: 0, closed: false, waiting: new Set() }
       this.#groups.set(group, found)
     }
     return found
@@ -290,10 +289,16 @@ export class Groups {
 
 /** What is to be done when no operation has buffers of a group any more. */
 function settle(group: Group): void {
-  const { memory, uses } = group
-  if (uses > 0 || memory === undefined) return
-  if (memory.closed) group.memory = undefined
-  else memory.idle?.()
+  if (group.uses > 0) return
+  if (group.memories.some(({ closed }) => closed))
+    group.memories = group.memories.filter(({ closed }) => !closed)
+  for (const memory of group.memories) memory.idle?.()
+}
+
+/** The kernel has buffers of this memory too. */
+function adopt(group: Group, memory: GroupMemory): void {
+  group.memories.push(memory)
+  group.closed = false
 }
 
 /** Tells so many of those who wait for a group. Who waits again meanwhile waits for the next buffers. */

@@ -84,8 +84,8 @@ export class ProvideBuffers extends Operation<number> {
     if (result < 0) {
       if (last !== undefined) groups.withdraw(last as Provision)
     } else {
-      if (last === undefined) ProvideBuffers.stage(groups, state)
-      groups.provided((state as Offer).group)
+      const provision = (last ?? ProvideBuffers.stage(groups, state)) as Provision
+      groups.accepted((state as Offer).group, provision)
     }
     return state
   }

@@ -294,15 +294,15 @@ function notOut(id: number): UringError {
 
 /** Registers a group of this number. */
 function register(registration: Registration, pool: BufferPool, group: number): void {
-  const known = registration.slots.groups.memoryOf(group)
-  if (known?.closed === true) {
+  const used = registration.slots.groups.usedOf(group)
+  if (used?.closed === true) {
     throw new UringError(
       'ERR_URING_BUFFER_IN_USE',
       `Operations in flight may have buffers of the closed buffer ring of group ${group}. Let them complete first, or take another group`,
     )
   }
   // Buffers that were provided one by one may all be with operations: then the kernel has forgotten the group.
-  if (known?.isUsed === true) throw systemError(-EEXIST, 'io_uring_register')
+  if (used !== undefined) throw systemError(-EEXIST, 'io_uring_register')
   registration.register(REGISTER_PBUF_RING, registrationOf(group, pool), 1)
 }
 
