@@ -910,6 +910,16 @@ test('a closed group, and closing it twice', (t) => {
   t.is(other.head, 1)
 })
 
+test('a group that others have taken from the kernel can be closed', (t) => {
+  const { ring, group } = setup(t, { count: 2, size: 8, group: 6 })
+  const registration = Buffer.alloc(40)
+  registration.writeUInt16LE(6, 12)
+  t.is(ioUringRegister(ring.fd, 23, registration, 1), 0)
+  t.throws(() => group.head, { code: 'ENOENT', message: /io_uring_register/ })
+  t.notThrows(() => group.close())
+  t.notThrows(() => new BufferRing(ring, { count: 2, size: 8, group: 6 }))
+})
+
 test('a group that an operation has a buffer of keeps its number until it completes', (t) => {
   const { ring, group, near, far } = setup(t, { count: 2, size: 6, memory: Buffer.from('boundsback..') })
   const full = fill(ring, near)

@@ -210,8 +210,8 @@ export class Groups {
     let provided = found.memories.find((known) => known instanceof Provided)
     if (provided === undefined) {
       provided = new Provided()
-      // The kernel refuses to put them into a mapped group, unless that is closed before they are submitted.
-      if (found.memories.every(({ closed }) => closed)) adopt(found, provided)
+      // The kernel may refuse: it puts none into a mapped group. Where it does not, it says so.
+      if (found.memories.length === 0) adopt(found, provided)
     }
     const pieces = provided.add(memory, size, count, firstId)
     return { provided, pieces }
