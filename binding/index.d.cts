@@ -927,8 +927,12 @@ export declare class Ring {
   startWaker(callback: () => void, thread: boolean): number
   /** Copies `count` entries of a submission area into the ring without a system call, and says how many fitted. */
   publish(area: number, count: number): number
-  /** One `io_uring_enter`: entries taken, or a negative `errno`. */
-  enter(toSubmit: number, minComplete: number, flags: number): number
+  /** One `io_uring_enter`: entries taken, or a negative `errno`. `wait` is the offset of a registered wait. */
+  enter(toSubmit: number, minComplete: number, flags: number, wait?: number | undefined | null): number
+  /** Registers the ring's descriptor with this thread: its index, or a negative `errno`. */
+  registerRingFd(): number
+  /** Gives that index back: 0, or a negative `errno`. */
+  unregisterRingFd(): number
   /** The ring's descriptor. */
   get fd(): number
   /** Entries of the submission queue. */
@@ -1588,6 +1592,9 @@ export declare function operationTable(): Array<BindingOperation>
 
 /** io_uring_enter(2). */
 export declare function rawEnter(fd: number, toSubmit: number, minComplete: number, flags: number, argument: Argument, size: number): number
+
+/** io_uring_enter(2) with a registered wait: `offset` says where in the registered region it is. */
+export declare function rawEnterRegistered(fd: number, toSubmit: number, minComplete: number, flags: number, offset: number, size: number): number
 
 /** epoll_create1(2). */
 export declare function rawEpollCreate(flags: number): number

@@ -155,15 +155,15 @@ impl Ring {
             return Ok(());
         }
         self.switch = None; // its mapping would keep the ring's file open
-        self.give_place_back(); // the thread would keep it open too
-        let shut = self.shut_queues();
+        let given_back = self.give_place_back(); // the thread would keep it open too
+        let shut = self.shut_queues(given_back);
         if shut.is_err() {
             std::mem::forget(std::mem::take(&mut self.registered)); // the kernel may still use the memory
         }
         shut
     }
 
-    fn shut_queues(&mut self) -> io::Result<()> {
+    fn shut_queues(&mut self, can_hang_up: io::Result<()>) -> io::Result<()> {
         let mut patience = Patience::new();
         if !self.skipped && self.uncounted == 0 && self.drain(&mut patience).is_ok() {
             // SAFETY: `closed` was false, so this is the first and only time, and nothing uses the queues afterwards:
@@ -173,6 +173,7 @@ impl Ring {
         }
         // Completions cannot tell: some are skipped or not counted, or the kernel does not let us wait for them. It
         // closes the ring's files when its last request is gone, so a pipe whose only write end is one of them can.
+        can_hang_up?;
         let (read, write) = pipe()?;
         match self.submitter().unregister_files() {
             Err(error) if error.raw_os_error() != Some(libc::ENXIO) => return Err(error),

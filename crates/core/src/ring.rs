@@ -352,6 +352,32 @@ impl Ring {
         unsafe { self.enter_with(to_submit, min_complete, flags, std::ptr::null(), 0) }
     }
 
+    /// One `io_uring_enter(2)` that waits as the argument at `offset` in the memory says that is registered for waits.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel answers: `EFAULT` where no such argument is, `ETIME` when its time is over.
+    pub fn enter_registered(
+        &mut self,
+        to_submit: u32,
+        min_complete: u32,
+        flags: u32,
+        offset: usize,
+    ) -> io::Result<usize> {
+        let flags = flags | (EnterFlags::EXT_ARG | EnterFlags::EXT_ARG_REG).bits();
+        let size = size_of::<sys::io_uring_reg_wait>();
+        // SAFETY: the argument is no address but an offset, which the kernel checks.
+        unsafe {
+            self.enter_with(
+                to_submit,
+                min_complete,
+                flags,
+                std::ptr::without_provenance(offset),
+                size,
+            )
+        }
+    }
+
     /// # Safety
     ///
     /// `argument` and `size` are what the flags make of them.
@@ -369,18 +395,6 @@ impl Ring {
         };
         // SAFETY: by the contract of this function.
         unsafe { sys::io_uring_enter(fd, to_submit, min_complete, flags, argument, size) }
-    }
-
-    /// Waits as the registered wait at `index` says.
-    pub(crate) fn submit_registered(&mut self, want: u32, index: usize, flags: u32) -> io::Result<usize> {
-        let size = size_of::<sys::io_uring_reg_wait>();
-        let offset = index.saturating_mul(size);
-        let to_submit = self.queues.sq_len() as u32; // at most 32768
-        // SAFETY: the argument is no address but an offset, which the kernel checks.
-        match unsafe { self.enter_with(to_submit, want, flags, std::ptr::without_provenance(offset), size) } {
-            Err(error) if error.raw_os_error() == Some(libc::ETIME) => Ok(0),
-            taken => taken,
-        }
     }
 
     pub(crate) fn enter_for(

@@ -56,9 +56,19 @@ impl Boundary {
         copied as u32
     }
 
-    pub(crate) fn enter(&self, ring: &mut Ring, to_submit: u32, min_complete: u32, flags: u32) -> i32 {
+    pub(crate) fn enter(
+        &self,
+        ring: &mut Ring,
+        to_submit: u32,
+        min_complete: u32,
+        flags: u32,
+        wait: Option<u32>,
+    ) -> i32 {
         self.count_enter();
-        let result = number(ring.enter(to_submit, min_complete, flags));
+        let result = number(match wait {
+            Some(offset) => ring.enter_registered(to_submit, min_complete, flags, offset as usize),
+            None => ring.enter(to_submit, min_complete, flags),
+        });
         self.count_entries(ring);
         result
     }

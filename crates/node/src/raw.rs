@@ -63,6 +63,31 @@ pub fn raw_enter(
     })
 }
 
+/// io_uring_enter(2) with a registered wait: `offset` says where in the registered region it is.
+#[napi(catch_unwind)]
+pub fn raw_enter_registered(
+    fd: i32,
+    to_submit: u32,
+    min_complete: u32,
+    flags: u32,
+    offset: u32,
+    size: u32,
+) -> i32 {
+    // SAFETY: an offset is no pointer, and the kernel checks it; the facade gives it only with the flag that says so.
+    // Entries that are submitted are the caller's promise.
+    answer(unsafe {
+        libc::syscall(
+            libc::SYS_io_uring_enter,
+            fd,
+            to_submit,
+            min_complete,
+            flags,
+            offset as usize,
+            size as usize,
+        )
+    })
+}
+
 /// io_uring_register(2).
 #[napi(catch_unwind)]
 pub fn raw_register(fd: i32, opcode: u32, mut argument: Argument, count: u32) -> i32 {

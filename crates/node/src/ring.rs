@@ -121,11 +121,27 @@ impl BindingRing {
             .unwrap_or(0)
     }
 
-    /// One `io_uring_enter`: entries taken, or a negative `errno`.
+    /// One `io_uring_enter`: entries taken, or a negative `errno`. `wait` is the offset of a registered wait.
     #[napi(catch_unwind)]
-    pub fn enter(&self, to_submit: u32, min_complete: u32, flags: u32) -> i32 {
+    pub fn enter(&self, to_submit: u32, min_complete: u32, flags: u32, wait: Option<u32>) -> i32 {
         self.shared
-            .across(|ring, boundary| boundary.enter(ring, to_submit, min_complete, flags))
+            .across(|ring, boundary| boundary.enter(ring, to_submit, min_complete, flags, wait))
+            .unwrap_or_else(|error| error)
+    }
+
+    /// Registers the ring's descriptor with this thread: its index, or a negative `errno`.
+    #[napi(catch_unwind)]
+    pub fn register_ring_fd(&self) -> i32 {
+        self.shared
+            .with(|ring| number(ring.register_ring_fd().map(|index| index as usize)))
+            .unwrap_or_else(|error| error)
+    }
+
+    /// Gives that index back: 0, or a negative `errno`.
+    #[napi(catch_unwind)]
+    pub fn unregister_ring_fd(&self) -> i32 {
+        self.shared
+            .with(|ring| number(ring.unregister_ring_fd().map(|()| 0)))
             .unwrap_or_else(|error| error)
     }
 

@@ -144,16 +144,11 @@ impl Ring {
 
     /// Gives the place back at the end of the ring, come what may: a ring that is restricted may forbid it, but places
     /// are the thread's, and any ring will do.
-    pub(crate) fn give_place_back(&mut self) {
+    pub(crate) fn give_place_back(&mut self) -> io::Result<()> {
         let Some(index) = self.registered.index.take() else {
-            return;
+            return Ok(());
         };
-        if unregister_place(self, index).is_err()
-            && let Ok(mut other) = Ring::new(1)
-        {
-            // What is left is a place that the thread keeps until it ends.
-            drop(unregister_place(&mut other, index));
-        }
+        unregister_place(self, index).or_else(|_| unregister_place(&mut Ring::new(1)?, index))
     }
 }
 

@@ -7,9 +7,9 @@ use super::invalid;
 use crate::memory::Memory;
 use crate::ring::Ring;
 use crate::sys::{
-    __kernel_timespec, IORING_ENTER_EXT_ARG, IORING_ENTER_EXT_ARG_REG, IORING_ENTER_GETEVENTS,
-    IORING_MEM_REGION_REG_WAIT_ARG, IORING_MEM_REGION_TYPE_USER, IORING_REG_WAIT_TS,
-    IORING_REGISTER_MEM_REGION, io_uring_mem_region_reg, io_uring_reg_wait, io_uring_region_desc,
+    __kernel_timespec, IORING_ENTER_GETEVENTS, IORING_MEM_REGION_REG_WAIT_ARG, IORING_MEM_REGION_TYPE_USER,
+    IORING_REG_WAIT_TS, IORING_REGISTER_MEM_REGION, io_uring_mem_region_reg, io_uring_reg_wait,
+    io_uring_region_desc,
 };
 
 impl Ring {
@@ -45,8 +45,12 @@ impl Ring {
     ///
     /// `EFAULT` if there is none, and as for [`submit_and_wait`](Self::submit_and_wait); the end of the time is none.
     pub fn submit_and_wait_registered(&mut self, want: u32, index: usize) -> io::Result<usize> {
-        let flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG | IORING_ENTER_EXT_ARG_REG;
-        self.submit_registered(want, index, flags)
+        let offset = index.saturating_mul(size_of::<io_uring_reg_wait>());
+        let to_submit = self.sq_ready() as u32; // at most 32768
+        match self.enter_registered(to_submit, want, IORING_ENTER_GETEVENTS, offset) {
+            Err(error) if error.raw_os_error() == Some(libc::ETIME) => Ok(0),
+            taken => taken,
+        }
     }
 }
 

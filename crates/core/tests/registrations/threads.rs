@@ -3,8 +3,8 @@
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use typed_uring::entry::flags::ASYNC;
-use typed_uring::operations::{OpenAt, Timeout};
+use typed_uring::entry::flags::{ASYNC, CQE_SKIP_SUCCESS};
+use typed_uring::operations::{OpenAt, Read, Timeout};
 use typed_uring::register::{Clock, Napi, Tracking};
 use typed_uring::sys::setup::IOPOLL;
 use typed_uring::{Announce, Ring, Setup};
@@ -102,7 +102,7 @@ fn workers_are_bound_to_processors() -> Result {
     ring.register_iowq_affinity(&[0])?;
     let (reader, _writer) = pipe_with(b"8 bytes.")?;
     let mut byte = [0; 8];
-    let read = typed_uring::operations::Read::new(reader.as_raw_fd(), byte.as_mut_ptr(), 8).build();
+    let read = Read::new(reader.as_raw_fd(), byte.as_mut_ptr(), 8).build();
     // SAFETY: the bytes live until the completion.
     unsafe { ring.push(&read.with_flags(ASYNC))? };
     assert_eq!(wait_for(&mut ring, 1)?, [(0, 8)]);
@@ -192,6 +192,24 @@ fn closing_a_ring_gives_its_place_back() -> Result {
         ring.register_ring_fd()?;
     }
     assert_eq!(errno(ring()?.register_ring_fd()), Some(libc::EBUSY), "16 is all");
+    Ok(())
+}
+
+/// Its end shows only when its file is closed, which a place would keep open.
+#[test]
+fn closing_a_registered_ring_with_silent_operations_ends() -> Result {
+    let (reader, mut writer) = std::io::pipe()?;
+    let mut buffer = [0_u8; 4];
+    let mut ring = ring()?;
+    ring.register_ring_fd()?;
+    let read = Read::new(reader.as_raw_fd(), buffer.as_mut_ptr(), 4)
+        .build()
+        .with_flags(CQE_SKIP_SUCCESS);
+    push(&mut ring, &[read])?;
+    ring.submit()?;
+    drop(ring);
+    std::io::Write::write_all(&mut writer, b"late")?;
+    assert_eq!(buffer, [0; 4]);
     Ok(())
 }
 
