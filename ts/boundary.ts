@@ -179,8 +179,8 @@ export class Boundary {
   }
 
   /** One system call, as it is: entries that the kernel took, or a negative `errno`. */
-  enter(toSubmit: number, minComplete: number, flags: number): number {
-    const taken = this.native.enter(toSubmit, minComplete, flags)
+  enter(toSubmit: number, minComplete: number, flags: number, wait: number | undefined): number {
+    const taken = this.native.enter(toSubmit, minComplete, flags, wait)
     this.limit()
     return taken
   }

@@ -72,11 +72,27 @@ export {
 export * from './operations/xattr.ts'
 export type { ModeOptions } from './options.ts'
 export type { Path } from './path.ts'
+export type { Remedies } from './remedies.ts'
 export { allocate, type AllocateOptions } from './registered/allocate.ts'
 export { BufferRing, type BufferRingOptions } from './registered/bufferring.ts'
 export { FixedBuffer } from './registered/buffers.ts'
+export {
+  BufferTable,
+  type CloneBuffersOptions,
+  type RegisterBuffersOptions,
+} from './registered/buffertable.ts'
+export type { CancelSyncOptions } from './registered/cancelling.ts'
+export type { WaitClock } from './registered/clock.ts'
+export type { RegisterEventfdOptions } from './registered/eventfd.ts'
 export { type Direct, type FileTarget, FixedFile, SKIP_FILE } from './registered/files.ts'
 export { FileTable, type FileTableOptions } from './registered/filetable.ts'
+export type { RingReference } from './registered/messages.ts'
+export type { NapiOptions, NapiSettings } from './registered/napi.ts'
+export { Probe, type Query, type RingsQuery, type ZcrxQuery } from './registered/query.ts'
+export { Region, type RegionOptions, type RegionWait } from './registered/region.ts'
+export type { Restriction } from './registered/restrictions.ts'
+export type { MaxWorkers } from './registered/workers.ts'
+export { type ZcrxOptions, ZcrxQueue } from './registered/zcrx.ts'
 export {
   type ResizeOptions,
   type Results,
@@ -85,16 +101,7 @@ export {
   type RingStats,
   type WaitOptions,
 } from './ring.ts'
-export {
-  BufferTable,
-  type CloneBuffersOptions,
-  type RegisterBuffersOptions,
-} from './registered/buffertable.ts'
-export type { CancelSyncOptions } from './registered/cancelling.ts'
-export type { RegisterEventfdOptions } from './registered/eventfd.ts'
-export type { Restriction } from './registered/restrictions.ts'
 export type { Token } from './slots.ts'
 export type { BigIntStats, Stats, StatsBase } from './stats.ts'
-export type { Remedies } from './remedies.ts'
 export { type Support, support, type UnavailableReason } from './support.ts'
 export type { Time } from './time.ts'

@@ -445,14 +445,17 @@ export class Ring extends Registrar {
   /**
    * One io_uring_enter(2), for what was published. Delivers nothing.
    *
+   * @param wait the offset of a wait in the ring's region (`Region.setWait`), which says when this one ends; it adds the
+   * flags for it
    * @returns entries that the kernel took
    * @throws {UringError} what the kernel answers, `ERR_URING_CLOSED`
    */
-  enter(toSubmit: number, minComplete: number, flags: number): number {
+  enter(toSubmit: number, minComplete: number, flags: number, wait?: number): number {
     const boundary = this.#open().#boundary
     integer(toSubmit, 'toSubmit', 0, MAX_U32)
     integer(minComplete, 'minComplete', 0, MAX_U32)
-    const taken = boundary.enter(toSubmit, minComplete, mask(flags, 'flags'))
+    if (wait !== undefined) integer(wait, 'wait', 0, MAX_U32)
+    const taken = boundary.enter(toSubmit, minComplete, mask(flags, 'flags'), wait)
     if (taken < 0) throw enterError(taken)
     return taken
   }

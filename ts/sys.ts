@@ -24,6 +24,8 @@ export * from './sys/rings.ts'
 export { type StructField, structs, type Structs } from './sys/structs.ts'
 
 const PARAMS_BYTES = 120
+/** Bytes of a `struct io_uring_reg_wait`. */
+const WAIT_BYTES = 64
 const EFD_CLOEXEC = 0o2000000
 const EFD_NONBLOCK = 0o4000
 const EFD_SEMAPHORE = 1
@@ -48,7 +50,8 @@ export function ioUringSetup(entries: number, params: Bytes): number {
 /**
  * io_uring_enter(2).
  *
- * @param argument a `struct io_uring_getevents_arg` with `EnterFlags.EXT_ARG`, else a signal mask
+ * @param argument a `struct io_uring_getevents_arg` with `EnterFlags.EXT_ARG`, with `EnterFlags.EXT_ARG_REG` too the
+ * offset of a wait in the ring's region, else a signal mask
  * @returns entries that the kernel took, or `-errno`
  */
 export function ioUringEnter(
@@ -56,8 +59,18 @@ export function ioUringEnter(
   toSubmit: number,
   minComplete: number,
   flags: number,
-  argument: Bytes | null = null,
+  argument: Bytes | number | null = null,
 ): number {
+  if (typeof argument === 'number') {
+    return binding().rawEnterRegistered(
+      integer(fd, 'fd', -0x8000_0000, MAX_I32),
+      integer(toSubmit, 'toSubmit', 0, MAX_U32),
+      integer(minComplete, 'minComplete', 0, MAX_U32),
+      mask(flags, 'flags'),
+      integer(argument, 'argument', 0, MAX_U32),
+      WAIT_BYTES,
+    )
+  }
   const bytes = argument === null ? null : view(argument, 'argument')
   return binding().rawEnter(
     integer(fd, 'fd', -0x8000_0000, MAX_I32),

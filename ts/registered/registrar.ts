@@ -1,9 +1,10 @@
 // What a ring can be told once, and keeps: its registrations. One section for each kind; what there is to know about a
 // kind is in its own file.
 
-import type { FileTarget } from './files.ts'
-import { type FileTable, type FileTableOptions, registerFiles } from './filetable.ts'
 import type { Bytes } from '../memory.ts'
+import type { CancelTarget } from '../operations/cancel.ts'
+import type { MsgRingDataOptions, RingTarget } from '../operations/rings.ts'
+import { integer, invalidType, MAX_U16 } from '../validate.ts'
 import {
   type BufferTable,
   cloneBuffers,
@@ -11,9 +12,8 @@ import {
   registerBuffers,
   type RegisterBuffersOptions,
 } from './buffertable.ts'
-import { type CancelTarget } from '../operations/cancel.ts'
-import { integer, invalidType, MAX_U16 } from '../validate.ts'
 import { cancelSync, type CancelSyncOptions } from './cancelling.ts'
+import { registerClock, type WaitClock } from './clock.ts'
 import {
   enableEventfd,
   isEventfdEnabled,
@@ -21,8 +21,24 @@ import {
   type RegisterEventfdOptions,
   unregisterEventfd,
 } from './eventfd.ts'
+import type { FileTarget } from './files.ts'
+import { type FileTable, type FileTableOptions, registerFiles } from './filetable.ts'
+import { type RingReference, sendMessage } from './messages.ts'
+import {
+  type NapiOptions,
+  type NapiSettings,
+  registerNapi,
+  registerNapiId,
+  unregisterNapi,
+  unregisterNapiId,
+} from './napi.ts'
+import { type Probe, probe, type Query, query } from './query.ts'
+import { type Region, type RegionOptions, registerRegion } from './region.ts'
 import { type Registration, REGISTRATION } from './registration.ts'
 import { enableRing, registerRestrictions, type Restriction } from './restrictions.ts'
+import { registerRingFd, unregisterRingFd } from './ringfd.ts'
+import { type MaxWorkers, registerAffinity, registerMaxWorkers, unregisterAffinity } from './workers.ts'
+import { registerZcrx, type ZcrxOptions, type ZcrxQueue } from './zcrx.ts'
 
 const REGISTER_PERSONALITY = 9
 const UNREGISTER_PERSONALITY = 10
@@ -166,6 +182,58 @@ export abstract class Registrar {
 
   // ---- workers and descriptors
 
+  /**
+   * Lets the kernel's workers run on these processors only. Workers are the thread's: this is so for all its rings
+   * without `sqPoll`.
+   *
+   * Since Linux 5.14. See io_uring_register_iowq_aff(3).
+   *
+   * @param cpus numbers of processors, which the machine has to have
+   * @throws {RangeError|TypeError} for a processor that there is not, and for none at all
+   */
+  registerIowqAffinity(cpus: readonly number[]): void {
+    registerAffinity(this[REGISTRATION], cpus)
+  }
+
+  /** Lets the kernel's workers run where the thread may. Since Linux 5.14. See io_uring_unregister_iowq_aff(3). */
+  unregisterIowqAffinity(): void {
+    unregisterAffinity(this[REGISTRATION])
+  }
+
+  /**
+   * Says how many workers the kernel may have for what ends by itself (files), and for what may take any time (sockets,
+   * pipes). 0 leaves a number as it is. Workers are the thread's: this is so for all its rings without `sqPoll`.
+   *
+   * Since Linux 5.15. See io_uring_register_iowq_max_workers(3).
+   *
+   * @returns the numbers as they were
+   */
+  registerIowqMaxWorkers(bounded: number, unbounded: number): MaxWorkers {
+    return registerMaxWorkers(this[REGISTRATION], bounded, unbounded)
+  }
+
+  /**
+   * Registers the ring's descriptor with its thread: every call that submits or waits then names it by an index, and
+   * the kernel has no descriptor to look up. A thread has 16 of these; closing the ring gives its one back.
+   *
+   * Since Linux 5.18. See io_uring_register_ring_fd(3).
+   *
+   * @returns the index, for `ioUringEnter()` of `uring/sys` with `EnterFlags.REGISTERED_RING`, on this thread
+   * @throws {UringError} `EBUSY` when it is registered already, and when all 16 are used up
+   */
+  registerRingFd(): number {
+    return registerRingFd(this[REGISTRATION])
+  }
+
+  /**
+   * Lets calls name the ring by its descriptor again. Since Linux 5.18. See io_uring_unregister_ring_fd(3).
+   *
+   * @throws {UringError} `ENXIO` when it is not registered
+   */
+  unregisterRingFd(): void {
+    unregisterRingFd(this[REGISTRATION])
+  }
+
   // ---- cancelling
 
   /**
@@ -187,9 +255,124 @@ export abstract class Registrar {
 
   // ---- time and network
 
+  /**
+   * Says which clock the timeouts of waits follow: `'monotonic'`, as at first, or `'boottime'`, which goes on while the
+   * machine sleeps.
+   *
+   * Since Linux 6.12. See io_uring_register_clock(3).
+   *
+   * @throws {TypeError} for another clock: no wait follows it
+   */
+  registerClock(name: WaitClock): void {
+    registerClock(this[REGISTRATION], name)
+  }
+
+  /**
+   * Polls network devices while the ring waits: shorter ways, and a busy processor.
+   *
+   * Since Linux 6.9. See io_uring_register_napi(3).
+   *
+   * @returns the settings as they were
+   * @throws {UringError} `EINVAL` with `ioPoll`, `ENOTSUP` for a kernel without busy polling
+   */
+  registerNapi(options?: NapiOptions): NapiSettings {
+    return registerNapi(this[REGISTRATION], options)
+  }
+
+  /** Leaves network devices to their interrupts again. Since Linux 6.9. See io_uring_unregister_napi(3). */
+  unregisterNapi(): void {
+    unregisterNapi(this[REGISTRATION])
+  }
+
+  /**
+   * Adds a device queue, by its NAPI id (`SO_INCOMING_NAPI_ID`), to those that are polled. For `tracking: 'static'`.
+   *
+   * Since Linux 6.13.
+   *
+   * @throws {UringError} `EEXIST` for an id that is there, `EINVAL` for one that cannot be, or without static tracking
+   */
+  registerNapiId(id: number): void {
+    registerNapiId(this[REGISTRATION], id)
+  }
+
+  /** Takes it away again. Since Linux 6.13. @throws {UringError} `ENOENT` for an id that is not there */
+  unregisterNapiId(id: number): void {
+    unregisterNapiId(this[REGISTRATION], id)
+  }
+
+  /**
+   * Lets a receive queue of a network interface deliver into memory, for `RecvZc`: until the ring is closed.
+   *
+   * Wants a ring with deferred task work and 32-byte completions, `CAP_NET_ADMIN`, and an interface that can. Since
+   * Linux 6.15. See io_uring_register_ifq(3).
+   *
+   * @throws {UringError} `EPERM`, `ENODEV`, `ENOTSUP` (the interface cannot), `EEXIST` (in use), `EINVAL`
+   */
+  registerZcrx(options: ZcrxOptions): ZcrxQueue {
+    return registerZcrx(this[REGISTRATION], options)
+  }
+
   // ---- memory
+
+  /**
+   * Shares memory with the kernel until the ring is closed: once a ring. With `waits` it holds the arguments of waits,
+   * which the kernel then need not copy with each call.
+   *
+   * Since Linux 6.13. See io_uring_register_region(3).
+   *
+   * @param memory whole pages, or how many bytes to allocate
+   * @throws {UringError} `EBUSY` for a second one, `EINVAL` for waits when the ring is not disabled
+   */
+  registerRegion(memory: Bytes | number, options?: RegionOptions): Region {
+    return registerRegion(this[REGISTRATION], memory, options)
+  }
 
   // ---- what the kernel has
 
+  /**
+   * Asks which operations the kernel has. Restrictions of the ring do not matter. Since Linux 5.6. See
+   * io_uring_register_probe(3).
+   */
+  probe(): Probe {
+    return probe(this[REGISTRATION])
+  }
+
+  /**
+   * Asks how many operations and registrations the kernel has, and which flags. Restrictions of the ring do not matter.
+   * Since Linux 6.18. See io_uring_register_query(3).
+   *
+   * @throws {UringError} `ERR_URING_UNSUPPORTED` on kernels that cannot be asked
+   */
+  query(): Query {
+    void this[REGISTRATION] // an open one
+    return query()
+  }
+
   // ---- messages
+
+  /**
+   * What names this ring in other threads of the process: a plain object for `postMessage`, taken by `MsgRingData`,
+   * `MsgRingSendFd` and `Ring.sendMessage`. It does not keep the ring open: once that is closed its number may come to
+   * name something else.
+   */
+  reference(): RingReference {
+    return { fd: this[REGISTRATION].boundary.native.fd }
+  }
+
+  /**
+   * Sends a message to a ring from where there is none: the other one gets a completion with `source` `'message'`, the
+   * `result`, and `data` (62 bits) as its `userData`.
+   *
+   * Since Linux 6.13. See io_uring_prep_msg_ring(3).
+   *
+   * @throws {UringError} `EBADFD` (not a ring, or one that is not enabled), `EBADF`, `ERR_URING_UNSUPPORTED`
+   */
+  static sendMessage(
+    target: RingTarget,
+    result: number,
+    data: number | bigint,
+    options?: MsgRingDataOptions,
+  ): void {
+    sendMessage(target, result, data, options)
+  }
 }

@@ -1,0 +1,118 @@
+// Memory that a ring shares with the kernel for the arguments of waits.
+
+import { constants } from 'node:os'
+import { addressOf, type Bytes, checkBytes, lengthOf } from '../memory.ts'
+import { kernelHas } from '../support.ts'
+import { type Time, timespec } from '../time.ts'
+import { flag, integer, invalidValue, MAX_U32, milliseconds, options, outOfRange } from '../validate.ts'
+import { viewOf } from '../view.ts'
+import { keeping } from './keep.ts'
+import { allocatePages, isWholePages, pageSize } from './pages.ts'
+import { accepted, explained } from './refusal.ts'
+import type { Registration } from './registration.ts'
+
+const REGISTER_MEM_REGION = 34
+const WAITS = 1n
+const TYPE_USER = 1
+const REGION_BYTES = 64
+const ARGUMENT_BYTES = 32
+/** Bytes of a `struct io_uring_reg_wait`. */
+const WAIT_BYTES = 64
+const HAS_TIMEOUT = 1
+const { EBUSY, EINVAL } = constants.errno
+const MAX_SIZE = 2 ** 32 - 65_536
+
+/** Options of `Ring.registerRegion`. */
+export interface RegionOptions {
+  /** Its memory holds waits; wants a ring that is disabled; false. */
+  waits?: boolean
+}
+
+/** When a registered wait ends. */
+export interface RegionWait {
+  /** Milliseconds, or seconds and nanoseconds: from now on, or with `EnterFlags.ABS_TIMER` a moment of the clock. */
+  timeout?: Time
+  /** Milliseconds to wait for all that is wanted before one completion is enough. */
+  minWait?: number
+}
+
+/** A region of memory that a ring shares with the kernel: `Ring.registerRegion` makes it. */
+export class Region {
+  /** The memory: whole pages. */
+  readonly memory: Buffer
+  /** How many waits it holds: one in 64 bytes, or none. */
+  readonly waits: number
+
+  /** @internal */
+  constructor(memory: Buffer, waits: number) {
+    this.memory = memory
+    this.waits = waits
+  }
+
+  /**
+   * Describes a wait, in place of what was there. The kernel reads it with each call that names it: it can be used any
+   * number of times.
+   *
+   * @returns its offset, for `Ring.enter()` and for `ioUringEnter()` of `uring/sys`
+   * @throws {RangeError|TypeError} for a wait that the region has no room for, or that cannot be
+   */
+  setWait(index: number, given?: RegionWait): number {
+    if (this.waits === 0) throw outOfRange('index', 'that of a region made with { waits: true }', index)
+    const offset = integer(index, 'index', 0, this.waits - 1) * WAIT_BYTES
+    const { timeout, minWait } = options(given, 'wait')
+    const time = timeout === undefined ? undefined : timespec(timeout, 'wait.timeout').bytes
+    const least = Math.round((milliseconds(minWait, 'wait.minWait') ?? 0) * 1000)
+    if (least > MAX_U32) throw outOfRange('wait.minWait', `<= ${MAX_U32 / 1000}`, minWait)
+    const wait = Buffer.alloc(WAIT_BYTES)
+    if (time !== undefined) wait.set(time)
+    wait.writeUInt32LE(least, 16)
+    wait.writeUInt32LE(time === undefined ? 0 : HAS_TIMEOUT, 20)
+    this.memory.set(wait, offset)
+    return offset
+  }
+}
+
+/** A `struct io_uring_region_desc` of memory that is ours. */
+export function describeRegion(memory: Uint8Array): Buffer {
+  const description = Buffer.from(new ArrayBuffer(REGION_BYTES))
+  description.writeBigUInt64LE(BigInt(addressOf(memory)), 0)
+  description.writeBigUInt64LE(BigInt(memory.byteLength), 8)
+  description.writeUInt32LE(TYPE_USER, 16)
+  return description
+}
+
+/** Memory of the caller's, in whole pages, or so many bytes of new memory. */
+export function pagesOf(given: Bytes | number, name: string): Buffer {
+  if (typeof given === 'number') return allocatePages(integer(given, name, 1, MAX_SIZE))
+  const bytes = viewOf(checkBytes(given, name))
+  if (bytes.byteLength === 0 || !isWholePages(addressOf(bytes), lengthOf(bytes))) {
+    throw invalidValue(name, given, `must start and end with a page of ${pageSize()} bytes`)
+  }
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+export function registerRegion(
+  registration: Registration,
+  given: Bytes | number,
+  regionOptions: RegionOptions | undefined,
+): Region {
+  const { waits = false } = options(regionOptions)
+  const holdsWaits = flag(waits, 'options.waits')
+  const memory = pagesOf(given, 'memory')
+  const description = describeRegion(memory)
+  const argument = Buffer.alloc(ARGUMENT_BYTES) // struct io_uring_mem_region_reg
+  argument.writeBigUInt64LE(BigInt(addressOf(description)), 0)
+  argument.writeBigUInt64LE(holdsWaits ? WAITS : 0n, 8)
+  const region = new Region(memory, holdsWaits ? memory.byteLength / WAIT_BYTES : 0)
+  const result = keeping([description, memory], () => registration.call(REGISTER_MEM_REGION, argument, 1))
+  if (result === -EBUSY) throw explained(result, 'the ring has a region already')
+  if (result === -EINVAL && holdsWaits && kernelHas('6.13')) {
+    throw explained(
+      result,
+      'waits are registered while a ring that was made with { disabled: true } is disabled',
+    )
+  }
+  accepted(result, 'Ring.registerRegion()', '6.13')
+  registration.hold(region) // there is no way to unregister it
+  return region
+}
