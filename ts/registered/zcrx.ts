@@ -2,6 +2,7 @@
 
 import { constants } from 'node:os'
 import { addressOf, type Bytes } from '../memory.ts'
+import { kernelHas } from '../support.ts'
 import { integer, MAX_I32, MAX_U32, options } from '../validate.ts'
 import { keeping } from './keep.ts'
 import { allocatePages, pageSize } from './pages.ts'
@@ -10,6 +11,7 @@ import { describeRegion, pagesOf } from './region.ts'
 import type { Registration } from './registration.ts'
 
 const REGISTER_ZCRX_IFQ = 32
+const SINCE = '6.15'
 const QUEUE_BYTES = 96
 const AREA_BYTES = 48
 /** Bytes of a `struct io_uring_zcrx_rqe`. */
@@ -59,8 +61,8 @@ export class ZcrxQueue {
   }
 }
 
-function why(errno: number, ifIndex: number, queue: number): string | undefined {
-  switch (-errno) {
+function why(result: number, ifIndex: number, queue: number): string | undefined {
+  switch (-result) {
     case EPERM:
       return 'it needs CAP_NET_ADMIN'
     case ENODEV:
@@ -71,7 +73,9 @@ function why(errno: number, ifIndex: number, queue: number): string | undefined 
     case EBUSY:
       return `queue ${queue} of network interface ${ifIndex} is in use`
     case EINVAL:
-      return 'it needs a ring made with { deferTaskrun: true, singleIssuer: true } or in the best mode, and with cqe32 or cqeMixed, and Linux 6.15'
+      return kernelHas(SINCE)
+        ? 'it needs a ring with deferTaskrun, as the best mode has, and with cqe32 or cqeMixed'
+        : undefined
     default:
       return undefined
   }
@@ -95,11 +99,9 @@ export function registerZcrx(registration: Registration, given: ZcrxOptions): Zc
   const result = keeping([areaArgument, region, memory, refill], () =>
     registration.call(REGISTER_ZCRX_IFQ, argument, 1),
   )
-  if (result < 0) {
-    const reason = why(result, ifIndex as number, queue as number)
-    if (reason !== undefined) throw explained(result, reason)
-  }
-  accepted(result, 'Ring.registerZcrx()', '6.15')
+  const reason = why(result, ifIndex as number, queue as number)
+  if (reason !== undefined) throw explained(result, reason)
+  accepted(result, 'Ring.registerZcrx()', SINCE)
   const registered = new ZcrxQueue(argument, memory, areaArgument.readBigUInt64LE(16), refill)
   registration.hold(registered) // the kernel writes to both until the ring is closed
   return registered
