@@ -1605,6 +1605,9 @@ export declare function rawEventfd(count: number, flags: number): number
 /** madvise(2) of memory that starts and ends with a page: 0, or a negative `errno`. */
 export declare function rawMadvise(memory: Uint8Array, advice: number): number
 
+/** Bytes of a page of memory. */
+export declare function rawPageSize(): number
+
 /** io_uring_register(2). */
 export declare function rawRegister(fd: number, opcode: number, argument: Argument, count: number): number
 

@@ -1,25 +1,14 @@
 // Whole pages of memory, as the kernel maps them.
 
-import { readFileSync } from 'node:fs'
+import { binding } from '../binding.ts'
 import { addressOf } from '../memory.ts'
-
-const AT_PAGESZ = 6n
-const USUAL = 4096
 
 let size: number | undefined
 
-/** Bytes of a page: the kernel tells every process in its auxiliary vector. */
+/** Bytes of a page. */
 export function pageSize(): number {
-  size ??= readPageSize()
+  size ??= binding().rawPageSize()
   return size
-}
-
-function readPageSize(): number {
-  const vector = readFileSync('/proc/self/auxv')
-  for (let at = 0; at + 16 <= vector.length; at += 16) {
-    if (vector.readBigUInt64LE(at) === AT_PAGESZ) return Number(vector.readBigUInt64LE(at + 8))
-  }
-  return USUAL
 }
 
 /** At least this many bytes, rounded up to pages, that start with one and never move. */

@@ -112,6 +112,13 @@ pub fn raw_madvise(mut memory: Uint8Array, advice: i32) -> i32 {
     answer(unsafe { libc::madvise(bytes.as_mut_ptr().cast(), bytes.len(), advice) })
 }
 
+/// Bytes of a page of memory.
+#[napi(catch_unwind)]
+pub fn raw_page_size() -> u32 {
+    // SAFETY: a number.
+    unsafe { libc::sysconf(libc::_SC_PAGESIZE) as u32 } // a power of two, and always known
+}
+
 /// eventfd(2).
 #[napi(catch_unwind)]
 pub fn raw_eventfd(count: u32, flags: i32) -> i32 {
