@@ -24,12 +24,12 @@ export * from './sys/rings.ts'
 export { type StructField, structs, type Structs } from './sys/structs.ts'
 
 const PARAMS_BYTES = 120
-/** Bytes of a `struct io_uring_reg_wait`. */
-const WAIT_BYTES = 64
 const EFD_CLOEXEC = 0o2000000
 const EFD_NONBLOCK = 0o4000
 const EFD_SEMAPHORE = 1
 const EPOLL_CLOEXEC = 0o2000000
+/** Bytes of a `struct io_uring_reg_wait`. */
+const WAIT_BYTES = 64
 
 function view(bytes: Bytes, name: string): Uint8Array {
   return viewOf(checkBytes(bytes, name))

@@ -141,9 +141,11 @@ function wide(answer: Buffer, at: number): number {
 }
 
 export function query(): Query {
-  const opcodes = ask(ASK.OPCODES) ?? Buffer.alloc(ROOM)
-  const zcrx = ask(ASK.ZCRX)
-  const rings = ask(ASK.RINGS)
+  return decodeQuery(ask(ASK.OPCODES) ?? Buffer.alloc(ROOM), ask(ASK.ZCRX), ask(ASK.RINGS))
+}
+
+/** The kernel's three structs, where it has filled them in. */
+export function decodeQuery(opcodes: Buffer, zcrx: Buffer | undefined, rings: Buffer | undefined): Query {
   return {
     operations: opcodes.readUInt32LE(0),
     registrations: opcodes.readUInt32LE(4),
@@ -152,20 +154,20 @@ export function query(): Query {
     enterFlags: wide(opcodes, 24),
     sqeFlags: wide(opcodes, 32),
     queries: opcodes.readUInt32LE(40),
-    ...(zcrx === undefined
-      ? {}
-      : {
-          zcrx: {
-            registerFlags: wide(zcrx, 0),
-            areaFlags: wide(zcrx, 8),
-            controls: zcrx.readUInt32LE(16),
-            features: zcrx.readUInt32LE(20),
-            headerSize: zcrx.readUInt32LE(24),
-            headerAlignment: zcrx.readUInt32LE(28),
-          },
-        }),
+    ...(zcrx === undefined ? undefined : { zcrx: decodeZcrx(zcrx) }),
     ...(rings === undefined
-      ? {}
+      ? undefined
       : { rings: { headerSize: wide(rings, 0), headerAlignment: wide(rings, 8) } }),
+  }
+}
+
+function decodeZcrx(answer: Buffer): ZcrxQuery {
+  return {
+    registerFlags: wide(answer, 0),
+    areaFlags: wide(answer, 8),
+    controls: answer.readUInt32LE(16),
+    features: answer.readUInt32LE(20),
+    headerSize: answer.readUInt32LE(24),
+    headerAlignment: answer.readUInt32LE(28),
   }
 }
