@@ -15,10 +15,11 @@ import {
   type RingReference,
   UringError,
 } from 'uring'
+import { ioUringRegister } from 'uring/sys'
 import { outcome, SOON } from './helpers/buffers.ts'
 import { file } from './helpers/files.ts'
-import { registerEmpty } from './helpers/register.ts'
 
+const REGISTER_FILES = 2
 const MAX_DATA = 2n ** 62n - 1n
 
 /** The next completion, from wherever it comes. */
@@ -153,7 +154,7 @@ test('reference: another thread sends messages and files by it', async (t) => {
     ring.wait().value
     await ring.run(new MsgRingData(reference, 3, 33))
     const { ioUringRegister } = await import(${JSON.stringify(import.meta.resolve('uring/sys'))})
-    ioUringRegister(ring.fd, 2, Int32Array.of(openSync(${JSON.stringify(path)})), 1)
+    ioUringRegister(ring.fd, ${REGISTER_FILES}, Int32Array.of(openSync(${JSON.stringify(path)})), 1)
     ring.push(new MsgRingSendFd(reference, new FixedFile(0), { direct: 2, data: 44 }))
     const slot = ring.wait().value
     await ring.close()
@@ -163,7 +164,7 @@ test('reference: another thread sends messages and files by it', async (t) => {
   )
   await once(thread, 'message')
   using ring = new Ring({ entries: 8 })
-  registerEmpty(ring, 4)
+  t.is(ioUringRegister(ring.fd, REGISTER_FILES, Int32Array.of(-1, -1, -1, -1), 4), 0)
   thread.postMessage(ring.reference())
   // The thread is blocked here, and woken by each message.
   for (const [result, userData] of [
