@@ -202,6 +202,25 @@ for (const [name, now] of [
   })
 }
 
+test('registerClock: the kernel is told its number of the clock', async (t) => {
+  // Both clocks are the same on a machine that has never slept.
+  const outcome = await script(`
+    import { createRequire } from 'node:module'
+    import { Ring } from 'uring'
+    const { prototype } = createRequire(import.meta.url)('uring/native').Ring
+    const { register } = prototype
+    prototype.register = function (opcode, argument, count) {
+      console.log(opcode, argument.join(''), count)
+      return register.call(this, opcode, argument, count)
+    }
+    const ring = new Ring({ entries: 1 })
+    ring.registerClock('monotonic')
+    ring.registerClock('boottime')
+  `)
+  const zeros = '0'.repeat(15) // CLOCK_MONOTONIC is 1, CLOCK_BOOTTIME 7
+  t.deepEqual(outcome, { code: 0, signal: null, stdout: `29 1${zeros} 0\n29 7${zeros} 0\n`, stderr: '' })
+})
+
 test('registerClock: no wait follows another clock', (t) => {
   using ring = new Ring({ entries: 4 })
   for (const name of ['realtime', 'constructor', '', 1, undefined, null]) {
@@ -324,6 +343,10 @@ test('registerRegion: a minimal wait is content with less', (t) => {
   const wait = region.setWait(1, { timeout: 3_600_000, minWait: 2 })
   t.is(ring.enter(1, 2, GETEVENTS, wait), 1)
   t.true(ring.tryWait()?.ok)
+  // In microseconds.
+  t.is(region.memory.readUInt32LE(wait + 16), 2000)
+  region.setWait(1, { minWait: 0.25 })
+  t.is(region.memory.readUInt32LE(wait + 16), 250)
 })
 
 test('registerRegion: a wait without a timeout lasts until something completes', (t) => {
@@ -422,6 +445,7 @@ test('registerRegion: memory that cannot be is named', (t) => {
     ['memory', RANGE, register(2 ** 32)],
     ['memory', VALUE, register(Buffer.alloc(0))],
     ['memory', VALUE, register(memory.subarray(8))],
+    ['memory', VALUE, register(pages(2).subarray(2048, 2048 + 65_536))],
     ['memory', VALUE, register(memory.subarray(0, 100))],
     ['options', TYPE, register(1, 'waits')],
     ['options.waits', TYPE, register(1, { waits: 1 })],
