@@ -64,13 +64,14 @@ test('sendMessage: userFlags are the flags there, and other flags are refused', 
   t.is(ring.tryWait(), undefined)
 })
 
-test('sendMessage: stands beside what the ring has asked for itself, in order', (t) => {
+test('sendMessage: stands beside what the ring has asked for itself', (t) => {
   using ring = new Ring({ entries: 8 })
   for (let index = 0; index < 20; index += 1) Ring.sendMessage(ring, index, index)
   ring.push(new Nop({ result: 99 }), 'own')
   const all = ring.waitMany(21, SOON)
+  const results = all.filter(({ source }) => source === 'message').map(({ result }) => result)
   t.deepEqual(
-    all.filter(({ source }) => source === 'message').map(({ result }) => result),
+    results.toSorted((a, b) => a - b),
     Array.from({ length: 20 }, (_, index) => index),
   )
   t.is(all.find(({ source }) => source === 'operation')?.userData, 'own')
@@ -167,16 +168,13 @@ test('reference: another thread sends messages and files by it', async (t) => {
   t.is(ioUringRegister(ring.fd, REGISTER_FILES, Int32Array.of(-1, -1, -1, -1), 4), 0)
   thread.postMessage(ring.reference())
   // The thread is blocked here, and woken by each message.
-  for (const [result, userData] of [
-    [1, 11n],
-    [2, 2n ** 61n],
-    [3, 33n],
-    [2, 44n],
-  ] as const) {
-    const completion = message(ring)
-    t.like(completion, { source: 'message', token: 0, userData, ok: true })
-    if (userData !== 44n) t.is(completion?.result, result)
-  }
+  const messages = Array.from({ length: 4 }, () => message(ring))
+  t.true(messages.every((completion) => completion?.source === 'message' && completion.ok))
+  // In any order: the kernel has several ways for them.
+  t.deepEqual(
+    messages.map((completion) => `${String(completion?.userData)} ${completion?.result}`).toSorted(),
+    ['11 1', '2305843009213693952 2', '33 3', '44 0'],
+  )
   t.deepEqual(await once(thread, 'message'), [2])
   const bytes = Buffer.alloc(9)
   t.is(outcome(ring, new Read(new FixedFile(2), bytes, { offset: 0 })), 9)
