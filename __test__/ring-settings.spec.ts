@@ -575,6 +575,26 @@ test('older kernels: the error says which one is needed', async (t) => {
   t.deepEqual(outcome, { code: 0, signal: null, stdout: lines.join(''), stderr: '' })
 })
 
+test('arguments that close the ring when they are looked at', (t) => {
+  const closing = <T extends object>(ring: Ring, given: T, name: string, value: unknown): T =>
+    Object.defineProperty(given, name, {
+      get: () => {
+        ring[Symbol.dispose]()
+        return value
+      },
+    })
+  for (const call of [
+    (ring: Ring) => ring.registerIowqAffinity(closing(ring, [0], '0', 0)),
+    (ring: Ring) => ring.registerNapi(closing(ring, {}, 'preferBusyPoll', true)),
+    (ring: Ring) => ring.registerRegion(1, closing(ring, {}, 'waits', false)),
+    (ring: Ring) => ring.registerZcrx(closing(ring, { ...QUEUE }, 'queue', 0)),
+  ]) {
+    const ring = new Ring({ entries: 4 })
+    t.throws(() => call(ring), { code: 'ERR_URING_CLOSED' }, `${call}`)
+    t.true(ring.closed)
+  }
+})
+
 test('a closed ring refuses all of it', (t) => {
   const ring = new Ring({ entries: 4 })
   ring.registerRingFd()

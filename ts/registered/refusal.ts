@@ -1,15 +1,16 @@
 // What it means when the kernel does not take a registration.
 
 import { constants, release } from 'node:os'
-import { systemError, UringError } from '../errors.ts'
+import { closedError, systemError, UringError } from '../errors.ts'
 import { kernelHas } from '../support.ts'
 
-const { EINVAL } = constants.errno
+const { EBADF, EINVAL } = constants.errno
 const SYSCALL = 'io_uring_register'
 
 /** What a registration gave, if it was taken: `name` came to Linux with `since`. @throws {UringError} */
 export function accepted(result: number, name: string, since: string): number {
   if (result >= 0) return result
+  if (result === -EBADF) throw closedError() // by code that ran while the arguments were looked at
   // Kernels have no other word for a registration that they do not know.
   if (result === -EINVAL && !kernelHas(since)) throw unsupported(result, name, since)
   throw systemError(result, SYSCALL)
