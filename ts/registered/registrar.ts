@@ -219,7 +219,7 @@ export abstract class Registrar {
    * Since Linux 5.18. See io_uring_register_ring_fd(3).
    *
    * @returns the index, for `ioUringEnter()` of `uring/sys` with `EnterFlags.REGISTERED_RING`, on this thread
-   * @throws {UringError} `EBUSY` when it is registered already, and when all 16 are used up
+   * @throws {UringError} `EEXIST` when it is registered already, `EBUSY` when all 16 are used up
    */
   registerRingFd(): number {
     return registerRingFd(this[REGISTRATION])

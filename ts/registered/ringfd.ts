@@ -4,13 +4,12 @@ import { constants } from 'node:os'
 import { accepted, explained } from './refusal.ts'
 import type { Registration } from './registration.ts'
 
-const { EBUSY, ENXIO } = constants.errno
+const { EBUSY, EEXIST, ENXIO } = constants.errno
 
 export function registerRingFd({ boundary }: Registration): number {
   const result = boundary.native.registerRingFd()
-  if (result === -EBUSY) {
-    throw explained(result, 'it is registered already, or the 16 registered rings of this thread are used up')
-  }
+  if (result === -EEXIST) throw explained(result, 'the descriptor of this ring is registered already')
+  if (result === -EBUSY) throw explained(result, 'the 16 registered rings of this thread are used up')
   return accepted(result, 'Ring.registerRingFd()', '5.18')
 }
 
