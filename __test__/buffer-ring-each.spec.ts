@@ -312,6 +312,25 @@ test('who waits for a group that there is not yet goes on when there is', async 
   t.is(group.available, 1)
 })
 
+test('a slow consumer of borrowed buffers is not armed for each of them', async (t) => {
+  const { ring, group, near, far } = setup(t, { count: 8, size: 1 })
+  const results = ring.each(new RecvMulti(far, group), { buffers: 'borrow' })
+  const sent = 'abcdefghijklmnopqrstuvwxyz'.repeat(8)
+  writeSync(near, sent)
+  let came = ''
+  while (came.length < sent.length) {
+    const { value } = await results.next()
+    if (value === undefined) throw new Error('it ended')
+    came += text(value)
+    await turns(2)
+  }
+  t.is(came, sent)
+  // Eight at a time.
+  t.true(ring.stats().rearmed <= sent.length / 4, `${ring.stats().rearmed}`)
+  await results.return?.()
+  t.is(group.available, 8)
+})
+
 // ---- together
 
 test('an echo server on one group, and clients that talk at once', async (t) => {

@@ -73,6 +73,8 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
   #total = 0
   /** Stopped for a slow consumer. */
   #paused = false
+  /** Results that may be left when it goes on. */
+  #few: number
   /** Nothing new is wanted: left, aborted, or at its end. */
   #ended = false
   #error: unknown
@@ -89,12 +91,14 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
     this.#first = entry
     this.#entry = entry
     this.#settings = settings
+    this.#few = settings.highWaterMark / 2
     this.ref = settings.ref
   }
 
   /** Starts. */
   arm(): void {
     this.#paused = false
+    this.#few = this.#settings.highWaterMark / 2
     this.#token = this.#host.arm(this.#entry, this)
   }
 
@@ -221,7 +225,13 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
     try {
       this.#starved = this.#host.whenProvided(group, () => {
         this.#starved = undefined
-        this.#rearm()
+        if (this.#settings.borrow && this.#items.length > 0) {
+          // There are results to take first: else it would be armed for each buffer that the consumer is done with.
+          this.#paused = true
+          this.#few = 0
+        } else {
+          this.#rearm()
+        }
       })
     } catch (error) {
       this.#fail(error)
@@ -252,7 +262,7 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
       this.#paused &&
       this.#token === undefined &&
       this.#starved === undefined &&
-      this.#items.length * 2 <= this.#settings.highWaterMark
+      this.#items.length <= this.#few
     )
       this.#rearm()
   }
