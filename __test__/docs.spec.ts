@@ -29,9 +29,10 @@ test('docs/operations.md has a line for every row of the table, with nothing lef
 for (const name of readdirSync(new URL('../docs/', import.meta.url))) {
   const text = readFileSync(new URL(`../docs/${name}`, import.meta.url), 'utf8')
   for (const [index, [, source = '', lines = '']] of [
-    ...text.matchAll(/```ts\n([^]*?)```\s+It prints ([^.]*)\./g),
+    ...text.matchAll(/```ts\n((?:(?!```)[^])*)```\s+It prints ([^.]*)\./g),
   ].entries()) {
-    test(`docs/${name}: example ${index + 1} prints what is said`, async (t) => {
+    // Examples share a file.
+    test.serial(`docs/${name}: example ${index + 1} prints what is said`, async (t) => {
       t.teardown(() => rmSync('/tmp/uring-registered', { force: true }))
       const promised = [...lines.matchAll(/`(.*?)`/g)].map(([, line]) => line)
       const outcome = await script(source)

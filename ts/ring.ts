@@ -682,13 +682,16 @@ export class Ring extends Registrar {
    * Since Linux 6.13. See io_uring_resize_rings(3).
    */
   resize(options: ResizeOptions): void {
-    const boundary = this.#open().#boundary
-    const { entries = this.entries, cqEntries = Math.max(this.cqEntries, entries) } = checkOptions(options)
+    this.#open()
+    const given = checkOptions(options)
+    const { entries = this.entries } = given
     integer(entries, 'options.entries', 1, MAX_ENTRIES)
+    const { cqEntries = Math.max(this.cqEntries, entries) } = given
     integer(cqEntries, 'options.cqEntries', 1, MAX_CQ_ENTRIES)
     const lacking = RESIZABLE & ~this.setupFlags
     if (lacking !== 0 || (this.setupFlags & WIDE) !== 0) throw notResizable()
     if (!kernelHas(RESIZE_SINCE)) throw unsupportedError({ name: 'resize()', since: RESIZE_SINCE })
+    const boundary = this.#open().#boundary // whatever ran above may have closed it
     const { pushed, run } = boundary
     const waiting = this.#flow?.scheduler.longest ?? 0
     const needed = Math.max(pushed.count + this.#left(), run.count + this.#left(), waiting)

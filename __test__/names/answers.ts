@@ -142,7 +142,7 @@ export const ANSWERS: Record<string, Record<string, string>> = {
     fallocate: 'Fallocate',
     flush_sq: 'Ring.flush',
     fsync: 'Fsync',
-    get_probe: 'Ring.supports',
+    get_probe: 'Ring.probe',
     get_sqe: 'Ring.push',
     getsockopt: 'GetSockOpt',
     init: 'Ring',

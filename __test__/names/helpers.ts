@@ -33,7 +33,7 @@ export const HELPERS: Record<string, Record<string, string | readonly string[]>>
     unregister_eventfd: 'Ring.unregisterEventfd',
     register_buffers: 'Ring.registerBuffers',
     unregister_buffers: 'BufferTable.unregister',
-    get_probe: 'Ring.supports',
+    get_probe: 'Ring.probe',
     'ReadBuffer.buffer': 'Read',
     'ReadBuffer.iovecs': 'Readv',
     'ReadBuffer.buffer_selection': 'Read',
