@@ -56,11 +56,11 @@ export class Nop extends Operation<number> {
   static override readonly since = '5.1'
   static override readonly syscall = 'nop'
 
-  result: number | undefined = undefined
-  file: FileTarget | undefined = undefined
-  fixedBuffer: number | { readonly index: number } | undefined = undefined
-  taskWork = false
-  extra: readonly [number | bigint, number | bigint] | undefined = undefined
+  declare result: number | undefined
+  declare file: FileTarget | undefined
+  declare fixedBuffer: number | { readonly index: number } | undefined
+  declare taskWork: boolean
+  declare extra: readonly [number | bigint, number | bigint] | undefined
 
   constructor(given?: NopOptions) {
     super()
@@ -85,6 +85,15 @@ export class Nop extends Operation<number> {
     return undefined
   }
 }
+
+// Few have any of these: without them a no-op takes half the memory.
+Object.assign(Nop.prototype, {
+  result: undefined,
+  file: undefined,
+  fixedBuffer: undefined,
+  taskWork: false,
+  extra: undefined,
+} satisfies Record<keyof NopOptions, unknown>)
 
 /** Apart from the constructor, which V8 inlines with the loop around it as long as it is short. */
 function setNop(nop: Nop, given: NopOptions): void {
