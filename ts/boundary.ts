@@ -5,7 +5,6 @@ import { binding, type BindingRing, type BindingSetup } from './binding.ts'
 import { ENTRY_BYTES, EntryWriter, WIDE_ENTRY_BYTES } from './entry.ts'
 import { eventfdError, restrictedEventfdError, systemError } from './errors.ts'
 import { SetupFlags } from './flags.ts'
-import type { Restricted } from './registered/restrictions.ts'
 import { loadError, setupError } from './support.ts'
 import type { Slots } from './slots.ts'
 
@@ -59,6 +58,14 @@ export const WAKES_BY_THREAD: boolean =
 /** One slice of a wait. A blocking call cannot be ended from JavaScript, so none is longer than this. */
 export const SLICE = 50
 const MICROSECONDS = 1000
+
+/** What the rest of a ring has to know of its restrictions. */
+export interface Restricted {
+  /** Entry flags that every entry has to have. */
+  readonly required: number
+  /** Whether an entry may skip its completion. */
+  readonly skips: boolean
+}
 
 export class Boundary {
   readonly native: BindingRing

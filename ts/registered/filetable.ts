@@ -20,8 +20,7 @@ import {
   outOfRange,
 } from '../validate.ts'
 import { EMPTY_SLOT, type FileTarget, FixedFile, resolveDescriptor, SKIP_FILE } from './files.ts'
-import type { Registrar } from './registrar.ts'
-import { type Registration, REGISTRATION } from './registration.ts'
+import { type Registering, type Registration, REGISTRATION } from './registration.ts'
 import { tagWords } from './tags.ts'
 
 /** Options of {@link Ring.registerFiles} and {@link FileTable.update}. */
@@ -101,9 +100,9 @@ function refusal(errno: number, name: string, since: string): UringError {
   return systemError(errno, 'io_uring_register')
 }
 
-/** {@link Registrar.registerFiles} */
+/** `registerFiles` of a ring. */
 export function registerFiles(
-  ring: Registrar,
+  ring: Registering,
   files: readonly (FileTarget | -1)[] | number,
   options: FileTableOptions | undefined,
 ): FileTable {
@@ -170,7 +169,7 @@ function isOpen(fd: number): boolean {
 export class FileTable {
   /** How many slots there are. */
   readonly size: number
-  readonly #ring: Registrar
+  readonly #ring: Registering
   #unregistered = false
   /** The slots that the kernel chooses from, up to `#end`. */
   #start = 0
@@ -184,7 +183,7 @@ export class FileTable {
   #next = 0
 
   /** @internal */
-  constructor(ring: Registrar, size: number, descriptors: readonly number[]) {
+  constructor(ring: Registering, size: number, descriptors: readonly number[]) {
     this.size = size
     this.#ring = ring
     this.#end = size

@@ -8,6 +8,12 @@ import type { Slots } from '../slots.ts'
 /** Under this symbol a ring gives what registrations need of it, if it is open. */
 export const REGISTRATION: unique symbol = Symbol('registration')
 
+/** A ring, for those who only register with it. */
+export interface Registering {
+  /** @throws {UringError} `ERR_URING_CLOSED` */
+  readonly [REGISTRATION]: Registration
+}
+
 export class Registration {
   readonly boundary: Boundary
   readonly slots: Slots

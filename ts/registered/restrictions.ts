@@ -1,6 +1,6 @@
 // What a ring may be asked for, once and for all.
 
-import type { Boundary } from '../boundary.ts'
+import type { Boundary, Restricted } from '../boundary.ts'
 import { unsupportedError, UringError } from '../errors.ts'
 import { SetupFlags, SqeFlags } from '../flags.ts'
 import type { OperationClass } from '../kind.ts'
@@ -18,14 +18,6 @@ export type Restriction =
   | { readonly register: number }
   | { readonly flagsAllowed: number }
   | { readonly flagsRequired: number }
-
-/** What the rest of a ring has to know of its restrictions. */
-export interface Restricted {
-  /** Entry flags that every entry has to have. */
-  readonly required: number
-  /** Whether an entry may skip its completion. */
-  readonly skips: boolean
-}
 
 const KINDS = ['operation', 'register', 'flagsAllowed', 'flagsRequired'] as const
 /** `IORING_RESTRICTION_*`, in the order of `KINDS`, but for the first two. */
