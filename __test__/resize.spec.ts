@@ -200,7 +200,8 @@ resizes('sizes that cannot be change nothing', (t) => {
   const wrong = (options: unknown) => () => ring.resize(options as ResizeOptions)
   for (const name of ['entries', 'cqEntries']) {
     const message = new RegExp(`"options.${name}"`)
-    t.throws(wrong({ [name]: '8' }), { code: 'ERR_INVALID_ARG_TYPE', message })
+    for (const size of ['8', 8n, null, {}])
+      t.throws(wrong({ [name]: size }), { code: 'ERR_INVALID_ARG_TYPE', message })
     for (const size of [0, -1, 1.5, 2 ** 17])
       t.throws(wrong({ [name]: size }), { code: 'ERR_OUT_OF_RANGE', message })
   }

@@ -89,16 +89,6 @@ const METHODS: Record<
   'enter(…, minComplete)': [(ring, value) => ring.enter(0, value, 0), { minComplete: u32 }],
   'enter(…, flags)': [(ring, value) => ring.enter(0, 0, value), { flags: KINDS.mask }],
   'enter(…, wait)': [(ring, value) => ring.enter(0, 0, 0, value), { wait: absent(u32) }],
-  'resize(options)': [
-    (ring, value) => ring.resize(value),
-    {
-      options: [
-        ...KINDS.options,
-        ...within('entries', absent(noInteger(1, 32768))),
-        ...within('cqEntries', absent(noInteger(1, 65536))),
-      ],
-    },
-  ],
   'supports(operation)': [
     (ring, value) => ring.supports(value),
     { operation: [...allBut([]), ...these([{ opcode: '0' }, { opcode: undefined }, Ring], TYPE)] },

@@ -90,17 +90,11 @@ export type { RingReference } from './registered/messages.ts'
 export type { NapiOptions, NapiSettings } from './registered/napi.ts'
 export { Probe, type Query, type RingsQuery, type ZcrxQuery } from './registered/query.ts'
 export { Region, type RegionOptions, type RegionWait } from './registered/region.ts'
+export type { ResizeOptions } from './registered/resizing.ts'
 export type { Restriction } from './registered/restrictions.ts'
 export type { MaxWorkers } from './registered/workers.ts'
 export { type ZcrxOptions, ZcrxQueue } from './registered/zcrx.ts'
-export {
-  type ResizeOptions,
-  type Results,
-  Ring,
-  type RingOptions,
-  type RingStats,
-  type WaitOptions,
-} from './ring.ts'
+export { type Results, Ring, type RingOptions, type RingStats, type WaitOptions } from './ring.ts'
 export type { Token } from './slots.ts'
 export type { BigIntStats, Stats, StatsBase } from './stats.ts'
 export { type Support, support, type UnavailableReason } from './support.ts'

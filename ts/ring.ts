@@ -11,8 +11,7 @@ import {
   fullError,
   nothingInFlightError,
   systemError,
-  unsupportedError,
-  UringError,
+  type UringError,
 } from './errors.ts'
 import { CqeFlags, SetupFlags, SqeFlags } from './flags.ts'
 import { type ChainOptions, type EachOptions, Flow, type RunOptions, type StartOptions } from './flow.ts'
@@ -68,14 +67,6 @@ export type Results<O extends readonly (Operation<unknown> | Entry<unknown>)[]> 
   -readonly [K in keyof O]: O[K] extends Operation<infer T> | Entry<infer T> ? T : never
 }
 
-/** Options of {@link Ring.resize}. */
-export interface ResizeOptions {
-  /** Entries of the submission queue, 1 to 32768. */
-  entries?: number
-  /** Entries of the completion queue, 1 to 65536, and no fewer. */
-  cqEntries?: number
-}
-
 /** How long to wait. */
 export interface WaitOptions {
   /** Milliseconds, fractions allowed; absent, as long as something can come; `Infinity`, for ever. */
@@ -87,14 +78,7 @@ export interface WaitOptions {
 // Module constants, which V8 folds where it would load a property of an imported object.
 const { TAIL, HEAD } = STATUS
 const { MORE, F_32 } = CqeFlags
-const { EACCES, ECANCELED, EINVAL, EOVERFLOW } = constants.errno
-
-const MAX_ENTRIES = 32768
-const MAX_CQ_ENTRIES = 65536
-/** What a ring has to have for its queues to get other sizes, and may not have. */
-const RESIZABLE = SetupFlags.DEFER_TASKRUN | SetupFlags.NO_SQARRAY
-const WIDE = SetupFlags.SQE128 | SetupFlags.CQE32
-const RESIZE_SINCE = '6.13'
+const { EACCES, ECANCELED } = constants.errno
 
 const { CQE_SKIP_SUCCESS } = SqeFlags
 const TIED = SqeFlags.IO_LINK | SqeFlags.IO_HARDLINK | CQE_SKIP_SUCCESS
@@ -670,37 +654,6 @@ export class Ring extends Registrar {
     this[Symbol.dispose]()
   }
 
-  /**
-   * Gives the queues other sizes, rounded up to powers of two. What was pushed, what is in flight and what has completed
-   * stays. Of the two sizes, the one that is not given stays as it is.
-   *
-   * @throws {UringError} `EOVERFLOW` if what waits in a queue has no room in the new one, `EINVAL` for a completion queue
-   * smaller than the submission queue and for a ring that the kernel cannot resize: it has to have `DEFER_TASKRUN` and
-   * `NO_SQARRAY`, as in the default mode, and plain widths; `ERR_URING_UNSUPPORTED`, `ENOMEM`, `ERR_URING_CLOSED`. Nothing
-   * has changed then
-   *
-   * Since Linux 6.13. See io_uring_resize_rings(3).
-   */
-  resize(options: ResizeOptions): void {
-    this.#open()
-    const given = checkOptions(options)
-    const { entries = this.entries } = given
-    integer(entries, 'options.entries', 1, MAX_ENTRIES)
-    const { cqEntries = Math.max(this.cqEntries, entries) } = given
-    integer(cqEntries, 'options.cqEntries', 1, MAX_CQ_ENTRIES)
-    const lacking = RESIZABLE & ~this.setupFlags
-    if (lacking !== 0 || (this.setupFlags & WIDE) !== 0) throw notResizable()
-    if (!kernelHas(RESIZE_SINCE)) throw unsupportedError({ name: 'resize()', since: RESIZE_SINCE })
-    const boundary = this.#open().#boundary // whatever ran above may have closed it
-    const { pushed, run } = boundary
-    const waiting = this.#flow?.scheduler.longest ?? 0
-    const needed = Math.max(pushed.count + this.#left(), run.count + this.#left(), waiting)
-    const error =
-      needed > 2 ** Math.ceil(Math.log2(entries)) ? -EOVERFLOW : boundary.resize(entries, cqEntries)
-    if (error !== 0) throw systemError(error, 'io_uring_register')
-    this.#flow?.scheduler.resized()
-  }
-
   /** @internal */
   get [REGISTRATION](): Registration {
     this.#open()
@@ -909,10 +862,4 @@ function skipError({ kind }: Slot): UringError {
 
 function enterError(errno: number): UringError {
   return systemError(errno, 'io_uring_enter')
-}
-
-function notResizable(): UringError {
-  const message =
-    'EINVAL: only a ring with singleIssuer, deferTaskrun and noSqArray (the default mode), and without sqe128 and cqe32, can be resized'
-  return new UringError('EINVAL', message, { errno: -EINVAL, syscall: 'io_uring_register' })
 }

@@ -100,7 +100,7 @@ function refusal(errno: number, name: string, since: string): UringError {
   return systemError(errno, 'io_uring_register')
 }
 
-/** `registerFiles` of a ring. */
+/** What `Ring.registerFiles` does. */
 export function registerFiles(
   ring: Registering,
   files: readonly (FileTarget | -1)[] | number,

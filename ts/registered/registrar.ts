@@ -35,6 +35,7 @@ import {
 import { type Probe, probe, type Query, query } from './query.ts'
 import { type Region, type RegionOptions, registerRegion } from './region.ts'
 import { type Registration, REGISTRATION } from './registration.ts'
+import { resize, type ResizeOptions } from './resizing.ts'
 import { enableRing, registerRestrictions, type Restriction } from './restrictions.ts'
 import { registerRingFd, unregisterRingFd } from './ringfd.ts'
 import { type MaxWorkers, registerAffinity, registerMaxWorkers, unregisterAffinity } from './workers.ts'
@@ -47,6 +48,23 @@ const UNREGISTER_PERSONALITY = 10
 export abstract class Registrar {
   /** What registrations need of the ring. @throws {UringError} `ERR_URING_CLOSED` @internal */
   abstract get [REGISTRATION](): Registration
+
+  // ---- queues
+
+  /**
+   * Gives the queues other sizes, rounded up to powers of two. What was pushed, what is in flight and what has completed
+   * stays. Of the two sizes, the one that is not given stays as it is.
+   *
+   * @throws {UringError} `EOVERFLOW` if what waits in a queue has no room in the new one, `EINVAL` for a completion queue
+   * smaller than the submission queue and for a ring that the kernel cannot resize: it has to have `DEFER_TASKRUN` and
+   * `NO_SQARRAY`, as in the default mode, and plain widths; `ERR_URING_UNSUPPORTED`, `ENOMEM`, `ERR_URING_CLOSED`. Nothing
+   * has changed then
+   *
+   * Since Linux 6.13. See io_uring_resize_rings(3).
+   */
+  resize(options: ResizeOptions): void {
+    resize(this, options)
+  }
 
   // ---- files
 
