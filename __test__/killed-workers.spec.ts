@@ -5,7 +5,7 @@ import { OK, PRELUDE, WAKERS, woken } from './helpers/waker.ts'
 import { BUSY, IDLE, worker, WORKERS } from './helpers/workers.ts'
 
 for (const [name, waker] of WAKERS) {
-  test(`woken by ${name}, the process survives 100 workers that are killed in the middle of reads`, async (t) => {
+  test(`woken by ${name}, the process survives 200 workers that are killed in the middle of reads`, async (t) => {
     const outcome = await woken(
       waker,
       `${PRELUDE}${WORKERS}
@@ -25,7 +25,7 @@ for (const [name, waker] of WAKERS) {
         assert.deepEqual({ code, errors }, { code: 1, errors: [] })
         killed += 1
       }
-      for (let batch = 0; killed < 100; batch += 1) {
+      for (let batch = 0; killed < 200; batch += 1) {
         refill()
         await Promise.all(Array.from({ length: 8 }, kill))
         const now = [rings(), descriptors(), threads('uring-waker')]
