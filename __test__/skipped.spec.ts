@@ -9,8 +9,8 @@ import { script } from './helpers/process.ts'
 test('a success is silent, a failure is not', (t) => {
   using ring = new Ring({ entries: 8 })
   const { fd, path } = file(t)
-  ring.push(new Write(fd, Buffer.from('quiet'), { offset: 0 }).skipSuccess(), 'write')
-  ring.push(new Nop(), 'nop')
+  ring.push(new Write(fd, Buffer.from('quiet'), { offset: 0 }).link().skipSuccess(), 'write')
+  ring.push(new Nop(), 'nop') // after it, for a worker may have to write
   t.deepEqual(
     ring.waitMany(1).map((completion) => completion.userData),
     ['nop'],
