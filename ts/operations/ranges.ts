@@ -4,7 +4,7 @@ import type { EntryWriter } from '../entry.ts'
 import { addressOf, type Bytes, checkBytes, lengthOf } from '../memory.ts'
 import { Operation } from '../operation.ts'
 import { checkFile, type FileTarget } from '../registered/files.ts'
-import { integer, length, mask, MAX_I32, MAX_U32, options } from '../validate.ts'
+import { integer, length as checkLength, mask, MAX_I32, MAX_U32, options } from '../validate.ts'
 
 /** Options of {@link SyncFileRange}. */
 export interface SyncFileRangeOptions {
@@ -41,14 +41,14 @@ export class SyncFileRange extends Operation<number> {
     super()
     const { offset: from = 0, length: bytes = 0, flags = 0 } = options(given)
     this.file = checkFile(file)
-    this.offset = length(from, 'options.offset')
+    this.offset = checkLength(from, 'options.offset')
     this.length = integer(bytes, 'options.length', 0, MAX_U32)
     this.flags = mask(flags, 'options.flags')
   }
 
   /** @internal */
   override encode(entry: EntryWriter): unknown {
-    const from = length(this.offset, 'options.offset')
+    const from = checkLength(this.offset, 'options.offset')
     const bytes = integer(this.length, 'options.length', 0, MAX_U32)
     const flags = mask(this.flags, 'options.flags')
     entry.beginFile(SyncFileRange.opcode, this, this.file)
@@ -88,19 +88,19 @@ export class Fallocate extends Operation<number> {
   /** `FallocateMode`. */
   mode: number
 
-  constructor(file: FileTarget, bytes: number | bigint, given?: FallocateOptions) {
+  constructor(file: FileTarget, length: number | bigint, given?: FallocateOptions) {
     super()
     const { offset: from = 0, mode = 0 } = options(given)
     this.file = checkFile(file)
-    this.length = length(bytes, 'length')
-    this.offset = length(from, 'options.offset')
+    this.length = checkLength(length, 'length')
+    this.offset = checkLength(from, 'options.offset')
     this.mode = mask(mode, 'options.mode')
   }
 
   /** @internal */
   override encode(entry: EntryWriter): unknown {
-    const bytes = length(this.length, 'length')
-    const from = length(this.offset, 'options.offset')
+    const bytes = checkLength(this.length, 'length')
+    const from = checkLength(this.offset, 'options.offset')
     const mode = mask(this.mode, 'options.mode')
     entry.beginFile(Fallocate.opcode, this, this.file)
     entry.off(from)
@@ -126,15 +126,15 @@ export class Ftruncate extends Operation<number> {
   /** Its new length in bytes; a bigint beyond 2^53. */
   length: number | bigint
 
-  constructor(file: FileTarget, bytes: number | bigint) {
+  constructor(file: FileTarget, length: number | bigint) {
     super()
     this.file = checkFile(file)
-    this.length = length(bytes, 'length')
+    this.length = checkLength(length, 'length')
   }
 
   /** @internal */
   override encode(entry: EntryWriter): unknown {
-    const bytes = length(this.length, 'length')
+    const bytes = checkLength(this.length, 'length')
     entry.beginFile(Ftruncate.opcode, this, this.file)
     entry.off(bytes)
     return undefined
@@ -174,15 +174,15 @@ export class Fadvise extends Operation<number> {
     const { offset: from = 0, length: bytes = 0 } = options(given)
     this.file = checkFile(file)
     this.advice = integer(advice, 'advice', 0, MAX_I32)
-    this.offset = length(from, 'options.offset')
-    this.length = length(bytes, 'options.length')
+    this.offset = checkLength(from, 'options.offset')
+    this.length = checkLength(bytes, 'options.length')
   }
 
   /** @internal */
   override encode(entry: EntryWriter): unknown {
     const advice = integer(this.advice, 'advice', 0, MAX_I32)
-    const from = length(this.offset, 'options.offset')
-    const bytes = length(this.length, 'options.length')
+    const from = checkLength(this.offset, 'options.offset')
+    const bytes = checkLength(this.length, 'options.length')
     entry.beginFile(Fadvise.opcode, this, this.file)
     entry.off(from)
     // The longer field is newer: a kernel that does not know it refuses what is in it.
