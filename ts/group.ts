@@ -1,5 +1,7 @@
 // Groups of provided buffers: memory that the kernel chooses from, and what it put there.
 
+import type { SocketAddress } from './address.ts'
+import type { ControlMessage } from './control.ts'
 import { closedGroupError, detachedError, UringError } from './errors.ts'
 import { CqeFlags } from './flags.ts'
 import type { Bytes } from './memory.ts'
@@ -48,6 +50,12 @@ export interface Received {
   readonly bytes: Buffer
   /** The filled parts of the buffers, in order. */
   readonly views: readonly Buffer[]
+  /** The sender of a message; absent where it is not known. */
+  readonly address?: SocketAddress | undefined
+  /** The control messages of a message. */
+  readonly control?: readonly ControlMessage[]
+  /** The `MessageFlags` of a message. */
+  readonly flags?: number
   /** Gives the buffers back to their group, if it takes them back. */
   release(): void
   [Symbol.dispose](): void

@@ -109,7 +109,11 @@ export interface RecvMsgResult extends MessageDetails {
 }
 
 /** A message that came into a provided buffer. */
-export interface ReceivedMessage extends Received, MessageDetails {}
+export interface ReceivedMessage extends Received, MessageDetails {
+  readonly address: MessageDetails['address']
+  readonly control: MessageDetails['control']
+  readonly flags: MessageDetails['flags']
+}
 
 /** What sends and receives of messages share. */
 abstract class MessageOperation<T> extends Operation<T> {
