@@ -2,7 +2,7 @@
 
 import { readSync, writeSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
-import { Nop, Read, Ring, type RingOptions, UringError, Write } from 'uring'
+import { FixedFile, Nop, Read, Ring, type RingOptions, UringError, Write } from 'uring'
 import { eventfd } from 'uring/sys'
 import { fifo, file } from './helpers/files.ts'
 import { closing } from './helpers/sockets.ts'
@@ -165,6 +165,9 @@ test('arguments are named, and nothing is registered', (t) => {
   const RANGE = 'ERR_OUT_OF_RANGE'
   for (const value of [undefined, null, '1', {}, 1n])
     bad(() => ring.registerEventfd(value as never), TYPE, 'fd')
+  const error = t.throws(() => ring.registerEventfd(new FixedFile(0) as never))
+  t.regex(error?.message ?? '', /the kernel takes no registered file here/)
+  t.notRegex(t.throws(() => ring.registerEventfd('1' as never))?.message ?? '', /FixedFile/)
   for (const value of [-1, 1.5, Number.NaN, 2 ** 31]) bad(() => ring.registerEventfd(value), RANGE, 'fd')
   bad(() => ring.registerEventfd({ fd: -1 }), RANGE, 'fd.fd')
   for (const value of [null, 1, [], 'async'])

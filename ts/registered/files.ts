@@ -32,13 +32,20 @@ export function resolveFile(file: FileTarget, name: string): number {
 function resolveOther(file: FileTarget, name: string): number {
   if (typeof file === 'number') return integer(file, name, 0, MAX_I32)
   if (file instanceof FixedFile) return -1 - file.index
-  const fd: unknown = typeof file === 'object' && file !== null ? file.fd : undefined
-  if (typeof fd === 'number') return integer(fd, `${name}.fd`, 0, MAX_I32)
-  throw invalidType(
-    name,
-    'of type number, an instance of FixedFile, or an object with a descriptor "fd"',
-    file,
+  return (
+    descriptorOf(file, name) ??
+    refuse(name, 'of type number, an instance of FixedFile, or an object with a descriptor "fd"', file)
   )
+}
+
+/** The descriptor that an object has, if it has one. */
+function descriptorOf(file: unknown, name: string): number | undefined {
+  const fd: unknown = typeof file === 'object' && file !== null && 'fd' in file ? file.fd : undefined
+  return typeof fd === 'number' ? integer(fd, `${name}.fd`, 0, MAX_I32) : undefined
+}
+
+function refuse(name: string, wanted: string, file: unknown): never {
+  throw invalidType(name, wanted, file)
 }
 
 /** `file` if it can be one. */
@@ -65,5 +72,6 @@ export function placed(result: number, slot: number | undefined): number | Fixed
 export function resolveDescriptor(file: unknown, name: string): number {
   if (file instanceof FixedFile)
     throw invalidType(name, 'a descriptor: the kernel takes no registered file here', file)
-  return resolveFile(file as FileTarget, name)
+  if (typeof file === 'number') return integer(file, name, 0, MAX_I32)
+  return descriptorOf(file, name) ?? refuse(name, 'of type number, or an object with a descriptor "fd"', file)
 }

@@ -103,7 +103,7 @@ function refusal(errno: number, name: string, since: string): UringError {
 /** What `Ring.registerFiles` does. */
 export function registerFiles(
   ring: Registering,
-  files: readonly (FileTarget | -1)[] | number,
+  files: readonly (Exclude<FileTarget, FixedFile> | -1)[] | number,
   options: FileTableOptions | undefined,
 ): FileTable {
   const sparse = typeof files === 'number'
@@ -254,7 +254,7 @@ export class FileTable {
    */
   update(
     offset: number,
-    files: readonly (FileTarget | -1 | typeof SKIP_FILE)[],
+    files: readonly (Exclude<FileTarget, FixedFile> | -1 | typeof SKIP_FILE)[],
     options?: FileTableOptions,
   ): number {
     integer(offset, 'offset', 0, this.size - 1)

@@ -21,7 +21,7 @@ import {
   type RegisterEventfdOptions,
   unregisterEventfd,
 } from './eventfd.ts'
-import type { FileTarget } from './files.ts'
+import type { FileTarget, FixedFile } from './files.ts'
 import { type FileTable, type FileTableOptions, registerFiles } from './filetable.ts'
 import { type RingReference, sendMessage } from './messages.ts'
 import {
@@ -76,7 +76,10 @@ export abstract class Registrar {
    * @throws {TypeError|RangeError} for arguments that cannot be. Since Linux 5.13, empty tables by number since 5.19. See
    * io_uring_register_files_tags(3), io_uring_register_files_sparse(3)
    */
-  registerFiles(files: readonly (FileTarget | -1)[] | number, options?: FileTableOptions): FileTable {
+  registerFiles(
+    files: readonly (Exclude<FileTarget, FixedFile> | -1)[] | number,
+    options?: FileTableOptions,
+  ): FileTable {
     return registerFiles(this, files, options)
   }
 
