@@ -1,6 +1,6 @@
 // Documents that are made from the code are what it makes now.
 
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import test from 'ava'
 import { operationTable } from 'uring/native'
 import { operationsDocument } from '../scripts/docs.js'
@@ -26,11 +26,39 @@ test('docs/operations.md has a line for every row of the table, with nothing lef
   }
 })
 
-for (const name of readdirSync(new URL('../docs/', import.meta.url))) {
+const DOCUMENTS = readdirSync(new URL('../docs/', import.meta.url))
+
+/** What a link to a heading ends with. */
+function anchorOf(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replaceAll(/[^\w -]/g, '')
+    .replaceAll(' ', '-')
+}
+
+for (const name of ['README.md', ...DOCUMENTS.map((document) => `docs/${document}`)]) {
+  test(`${name}: its links lead somewhere`, (t) => {
+    const file = new URL(`../${name}`, import.meta.url)
+    const prose = readFileSync(file, 'utf8').replaceAll(/```[^]*?```/g, '')
+    for (const [, link = ''] of prose.matchAll(/\]\(([^)]*)\)/g)) {
+      const target = new URL(link, file)
+      if (target.protocol !== 'file:') continue
+      t.true(existsSync(target), link)
+      if (target.hash === '') continue
+      const headings = readFileSync(target, 'utf8').matchAll(/^#+ (.*)$/gm)
+      t.true(Array.from(headings, ([, heading = '']) => `#${anchorOf(heading)}`).includes(target.hash), link)
+    }
+    t.pass()
+  })
+}
+
+for (const name of DOCUMENTS) {
   const text = readFileSync(new URL(`../docs/${name}`, import.meta.url), 'utf8')
-  for (const [index, [, source = '', lines = '']] of [
-    ...text.matchAll(/```ts\n((?:(?!```)[^])*)```\s+It prints ([^.]*)\./g),
-  ].entries()) {
+  const examples = [...text.matchAll(/```ts\n((?:(?!```)[^])*)```\s+It prints ([^.]*)\./g)]
+  test(`docs/${name}: each of its examples is tried`, (t) => {
+    t.is(examples.length, [...text.matchAll(/```ts\n/g)].length)
+  })
+  for (const [index, [, source = '', lines = '']] of examples.entries()) {
     // Examples share a file.
     test.serial(`docs/${name}: example ${index + 1} prints what is said`, async (t) => {
       t.teardown(() => rmSync('/tmp/uring-registered', { force: true }))
