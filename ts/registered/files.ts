@@ -6,6 +6,8 @@ import { integer, invalidType, isIndex, MAX_I32 } from '../validate.ts'
 export class FixedFile {
   /** The slot. */
   readonly index: number
+  /** Only a type: another object with an index is no file. */
+  declare protected readonly slot: never
 
   constructor(index: number) {
     this.index = integer(index, 'index', 0, MAX_I32 - 1)
