@@ -10,6 +10,7 @@ import { integer, invalidType, invalidValue, MAX_U16, MAX_U32, outOfRange } from
 export interface InternetAddress {
   /** `'127.0.0.1'`, `'::1'`; not a name. */
   readonly address: string
+  /** The port, 0 to 65535. */
   readonly port: number
   /** The interface of a link-local IPv6 address. */
   readonly scopeId?: number
@@ -19,6 +20,7 @@ export interface InternetAddress {
 
 /** An address in the file system, or with a NUL in front in the abstract namespace; `''` is a socket without a name. */
 export interface UnixAddress {
+  /** The path; with a NUL in front, a name in the abstract namespace. */
   readonly path: string
 }
 

@@ -17,6 +17,7 @@ export interface OperationMessage {
   readonly operation: string
   /** The kernel's result, once there is one. */
   result?: number
+  /** What it failed with, if it failed. */
   error?: UringError
 }
 

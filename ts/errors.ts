@@ -22,6 +22,7 @@ export interface UringErrorDetails {
  * (`ERR_URING_*`) it says what to do.
  */
 export class UringError extends Error {
+  /** `'UringError'`. */
   override readonly name: string = 'UringError'
   /** `'ENOENT'`, or one of the ring's own: `'ERR_URING_SQ_FULL'`. */
   readonly code: string
@@ -47,7 +48,9 @@ export class UringError extends Error {
 
 /** What an operation rejects with that was cancelled by its signal; `cause` is what the kernel said, or the reason. */
 export class AbortError extends Error {
+  /** `'AbortError'`. */
   override readonly name: string = 'AbortError'
+  /** `'ABORT_ERR'`, as that of Node's own. */
   readonly code = 'ABORT_ERR'
 
   constructor(cause?: unknown) {
@@ -57,7 +60,9 @@ export class AbortError extends Error {
 
 /** What an operation rejects with that was cancelled by its timeout; `cause` is what the kernel said. */
 export class TimeoutError extends Error {
+  /** `'TimeoutError'`. */
   override readonly name: string = 'TimeoutError'
+  /** `'ETIMEDOUT'`. */
   readonly code = 'ETIMEDOUT'
 
   constructor(milliseconds: number, cause?: unknown) {
@@ -71,14 +76,17 @@ export interface Outcome {
   readonly result: number
   /** What the step would have resolved to. */
   readonly value?: unknown
+  /** What it failed with, if it failed. */
   readonly error?: UringError
 }
 
 /** What a chain rejects with: the step that broke it, and what became of all of them. */
 export class ChainError extends UringError {
+  /** `'ChainError'`. */
   override readonly name: string = 'ChainError'
   /** The step, counted from 0. */
   readonly step: number
+  /** What became of each step, in order. */
   readonly outcomes: readonly Outcome[]
 
   constructor(step: number, error: UringError, outcomes: readonly Outcome[]) {

@@ -58,6 +58,7 @@ export interface Received {
   readonly flags?: number
   /** Gives the buffers back to their group, if it takes them back. */
   release(): void
+  /** The same as `release()`. */
   [Symbol.dispose](): void
 }
 

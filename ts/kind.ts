@@ -22,6 +22,7 @@ export interface Submissions {
  * may have changed since.
  */
 export interface OperationClass<T = unknown> {
+  /** The name of the class: `'Read'`. */
   readonly name: string
   /** `IORING_OP_*`. */
   readonly opcode: number

@@ -78,6 +78,7 @@ export interface Support {
   readonly operations: readonly string[]
   /** What the kernel can do, `Features`. */
   readonly features: number
+  /** What this process may have. */
   readonly limits: {
     /** Bytes of memory that the rings and registered buffers of this user may have; infinite where there is no limit. */
     readonly memlock: number

@@ -71,7 +71,9 @@ export class AsyncCancel extends Operation<number> {
   static override readonly since = '5.5'
   static override readonly syscall = 'cancel'
 
+  /** What is to be cancelled. */
   target: CancelTarget
+  /** Whether every match is cancelled, and not only the first. */
   all: boolean
 
   constructor(target: CancelTarget, given?: AsyncCancelOptions) {

@@ -248,10 +248,15 @@ export class Nop128 extends Operation<number> {
   /** @internal */
   static override readonly wide = true
 
+  /** What it resolves to. */
   result: number | undefined
+  /** A file that is looked up. */
   file: FileTarget | undefined
+  /** A registered buffer that is looked up. */
   fixedBuffer: number | { readonly index: number } | undefined
+  /** Whether it completes through task work. */
   taskWork: boolean
+  /** The other half of a 32-byte completion. */
   extra: readonly [number | bigint, number | bigint] | undefined
 
   constructor(given?: NopOptions) {

@@ -56,10 +56,15 @@ export class Nop extends Operation<number> {
   static override readonly since = '5.1'
   static override readonly syscall = 'nop'
 
+  /** What it resolves to. */
   declare result: number | undefined
+  /** A file that is looked up. */
   declare file: FileTarget | undefined
+  /** A registered buffer that is looked up. */
   declare fixedBuffer: number | { readonly index: number } | undefined
+  /** Whether it completes through task work. */
   declare taskWork: boolean
+  /** The other half of a 32-byte completion. */
   declare extra: readonly [number | bigint, number | bigint] | undefined
 
   constructor(given?: NopOptions) {

@@ -54,6 +54,7 @@ export class EpollCtl extends Operation<number> {
 
   /** The epoll. */
   epollFd: Descriptor
+  /** What is done with the file. */
   action: EpollAction
   /** The file. */
   file: Descriptor

@@ -110,8 +110,11 @@ export interface RecvMsgResult extends MessageDetails {
 
 /** A message that came into a provided buffer. */
 export interface ReceivedMessage extends Received, MessageDetails {
+  /** The sender; absent where the kernel gave none, or was not asked. */
   readonly address: MessageDetails['address']
+  /** Control messages, as many as there was room for. */
   readonly control: MessageDetails['control']
+  /** `MessageFlags`: `TRUNC` where bytes were cut off, `CTRUNC` where control messages were. */
   readonly flags: MessageDetails['flags']
 }
 
@@ -121,6 +124,7 @@ abstract class MessageOperation<T> extends Operation<T> {
   file: FileTarget
   /** `MessageFlags`. */
   flags: number
+  /** Waits until the socket is ready before the first try. */
   pollFirst: boolean
 
   constructor(file: FileTarget, given: SendMsgOptions | undefined) {
@@ -516,6 +520,7 @@ export class RecvZc extends Operation<number> {
   ifq: number
   /** Bytes at most. */
   length: number
+  /** Waits until the socket is ready before the first try. */
   pollFirst: boolean
 
   constructor(file: FileTarget, given?: RecvZcOptions) {

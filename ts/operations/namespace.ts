@@ -46,12 +46,19 @@ export class OpenAt2<D extends Direct | undefined = undefined> extends Operation
   static override readonly since = '5.6'
   static override readonly syscall = 'open'
 
+  /** The path. */
   path: Path
+  /** `'r'`, `'w+'`, … or `OpenFlags`. */
   flags: string | number
+  /** Permissions of a new file, less the umask. */
   mode: number | undefined
+  /** `ResolveFlags`. */
   resolve: number
+  /** Directory that a relative path starts from; absent, the working directory. */
   dirfd: Directory | undefined
+  /** Where it goes among the registered files; absent, it becomes a descriptor. */
   direct: Direct | undefined
+  /** Closes the descriptor in programs that are started. */
   cloexec: boolean
 
   constructor(path: Path, given?: OpenAt2Options<D>) {
@@ -151,8 +158,11 @@ abstract class Pair extends Operation<number> {
   from: Path
   /** The new path. */
   to: Path
+  /** The directory that a relative `from` starts from; absent, the working directory. */
   oldDirfd: Directory | undefined
+  /** The directory that a relative `to` starts from; absent, the working directory. */
   newDirfd: Directory | undefined
+  /** `RenameFlags` or `AtFlags`, as the operation has them. */
   flags: number
 
   constructor(from: Path, to: Path, given?: RenameAtOptions | LinkAtOptions) {
@@ -244,6 +254,7 @@ export class SymlinkAt extends Operation<number> {
   target: Path
   /** The path of the link. */
   path: Path
+  /** Directory that a relative path starts from; absent, the working directory. */
   dirfd: Directory | undefined
 
   constructor(target: Path, path: Path, given?: SymlinkAtOptions) {
@@ -300,9 +311,13 @@ export class UnlinkAt extends Operation<number> {
     return { path: path.path, syscall }
   }
 
+  /** The path. */
   path: Path
+  /** Directory that a relative path starts from; absent, the working directory. */
   dirfd: Directory | undefined
+  /** Whether it is a directory, which has to be empty. */
   directory: boolean
+  /** `AtFlags`: `REMOVEDIR` is what `directory` sets. */
   flags: number
 
   constructor(path: Path, given?: UnlinkAtOptions) {
@@ -353,8 +368,11 @@ export class MkDirAt extends Operation<number> {
     return { path: (state as PathBlock).path }
   }
 
+  /** The path. */
   path: Path
+  /** Permissions, less the umask. */
   mode: number
+  /** Directory that a relative path starts from; absent, the working directory. */
   dirfd: Directory | undefined
 
   constructor(path: Path, given?: MkDirAtOptions) {

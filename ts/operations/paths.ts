@@ -44,11 +44,17 @@ export class OpenAt<D extends Direct | undefined = undefined> extends Operation<
   static override readonly since = '5.6'
   static override readonly syscall = 'open'
 
+  /** The path. */
   path: Path
+  /** `'r'`, `'w+'`, … or `OpenFlags`. */
   flags: string | number
+  /** Permissions of a new file, less the umask. */
   mode: number
+  /** Directory that a relative path starts from; absent, the working directory. */
   dirfd: Directory | undefined
+  /** Where it goes among the registered files; absent, it becomes a descriptor. */
   direct: Direct | undefined
+  /** Closes the descriptor in programs that are started. */
   cloexec: boolean
 
   constructor(path: Path, given?: OpenAtOptions<D>) {
@@ -131,9 +137,13 @@ export class Statx<B extends boolean = false> extends Operation<B extends true ?
 
   /** The path, or the open file. */
   target: Path | number | { readonly fd: number }
+  /** Directory that a relative path starts from; absent, the working directory. */
   dirfd: Directory | undefined
+  /** `AtFlags`: `SYMLINK_NOFOLLOW` for the link itself. */
   flags: number
+  /** Which fields are wanted, `StatxMask`. */
   mask: number
+  /** Whether numbers are bigints. */
   bigint: boolean
 
   constructor(target: Path | number | { readonly fd: number }, given?: StatxOptions<B>) {

@@ -32,6 +32,7 @@ export class PollAdd extends Operation<number> {
   file: FileTarget
   /** What to wait for, `PollEvents`. */
   events: number
+  /** Whether it completes again and again. */
   multi: boolean
 
   constructor(file: FileTarget, events: number, given?: PollAddOptions) {
@@ -137,6 +138,7 @@ export class PollUpdate extends Operation<number> {
   events: number | undefined
   /** What its completions carry from now on. */
   userData: unknown
+  /** The flag of {@link PollAdd}, sent along. */
   multi: boolean
 
   constructor(token: Token, given: PollUpdateOptions) {

@@ -58,8 +58,11 @@ export class Socket<D extends Direct | undefined = undefined> extends Operation<
   domain: number
   /** `SocketType`, with its flags. */
   type: number
+  /** `SocketProtocol`; 0, the usual one of the type. */
   protocol: number
+  /** Where it goes among the registered files; absent, it becomes a descriptor. */
   direct: Direct | undefined
+  /** Closes the descriptor in programs that are started. */
   cloexec: boolean
 
   constructor(domain: number, type: number, given?: SocketOptions<D>) {
@@ -176,6 +179,7 @@ export class Listen extends Operation<number> {
 
   /** The socket. */
   file: FileTarget
+  /** How many connections may wait to be accepted. */
   backlog: number
 
   constructor(file: FileTarget, backlog = 511) {
@@ -267,11 +271,17 @@ export class Accept<D extends Direct | undefined = undefined, A extends boolean 
 
   /** The socket that listens. */
   file: FileTarget
+  /** Whether the address of the peer is wanted. */
   address: boolean
+  /** Flags of accept4(2): `SocketType.NONBLOCK`. */
   flags: number
+  /** Where it goes among the registered files; absent, it becomes a descriptor. */
   direct: Direct | undefined
+  /** Closes the descriptor in programs that are started. */
   cloexec: boolean
+  /** Fails with `EAGAIN` instead of waiting. */
   dontWait: boolean
+  /** Waits for a connection before the first try. */
   pollFirst: boolean
 
   constructor(file: FileTarget, given?: AcceptOptions<D, A>) {
@@ -349,10 +359,15 @@ export class AcceptMulti<D extends 'auto' | undefined = undefined> extends Opera
 
   /** The socket that listens. */
   file: FileTarget
+  /** Flags of accept4(2): `SocketType.NONBLOCK`. */
   flags: number
+  /** Where it goes among the registered files; absent, it becomes a descriptor. */
   direct: 'auto' | undefined
+  /** Closes the descriptor in programs that are started. */
   cloexec: boolean
+  /** Fails with `EAGAIN` instead of waiting. */
   dontWait: boolean
+  /** Waits for a connection before the first try. */
   pollFirst: boolean
 
   constructor(file: FileTarget, given?: AcceptMultiOptions<D>) {

@@ -67,6 +67,7 @@ export class SetSockOpt extends Operation<number> {
   level: number
   /** `SocketOption`, `TcpOption`, ... */
   name: number
+  /** Its new value: a number of 32 bits, or bytes. */
   value: number | Bytes
 
   constructor(file: FileTarget, level: number, name: number, value: number | Bytes) {
@@ -120,6 +121,7 @@ export class GetSockOpt<S extends number = 4> extends Operation<OptionValue<S>> 
   level: number
   /** `SocketOption`. */
   name: number
+  /** Bytes of room for its value. */
   size: number
 
   constructor(file: FileTarget, level: number, name: number, given?: GetSockOptOptions<S>) {
@@ -211,6 +213,7 @@ export class SocketCommand<C extends SocketCommandName | number = number> extend
   file: FileTarget
   /** `SocketCommands`, or the name of one. */
   command: SocketCommandName | number
+  /** Whether `GETSOCKNAME` asks for the address of the peer. */
   peer: boolean
 
   constructor(file: FileTarget, command: C, given?: SocketCommandOptions) {

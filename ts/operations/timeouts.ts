@@ -52,10 +52,15 @@ export class Timeout extends Operation<'expired' | 'count'> {
 
   /** When: milliseconds, or seconds and nanoseconds. */
   time: Time
+  /** Completes early, when this many other operations have completed; with `multi`, expires this often. */
   count: number
+  /** Whether the time is a moment of the clock. */
   absolute: boolean
+  /** The clock that the time is of. */
   clock: Clock
+  /** Whether it completes again and again. */
   multi: boolean
+  /** Whether expiry is a success for the operations linked behind it too. */
   etimeSuccess: boolean
 
   constructor(time: Time, given?: TimeoutOptions) {
@@ -167,8 +172,11 @@ export class TimeoutUpdate extends Operation<number> {
   token: Token
   /** When: milliseconds, or seconds and nanoseconds. */
   time: Time
+  /** Whether the time is a moment of the clock. */
   absolute: boolean
+  /** The clock that the time is of. */
   clock: Clock
+  /** Whether the token names a `LinkTimeout`. */
   linked: boolean
 
   constructor(token: Token, time: Time, given?: TimeoutUpdateOptions) {
@@ -222,7 +230,9 @@ export class LinkTimeout extends Operation<'expired' | 'cancelled'> {
 
   /** When: milliseconds, or seconds and nanoseconds. */
   time: Time
+  /** Whether the time is a moment of the clock. */
   absolute: boolean
+  /** The clock that the time is of. */
   clock: Clock
 
   constructor(time: Time, given?: LinkTimeoutOptions) {

@@ -88,6 +88,7 @@ abstract class Setter extends Operation<number> {
   name: string
   /** Its value: bytes, or text in UTF-8. */
   value: Bytes | string
+  /** `XattrFlags`. */
   flags: number
 
   constructor(name: string, value: Bytes | string, given: SetXattrOptions | undefined) {
@@ -134,6 +135,7 @@ export class SetXattr extends Setter {
   static override readonly since = '5.19'
   static override readonly syscall = 'setxattr'
 
+  /** The path. */
   path: Path
 
   constructor(path: Path, name: string, value: Bytes | string, given?: SetXattrOptions) {
@@ -247,6 +249,7 @@ export class GetXattr<S extends number = 65_536> extends Getter<S> {
   static override readonly since = '5.19'
   static override readonly syscall = 'getxattr'
 
+  /** The path. */
   path: Path
 
   constructor(path: Path, name: string, given?: GetXattrOptions<S>) {

@@ -164,7 +164,7 @@ export class BufferRing {
   }
 
   /**
-   * How many buffers the kernel has taken so far, modulo 2^16. Since Linux 6.8.
+   * How many buffers the kernel has taken so far, modulo 2^16. Since Linux 6.8. See io_uring_buf_ring_head(3).
    *
    * @throws {UringError} `EINVAL` (this kernel does not say), `ERR_URING_RESOURCE_CLOSED`, `ERR_URING_CLOSED`
    */
@@ -232,7 +232,13 @@ export class BufferRing {
     this.#pool.put([id])
   }
 
-  /** Takes the group from the kernel. What operations in flight have taken of it comes all the same. Closing twice is fine. */
+  /**
+   * Takes the group from the kernel. What operations in flight have taken of it comes all the same. Closing twice is fine.
+   *
+   * Since Linux 5.19. See io_uring_unregister_buf_ring(3).
+   *
+   * @throws {UringError} `EACCES` on a ring whose restrictions do not allow it
+   */
   close(): void {
     if (this.#pool.closed) return
     if (!this.#ring.closed) {
@@ -243,6 +249,7 @@ export class BufferRing {
     this.#registration.slots.groups.closed(this.group)
   }
 
+  /** The same as `close()`. */
   [Symbol.dispose](): void {
     this.close()
   }

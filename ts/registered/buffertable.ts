@@ -156,6 +156,8 @@ export class BufferTable {
    * Gives all slots back. Operations that are in flight go on, and hold their memory; before Linux 6.13 the kernel waits
    * for them here.
    *
+   * Since Linux 5.1. See io_uring_unregister_buffers(3).
+   *
    * @throws {UringError} `ERR_URING_RESOURCE_CLOSED` the second time, `ERR_URING_CLOSED`
    */
   unregister(): void {

@@ -29,7 +29,9 @@ export interface NapiOptions {
 
 /** How a ring polled network devices. */
 export interface NapiSettings {
+  /** Microseconds that a wait polled before it slept. */
   readonly busyPollTimeout: number
+  /** Whether the devices' interrupts were deferred while there was polling. */
   readonly preferBusyPoll: boolean
   /** `'inactive'` where nothing was registered; before 6.13 always `'dynamic'`. */
   readonly tracking: 'dynamic' | 'static' | 'inactive'

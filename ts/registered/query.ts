@@ -96,22 +96,25 @@ export interface Query {
 
 /** What {@link Query} says of receiving without copies. */
 export interface ZcrxQuery {
-  /** Masks of flags: of the registration, and of its area. */
+  /** Flags of a registration: a mask. */
   readonly registerFlags: number
+  /** Flags of its area: a mask. */
   readonly areaFlags: number
   /** How many control operations there are. */
   readonly controls: number
   /** A mask of features. */
   readonly features: number
-  /** Bytes of the refill ring's header, and where it may start. */
+  /** Bytes of the refill ring's header. */
   readonly headerSize: number
+  /** What its address has to be a multiple of. */
   readonly headerAlignment: number
 }
 
 /** What {@link Query} says of the memory of a ring's queues. */
 export interface RingsQuery {
-  /** Bytes of the header of the queues, and where it may start. */
+  /** Bytes of the header of the queues. */
   readonly headerSize: number
+  /** What its address has to be a multiple of. */
   readonly headerAlignment: number
 }
 

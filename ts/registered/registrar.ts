@@ -191,12 +191,17 @@ export abstract class Registrar {
     unregisterEventfd(this[REGISTRATION])
   }
 
-  /** Whether completions are announced, if there is an eventfd: the kernel's own switch, which costs no system call. */
+  /**
+   * Whether completions are announced, if there is an eventfd: the kernel's own switch, which costs no system call.
+   *
+   * Since Linux 5.8. See io_uring_cq_eventfd_toggle(3).
+   *
+   * @throws {UringError} setting it: `ERR_URING_EVENTFD` when the asynchronous flow would not be woken any more
+   */
   get eventfdEnabled(): boolean {
     return isEventfdEnabled(this[REGISTRATION])
   }
 
-  /** @throws {UringError} `ERR_URING_EVENTFD` when the asynchronous flow would not be woken any more */
   set eventfdEnabled(enabled: boolean) {
     enableEventfd(() => this[REGISTRATION], enabled)
   }

@@ -29,6 +29,7 @@ export interface SubmissionQueue {
   readonly array: Uint32Array | undefined
   /** A position in the queue is a head or tail and this. */
   readonly ringMask: number
+  /** Places of the queue. */
   readonly ringEntries: number
 }
 
@@ -46,13 +47,17 @@ export interface CompletionQueue {
   readonly cqes: Uint8Array
   /** A position in the queue is a head or tail and this. */
   readonly ringMask: number
+  /** Places of the queue. */
   readonly ringEntries: number
 }
 
 /** A completion, copied out of the queue. */
 export interface Cqe {
+  /** What its entry had as `user_data`. */
   readonly userData: bigint
+  /** The kernel's result, or `-errno`. */
   readonly res: number
+  /** `IORING_CQE_F_*`. */
   readonly flags: number
   /** The other half of a 32-byte completion. */
   readonly extra: readonly [bigint, bigint] | undefined
@@ -90,7 +95,9 @@ export function unmapRegion({ mapping, buffer }: Region): boolean {
  * **Unsafe.** What stands in an entry when the kernel takes it is done, whatever it points at.
  */
 export class MappedRing {
+  /** The submission queue. */
   readonly sq: SubmissionQueue
+  /** The completion queue. */
   readonly cq: CompletionQueue
   /** All entries, `sqeSize` bytes each. */
   readonly sqes: Uint8Array
@@ -276,6 +283,7 @@ export class MappedRing {
     return this.regions.filter((region) => !unmapRegion(region)).length === 0
   }
 
+  /** The same as `unmap()`. */
   [Symbol.dispose](): void {
     this.unmap()
   }

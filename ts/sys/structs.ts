@@ -9,7 +9,9 @@ type Layout = readonly [
 
 /** A member of a struct, in bytes. What stands at the end of a struct, as often as is needed, has the size 0. */
 export interface StructField<Offset extends number = number, Size extends number = number> {
+  /** Bytes from the start of the struct. */
   readonly offset: Offset
+  /** Bytes of the member. */
   readonly size: Size
 }
 
