@@ -91,15 +91,15 @@ test('sendMessage: wants a ring that is open and enabled', (t) => {
   }
   const closed = new Ring({ entries: 8 })
   closed[Symbol.dispose]()
-  t.throws(() => Ring.sendMessage(closed, 1, 1), { code: 'ERR_OUT_OF_RANGE', message: /ring\.fd/ })
+  t.throws(() => Ring.sendMessage(closed, 1, 1), { code: 'ERR_OUT_OF_RANGE', message: /target\.fd/ })
 })
 
 test('sendMessage: bad arguments are named', (t) => {
   using ring = new Ring({ entries: 8 })
   const none = 'x' as unknown as number
   for (const [name, code, call] of [
-    ['ring', 'ERR_INVALID_ARG_TYPE', () => Ring.sendMessage(5 as unknown as Ring, 1, 1)],
-    ['ring', 'ERR_INVALID_ARG_TYPE', () => Ring.sendMessage(undefined as unknown as Ring, 1, 1)],
+    ['target', 'ERR_INVALID_ARG_TYPE', () => Ring.sendMessage(5 as unknown as Ring, 1, 1)],
+    ['target', 'ERR_INVALID_ARG_TYPE', () => Ring.sendMessage(undefined as unknown as Ring, 1, 1)],
     ['result', 'ERR_INVALID_ARG_TYPE', () => Ring.sendMessage(ring, none, 1)],
     ['result', 'ERR_OUT_OF_RANGE', () => Ring.sendMessage(ring, 2 ** 31, 1)],
     ['data', 'ERR_INVALID_ARG_TYPE', () => Ring.sendMessage(ring, 1, none)],

@@ -54,7 +54,13 @@ export * from './operations/pipes.ts'
 export * from './operations/polls.ts'
 export * from './operations/process.ts'
 export * from './operations/ranges.ts'
-export * from './operations/rings.ts'
+export {
+  MsgRingData,
+  type MsgRingDataOptions,
+  MsgRingSendFd,
+  type MsgRingSendFdOptions,
+  type RingTarget,
+} from './operations/rings.ts'
 export * from './operations/slots.ts'
 export * from './operations/sockets.ts'
 export * from './operations/sockopts.ts'

@@ -13,12 +13,13 @@ const MAX_DATA = (1n << 62n) - 1n
 /** In the user data, what tells a message from a completion of the ring's own. */
 const FOREIGN = 1n << 63n
 
-function resolveRing(ring: unknown): number {
+/** The descriptor of a ring. */
+export function resolveRing(ring: unknown, name = 'ring'): number {
   const fd: unknown = typeof ring === 'object' && ring !== null ? (ring as { fd?: unknown }).fd : undefined
   if (typeof fd !== 'number') {
-    throw invalidType('ring', 'an instance of Ring, or an object with a descriptor "fd"', ring)
+    throw invalidType(name, 'an instance of Ring, or an object with a descriptor "fd"', ring)
   }
-  return integer(fd, 'ring.fd', 0, MAX_I32)
+  return integer(fd, `${name}.fd`, 0, MAX_I32)
 }
 
 /** Options of {@link MsgRingData}. */

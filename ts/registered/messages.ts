@@ -3,8 +3,9 @@
 import { constants } from 'node:os'
 import { binding } from '../binding.ts'
 import { systemError } from '../errors.ts'
-import { MsgRingData, type MsgRingDataOptions, type RingTarget } from '../operations/rings.ts'
+import { MsgRingData, type MsgRingDataOptions, resolveRing, type RingTarget } from '../operations/rings.ts'
 import { kernelHas } from '../support.ts'
+import { keeping } from './keep.ts'
 import { unsupported } from './refusal.ts'
 
 const REGISTER_SEND_MSG_RING = 31
@@ -24,8 +25,10 @@ export function sendMessage(
   data: number | bigint,
   options: MsgRingDataOptions | undefined,
 ): void {
-  const { bytes } = new MsgRingData(target, result, data, options).build()
-  const answer = binding().rawRegister(NO_RING, REGISTER_SEND_MSG_RING, bytes, 1)
+  const fd = resolveRing(target, 'target')
+  const { bytes } = new MsgRingData({ fd }, result, data, options).build()
+  // A ring that is collected is closed, and its number may name something else.
+  const answer = keeping([target], () => binding().rawRegister(NO_RING, REGISTER_SEND_MSG_RING, bytes, 1))
   if (answer === -EINVAL && !kernelHas(SINCE)) throw unsupported(answer, 'Ring.sendMessage()', SINCE)
   if (answer < 0) throw systemError(answer, 'io_uring_register')
 }
