@@ -13,7 +13,7 @@ import { systemError } from './errors.ts'
 import { SocketType } from './flags.ts'
 import { addressOf as addressOfMemory, type Bytes, bytesLeft, checkBytes } from './memory.ts'
 import { type FileTarget, resolveDescriptor } from './registered/files.ts'
-import { flag, integer, mask, MAX_I32, MAX_U32, options, outOfRange } from './validate.ts'
+import { flag, integer, mask, MAX_I32, MAX_U32, options as checkOptions, outOfRange } from './validate.ts'
 import { viewOf } from './view.ts'
 
 export * from './sys/entries.ts'
@@ -114,9 +114,14 @@ function checked(result: number, syscall: string): number {
   return result
 }
 
-/** A counter that can be polled, see eventfd(2); close-on-exec and non-blocking. @throws {UringError} */
-export function eventfd(count = 0, given?: { semaphore?: boolean }): number {
-  const { semaphore = false } = options(given)
+/**
+ * A counter that can be polled, see eventfd(2); close-on-exec and non-blocking. With `semaphore` a read takes one of it,
+ * and not all.
+ *
+ * @throws {UringError}
+ */
+export function eventfd(count = 0, options?: { semaphore?: boolean }): number {
+  const { semaphore = false } = checkOptions(options)
   const flags = EFD_CLOEXEC | EFD_NONBLOCK | (flag(semaphore, 'options.semaphore') ? EFD_SEMAPHORE : 0)
   return checked(binding().rawEventfd(integer(count, 'count', 0, MAX_U32), flags), 'eventfd')
 }

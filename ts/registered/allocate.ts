@@ -5,7 +5,7 @@ import { binding } from '../binding.ts'
 import { MemoryAdvice } from '../flags.ts'
 import { addressOf } from '../memory.ts'
 import { loadError } from '../support.ts'
-import { flag, integer, options, outOfRange } from '../validate.ts'
+import { flag, integer, options as checkOptions, outOfRange } from '../validate.ts'
 
 /** Options of {@link allocate}. */
 export interface AllocateOptions {
@@ -30,8 +30,8 @@ const MAX_ALIGNMENT = 2 ** 30
  * @throws {RangeError} for a size that cannot be had
  * @throws {UringError} `ERR_URING_UNAVAILABLE` where the package has no binary
  */
-export function allocate(size: number, given?: AllocateOptions): Buffer {
-  const { alignment = PAGE_BYTES, hugePages = false } = options(given)
+export function allocate(size: number, options?: AllocateOptions): Buffer {
+  const { alignment = PAGE_BYTES, hugePages = false } = checkOptions(options)
   integer(size, 'size', 0, constants.MAX_LENGTH)
   checkAlignment(alignment)
   if (!flag(hugePages, 'options.hugePages')) return aligned(size, size, alignment)

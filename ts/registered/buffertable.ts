@@ -5,7 +5,7 @@ import { systemError, unsupportedError, UringError } from '../errors.ts'
 import { memlockAllowed, memlockText } from '../memlock.ts'
 import { addressOf, allocateBlock, type Block, type Bytes } from '../memory.ts'
 import { kernelHas } from '../support.ts'
-import { flag, integer, invalidType, invalidValue, options, outOfRange } from '../validate.ts'
+import { flag, integer, invalidType, invalidValue, options as checkOptions, outOfRange } from '../validate.ts'
 import { checkAttached, FixedBuffer, memoryOf } from './buffers.ts'
 import { REGISTRATION, type Registration } from './registration.ts'
 import { tagWords } from './tags.ts'
@@ -134,9 +134,9 @@ export class BufferTable {
    * @throws {UringError} `ENOMEM` above the limit of locked memory, `ERR_URING_RESOURCE_CLOSED`, `ERR_URING_CLOSED`
    * @throws {TypeError|RangeError} for arguments that cannot be; nothing has changed then
    */
-  update(offset: number, views: readonly (Bytes | null)[], given?: RegisterBuffersOptions): number {
+  update(offset: number, views: readonly (Bytes | null)[], options?: RegisterBuffersOptions): number {
     const memory = checkViews(views)
-    const tags = tagsOf(memory, given)
+    const tags = tagsOf(memory, options)
     const registration = this.#open()
     const { length } = this.#pinned.views
     if (memory.length > length) throw outOfRange('views.length', `>= 1 && <= ${length}`, memory.length)
@@ -210,7 +210,7 @@ export function registerBuffers(
 
 function registerSparse(owner: Owner, size: number, given: RegisterBuffersOptions | undefined): BufferTable {
   integer(size, 'views', 1, MAX_SLOTS)
-  tagWords(options(given).tags, size, () => false)
+  tagWords(checkOptions(given).tags, size, () => false)
   const registration = owner[REGISTRATION]
   const { bytes } = allocateBlock(STRUCT_BYTES)
   bytes.writeUInt32LE(size, 0)
@@ -229,7 +229,7 @@ export function cloneBuffers(
   source: Owner,
   given: CloneBuffersOptions | undefined,
 ): BufferTable {
-  const { sourceOffset = 0, offset = 0, count, replace = false } = options(given)
+  const { sourceOffset = 0, offset = 0, count, replace = false } = checkOptions(given)
   flag(replace, 'options.replace')
   integer(sourceOffset, 'options.sourceOffset', 0, MAX_SLOTS - 1)
   integer(offset, 'options.offset', 0, MAX_SLOTS - 1)
@@ -291,7 +291,7 @@ function checkView(view: unknown, name: string): Buffer | null {
 }
 
 function tagsOf(memory: readonly (Buffer | null)[], given: RegisterBuffersOptions | undefined): bigint[] {
-  return tagWords(options(given).tags, memory.length, (index) => memory[index] !== null)
+  return tagWords(checkOptions(given).tags, memory.length, (index) => memory[index] !== null)
 }
 
 /** Room for a struct, then an array of `struct iovec`, then tags: one piece, which lives through the call. */

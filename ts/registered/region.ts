@@ -56,18 +56,18 @@ export class Region {
    * @returns its offset, for `Ring.enter()` and for `ioUringEnter()` of `uring/sys`
    * @throws {RangeError|TypeError} for a wait that the region has no room for, or that cannot be
    */
-  setWait(index: number, given?: RegionWait): number {
+  setWait(index: number, wait?: RegionWait): number {
     if (this.waits === 0) throw outOfRange('index', 'that of a region made with { waits: true }', index)
     const offset = integer(index, 'index', 0, this.waits - 1) * WAIT_BYTES
-    const { timeout, minWait } = options(given, 'wait')
+    const { timeout, minWait } = options(wait, 'wait')
     const time = timeout === undefined ? undefined : timespec(timeout, 'wait.timeout').bytes
     const least = Math.round((milliseconds(minWait, 'wait.minWait') ?? 0) * 1000)
     if (least > MAX_U32) throw outOfRange('wait.minWait', `<= ${MAX_U32 / 1000}`, minWait)
-    const wait = Buffer.alloc(WAIT_BYTES)
-    if (time !== undefined) wait.set(time)
-    wait.writeUInt32LE(least, 16)
-    wait.writeUInt32LE(time === undefined ? 0 : HAS_TIMEOUT, 20)
-    this.memory.set(wait, offset)
+    const bytes = Buffer.alloc(WAIT_BYTES)
+    if (time !== undefined) bytes.set(time)
+    bytes.writeUInt32LE(least, 16)
+    bytes.writeUInt32LE(time === undefined ? 0 : HAS_TIMEOUT, 20)
+    this.memory.set(bytes, offset)
     return offset
   }
 }
