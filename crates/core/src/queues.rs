@@ -124,25 +124,25 @@ impl Queues {
         of!(self, ring => unsafe { push(ring, entries, count) })
     }
 
-    /// Looks at the oldest completion.
-    pub(crate) fn peek(&mut self) -> Option<Completion> {
+    /// Looks at the oldest completion. `mixed` as for [`take`](Self::take).
+    pub(crate) fn peek(&mut self, mixed: bool) -> Option<Completion> {
         of!(self, ring => {
             let mut queue = ring.completion();
-            let first = Width::next(&mut queue);
+            let first = Width::next(&mut queue, mixed);
             // A queue that is forgotten never stores how far it was read: the completion is there again.
             std::mem::forget(queue);
             first
         })
     }
 
-    /// Takes up to `most` completions, oldest first, and says how many.
+    /// Takes up to `most` completions, oldest first, and says how many. `mixed` is whether the ring has `CQE_MIXED`.
     #[inline]
-    pub(crate) fn take(&mut self, most: usize, mut each: impl FnMut(Completion)) -> usize {
+    pub(crate) fn take(&mut self, most: usize, mixed: bool, mut each: impl FnMut(Completion)) -> usize {
         of!(self, ring => {
             let mut queue = ring.completion();
             let mut taken = 0;
             while taken < most {
-                let Some(completion) = Width::next(&mut queue) else { break };
+                let Some(completion) = Width::next(&mut queue, mixed) else { break };
                 taken += 1;
                 each(completion);
             }
@@ -177,16 +177,20 @@ unsafe fn push<S: squeue::EntryMarker, C: cqueue::EntryMarker>(
 
 /// How the next completion is read from a queue of each width.
 trait Width: cqueue::EntryMarker {
-    fn next(queue: &mut cqueue::CompletionQueue<'_, Self>) -> Option<Completion>;
+    fn next(queue: &mut cqueue::CompletionQueue<'_, Self>, mixed: bool) -> Option<Completion>;
 }
 
 impl Width for cqueue::Entry {
     /// In a mixed queue a wide completion takes two slots, and where two would not fit before the end the kernel
-    /// leaves a filler, which is no completion.
+    /// leaves a filler, which is no completion. In others these flags mean nothing: whoever sends a message chooses
+    /// its flags.
     #[inline]
-    fn next(queue: &mut cqueue::CompletionQueue<'_, Self>) -> Option<Completion> {
+    fn next(queue: &mut cqueue::CompletionQueue<'_, Self>, mixed: bool) -> Option<Completion> {
         loop {
             let mut first = narrow(&queue.next()?);
+            if !mixed {
+                return Some(first);
+            }
             if first.flags & completion::SKIP != 0 {
                 continue;
             }
@@ -208,7 +212,7 @@ impl Width for cqueue::Entry {
 
 impl Width for cqueue::Entry32 {
     #[inline]
-    fn next(queue: &mut cqueue::CompletionQueue<'_, Self>) -> Option<Completion> {
+    fn next(queue: &mut cqueue::CompletionQueue<'_, Self>, _mixed: bool) -> Option<Completion> {
         let entry = queue.next()?;
         Some(Completion {
             user_data: entry.user_data(),

@@ -109,9 +109,9 @@ impl Ring {
     ///
     /// `argument` and `count` are what the opcode expects, and what the kernel keeps of them stays valid until it is
     /// unregistered and every operation that uses it has completed. No file, buffer or message is given a tag or user
-    /// data without [`FOREIGN`], which would be counted as the end of an operation. The queues themselves are not resized this way,
-    /// nor is an eventfd or the ring's own descriptor registered, nor a group of provided buffers unregistered that a
-    /// [`BufferRing`] is of: this ring would not know.
+    /// data without [`FOREIGN`], which would be counted as the end of an operation. The queues themselves are not
+    /// resized this way, nor is an eventfd or the ring's own descriptor registered, nor a group of provided buffers
+    /// unregistered that a [`BufferRing`] is of: this ring would not know.
     pub unsafe fn register(&mut self, opcode: u32, argument: *mut c_void, count: u32) -> io::Result<u32> {
         // SAFETY: passed on.
         unsafe { sys::io_uring_register(self.as_raw_fd(), opcode, argument, count) }

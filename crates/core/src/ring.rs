@@ -200,7 +200,7 @@ impl Ring {
     /// # Safety
     ///
     /// What the entry points at is valid for what the operation does with it, and stays so until its last
-    /// completion.
+    /// completion. A message to another ring has [`FOREIGN`] in the user data that it posts there.
     pub unsafe fn push(&mut self, entry: &Entry) -> Result<(), QueueFull> {
         // SAFETY: passed on.
         unsafe { self.push_all(std::slice::from_ref(entry)) }
@@ -446,6 +446,10 @@ impl Ring {
         self.enter(0, 0, EnterFlags::GETEVENTS.bits()).map(drop)
     }
 
+    fn mixed(&self) -> bool {
+        self.setup_flags & setup::CQE_MIXED != 0
+    }
+
     /// The oldest completion, taken. Enters no kernel.
     pub fn pop(&mut self) -> Option<Completion> {
         let mut oldest = None;
@@ -455,14 +459,16 @@ impl Ring {
 
     /// The oldest completion, left where it is.
     pub fn peek(&mut self) -> Option<Completion> {
-        self.queues.peek()
+        let mixed = self.mixed();
+        self.queues.peek(mixed)
     }
 
     /// Takes up to `most` completions, oldest first, and says how many. Enters no kernel.
     #[inline]
     pub fn reap(&mut self, most: usize, mut each: impl FnMut(Completion)) -> usize {
+        let mixed = self.mixed();
         let in_flight = &mut self.in_flight;
-        self.queues.take(most, |completion| {
+        self.queues.take(most, mixed, |completion| {
             // Before `each` has it: if that panics, the completion is taken all the same.
             *in_flight = in_flight.saturating_sub(u64::from(is_last(&completion)));
             each(completion);

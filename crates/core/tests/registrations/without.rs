@@ -1,9 +1,11 @@
 //! What needs no ring of one's own.
 
+use std::io::Write as _;
 use std::os::fd::AsRawFd;
 
 use typed_uring::register::{query_operations, query_queues, query_zero_copy};
-use typed_uring::{FOREIGN, Ring, Setup};
+use typed_uring::sys::completion;
+use typed_uring::{Completion, FOREIGN, File, Ring, Setup};
 
 use crate::support::{Result, errno};
 use crate::{arrived, ring, support};
@@ -29,6 +31,43 @@ fn a_message_arrives_from_any_thread_and_is_not_counted() -> Result {
         (message.user_data, message.result, message.flags),
         (u64::MAX, i32::MAX, 0x1_0001)
     );
+    Ok(())
+}
+
+#[test]
+fn a_message_with_any_flags_is_one_completion_and_takes_no_other_away() -> Result {
+    for flags in [completion::F_32, completion::SKIP, u32::MAX] {
+        let mut ring = ring()?;
+        match Ring::send_message(ring.as_raw_fd(), 5, FOREIGN, Some(flags)) {
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => return Ok(()), // before 6.13
+            sent => sent?,
+        }
+        ring.get_events()?;
+        support::push(&mut ring, &[support::nop(1)])?;
+        ring.submit()?;
+        let seen = |completion: &Completion| (completion.user_data, completion.result, completion.flags);
+        let oldest = ring.peek().as_ref().map(seen);
+        assert_eq!(oldest, Some((FOREIGN, 5, flags)));
+        let all: Vec<_> = support::take(&mut ring).iter().map(seen).collect();
+        assert_eq!(all, [(FOREIGN, 5, flags), (1, 0, 0)]);
+        assert_eq!(ring.in_flight(), 0);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_message_that_would_end_an_operation_is_refused() -> Result {
+    let mut ring = ring()?;
+    let (reader, mut writer) = crate::pipe_with(b"")?;
+    let _memory = crate::waiting(&mut ring, File::Fd(reader.as_raw_fd()), 9)?;
+    for user_data in [9, !FOREIGN] {
+        let sent = Ring::send_message(ring.as_raw_fd(), 0, user_data, None);
+        assert_eq!(errno(sent), Some(libc::EINVAL));
+    }
+    assert!(arrived(&mut ring)?.is_empty());
+    assert_eq!(ring.in_flight(), 1);
+    writer.write_all(b"end")?;
+    assert_eq!(crate::wait_for(&mut ring, 1)?, [(9, 3)]);
     Ok(())
 }
 
