@@ -314,6 +314,18 @@ impl Ring {
     ///
     /// As for [`submit`](Self::submit); the end of `timeout` is no error.
     pub fn submit_and_wait(&mut self, want: u32, timeout: Option<Duration>) -> io::Result<usize> {
+        self.submit_by(want, |ring, to_submit, enter| match timeout {
+            Some(timeout) if want > 0 => ring.enter_for(to_submit, want, enter, timeout),
+            _ => ring.enter(to_submit, want, enter.bits()),
+        })
+    }
+
+    /// Starts what was pushed, with the flags that this takes now, unless a polling thread does all that is wanted.
+    pub(crate) fn submit_by(
+        &mut self,
+        want: u32,
+        enter_with: impl FnOnce(&mut Self, u32, EnterFlags) -> io::Result<usize>,
+    ) -> io::Result<usize> {
         let pending = self.queues.sq_len();
         let to_submit = pending as u32; // at most 32768
         let mut enter = EnterFlags::GETEVENTS;
@@ -328,11 +340,7 @@ impl Ring {
                 return Ok(std::mem::take(&mut self.unreported));
             }
         }
-        let taken = match timeout {
-            Some(timeout) if want > 0 => self.enter_for(to_submit, want, enter, timeout),
-            _ => self.enter(to_submit, want, enter.bits()),
-        };
-        let taken = match taken {
+        let taken = match enter_with(self, to_submit, enter) {
             Err(error) if error.raw_os_error() == Some(libc::ETIME) => 0,
             taken => taken?,
         };

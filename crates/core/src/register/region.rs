@@ -7,9 +7,8 @@ use super::invalid;
 use crate::memory::Memory;
 use crate::ring::Ring;
 use crate::sys::{
-    __kernel_timespec, IORING_ENTER_GETEVENTS, IORING_MEM_REGION_REG_WAIT_ARG, IORING_MEM_REGION_TYPE_USER,
-    IORING_REG_WAIT_TS, IORING_REGISTER_MEM_REGION, io_uring_mem_region_reg, io_uring_reg_wait,
-    io_uring_region_desc,
+    __kernel_timespec, IORING_MEM_REGION_REG_WAIT_ARG, IORING_MEM_REGION_TYPE_USER, IORING_REG_WAIT_TS,
+    IORING_REGISTER_MEM_REGION, io_uring_mem_region_reg, io_uring_reg_wait, io_uring_region_desc,
 };
 
 impl Ring {
@@ -46,11 +45,9 @@ impl Ring {
     /// `EFAULT` if there is none, and as for [`submit_and_wait`](Self::submit_and_wait); the end of the time is none.
     pub fn submit_and_wait_registered(&mut self, want: u32, index: usize) -> io::Result<usize> {
         let offset = index.saturating_mul(size_of::<io_uring_reg_wait>());
-        let to_submit = self.sq_ready() as u32; // at most 32768
-        match self.enter_registered(to_submit, want, IORING_ENTER_GETEVENTS, offset) {
-            Err(error) if error.raw_os_error() == Some(libc::ETIME) => Ok(0),
-            taken => taken,
-        }
+        self.submit_by(want, |ring, to_submit, enter| {
+            ring.enter_registered(to_submit, want, enter.bits(), offset)
+        })
     }
 }
 

@@ -2,7 +2,7 @@ use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use typed_uring::register::{ZeroCopySetup, set_wait};
-use typed_uring::sys::setup::R_DISABLED;
+use typed_uring::sys::setup::{R_DISABLED, SQPOLL};
 use typed_uring::{Memory, Setup};
 
 use crate::support::{Guarded, Result, errno, nop, push};
@@ -53,6 +53,31 @@ fn a_wait_can_be_described_in_a_region() -> Result {
     }
     ring.cancel_all()?;
     assert_eq!(wait_for(&mut ring, 1)?, [(9, -libc::ECANCELED)]);
+    Ok(())
+}
+
+#[test]
+fn a_polling_thread_that_sleeps_is_woken_by_a_described_wait() -> Result {
+    let mut ring = Guarded::from(
+        Setup {
+            entries: 8,
+            flags: R_DISABLED | SQPOLL,
+            sq_thread_idle: 1,
+            ..Setup::default()
+        }
+        .build()?,
+    );
+    let memory = Memory::new(4096)?;
+    ring.register_region(&memory, true)?;
+    set_wait(&memory, 0, Some(Duration::from_secs(20)), Duration::ZERO)?;
+    ring.enable()?;
+    while !ring.sq_needs_enter() {
+        std::thread::yield_now();
+    }
+    push(&mut ring, &[nop(1), nop(2)])?;
+    assert_eq!(ring.submit_and_wait_registered(2, 0)?, 2);
+    assert_eq!(ring.cq_ready(), 2);
+    assert_eq!(ring.submit()?, 0, "what was published is reported once");
     Ok(())
 }
 
