@@ -63,6 +63,26 @@ impl Memory {
         }
     }
 
+    /// Puts memory of nobody's in the place of what is mapped here, of which nothing is left then.
+    pub(crate) fn replace(&self) -> io::Result<()> {
+        let Mapping { address, length } = *self.mapping;
+        // SAFETY: the whole of a mapping that is ours and stays one: of the same length, readable and writable.
+        let replaced = unsafe {
+            libc::mmap(
+                address.as_ptr().cast(),
+                length,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED,
+                -1,
+                0,
+            )
+        };
+        if replaced == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(())
+    }
+
     /// Bytes.
     #[must_use]
     pub fn len(&self) -> usize {

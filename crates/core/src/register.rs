@@ -88,14 +88,35 @@ pub(crate) struct Registered {
     /// By index, as far as the memory is ours. The kernel holds the pages itself until the last operation that uses
     /// them has ended: this keeps their addresses from meaning anything else.
     buffers: Vec<Option<Memory>>,
-    /// By group. The kernel holds no pages of these and writes to the addresses.
-    groups: BTreeMap<u16, Memory>,
+    /// By group.
+    groups: BTreeMap<u16, Provided>,
     /// Of groups that are gone, until nothing is in flight that may have taken a buffer before.
     retired: Vec<Memory>,
     /// Until the ring is closed.
     kept: Vec<Memory>,
     /// Under which the task has the ring's descriptor.
     pub(crate) index: Option<u32>,
+}
+
+/// A group of provided buffers.
+#[derive(Debug)]
+struct Provided {
+    /// The kernel holds no pages of it and writes to the addresses.
+    _memory: Memory,
+    /// Where the kernel reads the addresses; it has the pages.
+    entries: Memory,
+    /// Whether they are a part of the ring.
+    of_ring: bool,
+}
+
+impl Registered {
+    /// Before the end of the ring: a mapping of it would keep its file open, and a [`BufferRing`] may outlive it.
+    pub(crate) fn leave(&self) -> io::Result<()> {
+        let mapped = self.groups.values().filter(|group| group.of_ring);
+        mapped
+            .map(|group| group.entries.replace())
+            .fold(Ok(()), io::Result::and)
+    }
 }
 
 impl Ring {

@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use super::invalid;
+use super::{Provided, invalid};
 use crate::memory::Memory;
 use crate::queues::Completion;
 use crate::ring::Ring;
@@ -155,7 +155,12 @@ impl Ring {
             entries
         };
         // Before the kernel can write to it.
-        self.registered.groups.insert(setup.group, memory.clone());
+        let provided = Provided {
+            _memory: memory.clone(),
+            entries: entries.clone(),
+            of_ring: setup.kernel_memory,
+        };
+        self.registered.groups.insert(setup.group, provided);
         let mut ring = BufferRing {
             group: setup.group,
             size: setup.size,
@@ -362,7 +367,7 @@ impl BufferRing {
 
     fn belongs(&self, ring: &Ring) -> io::Result<()> {
         match ring.registered.groups.get(&self.group) {
-            Some(memory) if memory.as_ptr() == self.memory.as_ptr() => Ok(()),
+            Some(group) if group.entries.as_ptr() == self.entries.as_ptr() => Ok(()),
             _ => Err(invalid()),
         }
     }

@@ -2,6 +2,7 @@ use std::io::Write as _;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 
+use typed_uring::entry::flags::CQE_SKIP_SUCCESS;
 use typed_uring::operations::{Read, Recv, RecvBundle, RecvMulti};
 use typed_uring::register::{BufferRing, GroupSetup};
 use typed_uring::{Completion, Entry, Memory, Ring};
@@ -375,5 +376,44 @@ fn a_stream_arrives_whole_however_the_buffers_are_used() -> Result {
         }
         assert_eq!(usize::from(group.available(&ring)?), 8 - out.len());
     }
+    Ok(())
+}
+
+/// A mapping of the ring would keep its file open, and the end of an entry that answers nothing shows by that only.
+#[test]
+fn a_ring_can_end_before_a_group_that_has_a_part_of_it() -> Result {
+    let (ended, has_ended) = std::sync::mpsc::channel();
+    // Not scoped: a test that failed would wait for it.
+    std::thread::spawn(move || -> std::result::Result<(), std::io::Error> {
+        let mut ring = Ring::new(8)?;
+        let mut group = ring.register_buffer_ring(&GroupSetup {
+            kernel_memory: true,
+            ..setup(2, 8)
+        })?;
+        let silent = support::nop(1).with_flags(CQE_SKIP_SUCCESS);
+        support::push(&mut ring, &[silent]).map_err(std::io::Error::other)?;
+        ring.submit()?;
+        drop(ring);
+        let recycled = (group.recycle(0), group.buffer(1).is_some());
+        let _ = ended.send(recycled);
+        Ok(())
+    });
+    assert_eq!(has_ended.recv_timeout(LONG)?, (false, true));
+    Ok(())
+}
+
+#[test]
+fn a_group_is_told_from_another_over_the_same_memory() -> Result {
+    let (mut first, mut second) = (ring()?, ring()?);
+    let shared = GroupSetup {
+        memory: Some(Memory::new(16)?),
+        ..setup(2, 8)
+    };
+    let ours = first.register_buffer_ring(&shared)?;
+    let theirs = second.register_buffer_ring(&shared)?;
+    assert_eq!(errno(ours.available(&second)), Some(libc::EINVAL));
+    assert_eq!(errno(ours.close(&mut second)), Some(libc::EINVAL));
+    assert_eq!(theirs.available(&second)?, 2);
+    theirs.close(&mut second)?;
     Ok(())
 }
