@@ -198,22 +198,23 @@ pub(crate) fn wait_readable(fd: RawFd, timeout: Duration) -> io::Result<()> {
     poll_once(&mut poll, timeout)
 }
 
-/// Gives this thread a table of descriptors of its own: a copy of the process's, up to `fd`.
+/// Gives this thread a table of descriptors of its own, in which there is `fd` and nothing else.
 pub(crate) fn own_descriptors(fd: RawFd) -> io::Result<()> {
-    // SAFETY: closes nothing that this thread shares: the table is copied first, and only up to the first of the range.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_close_range,
-            fd as u32 + 1,
-            u32::MAX,
-            libc::CLOSE_RANGE_UNSHARE,
-        )
-    };
-    if result < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
+    let fd = fd as u32;
+    close_range(fd + 1, u32::MAX, libc::CLOSE_RANGE_UNSHARE)?; // the table is copied first
+    if fd > 0 {
+        close_range(0, fd - 1, 0)?;
     }
+    Ok(())
+}
+
+/// For a thread that has a table of its own, or gets one by the flags.
+fn close_range(first: u32, last: u32, flags: u32) -> io::Result<()> {
+    // SAFETY: closes nothing that this thread shares.
+    if unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
 }
 
 /// Waits until the other side of a pipe is gone; `false` at the timeout.
