@@ -43,6 +43,22 @@ test('messages come with their numbers, in order', async (t) => {
   t.like(second, { source: 'message', result: 8, data: 9n, flags: 0x10000 })
 })
 
+// The kernel's own flags of wide completions (0x8000) and of fillers (0x20), which this ring has none of.
+for (const userFlags of [0x8000, 0x20, 0xffff_ffff]) {
+  test(`a message with the flags 0x${userFlags.toString(16)} arrives, and takes no completion away`, (t) => {
+    using ring = new Ring({ entries: ENTRIES })
+    using other = new Ring({ entries: ENTRIES })
+    other.push(new MsgRingData(ring, 8, 9, { userFlags }))
+    other.submitAndWait(1)
+    t.is(ring.wait()?.flags, userFlags)
+    Ring.sendMessage(ring, 8, 9, { userFlags })
+    ring.push(new Nop(), 'after')
+    ring.submitAndWait(2)
+    const both = [ring.wait()?.userData, ring.wait()?.userData]
+    t.deepEqual(both.map(String).sort(), ['9', 'after'])
+  })
+}
+
 test('a step that waits is resolved by the event loop', async (t) => {
   await using ring = new Ring({ entries: ENTRIES })
   await using other = new Ring({ entries: ENTRIES })
