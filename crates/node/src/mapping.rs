@@ -5,7 +5,8 @@ use std::cell::Cell;
 use std::ffi::c_void;
 use std::io;
 use std::ptr;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use libc::c_int;
 use napi::bindgen_prelude::{Either, FromNapiValue, Unknown};
@@ -21,11 +22,12 @@ fn errno() -> i32 {
 
 /// A part of a ring's file in memory.
 ///
-/// Shared by the array buffer over it and the handle: unmapped when the array buffer is gone, or by the handle.
+/// Shared by the array buffer over it and the handle: unmapped when the array buffer is gone, or by the handle. Some
+/// runtimes let go of an array buffer's memory on a thread of their garbage collector.
 #[derive(Debug)]
 struct Memory {
     /// Null once it is unmapped.
-    address: Cell<*mut c_void>,
+    address: AtomicPtr<c_void>,
     bytes: usize,
 }
 
@@ -68,7 +70,7 @@ impl Memory {
             return Err(errno());
         }
         let memory = Self {
-            address: Cell::new(address),
+            address: AtomicPtr::new(address),
             bytes,
         };
         // Newer kernels take a length beyond what the ring has, and touching the rest would be a SIGBUS.
@@ -83,9 +85,13 @@ impl Memory {
         Ok(memory)
     }
 
+    fn address(&self) -> *mut c_void {
+        self.address.load(Ordering::Acquire)
+    }
+
     /// Nobody may refer to the memory any more.
     fn unmap(&self) {
-        let address = self.address.replace(ptr::null_mut());
+        let address = self.address.swap(ptr::null_mut(), Ordering::AcqRel);
         if !address.is_null() {
             // SAFETY: the whole of a mapping that is ours, and only once: the address was just given up. Its array
             // buffer is detached or gone, or was never made.
@@ -104,7 +110,7 @@ impl Drop for Memory {
 #[derive(Debug)]
 #[napi(js_name = "Mapping")]
 pub struct BindingMapping {
-    memory: Rc<Memory>,
+    memory: Arc<Memory>,
     exposed: Cell<bool>,
 }
 
@@ -115,7 +121,7 @@ impl BindingMapping {
     pub fn create(fd: i32, offset: u32, length: f64) -> Either<BindingMapping, i32> {
         match Memory::map(fd, offset, length as usize) {
             Ok(memory) => Either::A(Self {
-                memory: Rc::new(memory),
+                memory: Arc::new(memory),
                 exposed: Cell::new(false),
             }),
             Err(error) => Either::B(error),
@@ -129,14 +135,14 @@ impl BindingMapping {
         if self.exposed.replace(true) {
             return Ok(None);
         }
-        let hint = Rc::into_raw(Rc::clone(&self.memory));
+        let hint = Arc::into_raw(Arc::clone(&self.memory));
         let mut buffer = ptr::null_mut();
         // SAFETY: as many bytes as are mapped, which stay until the finalizer says otherwise. The hint is a reference
         // count of its own, which the finalizer takes back.
         let status = unsafe {
             sys::napi_create_external_arraybuffer(
                 env.raw(),
-                self.memory.address.get(),
+                self.memory.address(),
                 self.memory.bytes,
                 Some(collected),
                 hint.cast_mut().cast(),
@@ -173,7 +179,7 @@ impl BindingMapping {
                 sys::napi_get_arraybuffer_info(env.raw(), buffer.raw(), &raw mut data, &raw mut length);
             status == sys::Status::napi_ok
                 && !data.is_null()
-                && data == self.memory.address.get()
+                && data == self.memory.address()
                 && sys::napi_detach_arraybuffer(env.raw(), buffer.raw()) == sys::Status::napi_ok
         }
     }
@@ -187,10 +193,9 @@ impl BindingMapping {
 
 /// # Safety
 ///
-/// Called by Node.js once, on the thread of the environment, when nothing can refer to an array buffer's memory any
-/// more, or the environment ends.
+/// Called by the runtime once, when nothing can refer to an array buffer's memory any more, or the environment ends.
 unsafe extern "C" fn collected(_env: sys::napi_env, _data: *mut c_void, hint: *mut c_void) {
     // SAFETY: the reference count that `buffer` gave away, taken back once.
-    let memory = unsafe { Rc::from_raw(hint.cast::<Memory>()) };
+    let memory = unsafe { Arc::from_raw(hint.cast::<Memory>()) };
     memory.unmap();
 }
