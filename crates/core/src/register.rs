@@ -102,7 +102,7 @@ pub(crate) struct Registered {
 #[derive(Debug)]
 struct Provided {
     /// The kernel holds no pages of it and writes to the addresses.
-    _memory: Memory,
+    memory: Memory,
     /// Where the kernel reads the addresses; it has the pages.
     entries: Memory,
     /// Whether they are a part of the ring.

@@ -36,7 +36,8 @@ impl Ring {
     /// # Errors
     ///
     /// `EBUSY` if there are buffers already, `ENOMEM` above the memory-lock limit, `EFAULT` for more than a gibibyte in
-    /// one, `EINVAL` for no buffers, more than 16384, a tag on an empty one or another number of tags than buffers.
+    /// one, `EINVAL` for no buffers, more than 16384, another number of tags than buffers, a tag on an empty one or one
+    /// that has [`FOREIGN`](crate::FOREIGN) already.
     pub fn register_buffers(&mut self, buffers: &[Option<Memory>], tags: &[u64]) -> io::Result<()> {
         let vectors = vectors(buffers);
         // SAFETY: the memory is held by the ring from now on.

@@ -30,8 +30,8 @@ impl Ring {
     ///
     /// # Errors
     ///
-    /// `ENOENT` if there are none and not `all` were meant, `ETIME` if some are still running at the end, `EALREADY` if they are and `timeout`
-    /// is zero, `EINTR` on a signal, `EINVAL` for keys that this kernel does not know.
+    /// `ENOENT` if there are none and not `all` were meant, `ETIME` if some are still running at the end, `EALREADY` if
+    /// they are and `timeout` is zero, `EINTR` on a signal, `EINVAL` for keys that this kernel does not know.
     pub fn cancel_sync(&mut self, which: CancelMatch, timeout: Option<Duration>) -> io::Result<u32> {
         let mut argument = io_uring_sync_cancel_reg {
             timeout: timeout.map_or(

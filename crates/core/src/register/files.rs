@@ -25,7 +25,8 @@ impl Ring {
     /// # Errors
     ///
     /// `EBUSY` if there is a table already, `EBADF` for what is no open file or is itself a ring, `EMFILE` above the
-    /// limit of open files, `EINVAL` for no files or as many tags as there are files.
+    /// limit of open files, `EINVAL` for no files, another number of tags than files, a tag on an empty slot or one that
+    /// has [`FOREIGN`](crate::FOREIGN) already.
     pub fn register_files(&mut self, files: &[RawFd], tags: &[u64]) -> io::Result<()> {
         let tags = marked(tags, files.len())?;
         if tags.is_empty() {
@@ -72,7 +73,8 @@ impl Ring {
     ///
     /// # Errors
     ///
-    /// `ENXIO` without a table, `EINVAL` beyond its end, `EBADF`; then nothing has changed.
+    /// `ENXIO` without a table, `EINVAL` beyond its end and for tags as with [`register_files`](Self::register_files),
+    /// `EBADF`; then nothing has changed.
     pub fn update_files(&mut self, offset: u32, files: &[RawFd], tags: &[u64]) -> io::Result<u32> {
         let tags = marked(tags, files.len())?;
         if tags.is_empty() {

@@ -156,11 +156,14 @@ impl Ring {
         };
         // Before the kernel can write to it.
         let provided = Provided {
-            _memory: memory.clone(),
+            memory: memory.clone(),
             entries: entries.clone(),
             of_ring: setup.kernel_memory,
         };
-        self.registered.groups.insert(setup.group, provided);
+        if let Some(before) = self.registered.groups.insert(setup.group, provided) {
+            // It was unregistered without our knowing, and may have a buffer in use.
+            self.registered.retired.push(before.memory);
+        }
         let mut ring = BufferRing {
             group: setup.group,
             size: setup.size,
@@ -282,7 +285,7 @@ impl BufferRing {
         added
     }
 
-    /// Buffers that the kernel has and has not begun to use, as far as it was shown them.
+    /// Buffers that the kernel has and has not begun to use, those included that it was not shown yet.
     ///
     /// # Errors
     ///

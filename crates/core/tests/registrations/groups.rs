@@ -5,10 +5,10 @@ use std::os::unix::net::UnixStream;
 use typed_uring::entry::flags::CQE_SKIP_SUCCESS;
 use typed_uring::operations::{Read, Recv, RecvBundle, RecvMulti};
 use typed_uring::register::{BufferRing, GroupSetup};
-use typed_uring::{Completion, Entry, Memory, Ring};
+use typed_uring::{Completion, Entry, File, Memory, Ring};
 
 use crate::support::{LONG, Result, errno};
-use crate::{pipe_with, ring, support};
+use crate::{pipe_with, ring, support, wait_for, waiting};
 
 fn setup(count: u16, size: u32) -> GroupSetup {
     GroupSetup {
@@ -415,5 +415,25 @@ fn a_group_is_told_from_another_over_the_same_memory() -> Result {
     assert_eq!(errno(ours.close(&mut second)), Some(libc::EINVAL));
     assert_eq!(theirs.available(&second)?, 2);
     theirs.close(&mut second)?;
+    Ok(())
+}
+
+#[test]
+fn memory_of_a_group_that_the_ring_did_not_see_go_stays_while_it_may_be_in_use() -> Result {
+    let mut ring = ring()?;
+    let (reader, mut writer) = pipe_with(b"")?;
+    let _memory = waiting(&mut ring, File::Fd(reader.as_raw_fd()), 9)?;
+    let first = ring.register_buffer_ring(&setup(2, 8))?;
+    let page = first.memory().as_ptr();
+    drop(first);
+    ring.submitter().unregister_buf_ring(3)?;
+    let second = ring.register_buffer_ring(&setup(2, 8))?;
+    let mut resident = 0;
+    // SAFETY: one page is asked for, and has one byte of answer; an address that is not mapped is an error.
+    let answer = unsafe { libc::mincore(page.cast(), 8, &raw mut resident) };
+    assert_eq!(answer, 0, "{}", std::io::Error::last_os_error());
+    second.close(&mut ring)?;
+    writer.write_all(b"end")?;
+    assert_eq!(wait_for(&mut ring, 1)?, [(9, 3)]);
     Ok(())
 }
