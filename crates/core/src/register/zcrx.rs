@@ -45,12 +45,13 @@ impl Ring {
     ///
     /// `EPERM`, `EINVAL` for another kind of ring, `ENODEV` for no such interface, `EOPNOTSUPP` for a device that cannot.
     pub fn register_zero_copy_receive(&mut self, setup: &ZeroCopySetup) -> io::Result<ZeroCopyReceive> {
-        const PAGE: usize = 4096;
         if !setup.entries.is_power_of_two() {
             return Err(invalid());
         }
-        let bytes = setup.entries as usize * size_of::<io_uring_zcrx_rqe>() + PAGE;
-        let region = Memory::new(bytes.next_multiple_of(PAGE))?;
+        // SAFETY: a number, which is always known: a power of two.
+        let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
+        let bytes = setup.entries as usize * size_of::<io_uring_zcrx_rqe>() + page;
+        let region = Memory::new(bytes.next_multiple_of(page))?;
         let mut description = io_uring_region_desc {
             user_addr: region.as_ptr() as u64,
             size: region.len() as u64,
