@@ -12,7 +12,7 @@ import { SqeFlags } from './flags.ts'
 import { Messages, type MessagesOptions } from './messages.ts'
 import type { Waiter } from './group.ts'
 import type { Operation } from './operation.ts'
-import { AsyncCancel, type CancelTarget } from './operations/cancel.ts'
+import { AsyncCancel, type CancelTarget, fixedTarget } from './operations/cancel.ts'
 import { Close } from './operations/files.ts'
 import { LinkTimeout } from './operations/timeouts.ts'
 import { cancelAtOnce } from './registered/cancelling.ts'
@@ -234,7 +234,8 @@ export class Flow {
   }
 
   /** How many submissions were found. */
-  async cancel(target: CancelTarget, all: boolean): Promise<number> {
+  async cancel(given: CancelTarget, all: boolean): Promise<number> {
+    const target = fixedTarget(given) // what is asked of all that waits for room runs no code of the program
     const cancellation = new AsyncCancel(target, { all })
     if (this.scheduler.isEnded) throw closedError()
     if (!this.#adapt(cancellation)) return this.#cancelAtOnce(target, all)

@@ -40,7 +40,7 @@ export class Queue<T> {
     return (this.#items.slice(this.#head) as T[]).values()
   }
 
-  /** Takes out all that `matches`, which is asked once for each, and gives them in order. */
+  /** Takes out all that `matches`, which is asked once for each and changes nothing here, and gives them in order. */
   remove(matches: (item: T) => boolean): T[] {
     const removed: T[] = []
     const kept: T[] = []

@@ -4,7 +4,7 @@ import { constants } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Boundary, SLICE, STATUS } from './boundary.ts'
 import { Completion } from './completion.ts'
-import { BUILT, type Entry, type EntryWriter, MANY, STAGEABLE, WATCHED } from './entry.ts'
+import { BUILT, type Entry, EntryWriter, MANY, STAGEABLE, WATCHED } from './entry.ts'
 import {
   closedError,
   errorCode,
@@ -261,13 +261,19 @@ export class Ring extends Registrar {
     if (!Array.isArray(items)) throw invalidType('items', 'an instance of Array', items)
     if (!Array.isArray(userData)) throw invalidType('userData', 'an instance of Array', userData)
     this.#needRoom(items.length)
+    // A getter of an argument may push, submit and close: what is encoded here is in nobody's way.
+    const encoded = Array.from(items, (item, index) => this.#encode(item, userData[index], `items[${index}]`))
+    this.#open().#needRoom(encoded.length)
     const first = pushed.count
     const slots: Slot[] = []
     try {
-      for (const [index, item] of items.entries()) {
-        slots.push(this.#stage(pushed, item, userData[index], `items[${index}]`))
+      for (const { kind, words, state, traits, data } of encoded) {
+        const slot = this.#slots.acquire(kind, state, data, traits)
+        slots.push(slot)
+        pushed.copy(words, words.length, traits)
+        pushed.end(slot)
         if (this.#boundary.restricted?.skips !== false) continue
-        if ((pushed.flagsOf(first + index) & CQE_SKIP_SUCCESS) !== 0) throw skipError(slots[index]!)
+        if ((pushed.flagsOf(pushed.count - 1) & CQE_SKIP_SUCCESS) !== 0) throw skipError(slot)
       }
     } catch (error) {
       this.#unstage(slots, first)
@@ -545,7 +551,8 @@ export class Ring extends Registrar {
     const { all = false } = checkOptions(options)
     if (typeof target !== 'object' || target === null || !('userData' in target))
       return flow.cancel(target, all)
-    const slots = this.#slots.used().filter((slot) => slot.userData === target.userData && isPushed(slot))
+    const { userData } = target
+    const slots = this.#slots.used().filter((slot) => slot.userData === userData && isPushed(slot))
     const found = await Promise.all(slots.map((slot) => flow.cancel(tokenOf(slot), false)))
     return found.reduce((sum, count) => sum + count, 0)
   }
@@ -682,6 +689,15 @@ export class Ring extends Registrar {
     const slot = this.#slots.acquire(item.kind, state, userData, staged.traits)
     staged.end(slot)
     return slot
+  }
+
+  /** Encodes an operation for this ring, and stages nothing. */
+  #encode(item: Operation<unknown> | Entry<unknown>, data: unknown, name: string): Encoded {
+    if (item?.[STAGEABLE] !== true) throw invalidType(name, 'an instance of Operation or Entry', item)
+    const { stride } = this.#pushed
+    const writer = new EntryWriter(new Uint32Array(stride), stride * 4, this.#boundary.lacking)
+    const state = item.encode(writer)
+    return { kind: item.kind, words: writer.words, state, traits: writer.traits, data }
   }
 
   #needRoom(count: number): void {
@@ -839,6 +855,15 @@ export class Ring extends Registrar {
 }
 
 const MAX_PAUSE = 50
+
+/** An operation as it is to be staged. */
+interface Encoded {
+  readonly kind: OperationClass
+  readonly words: Uint32Array
+  readonly state: unknown
+  readonly traits: number
+  readonly data: unknown
+}
 
 /** Whether a slot belongs to the waiting calls, and not to promises and callbacks. */
 function isPushed({ traits }: Slot): boolean {

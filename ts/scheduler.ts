@@ -304,6 +304,14 @@ export class Scheduler {
     this.schedule()
   }
 
+  /** Ends what was asked for by code that had closed the ring on the way: a getter of an argument. */
+  private forsake(): void {
+    const state = this.ended
+    for (const waiting of this.waiting.remove(() => true)) this.drop(waiting, state)
+    for (const slot of this.slots.used())
+      if ((slot.traits & RUN) !== 0) this.late.push({ ...this.taken(slot, ECANCELED, 0), state })
+  }
+
   // ---- staging
 
   /** Refuses what cannot be waited for, and entry flags that are out of place. */
@@ -397,7 +405,9 @@ export class Scheduler {
 
   private flush(): void {
     if (this.delivering) return // whoever delivers comes back to it
-    if (!this.boundary.closed) {
+    if (this.boundary.closed) {
+      this.forsake()
+    } else {
       this.admit()
       this.submit()
     }

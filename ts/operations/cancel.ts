@@ -3,7 +3,7 @@
 import type { EntryWriter } from '../entry.ts'
 import { CancelFlags, SqeFlags } from '../flags.ts'
 import { Operation } from '../operation.ts'
-import { type FileTarget, resolveFile } from '../registered/files.ts'
+import { type FileTarget, FixedFile, resolveFile } from '../registered/files.ts'
 import { checkToken, generationOf, slotOf, type Token } from '../slots.ts'
 import { flag, integer, invalidType, invalidValue, options } from '../validate.ts'
 
@@ -57,6 +57,18 @@ export function resolveTarget(target: unknown): TargetKeys {
     throw invalidType('target', "of type number or object, or 'any'", target)
   }
   return keys
+}
+
+/** A target that stays what it is, whatever its getters say later. */
+export function fixedTarget(target: CancelTarget): CancelTarget {
+  const { flags, token, file, opcode } = resolveTarget(target)
+  if (typeof target !== 'object') return target
+  const fixed: Exclude<CancelTarget, number | string> = {}
+  if (flags === 0 || (flags & CancelFlags.USERDATA) !== 0) fixed.token = token
+  if ((flags & CancelFlags.OP) !== 0) fixed.opcode = opcode
+  if ((flags & CancelFlags.FD) !== 0)
+    fixed.file = (flags & CancelFlags.FD_FIXED) === 0 ? file : new FixedFile(file)
+  return fixed
 }
 
 /**

@@ -4,10 +4,9 @@ import { constants } from 'node:os'
 import { type Boundary, SLICE } from '../boundary.ts'
 import { systemError } from '../errors.ts'
 import { CancelFlags, EnterFlags, SetupFlags } from '../flags.ts'
-import { type CancelTarget, resolveTarget, type TargetKeys } from '../operations/cancel.ts'
+import { type CancelTarget, fixedTarget, resolveTarget, type TargetKeys } from '../operations/cancel.ts'
 import { generationOf, slotOf } from '../slots.ts'
 import { flag, milliseconds, options } from '../validate.ts'
-import { FixedFile } from './files.ts'
 import type { Registration } from './registration.ts'
 
 /** Options of {@link Ring.cancelSync}. */
@@ -60,17 +59,6 @@ export function cancelAtOnce(boundary: Boundary, target: CancelTarget, all: bool
   return result === -ETIME || result === -EINTR ? 1 : 0 // a worker is busy with it, and was told
 }
 
-/** A target that is what it was, whatever its getters say later. */
-function fixedTarget(target: CancelTarget, { flags, token, file, opcode }: TargetKeys): CancelTarget {
-  if (typeof target !== 'object') return target
-  const fixed: Exclude<CancelTarget, number | string> = {}
-  if (flags === 0 || (flags & CancelFlags.USERDATA) !== 0) fixed.token = token
-  if ((flags & CancelFlags.OP) !== 0) fixed.opcode = opcode
-  if ((flags & CancelFlags.FD) !== 0)
-    fixed.file = (flags & CancelFlags.FD_FIXED) === 0 ? file : new FixedFile(file)
-  return fixed
-}
-
 /** Cancels and waits: how many were found. */
 export function cancelSync(
   ring: () => Registration,
@@ -81,8 +69,8 @@ export function cancelSync(
   const { all = false, timeout } = options(givenOptions)
   flag(all, 'options.all')
   const limit = milliseconds(timeout, 'options.timeout')
-  const keys = resolveTarget(given)
-  const target = fixedTarget(given, keys)
+  const target = fixedTarget(given)
+  const keys = resolveTarget(target)
 
   const { boundary, scheduler: schedulerOf } = ring() // what was asked above may have closed it
   const scheduler = schedulerOf()
