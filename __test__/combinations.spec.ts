@@ -401,6 +401,29 @@ test('an iteration with restrictions ends with its signal', async (t) => {
   t.deepEqual(await polls.next(), { done: true, value: undefined })
 })
 
+test('memory whose pages the kernel takes hold of cannot give them up', (t) => {
+  using ring = new Ring({ entries: 4 })
+  const resizable = new ArrayBuffer(8192, { maxByteLength: 65_536 })
+  const growable = new SharedArrayBuffer(4096, { maxByteLength: 8192 })
+  const gone = new DataView(new ArrayBuffer(4096))
+  structuredClone(gone.buffer, { transfer: [gone.buffer] })
+  for (const memory of [resizable, new Uint8Array(resizable), new DataView(resizable, 0, 4096)]) {
+    const expected = { code: 'ERR_INVALID_ARG_VALUE', message: /must not be resizable/ }
+    t.throws(() => ring.registerRegion(memory), expected)
+    t.throws(() => ring.registerBuffers([memory]), expected)
+    t.throws(() => ring.registerZcrx({ ifIndex: 1, queue: 0, entries: 1, area: memory }), expected)
+  }
+  const expected = { code: 'ERR_URING_BUFFER_DETACHED' }
+  t.throws(() => ring.registerRegion(gone), expected)
+  t.throws(() => ring.registerBuffers([gone]), expected)
+  t.throws(() => ring.registerZcrx({ ifIndex: 1, queue: 0, entries: 1, area: gone }), expected)
+  const table = ring.registerBuffers([growable])
+  growable.grow(8192)
+  ring.push(new ReadFixed(file(t, 'text'), table.at(0).subarray(0, 4), { offset: 0 }))
+  t.is(ring.wait()?.result, 4)
+  t.is(Buffer.from(growable, 0, 4).toString(), 'text')
+})
+
 // ---- rings that nobody has any more
 
 for (const [name, source] of [

@@ -15,6 +15,7 @@ import {
   type Taking,
 } from '../group.ts'
 import { addressOf } from '../memory.ts'
+import { allocate } from './allocate.ts'
 
 /** `struct io_uring_buf`, as words and as halves of words; the tail lies in what the first entry does not use. */
 const ENTRY_BYTES = 16
@@ -141,12 +142,10 @@ export class BufferPool implements GroupMemory {
     this.memory = memory
     this.#base = addressOf(memory)
 
-    const shared = new SharedArrayBuffer(entries * ENTRY_BYTES + PAGE)
-    const start = addressOf(shared)
-    const skip = (PAGE - (start % PAGE)) % PAGE
-    this.address = start + skip
-    this.words = new Uint32Array(shared, skip, entries * WORDS)
-    this.#halves = new Uint16Array(shared, skip, entries * HALVES)
+    const ring = allocate(entries * ENTRY_BYTES, { alignment: PAGE })
+    this.address = addressOf(ring)
+    this.words = new Uint32Array(ring.buffer, ring.byteOffset, entries * WORDS)
+    this.#halves = new Uint16Array(ring.buffer, ring.byteOffset, entries * HALVES)
 
     this.#out = new Uint8Array(count)
     this.#positions = new Float64Array(count)

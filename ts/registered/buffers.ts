@@ -3,7 +3,7 @@
 import { types } from 'node:util'
 import { detachedArgumentError } from '../errors.ts'
 import { addressOf, type Bytes, bytesLeft, checkBytes } from '../memory.ts'
-import { integer, invalidType, MAX_U16 } from '../validate.ts'
+import { integer, invalidType, invalidValue, MAX_U16 } from '../validate.ts'
 
 /** A slot of a ring's registered buffers, and the part of its memory that is meant. */
 export class FixedBuffer {
@@ -53,6 +53,20 @@ export function memoryOf(bytes: unknown, name: string): Buffer {
   if (!types.isAnyArrayBuffer(buffer)) throw invalidType(name, 'memory, and not what looks like it', bytes)
   if (bytesLeft(memory) === 0 && isDetached(buffer)) throw detachedArgumentError(name)
   return isView ? Buffer.from(buffer, memory.byteOffset, memory.byteLength) : Buffer.from(buffer)
+}
+
+/** The same of memory whose pages the kernel takes hold of. */
+export function lastingMemoryOf(bytes: unknown, name: string): Buffer {
+  const memory = memoryOf(bytes, name)
+  const { buffer } = memory
+  if (buffer instanceof ArrayBuffer && buffer.resizable) {
+    throw invalidValue(
+      name,
+      bytes,
+      'must not be resizable: what it gave up it would get back in another place',
+    )
+  }
+  return memory
 }
 
 /** Where the bytes lie; 0 where there are none. */

@@ -1,12 +1,13 @@
 // The registered buffers of a ring: memory that the kernel has pinned, so that operations on it need not look it up.
 
 import { constants } from 'node:os'
-import { systemError, unsupportedError, UringError } from '../errors.ts'
+import { resourceClosedError, systemError, UringError } from '../errors.ts'
 import { memlockAllowed, memlockText } from '../memlock.ts'
 import { addressOf, allocateBlock, type Block, type Bytes } from '../memory.ts'
-import { kernelHas } from '../support.ts'
 import { flag, integer, invalidType, invalidValue, options as checkOptions, outOfRange } from '../validate.ts'
-import { checkAttached, FixedBuffer, memoryOf } from './buffers.ts'
+import { checkAttached, FixedBuffer, lastingMemoryOf } from './buffers.ts'
+import { pageSize } from './pages.ts'
+import { accepted, explained } from './refusal.ts'
 import { REGISTRATION, type Registration } from './registration.ts'
 import { tagWords } from './tags.ts'
 
@@ -47,9 +48,8 @@ const TAG_BYTES = 8
 /** What the kernel takes (`IORING_MAX_REG_BUFFERS`, and 1 GiB in each). */
 const MAX_SLOTS = 2 ** 14
 const MAX_BYTES = 2 ** 30
-const PAGE_BYTES = 4096
 
-const { EINVAL, ENOMEM, ENXIO } = constants.errno
+const { ENOMEM, ENXIO } = constants.errno
 
 /** Who has registrations: a ring. */
 interface Owner {
@@ -177,7 +177,7 @@ export class BufferTable {
   }
 
   #open(): Registration {
-    if (!this.#pinned.registered) throw closedTableError()
+    if (!this.#pinned.registered) throw resourceClosedError('The table of registered buffers is unregistered')
     return this.#owner[REGISTRATION]
   }
 }
@@ -254,8 +254,7 @@ export function cloneBuffers(
   }
   const result = to.call(REGISTER_CLONE_BUFFERS, bytes, 1)
   const since = whole && !replace ? '6.12' : '6.13'
-  if (result === -EINVAL && !kernelHas(since)) throw unsupportedError({ name: 'cloneBuffers', since })
-  if (result < 0) throw systemError(result, 'io_uring_register')
+  accepted(result, 'Ring.cloneBuffers()', since)
 
   const cloned = views.slice(sourceOffset, sourceOffset + wanted)
   const pinned = (replace ? pinnedBy(to) : undefined) ?? new Pinned()
@@ -275,14 +274,7 @@ function checkViews(views: unknown): (Buffer | null)[] {
 
 function checkView(view: unknown, name: string): Buffer | null {
   if (view === null) return null
-  const memory = memoryOf(view, name)
-  const { buffer } = memory
-  if (buffer instanceof ArrayBuffer && buffer.resizable)
-    throw invalidValue(
-      name,
-      view,
-      'must not be resizable: what it gave up it would get back in another place',
-    )
+  const memory = lastingMemoryOf(view, name)
   if (memory.byteLength < 1 || memory.byteLength > MAX_BYTES) {
     const range = `>= 1 && <= ${MAX_BYTES}; null is an empty slot`
     throw outOfRange(`${name}.byteLength`, range, memory.byteLength)
@@ -338,30 +330,22 @@ function lock(
     const result = registration.call(opcode, bytes, count)
     if (result >= 0) return result
     if (result !== -ENOMEM) throw systemError(result, 'io_uring_register')
-    const needed = pagesOf(memory) * PAGE_BYTES
-    if (pause > MAX_PAUSE || needed > memlockAllowed()) throw lockError(needed)
+    const needed = lockedBy(memory)
+    if (pause > MAX_PAUSE || needed > memlockAllowed()) {
+      throw explained(-ENOMEM, `registering these buffers ${memlockText(needed)}`)
+    }
     Atomics.wait(clock, 0, 0, pause)
   }
 }
 
-function pagesOf(memory: readonly (Buffer | null)[]): number {
+/** Bytes of the pages that memory lies in. */
+function lockedBy(memory: readonly (Buffer | null)[]): number {
+  const page = pageSize()
   let pages = 0
   for (const view of memory) {
     if (view === null) continue
     const start = addressOf(view)
-    pages += Math.ceil((start + view.length) / PAGE_BYTES) - Math.floor(start / PAGE_BYTES)
+    pages += Math.ceil((start + view.length) / page) - Math.floor(start / page)
   }
-  return pages
-}
-
-function lockError(needed: number): UringError {
-  const { message, code } = systemError(-ENOMEM, 'io_uring_register')
-  return new UringError(code, `${message}: registering these buffers ${memlockText(needed)}`, {
-    errno: -ENOMEM,
-    syscall: 'io_uring_register',
-  })
-}
-
-function closedTableError(): UringError {
-  return new UringError('ERR_URING_RESOURCE_CLOSED', 'The table of buffers is unregistered')
+  return pages * page
 }

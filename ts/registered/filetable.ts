@@ -2,15 +2,8 @@
 
 import { fstatSync } from 'node:fs'
 import { constants } from 'node:os'
-import {
-  invalidStateError,
-  resourceClosedError,
-  systemError,
-  unsupportedError,
-  UringError,
-} from '../errors.ts'
+import { invalidStateError, resourceClosedError, UringError } from '../errors.ts'
 import { allocateBlock } from '../memory.ts'
-import { kernelHas } from '../support.ts'
 import {
   integer,
   invalidType,
@@ -20,6 +13,7 @@ import {
   outOfRange,
 } from '../validate.ts'
 import { EMPTY_SLOT, type FileTarget, FixedFile, resolveDescriptor, SKIP_FILE } from './files.ts'
+import { accepted, explained } from './refusal.ts'
 import { type Registering, type Registration, REGISTRATION } from './registration.ts'
 import { tagWords } from './tags.ts'
 
@@ -38,7 +32,7 @@ const REGISTER_FILES_UPDATE2 = 14
 const REGISTER_SYNC_CANCEL = 24
 const REGISTER_FILE_ALLOC_RANGE = 25
 
-const { EBADF, EINVAL, EMFILE, ENOENT } = constants.errno
+const { EBADF, EMFILE, ENOENT } = constants.errno
 
 /** `struct io_uring_rsrc_register`, and `struct io_uring_rsrc_update2`. */
 const STRUCT_BYTES = 32
@@ -94,12 +88,6 @@ function tagsOf(
   return tagWords(tags, count, (index) => isFile(descriptors[index]))
 }
 
-/** What the kernel refused, or does not know. */
-function refusal(errno: number, name: string, since: string): UringError {
-  if (errno === -EINVAL && !kernelHas(since)) return unsupportedError({ name, since })
-  return systemError(errno, 'io_uring_register')
-}
-
 /** What `Ring.registerFiles` does. */
 export function registerFiles(
   ring: Registering,
@@ -122,14 +110,8 @@ export function registerFiles(
   const result = registration.call(REGISTER_FILES2, bytes, STRUCT_BYTES)
   if (result === -EMFILE) throw tooManyError(size)
   if (result === -EBADF) throw notAFileError(descriptors)
-  if (result < 0) throw refusal(result, 'registerFiles', sparse ? '5.19' : '5.13')
+  accepted(result, 'Ring.registerFiles()', sparse ? '5.19' : '5.13')
   return new FileTable(ring, size, descriptors)
-}
-
-/** An error of the kernel's, and what there is to know about it. */
-function explained(errno: number, reason: string): UringError {
-  const { code, message, syscall } = systemError(errno, 'io_uring_register')
-  return new UringError(code, `${message}: ${reason}`, { errno, syscall })
 }
 
 function tooManyError(size: number): UringError {
@@ -234,8 +216,7 @@ export class FileTable {
       throw invalidStateError(
         `Slot ${slot} is not acquired: only what acquire() gave can be released, and only once`,
       )
-    const result = this.#put(registration, slot, [EMPTY_SLOT], [])
-    if (result < 0) throw refusal(result, 'release', '5.13')
+    accepted(this.#put(registration, slot, [EMPTY_SLOT], []), 'FileTable.release()', '5.13')
     this.#acquired.delete(slot)
     this.#next = slot < this.#start ? slot : Math.max(slot - this.#end + this.#start, 0)
   }
@@ -266,8 +247,7 @@ export class FileTable {
     if (count === 0) return 0
     const result = this.#put(registration, offset, descriptors, tags)
     if (result === -EBADF) throw notAFileError(descriptors.slice(0, 1))
-    if (result < 0) throw refusal(result, 'update', '5.13')
-    return result
+    return accepted(result, 'FileTable.update()', '5.13')
   }
 
   /**
@@ -347,8 +327,7 @@ export class FileTable {
     const { bytes } = allocateBlock(RANGE_BYTES)
     bytes.writeUInt32LE(start, 0)
     bytes.writeUInt32LE(end - start, 4)
-    const result = registration.call(REGISTER_FILE_ALLOC_RANGE, bytes, 0)
-    if (result < 0) throw refusal(result, 'allocRange', '6.0')
+    accepted(registration.call(REGISTER_FILE_ALLOC_RANGE, bytes, 0), 'FileTable.allocRange()', '6.0')
     this.#start = start
     this.#end = end
   }

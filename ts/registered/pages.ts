@@ -1,7 +1,7 @@
 // Whole pages of memory, as the kernel maps them.
 
 import { binding } from '../binding.ts'
-import { addressOf } from '../memory.ts'
+import { allocate } from './allocate.ts'
 
 let size: number | undefined
 
@@ -14,10 +14,7 @@ export function pageSize(): number {
 /** At least this many bytes, rounded up to pages, that start with one and never move. */
 export function allocatePages(bytes: number): Buffer {
   const page = pageSize()
-  const rounded = Math.ceil(bytes / page) * page
-  const memory = new SharedArrayBuffer(rounded + page)
-  const past = addressOf(memory) % page
-  return Buffer.from(memory, past === 0 ? 0 : page - past, rounded)
+  return allocate(Math.ceil(bytes / page) * page, { alignment: page })
 }
 
 /** Whether memory starts with a page and ends with one. */

@@ -1,11 +1,11 @@
 // Memory that a ring shares with the kernel for the arguments of waits.
 
 import { constants } from 'node:os'
-import { addressOf, type Bytes, checkBytes, lengthOf } from '../memory.ts'
+import { addressOf, type Bytes } from '../memory.ts'
 import { kernelHas } from '../support.ts'
 import { type Time, timespec } from '../time.ts'
 import { flag, integer, invalidValue, MAX_U32, milliseconds, options, outOfRange } from '../validate.ts'
-import { viewOf } from '../view.ts'
+import { lastingMemoryOf } from './buffers.ts'
 import { keeping } from './keep.ts'
 import { allocatePages, isWholePages, pageSize } from './pages.ts'
 import { accepted, explained } from './refusal.ts'
@@ -84,11 +84,11 @@ export function describeRegion(memory: Uint8Array): Buffer {
 /** Memory of the caller's, in whole pages, or so many bytes of new memory. */
 export function pagesOf(given: Bytes | number, name: string): Buffer {
   if (typeof given === 'number') return allocatePages(integer(given, name, 1, MAX_SIZE))
-  const bytes = viewOf(checkBytes(given, name))
-  if (bytes.byteLength === 0 || !isWholePages(addressOf(bytes), lengthOf(bytes))) {
+  const memory = lastingMemoryOf(given, name)
+  if (memory.byteLength === 0 || !isWholePages(addressOf(memory), memory.byteLength)) {
     throw invalidValue(name, given, `must start and end with a page of ${pageSize()} bytes`)
   }
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return memory
 }
 
 export function registerRegion(
