@@ -87,6 +87,33 @@ test('what waits for room as its argument closes the ring ends, and the event lo
   })
 })
 
+test('a wait whose options close the ring ends at once', async (t) => {
+  const outcome = await script(`
+    import { Nop, Ring } from 'uring'
+    import { Worker } from 'node:worker_threads'
+    new Worker('setTimeout(() => process.kill(process.pid, "SIGKILL"), 20_000)', { eval: true }).unref()
+    const codes = new Set()
+    for (const key of ['timeout', 'minWait']) {
+      for (const wait of ['wait', 'submitAndWait', 'waitMany']) {
+        for (const flows of [false, true]) {
+          const ring = new Ring({ entries: 4 })
+          if (flows) await ring.run(new Nop())
+          ring.push(new Nop())
+          const options = { get [key]() { ring[Symbol.dispose]() } }
+          try {
+            if (wait === 'wait') ring.wait(options)
+            else ring[wait](1, options)
+          } catch ({ code }) {
+            codes.add(code)
+          }
+        }
+      }
+    }
+    console.log([...codes].join())
+  `)
+  t.deepEqual(outcome, { ...OK, stdout: 'ERR_URING_CLOSED\n' })
+})
+
 test('pushAll: an argument that submits and throws takes nothing along that is let go', (t) => {
   using ring = new Ring({ entries: 8 })
   const { read, write } = pipe(t)
@@ -452,6 +479,7 @@ for (const [name, source] of [
     'a flow and other sizes',
     'await ring.run(new Nop()); ring.resize({ entries: 64 }); await ring.run(new Nop())',
   ],
+  ['messages that nobody waits for', 'ring.messages(); Ring.sendMessage(ring, 1, 2n)'],
   [
     'messages that were read',
     'const messages = ring.messages(); Ring.sendMessage(ring, 1, 2n); await messages.next(); await messages.return()',

@@ -218,11 +218,20 @@ export class Flow {
     if (this.scheduler.isEnded) throw closedError()
     if (this.#messages !== undefined)
       throw invalidStateError('The messages of this ring are being read already')
-    const stop = this.scheduler.listen(ref)
+    let stop: (() => void) | undefined
+    const awaited = (is: boolean): void => {
+      if (is) {
+        stop ??= this.scheduler.listen(ref)
+      } else {
+        stop?.()
+        stop = undefined
+      }
+    }
     const messages = new Messages({
+      awaited,
       done: () => {
         this.#messages = undefined
-        stop()
+        awaited(false)
         if (signal !== undefined) this.#signals.unwatch(signal, messages)
       },
       giveBack: (completion) => this.#host.setAside(completion),

@@ -44,6 +44,8 @@ export interface MessagesOptions {
 
 /** What the iterator needs of its ring. */
 export interface MessagesHost {
+  /** Whether somebody waits for a message. A reader that nobody asks holds nothing. */
+  awaited(awaited: boolean): void
   /** It is over: nothing more is to come here. */
   done(): void
   /** What nobody took is the waiting calls'. */
@@ -73,6 +75,7 @@ export class Messages implements AsyncIterableIterator<Message, undefined>, Asyn
     const consumer = this.#consumers.shift()
     if (consumer === undefined) this.#arrived.push(completion)
     else consumer.resolve({ done: false, value: new Message(completion) })
+    this.#tell()
   }
 
   /** The signal: what came before is delivered first. */
@@ -100,7 +103,10 @@ export class Messages implements AsyncIterableIterator<Message, undefined>, Asyn
       return Promise.reject(error)
     }
     if (this.#ended) return Promise.resolve(DONE)
-    return new Promise((resolve, reject) => this.#consumers.push({ resolve, reject }))
+    return new Promise((resolve, reject) => {
+      this.#consumers.push({ resolve, reject })
+      this.#tell()
+    })
   }
 
   /** Leaves: what nobody took, and what comes from now on, is for the waiting calls. */
@@ -118,6 +124,10 @@ export class Messages implements AsyncIterableIterator<Message, undefined>, Asyn
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.return()
+  }
+
+  #tell(): void {
+    this.#host.awaited(this.#consumers.length > 0)
   }
 
   #end(): void {

@@ -745,6 +745,7 @@ export class Ring extends Registrar {
     const given = checkOptions(options)
     const timeout = milliseconds(given.timeout, 'options.timeout')
     const minWait = milliseconds(given.minWait, 'options.minWait')
+    this.#open() // a getter of the options may have closed it, and then nothing ends the wait
     if (timeout === undefined) this.#canComplete(count)
     if (timeout === undefined && minWait === undefined) return this.#waitForever(count)
 
