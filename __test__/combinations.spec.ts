@@ -402,6 +402,15 @@ test('tables that were disposed of say so, whoever has them still', (t) => {
   kept.group.close()
 })
 
+test('messages that nobody waits for keep no process alive', async (t) => {
+  const outcome = await script(`
+    import { Ring } from 'uring'
+    const messages = new Ring({ entries: 4 }).messages()
+    process.on('exit', () => console.log(messages === undefined ? '' : 'ok'))
+  `)
+  t.deepEqual(outcome, OK)
+})
+
 test('messages are awaited on a ring that starts later', async (t) => {
   await using ring = new Ring({ entries: 4, disabled: true })
   const messages = ring.messages()
@@ -479,7 +488,10 @@ for (const [name, source] of [
     'a flow and other sizes',
     'await ring.run(new Nop()); ring.resize({ entries: 64 }); await ring.run(new Nop())',
   ],
-  ['messages that nobody waits for', 'ring.messages(); Ring.sendMessage(ring, 1, 2n)'],
+  [
+    'messages that nobody waits for any more',
+    'const messages = ring.messages(); Ring.sendMessage(ring, 1, 2n); await messages.next()',
+  ],
   [
     'messages that were read',
     'const messages = ring.messages(); Ring.sendMessage(ring, 1, 2n); await messages.next(); await messages.return()',
