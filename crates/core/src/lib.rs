@@ -35,6 +35,7 @@ mod notify;
 pub mod operations;
 mod queues;
 pub mod register;
+mod registered;
 mod resize;
 mod ring;
 mod setup;

@@ -50,12 +50,10 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
-use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::io;
 use std::os::fd::AsRawFd;
 
-use crate::memory::Memory;
 use crate::ring::{FOREIGN, Ring};
 use crate::sys;
 
@@ -81,43 +79,6 @@ pub use query::{query_operations, query_queues, query_zero_copy};
 pub use region::set_wait;
 pub use restrict::Restriction;
 pub use zcrx::{ZeroCopyReceive, ZeroCopySetup};
-
-/// What is kept for the kernel.
-#[derive(Debug, Default)]
-pub(crate) struct Registered {
-    /// By index, as far as the memory is ours. The kernel holds the pages itself until the last operation that uses
-    /// them has ended: this keeps their addresses from meaning anything else.
-    buffers: Vec<Option<Memory>>,
-    /// By group.
-    groups: BTreeMap<u16, Provided>,
-    /// Of groups that are gone, until nothing is in flight that may have taken a buffer before.
-    retired: Vec<Memory>,
-    /// Until the ring is closed.
-    kept: Vec<Memory>,
-    /// Under which the task has the ring's descriptor.
-    pub(crate) index: Option<u32>,
-}
-
-/// A group of provided buffers.
-#[derive(Debug)]
-struct Provided {
-    /// The kernel holds no pages of it and writes to the addresses.
-    memory: Memory,
-    /// Where the kernel reads the addresses; it has the pages.
-    entries: Memory,
-    /// Whether they are a part of the ring.
-    of_ring: bool,
-}
-
-impl Registered {
-    /// Before the end of the ring: a mapping of it would keep its file open, and a [`BufferRing`] may outlive it.
-    pub(crate) fn leave(&self) -> io::Result<()> {
-        let mapped = self.groups.values().filter(|group| group.of_ring);
-        mapped
-            .map(|group| group.entries.replace())
-            .fold(Ok(()), io::Result::and)
-    }
-}
 
 impl Ring {
     /// One `io_uring_register(2)` on this ring, as it is: what the opcode returns.

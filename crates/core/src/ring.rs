@@ -11,7 +11,7 @@ use io_uring::{EnterFlags, Probe, Submitter};
 
 use crate::entry::{Entry, WideEntry, flags, place};
 use crate::queues::{Completion, Queues};
-use crate::register::Registered;
+use crate::registered::Registered;
 use crate::switch::Switch;
 use crate::sys::{self, __kernel_timespec, features, io_uring_getevents_arg, setup};
 

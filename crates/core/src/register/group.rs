@@ -5,9 +5,10 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use super::{Provided, invalid};
+use super::invalid;
 use crate::memory::Memory;
 use crate::queues::Completion;
+use crate::registered::Provided;
 use crate::ring::Ring;
 use crate::sys::{
     self, IORING_CQE_BUFFER_SHIFT, IORING_OFF_PBUF_RING, IORING_OFF_PBUF_SHIFT, IORING_REGISTER_PBUF_RING,
