@@ -1,7 +1,7 @@
 //! Registrations: what a ring keeps from one operation to the next.
 //!
 //! Each opcode of io_uring_register(2) up to Linux 6.18 has a method of [`Ring`] with types of its own; what is later,
-//! or wanted as it is, goes through [`Ring::register`]. What the kernel goes on using is [`Memory`], which the ring keeps
+//! or wanted as it is, goes through [`Ring::register`]. What the kernel goes on using is [`Memory`](crate::Memory), which the ring keeps
 //! as long as that is so.
 //!
 //! | what | methods |
