@@ -94,11 +94,20 @@ function check(given: BufferRingOptions): Checked {
     )
   }
   const entries = 2 ** Math.ceil(Math.log2(checked.count))
-  return { ...checked, entries, memory: memoryOf(memory, bytes) }
+  return { ...checked, entries, memory: memory === undefined ? share(checked) : memoryOf(memory, bytes) }
+}
+
+function share({ count, size }: { readonly count: number; readonly size: number }): Buffer {
+  let memory: SharedArrayBuffer
+  try {
+    memory = new SharedArrayBuffer(count * size)
+  } catch {
+    throw outOfRange('options.size', `less, as all ${count} together cannot be allocated`, size)
+  }
+  return Buffer.from(memory)
 }
 
 function memoryOf(given: unknown, bytes: number): Buffer {
-  if (given === undefined) return Buffer.from(new SharedArrayBuffer(bytes))
   const memory = checkBytes(given, 'options.memory')
   const length = bytesLeft(memory)
   if (length < bytes) {
