@@ -289,6 +289,18 @@ test.serial('a setting that switches it off is told from a filter, with who may 
   t.is(parsed(t, await switchedOff('0', args(''))).reason, 'seccomp')
 })
 
+/** How many rings a thread of the runtime makes before the program starts: libuv has some since Node.js 22. */
+function ownRings(t: ExecutionContext): number {
+  const directory = mkdtempSync(join(tmpdir(), 'uring-doctor-'))
+  t.teardown(() => rmSync(directory, { recursive: true }))
+  const options = ['-ff', '-o', join(directory, 'thread'), '-e', 'trace=io_uring_setup']
+  const outcome = spawnSync('strace', [...options, process.execPath, '-e', '0'])
+  t.is(outcome.status, 0)
+  const calls = (file: string): number =>
+    readFileSync(join(directory, file), 'utf8').match(/^io_uring_setup\(/gm)?.length ?? 0
+  return Math.max(...readdirSync(directory).map(calls))
+}
+
 /** Runs it where system calls fail, without a filter if nobody asks for one; `undefined` where that cannot be arranged. */
 async function traced(
   t: ExecutionContext,
@@ -302,7 +314,7 @@ async function traced(
     '-o',
     '/dev/null',
     '-e',
-    `trace=${call}`,
+    `trace=${call},io_uring_setup`,
     '-e',
     `inject=${call}:error=${error}`,
   ]
@@ -317,6 +329,9 @@ async function traced(
     t.pass()
     return undefined
   }
+  // libuv gives its rings up when it cannot make them, and aborts when it cannot use them.
+  const own = call === 'io_uring_setup' ? 0 : ownRings(t)
+  if (own > 0) options.push('-e', `inject=io_uring_setup:error=ENOSYS:when=1..${own}`)
   return run('strace', [...options, process.execPath, CLI, 'doctor', '--json'])
 }
 
