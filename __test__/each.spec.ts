@@ -247,6 +247,35 @@ for (const [name, leave] of Object.entries(LEAVING)) {
   })
 }
 
+test('a worker hears no warning of the connections that are closed for nobody', async (t) => {
+  const { code, signal, stdout, stderr } = await script(`
+    import { Worker } from 'node:worker_threads'
+    new Worker(\`
+      import { createConnection } from 'node:net'
+      import { once } from 'node:events'
+      import { AcceptMulti, Bind, Close, Listen, Ring, Socket, SocketDomain, SocketType } from 'uring'
+      import { getsockname } from 'uring/sys'
+      const ring = new Ring({ entries: 8 })
+      const file = await ring.run(new Socket(SocketDomain.INET, SocketType.STREAM))
+      await ring.run(new Bind(file, { address: '127.0.0.1', port: 0 }))
+      await ring.run(new Listen(file))
+      const connections = ring.each(new AcceptMulti(file))
+      const clients = Array.from({ length: 4 }, () => createConnection(getsockname(file).port, '127.0.0.1'))
+      await Promise.all(clients.map((client) => once(client, 'connect')))
+      await ring.run(new Close((await connections.next()).value))
+      await connections.return()
+      await Promise.all(clients.map((client) => once(client.resume(), 'close')))
+      await ring.run(new Close(file))
+      await ring.close()
+      console.log('all were closed')
+    \`, { eval: true })
+  `)
+  t.deepEqual(
+    { code, signal, stdout, stderr },
+    { code: 0, signal: null, stdout: 'all were closed\n', stderr: '' },
+  )
+})
+
 test.serial('the registered files that were accepted for nobody are closed', async (t) => {
   const ring = ringFor(t)
   ring.registerFiles(4)

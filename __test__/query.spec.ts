@@ -219,24 +219,31 @@ test('a ring that may do nothing else can be asked all the same', (t) => {
   t.true(ring.wait(SOON)?.ok)
 })
 
-test('asking leaves nothing behind', async (t) => {
-  const outcome = await script(`
-    import { readdirSync } from 'node:fs'
-    import { Ring } from 'uring'
-    import { ioUringRegister } from 'uring/sys'
-    const ring = new Ring({ entries: 1, disabled: true })
-    ioUringRegister(ring.fd, ${RESTRICTIONS}, Buffer.from([1, 0, 0, ...Buffer.alloc(13)]), 1)
-    ioUringRegister(ring.fd, ${ENABLE_RINGS}, null, 0)
-    ring.probe()
-    const before = readdirSync('/proc/self/fd').length
-    for (let round = 0; round < 50; round += 1) {
+for (const worker of [false, true]) {
+  test(`asking leaves nothing behind, and warns of nothing: ${worker ? 'a worker' : 'the main thread'}`, async (t) => {
+    const source = `
+      import { readdirSync } from 'node:fs'
+      import { Ring } from 'uring'
+      import { ioUringRegister } from 'uring/sys'
+      const ring = new Ring({ entries: 1, disabled: true })
+      ioUringRegister(ring.fd, ${RESTRICTIONS}, Buffer.from([1, 0, 0, ...Buffer.alloc(13)]), 1)
+      ioUringRegister(ring.fd, ${ENABLE_RINGS}, null, 0)
       ring.probe()
-      ${answer === undefined ? '' : 'ring.query()'}
-    }
-    console.log(readdirSync('/proc/self/fd').length - before)
-  `)
-  t.deepEqual(outcome, { code: 0, signal: null, stdout: '0\n', stderr: '' })
-})
+      const before = readdirSync('/proc/self/fd').length
+      for (let round = 0; round < 50; round += 1) {
+        ring.probe()
+        ${answer === undefined ? '' : 'ring.query()'}
+      }
+      console.log(readdirSync('/proc/self/fd').length - before)
+    `
+    const outcome = await script(
+      worker
+        ? `import { Worker } from 'node:worker_threads'; new Worker(${JSON.stringify(source)}, { eval: true })`
+        : source,
+    )
+    t.deepEqual(outcome, { code: 0, signal: null, stdout: '0\n', stderr: '' })
+  })
+}
 
 test('query: a failure that is not its absence is thrown as it is', async (t) => {
   const outcome = await script(`

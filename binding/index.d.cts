@@ -1590,6 +1590,12 @@ export declare function createAddressOf(): (arg: unknown) => number
 /** The operation table, which the classes are made from. */
 export declare function operationTable(): Array<BindingOperation>
 
+/**
+ * close(2), of what the runtime did not open: a worker of Node.js warns of such descriptors, and Deno does not know
+ * them.
+ */
+export declare function rawClose(fd: number): number
+
 /** io_uring_enter(2). */
 export declare function rawEnter(fd: number, toSubmit: number, minComplete: number, flags: number, argument: Argument, size: number): number
 
@@ -1601,6 +1607,9 @@ export declare function rawEpollCreate(flags: number): number
 
 /** eventfd(2). */
 export declare function rawEventfd(count: number, flags: number): number
+
+/** Whether a descriptor is open, whoever opened it. */
+export declare function rawIsOpen(fd: number): boolean
 
 /** madvise(2) of memory that starts and ends with a page: 0, or a negative `errno`. */
 export declare function rawMadvise(memory: Uint8Array, advice: number): number

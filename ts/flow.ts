@@ -1,7 +1,7 @@
 // The asynchronous flow of a ring: promises, iterators, chains and callbacks over its scheduler.
 
-import { closeSync } from 'node:fs'
 import { constants } from 'node:os'
+import { binding } from './binding.ts'
 import { Chain } from './chain.ts'
 import type { Completion } from './completion.ts'
 import { endOperation, isObserved, startOperation } from './diagnostics.ts'
@@ -379,11 +379,7 @@ export class Flow {
       if (!this.#host.boundary.closed) this.#close(file)
       return
     }
-    try {
-      closeSync(file)
-    } catch {
-      // Somebody has closed it.
-    }
+    binding().rawClose(file) // somebody may have closed it already
   }
 
   /** Closes what came for nobody, of a ring that is being closed too. */

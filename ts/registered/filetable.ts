@@ -1,7 +1,7 @@
 // Registered files: descriptors that the kernel has looked up once, under numbers of the ring's own.
 
-import { fstatSync } from 'node:fs'
 import { constants } from 'node:os'
+import { binding } from '../binding.ts'
 import { invalidStateError, resourceClosedError, UringError } from '../errors.ts'
 import { allocateBlock } from '../memory.ts'
 import {
@@ -123,20 +123,11 @@ function tooManyError(size: number): UringError {
 
 /** The kernel does not say which it was. */
 function notAFileError(descriptors: readonly number[]): UringError {
-  const index = descriptors.findIndex((fd) => isFile(fd) && !isOpen(fd))
+  const index = descriptors.findIndex((fd) => isFile(fd) && !binding().rawIsOpen(fd))
   return explained(-EBADF, index < 0 ? RING : `files[${index}] is not open`)
 }
 
 const RING = 'a ring cannot be registered'
-
-function isOpen(fd: number): boolean {
-  try {
-    fstatSync(fd)
-    return true
-  } catch {
-    return false
-  }
-}
 
 /**
  * The registered files of a ring, by slot. Operations take its {@link FixedFile}s wherever they take a file, and put

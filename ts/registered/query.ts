@@ -1,6 +1,5 @@
 // What the kernel has, in its own words.
 
-import { closeSync } from 'node:fs'
 import { constants } from 'node:os'
 import { binding } from '../binding.ts'
 import { systemError } from '../errors.ts'
@@ -68,7 +67,7 @@ function probeElsewhere(argument: Buffer): number {
   try {
     return binding().rawRegister(fd, REGISTER_PROBE, argument, OPCODES)
   } finally {
-    closeSync(fd)
+    binding().rawClose(fd)
   }
 }
 

@@ -119,6 +119,21 @@ pub fn raw_page_size() -> u32 {
     unsafe { libc::sysconf(libc::_SC_PAGESIZE) as u32 } // a power of two, and always known
 }
 
+/// close(2), of what the runtime did not open: a worker of Node.js warns of such descriptors, and Deno does not know
+/// them.
+#[napi(catch_unwind)]
+pub fn raw_close(fd: i32) -> i32 {
+    // SAFETY: a number. That nobody else uses the descriptor is the facade's promise.
+    answer(unsafe { libc::close(fd) })
+}
+
+/// Whether a descriptor is open, whoever opened it.
+#[napi(catch_unwind)]
+pub fn raw_is_open(fd: i32) -> bool {
+    // SAFETY: numbers.
+    unsafe { libc::fcntl(fd, libc::F_GETFD) >= 0 }
+}
+
 /// eventfd(2).
 #[napi(catch_unwind)]
 pub fn raw_eventfd(count: u32, flags: i32) -> i32 {
