@@ -115,3 +115,16 @@ test('on a platform without a binary the error says so', async (t) => {
     t.like(said, { available: false, reason: 'platform', errno: undefined, operations: [] })
   }
 })
+
+test('where Node.js loads no addons nobody is told to install again', async (t) => {
+  const outcome = await run(process.execPath, ['--no-addons', '--input-type=module', '--eval', SOURCE])
+  for (const [isUringError, code, , message, , said] of errors(outcome)) {
+    t.true(isUringError)
+    t.is(code, 'ERR_URING_UNAVAILABLE')
+    t.regex(
+      message,
+      /Node\.js was told to load no native addons\. Start it with --allow-addons beside --permission/,
+    )
+    t.like(said, { available: false, reason: 'binary', errno: undefined, operations: [] })
+  }
+})

@@ -172,6 +172,14 @@ function notLoaded(error: unknown): Diagnosis {
     }
   }
   const why = loaderSays(error)
+  if (why?.endsWith('loading addons is disabled.')) {
+    return {
+      reason: 'binary',
+      text: 'Node.js was told to load no native addons',
+      advice: 'Start it with --allow-addons beside --permission, and without --no-addons',
+      remedies: {},
+    }
+  }
   return {
     reason: 'binary',
     text:
