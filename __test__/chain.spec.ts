@@ -23,6 +23,7 @@ import {
   MkDirAt,
   Nop,
   OpenAt,
+  Pipe,
   Read,
   Readv,
   Ring,
@@ -469,6 +470,30 @@ test('what a chain opens after it was aborted is closed; what it opened before i
   t.is(third?.error?.code, 'ECANCELED')
   while (ring.inFlight > 0) await nextTurn()
   t.false(isOpen(named))
+})
+
+test.serial('both ends of a pipe that a chain makes after it was aborted are closed', async (t) => {
+  using ring = new Ring({ entries: 8 })
+  const gate = fifo(t)
+  await ring.run(new Nop()) // from here on the ring has all the descriptors that it needs
+  const before = readdirSync('/proc/self/fd').length
+  const controller = new AbortController()
+  const steps = [new Read(gate, Buffer.alloc(1)), new Pipe()]
+  const chain = rejection(ring.chain(steps, { hard: true, signal: controller.signal }))
+  await nextTurn()
+  controller.abort()
+  const error = await chain
+  t.true(error instanceof AbortError)
+  const { outcomes } = (error as AbortError).cause as ChainError
+  t.deepEqual(
+    outcomes.map(({ result, value }) => [result, value]),
+    [
+      [-125, undefined],
+      [0, undefined],
+    ],
+  )
+  while (ring.inFlight > 0) await nextTurn()
+  t.is(readdirSync('/proc/self/fd').length, before)
 })
 
 test('what a chain opens is its own when it was aborted too late', async (t) => {

@@ -13,6 +13,7 @@ import {
   Close,
   Connect,
   Entry,
+  FixedFdInstall,
   FixedFile,
   type Operation,
   Ring,
@@ -337,7 +338,7 @@ test('AcceptMulti: what nobody took is closed with the iteration', async (t) => 
   }
 })
 
-test('Socket, Accept, AcceptMulti: what a result leaves open', (t) => {
+test('Socket, Accept, AcceptMulti, FixedFdInstall: what a result leaves open', (t) => {
   interface Leaving {
     leftover(result: number, state: unknown): unknown
   }
@@ -355,7 +356,8 @@ test('Socket, Accept, AcceptMulti: what a result leaves open', (t) => {
     [new Accept(0, { direct: new FixedFile(3) }), new FixedFile(3)],
     [new AcceptMulti(0), 7],
     [new AcceptMulti(0, { direct: 'auto' }), new FixedFile(7)],
+    [new FixedFdInstall(new FixedFile(3)), 7],
   ] as const) {
-    t.deepEqual(leftover(operation), expected)
+    t.deepEqual(leftover(operation), [expected])
   }
 })

@@ -38,7 +38,7 @@ class Step implements Task {
   /** Bytes that it was asked to move, if that is known. */
   asked: number | undefined = undefined
   /** What it opened after the chain was cancelled. */
-  #leftover: FileTarget | undefined
+  #leftover: readonly FileTarget[] = []
 
   constructor(chain: Chain, index: number, ref: boolean) {
     this.chain = chain
@@ -67,9 +67,8 @@ class Step implements Task {
 
   /** Closes what came after the chain was cancelled, if anything did: nobody takes it. */
   discard(): boolean {
-    if (this.#leftover === undefined) return false
-    this.chain.host.discard(this.#leftover)
-    return true
+    for (const file of this.#leftover) this.chain.host.discard(file)
+    return this.#leftover.length > 0
   }
 }
 

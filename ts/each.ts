@@ -50,7 +50,7 @@ interface Consumer<T> {
 
 interface Item<T> {
   readonly value: T
-  readonly leftover: FileTarget | undefined
+  readonly leftover: readonly FileTarget[]
 }
 
 const DONE = { done: true, value: undefined } as const
@@ -309,8 +309,8 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
   }
 
   #discard({ value, leftover }: Item<T>): void {
-    if (leftover !== undefined) this.#host.discard(leftover)
-    else if (isReceived(value)) value.release()
+    for (const file of leftover) this.#host.discard(file)
+    if (isReceived(value)) value.release()
   }
 }
 

@@ -447,7 +447,7 @@ const RAW: OperationClass<number> = {
   reap: (_groups, _result, _flags, state) => state,
   again: () => true,
   isEnd: () => false,
-  leftover: () => undefined,
+  leftover: () => [],
   asked: () => undefined,
   describe: () => ({}),
 }

@@ -31,7 +31,7 @@ const FOREIGN_KIND: OperationClass<number> = {
   reap: (_groups, _result, _flags, state) => state,
   again: () => true,
   isEnd: () => false,
-  leftover: () => undefined,
+  leftover: () => [],
   asked: () => undefined,
   describe: () => ({}),
 }

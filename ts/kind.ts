@@ -71,7 +71,7 @@ export interface OperationClass<T = unknown> {
   /** Whether a result says that nothing more will come, and is none itself. @internal */
   isEnd(result: number): boolean
   /** What a result leaves open if nobody takes it. @internal */
-  leftover(result: number, state: unknown): FileTarget | undefined
+  leftover(result: number, state: unknown): readonly FileTarget[]
   /** How many bytes the operation was to move, where fewer would break a chain. @internal */
   asked(state: unknown): number | undefined
   /** Bytes of locked memory that the operation needs while it is in flight, for the words of an `ENOMEM`. @internal */

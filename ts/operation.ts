@@ -8,6 +8,8 @@ import type { Armed, OperationClass, Submissions } from './kind.ts'
 import type { FileTarget } from './registered/files.ts'
 import { integer, MAX_U16 } from './validate.ts'
 
+const NOTHING: readonly FileTarget[] = []
+
 /**
  * An operation of io_uring: a plain description, which can be pushed again, changed between pushes, and shared. Each
  * push encodes it afresh.
@@ -62,8 +64,8 @@ export abstract class Operation<T = number> {
   }
 
   /** @internal */
-  static leftover(_result: number, _state: unknown): FileTarget | undefined {
-    return undefined
+  static leftover(_result: number, _state: unknown): readonly FileTarget[] {
+    return NOTHING
   }
 
   /** @internal */

@@ -82,8 +82,8 @@ export class OpenAt<D extends Direct | undefined = undefined> extends Operation<
   }
 
   /** @internal */
-  static override leftover(result: number, state: unknown): FileTarget {
-    return placed(result, (state as OpenState).slot)
+  static override leftover(result: number, state: unknown): readonly FileTarget[] {
+    return [placed(result, (state as OpenState).slot)]
   }
 
   /** @internal */

@@ -181,6 +181,11 @@ export class Pipe<D extends Direct | undefined = undefined> extends Operation<
   }
 
   /** @internal */
+  static override leftover(result: number, state: unknown): readonly (number | FixedFile)[] {
+    return Pipe.decode(result, 0, state)
+  }
+
+  /** @internal */
   override encode(entry: EntryWriter): PipeState {
     const slot = this.direct === undefined ? undefined : resolveDirect(this.direct, 'options.direct')
     let flags = mask(this.flags, 'options.flags')

@@ -142,6 +142,11 @@ export class FixedFdInstall extends Operation<number> {
   }
 
   /** @internal */
+  static override leftover(result: number): readonly number[] {
+    return [result]
+  }
+
+  /** @internal */
   override encode(entry: EntryWriter): unknown {
     const file = checkRegistered(this.file)
     const flags = flag(this.cloexec, 'options.cloexec') ? 0 : FixedFdFlags.NO_CLOEXEC

@@ -82,8 +82,8 @@ export class Socket<D extends Direct | undefined = undefined> extends Operation<
   }
 
   /** @internal */
-  static override leftover(result: number, state: unknown): number | FixedFile {
-    return placed(result, (state as PlaceState).slot)
+  static override leftover(result: number, state: unknown): readonly (number | FixedFile)[] {
+    return [placed(result, (state as PlaceState).slot)]
   }
 
   /** @internal */
@@ -313,8 +313,8 @@ export class Accept<D extends Direct | undefined = undefined, A extends boolean 
   }
 
   /** @internal */
-  static override leftover(result: number, state: unknown): number | FixedFile {
-    return placed(result, (state as PlaceState).slot)
+  static override leftover(result: number, state: unknown): readonly (number | FixedFile)[] {
+    return [placed(result, (state as PlaceState).slot)]
   }
 
   /** @internal */
@@ -389,8 +389,8 @@ export class AcceptMulti<D extends 'auto' | undefined = undefined> extends Opera
   }
 
   /** @internal */
-  static override leftover(result: number, state: unknown): number | FixedFile {
-    return placed(result, (state as PlaceState).slot)
+  static override leftover(result: number, state: unknown): readonly (number | FixedFile)[] {
+    return [placed(result, (state as PlaceState).slot)]
   }
 
   /** @internal */
