@@ -414,9 +414,9 @@ test('a chain that waits for room is taken back whole', async (t) => {
   const controller = new AbortController()
   const operations = [new Nop(), new Nop(), new Nop()]
   const aborted = rejection(ring.chain(operations, { signal: controller.signal }))
-  const late = rejection(ring.chain(operations, { timeout: 1 }))
   await nextTurn()
   const { submitted } = ring.stats()
+  const late = rejection(ring.chain(operations, { timeout: 1 }))
   t.is(ring.pending, 2)
   controller.abort()
   const error = await aborted
