@@ -338,7 +338,7 @@ test('AcceptMulti: what nobody took is closed with the iteration', async (t) => 
   }
 })
 
-test('Socket, Accept, AcceptMulti, FixedFdInstall: what a result leaves open', (t) => {
+test('Socket, Accept, AcceptMulti: what a result leaves open', (t) => {
   interface Leaving {
     leftover(result: number, state: unknown): unknown
   }
