@@ -2,7 +2,6 @@
 // program that runs in the middle of a call.
 
 import { readSync, writeSync } from 'node:fs'
-import { release } from 'node:os'
 import test from 'ava'
 import {
   allocate,
@@ -25,10 +24,6 @@ import { script } from './helpers/process.ts'
 import { closing, pair } from './helpers/sockets.ts'
 
 const OK = { code: 0, signal: null, stdout: 'ok\n', stderr: '' }
-
-/** Rings can be resized, and have regions, since 6.13. */
-const [major = 0, minor = 0] = release().split('.').map(Number)
-const resizes = major > 6 || (major === 6 && minor >= 13) ? test : test.skip
 
 /** Does something once, where an operation asks for its descriptor in `act`. */
 function trap(fd: number): { readonly fd: number; act: (() => void) | undefined } {
@@ -199,25 +194,22 @@ test('cancelSync in a callback ends what is in flight and what waits for room', 
 
 // ---- other sizes
 
-resizes(
-  'a ring that is resized goes on with its group of buffers in the middle of an iteration',
-  async (t) => {
-    await using ring = new Ring({ entries: 4 })
-    const [left, right] = pair(t)
-    using group = new BufferRing(ring, { count: 2, size: 16 })
-    const texts: string[] = []
-    writeSync(right, 'text 0')
-    for await (const { bytes } of ring.each(new RecvMulti(left, group))) {
-      texts.push(bytes.toString())
-      if (texts.length === 4) break
-      ring.resize({ entries: texts.length % 2 === 0 ? 4 : 64 })
-      writeSync(right, `text ${texts.length}`)
-    }
-    t.deepEqual(texts, ['text 0', 'text 1', 'text 2', 'text 3'])
-  },
-)
+test('a ring that is resized goes on with its group of buffers in the middle of an iteration', async (t) => {
+  await using ring = new Ring({ entries: 4 })
+  const [left, right] = pair(t)
+  using group = new BufferRing(ring, { count: 2, size: 16 })
+  const texts: string[] = []
+  writeSync(right, 'text 0')
+  for await (const { bytes } of ring.each(new RecvMulti(left, group))) {
+    texts.push(bytes.toString())
+    if (texts.length === 4) break
+    ring.resize({ entries: texts.length % 2 === 0 ? 4 : 64 })
+    writeSync(right, `text ${texts.length}`)
+  }
+  t.deepEqual(texts, ['text 0', 'text 1', 'text 2', 'text 3'])
+})
 
-resizes('a ring that is resized has its eventfd, and the switch of it', (t) => {
+test('a ring that is resized has its eventfd, and the switch of it', (t) => {
   using ring = new Ring({ entries: 4 })
   const fd = closing(t, eventfd())
   const count = (): bigint => {
@@ -251,7 +243,7 @@ resizes('a ring that is resized has its eventfd, and the switch of it', (t) => {
   ring.unregisterEventfd()
 })
 
-resizes('a ring that is resized is still named by the index that its thread has', async (t) => {
+test('a ring that is resized is still named by the index that its thread has', async (t) => {
   const ring = new Ring({ entries: 4 })
   ring.registerRingFd()
   ring.resize({ entries: 64 })
@@ -265,7 +257,7 @@ resizes('a ring that is resized is still named by the index that its thread has'
   await ring.close()
 })
 
-resizes('a ring that is resized waits as its region says', (t) => {
+test('a ring that is resized waits as its region says', (t) => {
   using ring = new Ring({ entries: 4, disabled: true })
   const wait = ring.registerRegion(4096, { waits: true }).setWait(1, { timeout: 1 })
   ring.enable()
@@ -273,7 +265,7 @@ resizes('a ring that is resized waits as its region says', (t) => {
   t.throws(() => ring.enter(0, 1, EnterFlags.GETEVENTS, wait), { code: 'ETIME' })
 })
 
-resizes('a ring that may not resize is as it was', (t) => {
+test('a ring that may not resize is as it was', (t) => {
   using ring = new Ring({ entries: 4, disabled: true })
   ring.registerRestrictions([{ operation: Nop }])
   ring.enable()
@@ -286,7 +278,7 @@ resizes('a ring that may not resize is as it was', (t) => {
   )
 })
 
-resizes('a ring that is resized keeps the messages that nobody has read yet', async (t) => {
+test('a ring that is resized keeps the messages that nobody has read yet', async (t) => {
   await using ring = new Ring({ entries: 4, cqEntries: 4 })
   const messages = ring.messages()
   const sent: bigint[] = []
@@ -497,8 +489,7 @@ for (const [name, source] of [
     'const messages = ring.messages(); Ring.sendMessage(ring, 1, 2n); await messages.next(); await messages.return()',
   ],
 ] as const) {
-  const tests = /messages|sizes|region/.test(name) ? resizes : test
-  tests(`a ring with ${name} is closed when nobody has it any more`, async (t) => {
+  test(`a ring with ${name} is closed when nobody has it any more`, async (t) => {
     const outcome = await script(
       `
       import { readdirSync, readlinkSync, writeSync } from 'node:fs'

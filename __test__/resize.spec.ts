@@ -1,14 +1,9 @@
 // Queues of other sizes while the ring runs: what was in them stays, and there is room for as much as they say.
 
 import { readdirSync, readlinkSync, writeSync } from 'node:fs'
-import { release } from 'node:os'
 import test from 'ava'
 import { Nop, Read, type ResizeOptions, Ring, Timeout, UringError } from 'uring'
 import { pipe } from './helpers/pipes.ts'
-
-/** The kernel can do it since 6.13. */
-const [major = 0, minor = 0] = release().split('.').map(Number)
-const resizes = major > 6 || (major === 6 && minor >= 13) ? test : test.skip
 
 function descriptors(): number {
   return readdirSync('/proc/self/fd').length
@@ -18,7 +13,7 @@ function numbers(count: number, from = 0): number[] {
   return Array.from({ length: count }, (_, index) => from + index)
 }
 
-resizes('the queues have the sizes that they say, rounded up', (t) => {
+test('the queues have the sizes that they say, rounded up', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = ring
   ring.resize({ entries: 33 })
@@ -31,7 +26,7 @@ resizes('the queues have the sizes that they say, rounded up', (t) => {
   t.deepEqual([ring.entries, ring.cqEntries], [2, 4])
 })
 
-resizes('as much can be pushed as there is room now', (t) => {
+test('as much can be pushed as there is room now', (t) => {
   using ring = new Ring({ entries: 4 })
   for (const entries of [64, 2, 1024, 16]) {
     ring.resize({ entries })
@@ -46,7 +41,7 @@ resizes('as much can be pushed as there is room now', (t) => {
   }
 })
 
-resizes('what was pushed is submitted afterwards', (t) => {
+test('what was pushed is submitted afterwards', (t) => {
   using ring = new Ring({ entries: 4 })
   for (const index of numbers(3)) ring.push(new Nop({ result: index }), index)
   ring.resize({ entries: 8 })
@@ -60,7 +55,7 @@ resizes('what was pushed is submitted afterwards', (t) => {
   )
 })
 
-resizes('what was published is taken from the new queue', (t) => {
+test('what was published is taken from the new queue', (t) => {
   using ring = new Ring({ entries: 4 })
   for (const index of numbers(3)) ring.push(new Nop({ result: index }), index)
   t.is(ring.flush(), 3)
@@ -72,7 +67,7 @@ resizes('what was published is taken from the new queue', (t) => {
   )
 })
 
-resizes('completions that nobody took stay, in order', (t) => {
+test('completions that nobody took stay, in order', (t) => {
   using ring = new Ring({ entries: 64, cqEntries: 64 })
   for (const index of numbers(64)) ring.push(new Nop({ result: index }), index)
   t.is(ring.enter(ring.flush(), 64, 1), 64)
@@ -86,7 +81,7 @@ resizes('completions that nobody took stay, in order', (t) => {
   )
 })
 
-resizes('what is in flight completes into the new queue', (t) => {
+test('what is in flight completes into the new queue', (t) => {
   using ring = new Ring({ entries: 8 })
   const { read, write } = pipe(t)
   const bytes = Buffer.alloc(8)
@@ -99,7 +94,7 @@ resizes('what is in flight completes into the new queue', (t) => {
   t.is(bytes.toString('latin1', 0, 5), 'later')
 })
 
-resizes('what is pushed and does not fit is not lost', (t) => {
+test('what is pushed and does not fit is not lost', (t) => {
   using ring = new Ring({ entries: 8 })
   for (const index of numbers(5)) ring.push(new Nop({ result: index }), index)
   const error = t.throws(() => ring.resize({ entries: 4 }), { instanceOf: UringError, code: 'EOVERFLOW' })
@@ -110,7 +105,7 @@ resizes('what is pushed and does not fit is not lost', (t) => {
   t.is(ring.waitMany(5).length, 5)
 })
 
-resizes('promises go on, before, across and after', async (t) => {
+test('promises go on, before, across and after', async (t) => {
   await using ring = new Ring({ entries: 4, cqEntries: 4 })
   const { read, write } = pipe(t)
   const bytes = Buffer.alloc(8)
@@ -130,7 +125,7 @@ resizes('promises go on, before, across and after', async (t) => {
   t.is(await ring.run(new Timeout(1)), 'expired') // the event loop is still woken
 })
 
-resizes('what waits for room gets in as soon as there is some', async (t) => {
+test('what waits for room gets in as soon as there is some', async (t) => {
   await using ring = new Ring({ entries: 2, cqEntries: 2 })
   const { read, write } = pipe(t)
   const blocked = numbers(2).map(() => ring.run(new Read(read, Buffer.alloc(1))))
@@ -143,7 +138,7 @@ resizes('what waits for room gets in as soon as there is some', async (t) => {
   t.deepEqual(await Promise.all(blocked), [1, 1])
 })
 
-resizes('what was run and does not fit is not lost', async (t) => {
+test('what was run and does not fit is not lost', async (t) => {
   await using ring = new Ring({ entries: 4 })
   const staged = numbers(3).map((index) => ring.run(new Nop({ result: index })))
   t.throws(() => ring.resize({ entries: 2 }), { code: 'EOVERFLOW' })
@@ -151,7 +146,7 @@ resizes('what was run and does not fit is not lost', async (t) => {
   t.deepEqual(await Promise.all(staged), numbers(3))
 })
 
-resizes('a chain that waits for room is not made impossible', async (t) => {
+test('a chain that waits for room is not made impossible', async (t) => {
   await using ring = new Ring({ entries: 4, cqEntries: 4 })
   const { read, write } = pipe(t)
   const blocked = ring.run(new Read(read, Buffer.alloc(1)))
@@ -163,7 +158,7 @@ resizes('a chain that waits for room is not made impossible', async (t) => {
   t.is(await blocked, 1)
 })
 
-resizes('a hundred times leaves nothing behind', (t) => {
+test('a hundred times leaves nothing behind', (t) => {
   using ring = new Ring({ entries: 4 })
   ring.resize({ entries: 8 })
   const before = descriptors()
@@ -176,7 +171,7 @@ resizes('a hundred times leaves nothing behind', (t) => {
   t.regex(readlinkSync(`/proc/self/fd/${ring.fd}`), /io_uring/)
 })
 
-resizes('with mixed completions both halves arrive in the new queue', (t) => {
+test('with mixed completions both halves arrive in the new queue', (t) => {
   using ring = new Ring({ entries: 4, cqeMixed: true })
   ring.resize({ entries: 16, cqEntries: 64 })
   for (const round of numbers(50)) {
@@ -195,7 +190,7 @@ test('a ring that cannot be resized says what it lacks', (t) => {
   }
 })
 
-resizes('sizes that cannot be change nothing', (t) => {
+test('sizes that cannot be change nothing', (t) => {
   using ring = new Ring({ entries: 4 })
   const wrong = (options: unknown) => () => ring.resize(options as ResizeOptions)
   for (const name of ['entries', 'cqEntries']) {
