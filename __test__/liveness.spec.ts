@@ -189,6 +189,17 @@ for (const [name, waker] of WAKERS) {
       assert.ok(whole.rss - half.rss < 16_000_000, 'memory: ' + half.rss + ', ' + whole.rss)
       assert.ok(whole.heapUsed - half.heapUsed < 2_000_000, 'heap: ' + half.heapUsed + ', ' + whole.heapUsed)
     }
+    /** A thousand rings, the first hundred to warm up. */
+    async function leavesNothing(many) {
+      await many(100)
+      const before = left()
+      await many(450)
+      const half = await memory()
+      await many(450)
+      same(half, await memory())
+      assert.deepEqual(left(), before)
+      console.log('ok')
+    }
   `
 
   test(`woken by ${name}, 1,000 rings that were used and closed leave nothing behind`, async (t) => {
@@ -214,14 +225,7 @@ for (const [name, waker] of WAKERS) {
         for (let index = 0; index < count; index += 10) await Promise.all(pipes.map(one))
         await collected(() => rings() === 0) // the last handles of libuv are closed in a later turn
       }
-      await many(100)
-      const before = left()
-      await many(450)
-      const half = await memory()
-      await many(450)
-      same(half, await memory())
-      assert.deepEqual(left(), before)
-      console.log('ok')
+      await leavesNothing(many)
     `,
       ['--expose-gc'],
     )
@@ -247,14 +251,7 @@ for (const [name, waker] of WAKERS) {
           await collected(() => rings() === 0)
         }
       }
-      await many(100)
-      const before = left()
-      await many(450)
-      const half = await memory()
-      await many(450)
-      same(half, await memory())
-      assert.deepEqual(left(), before)
-      console.log('ok')
+      await leavesNothing(many)
     `,
       ['--expose-gc'],
     )

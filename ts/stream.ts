@@ -11,6 +11,7 @@ import {
   receivedFrom,
   resolveGroup,
 } from './group.ts'
+import type { OperationClass } from './kind.ts'
 import { type Bytes, bytesLeft } from './memory.ts'
 import { Operation } from './operation.ts'
 import { checkFile, type FileTarget, resolveFile } from './registered/files.ts'
@@ -112,29 +113,15 @@ export interface BundleState extends GroupState {
 }
 
 /** The same for a bundle of buffers. */
-export function reapBundle(
-  groups: Groups,
-  result: number,
-  flags: number,
-  state: unknown,
-  last: unknown,
-): BundleState {
-  const { group, first, total } = (last ?? state) as BundleState
-  const received = groups.received(group, result, flags, first)
-  return { group, first, total: total + result, received }
-}
-
+export const reapBundle: OperationClass['reap'] = bundleReaper('received')
 /** The same for a bundle that was sent. */
-export function reapSentBundle(
-  groups: Groups,
-  result: number,
-  flags: number,
-  state: unknown,
-  last: unknown,
-): BundleState {
-  const { group, first, total } = (last ?? state) as BundleState
-  const received = groups.sent(group, result, flags, first)
-  return { group, first, total: total + result, received }
+export const reapSentBundle: OperationClass['reap'] = bundleReaper('sent')
+
+function bundleReaper(how: 'received' | 'sent'): OperationClass['reap'] {
+  return (groups, result, flags, state, last): BundleState => {
+    const { group, first, total } = (last ?? state) as BundleState
+    return { group, first, total: total + result, received: groups[how](group, result, flags, first) }
+  }
 }
 
 /** Options of {@link SendBundle} and {@link RecvBundle}. */

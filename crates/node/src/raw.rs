@@ -6,7 +6,7 @@
 use std::io;
 use std::ptr;
 
-use libc::{c_int, c_long, sockaddr_storage, socklen_t};
+use libc::{c_int, c_long, c_void, sockaddr_storage, socklen_t};
 use napi::bindgen_prelude::{Either, Null, Uint8Array};
 use napi_derive::napi;
 
@@ -50,17 +50,16 @@ pub fn raw_enter(
     size: u32,
 ) -> i32 {
     // SAFETY: the facade gives the size of what the argument has; entries that are submitted are the caller's promise.
-    answer(unsafe {
-        libc::syscall(
-            libc::SYS_io_uring_enter,
+    unsafe {
+        enter(
             fd,
             to_submit,
             min_complete,
             flags,
-            pointer(&mut argument),
-            size as usize,
+            pointer(&mut argument).cast(),
+            size,
         )
-    })
+    }
 }
 
 /// io_uring_enter(2) with a registered wait: `offset` says where in the registered region it is.
@@ -73,8 +72,24 @@ pub fn raw_enter_registered(
     offset: u32,
     size: u32,
 ) -> i32 {
+    let argument = ptr::without_provenance(offset as usize);
     // SAFETY: an offset is no pointer, and the kernel checks it; the facade gives it only with the flag that says so.
     // Entries that are submitted are the caller's promise.
+    unsafe { enter(fd, to_submit, min_complete, flags, argument, size) }
+}
+
+/// # Safety
+///
+/// `argument` is what the flags make of it, as long as `size` says; so is what the entries point at.
+unsafe fn enter(
+    fd: i32,
+    to_submit: u32,
+    min_complete: u32,
+    flags: u32,
+    argument: *const c_void,
+    size: u32,
+) -> i32 {
+    // SAFETY: by the contract of this function.
     answer(unsafe {
         libc::syscall(
             libc::SYS_io_uring_enter,
@@ -82,7 +97,7 @@ pub fn raw_enter_registered(
             to_submit,
             min_complete,
             flags,
-            offset as usize,
+            argument,
             size as usize,
         )
     })

@@ -1,8 +1,10 @@
 //! Every structure of `linux/io_uring.h` and `linux/io_uring/query.h`. Members that share their bytes with others have
 //! the name of one of them; memory that follows a structure is left out.
-#![allow(missing_docs)] // the names are the kernel's own
-#![allow(non_camel_case_types)]
-#![allow(clippy::pub_underscore_fields)]
+#![expect(
+    missing_docs,
+    clippy::pub_underscore_fields,
+    reason = "the names are the kernel's own, and its manual says what is in them"
+)]
 
 macro_rules! structs {
     ($($(#[$comment:meta])* $name:ident: $size:literal { $($field:ident: $type:ty,)* })*) => {

@@ -4,7 +4,8 @@
 use std::io::{PipeReader, PipeWriter, Write as _};
 
 use typed_uring::operations::{Read, ReadFixed};
-use typed_uring::{Completion, FOREIGN, File, Memory, Ring};
+use typed_uring::sys::setup::R_DISABLED;
+use typed_uring::{Completion, FOREIGN, File, Memory, Ring, Setup};
 
 mod buffers;
 mod cancel;
@@ -22,6 +23,16 @@ use support::{Guarded, Result, take};
 
 fn ring() -> Result<Guarded> {
     Ok(Guarded::from(Ring::new(8)?))
+}
+
+/// One that has to be enabled first.
+fn disabled() -> Result<Guarded> {
+    let setup = Setup {
+        entries: 8,
+        flags: R_DISABLED,
+        ..Setup::default()
+    };
+    Ok(Guarded::from(setup.build()?))
 }
 
 /// A read that waits until something is written, from a registered file or not, and where it reads to.

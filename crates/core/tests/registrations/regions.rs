@@ -6,16 +6,7 @@ use typed_uring::sys::setup::{R_DISABLED, SQPOLL};
 use typed_uring::{Memory, Setup};
 
 use crate::support::{Guarded, Result, errno, nop, push};
-use crate::{pipe_with, ring, wait_for, waiting};
-
-fn disabled() -> Result<Guarded> {
-    let setup = Setup {
-        entries: 8,
-        flags: R_DISABLED,
-        ..Setup::default()
-    };
-    Ok(Guarded::from(setup.build()?))
-}
+use crate::{disabled, pipe_with, ring, wait_for, waiting};
 
 #[test]
 fn a_wait_can_be_described_in_a_region() -> Result {

@@ -1,23 +1,13 @@
 use std::os::fd::AsRawFd;
 
+use typed_uring::File;
 use typed_uring::entry::flags::{ASYNC, IO_LINK};
 use typed_uring::operations::{Nop, Read};
 use typed_uring::register::Restriction;
-use typed_uring::sys::setup::R_DISABLED;
 use typed_uring::sys::{IORING_REGISTER_FILES, IORING_REGISTER_RING_FDS};
-use typed_uring::{File, Setup};
 
-use crate::support::{Guarded, Result, errno, nop, push};
-use crate::{pipe_with, ring, wait_for, waiting};
-
-fn disabled() -> Result<Guarded> {
-    let setup = Setup {
-        entries: 8,
-        flags: R_DISABLED,
-        ..Setup::default()
-    };
-    Ok(Guarded::from(setup.build()?))
-}
+use crate::support::{Result, errno, nop, push};
+use crate::{disabled, pipe_with, ring, wait_for, waiting};
 
 #[test]
 fn what_is_named_is_allowed_and_nothing_else() -> Result {
