@@ -14,6 +14,8 @@ import { complete, SOON } from './buffers.ts'
 import { ringFor } from './multishot.ts'
 import { pair } from './sockets.ts'
 
+export const LETTERS = 'abcdefghijklmnopqrstuvwxyz'
+
 export interface Setup {
   readonly ring: Ring
   readonly group: BufferRing
