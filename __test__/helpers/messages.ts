@@ -1,14 +1,31 @@
-// Sockets without a reader of Node.js's, their options, and sockets of node:dgram to talk to.
+// Sockets without a reader of Node.js's, sockets of node:dgram to talk to, and what comes of a message.
 
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import type { ExecutionContext } from 'ava'
-import { type Completion, Entry, type Operation, ProvideBuffers, Ring, SocketDomain, SocketType } from 'uring'
+import {
+  type Completion,
+  Entry,
+  type Operation,
+  ProvideBuffers,
+  RecvMsg,
+  Ring,
+  SocketDomain,
+  SocketType,
+} from 'uring'
 import * as native from 'uring/native'
 import { getsockname } from 'uring/sys'
 import { closing } from './sockets.ts'
 
 const addressOf = native.createAddressOf()
+
+export const SO_TIMESTAMP = 29
+
+/** The families of the Internet: to node:dgram, to the kernel, this machine in them, and in an address. */
+export const FAMILIES = [
+  ['udp4', SocketDomain.INET, '127.0.0.1', 'IPv4'],
+  ['udp6', SocketDomain.INET6, '::1', 'IPv6'],
+] as const
 
 /** Runs an entry of a native class. */
 function issue(operation: { build(): Uint8Array }, ...keep: readonly unknown[]): number {
@@ -106,4 +123,16 @@ export function provide(ring: Ring, group: number, size: number, count: number, 
   const { value } = next(ring, new ProvideBuffers(memory, size, count, group, firstId))
   if (value !== 0) throw new Error(`providing buffers gave ${value}`)
   return memory
+}
+
+/** The code of a failure, if it is one. */
+export function code(ring: Ring, operation: Operation<unknown>): string | undefined {
+  return next(ring, operation).error?.code
+}
+
+/** Room for one datagram, and what came into it. */
+export function take(ring: Ring, fd: number, flags = 0): string {
+  const bytes = Buffer.alloc(100)
+  const { value } = next(ring, new RecvMsg(fd, { buffers: [bytes] }, { flags }))
+  return bytes.toString('latin1', 0, value.bytes)
 }
