@@ -1,12 +1,27 @@
-// Connections over TCP, and buffers in groups, for the tests of operations that send and receive.
+// Connections over TCP, buffers in groups, and what completes, for operations that send and receive.
 
+import { readSync } from 'node:fs'
 import type { ExecutionContext } from 'ava'
-import { type Completion, Entry, ProvideBuffers, type Received, Ring, SocketDomain, SocketType } from 'uring'
+import {
+  type Completion,
+  Entry,
+  MessageFlags,
+  type Operation,
+  ProvideBuffers,
+  type Received,
+  Ring,
+  Send,
+  SocketDomain,
+  SocketType,
+} from 'uring'
 import * as native from 'uring/native'
 import { getsockname } from 'uring/sys'
 import { closing } from './sockets.ts'
 
 const nativeAddressOf = native.createAddressOf()
+
+/** The group that the tests put their buffers into. */
+export const GROUP = 7
 
 /** Submits one operation and gives the kernel's number. */
 function result(ring: Ring, bytes: Uint8Array, keep: readonly unknown[] = []): number {
@@ -85,5 +100,34 @@ export function completions(ring: Ring): Completion[] {
     if (completion === undefined) throw new Error('nothing came')
     all.push(completion)
     if (!completion.more) return all
+  }
+}
+
+/** What an operation completes with first. */
+export function done(ring: Ring, operation: Operation<unknown>): Completion {
+  ring.push(operation)
+  const completion = ring.wait()
+  if (completion === undefined) throw new Error('nothing came')
+  return completion
+}
+
+/** The code of a failure, if it is one. */
+export function code(ring: Ring, operation: Operation<unknown>): string | undefined {
+  return done(ring, operation).error?.code
+}
+
+/** What is there to be read. */
+export function read(fd: number): string {
+  const bytes = Buffer.alloc(1 << 16)
+  return bytes.toString('latin1', 0, readSync(fd, bytes))
+}
+
+/** Fills what the kernel keeps for a socket, and tells how much that is. */
+export function fill(ring: Ring, fd: number): number {
+  const junk = Buffer.alloc(1 << 16, '#')
+  for (let total = 0; ;) {
+    const { result } = done(ring, new Send(fd, junk, { flags: MessageFlags.DONTWAIT }))
+    if (result < 0) return total
+    total += result
   }
 }
