@@ -1,7 +1,6 @@
 // What was run and is not wanted any more: signals, timeouts, ring.cancel.
 
 import { execFileSync } from 'node:child_process'
-import { getEventListeners } from 'node:events'
 import {
   closeSync,
   constants,
@@ -28,15 +27,7 @@ import {
   Write,
 } from 'uring'
 import { directory, fifo, file } from './helpers/files.ts'
-
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
-const rejection = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => new Error('it resolved'),
-    (error: unknown) => error,
-  )
-const codeOf = (error: unknown): unknown => (error as { code?: unknown }).code
-const listenersOf = (signal: AbortSignal): number => getEventListeners(signal, 'abort').length
+import { codeOf, listenersOf, nextTurn, rejection } from './helpers/promises.ts'
 
 /** What is in a FIFO, as text. */
 function left(fd: number): string {

@@ -37,13 +37,7 @@ import {
 } from 'uring'
 import { directory, fifo, file } from './helpers/files.ts'
 import { pipe } from './helpers/pipes.ts'
-
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
-const rejection = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => new Error('it resolved'),
-    (error: unknown) => error,
-  )
+import { nextTurn, rejection } from './helpers/promises.ts'
 
 /** Results of the steps, and codes of their errors. */
 function outcomesOf(error: unknown): unknown[] {

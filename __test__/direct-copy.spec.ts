@@ -18,6 +18,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { allocate, type FixedBuffer, ReadFixed, Ring, WriteFixed } from 'uring'
+import { codeOf } from './helpers/promises.ts'
 
 const { O_CREAT, O_DIRECT, O_RDONLY, O_RDWR } = constants
 const MIB = 2 ** 20
@@ -71,10 +72,6 @@ function digest(bytes: Buffer): string {
 function bytesAt(fd: number, offset: number, length: number): Buffer {
   const bytes = Buffer.alloc(length)
   return bytes.subarray(0, readSync(fd, bytes, 0, length, offset))
-}
-
-function codeOf(error: unknown): unknown {
-  return (error as NodeJS.ErrnoException).code
 }
 
 function attempt(call: () => unknown): unknown {

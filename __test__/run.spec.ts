@@ -30,12 +30,11 @@ import {
 import * as ownRing from 'uring'
 import { directory, fifo, file } from './helpers/files.ts'
 import { type Outcome, run as runProgram, script } from './helpers/process.ts'
+import { codeOf, nextTurn } from './helpers/promises.ts'
 
 const OK: Outcome = { code: 0, signal: null, stdout: 'ok\n', stderr: '' }
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 /** What a call throws instead of rejecting fails the test. */
 const called = (call: () => Promise<unknown>): Promise<unknown> => call()
-const codeOf = (error: unknown): unknown => (error as { code?: unknown }).code
 
 // ---- values
 
