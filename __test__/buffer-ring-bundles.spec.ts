@@ -24,6 +24,7 @@ import { socketpair } from 'uring/sys'
 import { LETTERS, next, setup, texts } from './helpers/buffer-rings.ts'
 import { complete } from './helpers/buffers.ts'
 import { directory } from './helpers/files.ts'
+import { until } from './helpers/multishot.ts'
 import { closing } from './helpers/sockets.ts'
 
 /** A socket whose peer is gone. */
@@ -87,6 +88,16 @@ test('a multishot bundle, with buffers going back in between', (t) => {
   }
   t.is(came, sent)
   t.is(group.available, 5)
+})
+
+test('a bundle that a worker waits with gives its buffer back when it is cancelled', async (t) => {
+  const { ring, group, far } = setup(t, { count: 3, size: 16 })
+  const token = ring.push(new RecvBundle(far, group).async())
+  ring.submit()
+  await until(() => group.available === 2)
+  ring.push(new AsyncCancel(token))
+  t.is(ring.waitMany(2).find((completion) => completion.token === token)?.error?.code, 'ECANCELED')
+  t.is(group.available, 3)
 })
 
 test('sending a bundle takes the buffers in order, and they are the program’s then', (t) => {
