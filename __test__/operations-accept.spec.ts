@@ -1,7 +1,7 @@
 // Accepting connections.
 
 import { once } from 'node:events'
-import { closeSync, readFileSync, unlinkSync } from 'node:fs'
+import { closeSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import {
@@ -40,6 +40,7 @@ import {
   value,
 } from './helpers/connections.ts'
 import { directory, file } from './helpers/files.ts'
+import { waiting } from './helpers/multishot.ts'
 import { closing } from './helpers/sockets.ts'
 
 const { UNIX, INET } = SocketDomain
@@ -300,18 +301,6 @@ test('AcceptMulti: failures', (t) => {
   t.false(more)
   t.is(code(ring, new AcceptMulti(file(t).fd)), 'ENOTSOCK')
 })
-
-/** How many connections wait for a TCP socket of IPv4 to accept them. */
-function waiting(fd: number): number {
-  const { port } = nameOf(fd) as { port: number }
-  const local = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')} 00000000:0000 0A`
-  const line = readFileSync('/proc/net/tcp', 'latin1')
-    .split('\n')
-    .find((line) => line.includes(local))
-  const queue = line === undefined ? undefined : /0A [\dA-F]{8}:([\dA-F]{8})/.exec(line)?.[1]
-  if (queue === undefined) throw new Error('it does not listen')
-  return Number.parseInt(queue, 16)
-}
 
 test('AcceptMulti: what nobody took is closed with the iteration', async (t) => {
   const ring = new Ring({ entries: 8 })

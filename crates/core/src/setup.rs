@@ -160,7 +160,8 @@ impl Setup {
             wq_fd: self.wq_fd as u32,
             ..Params::default()
         };
-        let fd = sys::io_uring_setup(self.entries, &mut params)?;
+        // SAFETY: one structure, borrowed for the call, which points at nothing.
+        let fd = unsafe { sys::io_uring_setup(self.entries, &raw mut params)? };
         // SAFETY: the descriptor was just made and is owned by nothing else; the parameters are what the kernel
         // filled in for it.
         unsafe { IoUring::from_fd(fd, params.parameters()) }

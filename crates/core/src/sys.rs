@@ -1,4 +1,5 @@
-//! The kernel's interface under its own names: every constant and structure of `linux/io_uring.h`.
+//! The kernel's interface under its own names: every constant and structure of `linux/io_uring.h`, and its three system
+//! calls, for those who build their own. Nothing here is kept alive.
 //!
 //! [`setup`], [`features`] and [`completion`] have the flags that programs meet most under shorter names.
 
@@ -102,10 +103,20 @@ impl io_uring_params {
     }
 }
 
-/// Gap: setup flags without a setter (`HYBRID_IOPOLL`, `CQE_MIXED`, later ones).
-pub(crate) fn io_uring_setup(entries: u32, params: &mut Params) -> io::Result<RawFd> {
-    // SAFETY: `params` is a valid, writable `struct io_uring_params` for the time of the call.
-    let fd = unsafe { libc::syscall(libc::SYS_io_uring_setup, entries, std::ptr::from_mut(params)) };
+/// io_uring_setup(2): the descriptor of a ring.
+///
+/// # Errors
+///
+/// What the kernel answers.
+///
+/// # Safety
+///
+/// `params` points at the bytes of a structure, aligned or not, which are read and filled in during the call. What they
+/// point at themselves (`IORING_SETUP_NO_MMAP`) belongs to the ring.
+// Gap: setup flags without a setter (`HYBRID_IOPOLL`, `CQE_MIXED`, later ones).
+pub unsafe fn io_uring_setup(entries: u32, params: *mut io_uring_params) -> io::Result<RawFd> {
+    // SAFETY: by the contract of this function.
+    let fd = unsafe { libc::syscall(libc::SYS_io_uring_setup, entries, params) };
     if fd < 0 {
         Err(io::Error::last_os_error())
     } else {
@@ -113,12 +124,17 @@ pub(crate) fn io_uring_setup(entries: u32, params: &mut Params) -> io::Result<Ra
     }
 }
 
-/// Gap: the index of a registered ring is lost with the crate's `Submitter`.
+/// io_uring_enter(2): how many entries the kernel took.
+///
+/// # Errors
+///
+/// What the kernel answers.
 ///
 /// # Safety
 ///
-/// `argument` and `size` are what the flags make of them.
-pub(crate) unsafe fn io_uring_enter(
+/// `argument` and `size` are what the flags make of them. What the entries point at is valid until they have completed.
+// Gap: the index of a registered ring is lost with the crate's `Submitter`.
+pub unsafe fn io_uring_enter(
     fd: RawFd,
     to_submit: u32,
     min_complete: u32,
@@ -145,12 +161,17 @@ pub(crate) unsafe fn io_uring_enter(
     }
 }
 
-/// Gap: opcodes that the crate has no method for, and the numbers that some of its methods discard.
+/// io_uring_register(2): what the opcode returns.
+///
+/// # Errors
+///
+/// What the kernel answers.
 ///
 /// # Safety
 ///
 /// `argument` and `count` are what the opcode expects, for as long as it keeps them.
-pub(crate) unsafe fn io_uring_register(
+// Gap: opcodes that the crate has no method for, and the numbers that some of its methods discard.
+pub unsafe fn io_uring_register(
     fd: RawFd,
     opcode: u32,
     argument: *mut c_void,

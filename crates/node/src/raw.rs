@@ -6,9 +6,12 @@
 use std::io;
 use std::ptr;
 
-use libc::{c_int, c_long, c_void, sockaddr_storage, socklen_t};
+use libc::{c_int, c_long, sockaddr_storage, socklen_t};
 use napi::bindgen_prelude::{Either, Null, Uint8Array};
 use napi_derive::napi;
+use typed_uring::sys::{io_uring_enter, io_uring_register, io_uring_setup};
+
+use crate::boundary::negative;
 
 /// Bytes that the kernel reads and writes, or none.
 pub(crate) type Argument = Either<Uint8Array, Null>;
@@ -20,6 +23,15 @@ pub(crate) fn pointer(argument: &mut Argument) -> *mut u8 {
         Either::A(bytes) => unsafe { bytes.as_mut() }.as_mut_ptr(),
         Either::B(Null) => ptr::null_mut(),
     }
+}
+
+/// What a system call of io_uring gave, or a negative `errno`.
+fn told<N: TryInto<i32>>(result: io::Result<N>) -> i32 {
+    // Descriptors, counts and identifiers all fit.
+    result.map_or_else(
+        |error| negative(&error),
+        |number| number.try_into().unwrap_or(i32::MAX),
+    )
 }
 
 fn answer(result: impl Into<c_long>) -> i32 {
@@ -36,7 +48,7 @@ fn answer(result: impl Into<c_long>) -> i32 {
 pub fn raw_setup(entries: u32, params: Uint8Array) -> i32 {
     let mut params = Either::A(params);
     // SAFETY: the facade checks that there are 120 bytes.
-    answer(unsafe { libc::syscall(libc::SYS_io_uring_setup, entries, pointer(&mut params)) })
+    told(unsafe { io_uring_setup(entries, pointer(&mut params).cast()) })
 }
 
 /// io_uring_enter(2).
@@ -49,17 +61,9 @@ pub fn raw_enter(
     mut argument: Argument,
     size: u32,
 ) -> i32 {
+    let argument = pointer(&mut argument).cast();
     // SAFETY: the facade gives the size of what the argument has; entries that are submitted are the caller's promise.
-    unsafe {
-        enter(
-            fd,
-            to_submit,
-            min_complete,
-            flags,
-            pointer(&mut argument).cast(),
-            size,
-        )
-    }
+    told(unsafe { io_uring_enter(fd, to_submit, min_complete, flags, argument, size as usize) })
 }
 
 /// io_uring_enter(2) with a registered wait: `offset` says where in the registered region it is.
@@ -75,47 +79,14 @@ pub fn raw_enter_registered(
     let argument = ptr::without_provenance(offset as usize);
     // SAFETY: an offset is no pointer, and the kernel checks it; the facade gives it only with the flag that says so.
     // Entries that are submitted are the caller's promise.
-    unsafe { enter(fd, to_submit, min_complete, flags, argument, size) }
-}
-
-/// # Safety
-///
-/// `argument` is what the flags make of it, as long as `size` says; so is what the entries point at.
-unsafe fn enter(
-    fd: i32,
-    to_submit: u32,
-    min_complete: u32,
-    flags: u32,
-    argument: *const c_void,
-    size: u32,
-) -> i32 {
-    // SAFETY: by the contract of this function.
-    answer(unsafe {
-        libc::syscall(
-            libc::SYS_io_uring_enter,
-            fd,
-            to_submit,
-            min_complete,
-            flags,
-            argument,
-            size as usize,
-        )
-    })
+    told(unsafe { io_uring_enter(fd, to_submit, min_complete, flags, argument, size as usize) })
 }
 
 /// io_uring_register(2).
 #[napi(catch_unwind)]
 pub fn raw_register(fd: i32, opcode: u32, mut argument: Argument, count: u32) -> i32 {
     // SAFETY: the argument's meaning, and so its size, are the caller's promise, as is what it points at.
-    answer(unsafe {
-        libc::syscall(
-            libc::SYS_io_uring_register,
-            fd,
-            opcode,
-            pointer(&mut argument),
-            count,
-        )
-    })
+    told(unsafe { io_uring_register(fd, opcode, pointer(&mut argument).cast(), count) })
 }
 
 /// madvise(2) of memory that starts and ends with a page: 0, or a negative `errno`.
