@@ -47,6 +47,6 @@ pub use entry::{Entry, EntryBytes, WideEntry};
 pub use field::{Address, File, Group, Slot};
 pub use memory::Memory;
 pub use notify::Announce;
-pub use queues::Completion;
+pub use queues::{Completion, State};
 pub use ring::{FOREIGN, QueueFull, Ring};
 pub use setup::{MAX_CQ_ENTRIES, MAX_ENTRIES, MODE, Setup};

@@ -27,6 +27,17 @@ impl Completion {
     }
 }
 
+/// What the submission queue says about both queues.
+#[derive(Clone, Copy, Debug)]
+pub struct State {
+    /// Entries that the kernel has not taken.
+    pub left: usize,
+    /// Whether the kernel keeps completions that found no room.
+    pub overflow: bool,
+    /// Whether completions wait for this thread to enter the kernel.
+    pub task_work: bool,
+}
+
 /// The `io-uring` crate has a type for each width.
 pub(crate) enum Queues {
     Plain(IoUring<squeue::Entry, cqueue::Entry>),
@@ -75,6 +86,19 @@ impl Queues {
         }
     }
 
+    /// What the submission queue says, in one look.
+    #[inline]
+    pub(crate) fn state(&mut self) -> State {
+        of!(self, ring => {
+            let queue = ring.submission();
+            State {
+                left: queue.len(),
+                overflow: queue.cq_overflow(),
+                task_work: queue.taskrun(),
+            }
+        })
+    }
+
     /// Entries in the submission queue that the kernel has not taken.
     pub(crate) fn sq_len(&mut self) -> usize {
         of!(self, ring => ring.submission().len())
@@ -119,9 +143,15 @@ impl Queues {
     ///
     /// `entries` is readable for all of them and aligned to 8 bytes. What they point at stays valid until each has
     /// completed.
-    pub(crate) unsafe fn push(&mut self, entries: *const u8, count: usize) -> bool {
+    #[inline]
+    pub(crate) unsafe fn push(
+        &mut self,
+        entries: *const u8,
+        count: usize,
+        each: impl FnMut(*const u8),
+    ) -> bool {
         // SAFETY: passed on.
-        of!(self, ring => unsafe { push(ring, entries, count) })
+        of!(self, ring => unsafe { push(ring, entries, count, each) })
     }
 
     /// Looks at the oldest completion. `mixed` as for [`take`](Self::take).
@@ -163,16 +193,26 @@ impl std::fmt::Debug for Queues {
 /// # Safety
 ///
 /// As for [`Queues::push`].
+#[inline]
 unsafe fn push<S: squeue::EntryMarker, C: cqueue::EntryMarker>(
     ring: &mut IoUring<S, C>,
     entries: *const u8,
     count: usize,
+    mut each: impl FnMut(*const u8),
 ) -> bool {
     // SAFETY: readable and aligned by the contract of this function; every bit pattern is a valid entry. The slice
     // ends with this call.
     let entries = unsafe { std::slice::from_raw_parts(entries.cast::<S>(), count) };
-    // SAFETY: what the entries point at stays valid by the contract of this function.
-    unsafe { ring.submission().push_multiple(entries) }.is_ok()
+    let mut queue = ring.submission();
+    if queue.capacity() - queue.len() < count {
+        return false;
+    }
+    for entry in entries {
+        each(std::ptr::from_ref(entry).cast());
+        // SAFETY: what the entries point at stays valid by the contract of this function. There is room.
+        let _ = unsafe { queue.push(entry) };
+    }
+    true
 }
 
 /// How the next completion is read from a queue of each width.

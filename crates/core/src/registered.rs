@@ -19,6 +19,8 @@ pub(crate) struct Registered {
     pub(crate) kept: Vec<Memory>,
     /// Under which the task has the ring's descriptor.
     pub(crate) index: Option<u32>,
+    /// Whether nobody asked for that.
+    pub(crate) unasked: bool,
 }
 
 /// A group of provided buffers.

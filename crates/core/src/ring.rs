@@ -10,7 +10,7 @@ use std::time::Duration;
 use io_uring::{EnterFlags, Probe, Submitter};
 
 use crate::entry::{Entry, WideEntry, flags, place};
-use crate::queues::{Completion, Queues};
+use crate::queues::{Completion, Queues, State};
 use crate::registered::Registered;
 use crate::switch::Switch;
 use crate::sys::{self, __kernel_timespec, features, io_uring_getevents_arg, setup};
@@ -133,6 +133,12 @@ impl Ring {
     #[must_use]
     pub fn may_be_silent(&self) -> bool {
         self.skipped || self.uncounted > 0
+    }
+
+    /// What the submission queue says about both queues, in one look.
+    #[inline]
+    pub fn state(&mut self) -> State {
+        self.queues.state()
     }
 
     /// Entries in the submission queue that the kernel has not taken.
@@ -270,26 +276,23 @@ impl Ring {
     ///
     /// As for [`push_bytes`](Self::push_bytes).
     unsafe fn push_whole(&mut self, entries: *const u8, count: usize) -> Result<(), QueueFull> {
-        let size = self.entry_size();
+        let mut skipped = 0;
+        let mut foreign = 0;
         // SAFETY: by the contract of this function.
-        if !unsafe { self.queues.push(entries, count) } {
+        let pushed = unsafe {
+            self.queues.push(entries, count, |entry| {
+                // SAFETY: one of the entries, which are aligned as their user data has to be.
+                skipped |= *entry.add(place::flags.at);
+                foreign += entry.add(place::user_data.at).cast::<u64>().read() >> 63;
+            })
+        };
+        if !pushed {
             return Err(QueueFull);
         }
-        for index in 0..count {
-            // SAFETY: `index` is below `count`, and the entries are aligned as their user data has to be.
-            let (entry_flags, user_data) = unsafe {
-                let entry = entries.add(index * size);
-                (
-                    *entry.add(place::flags.at),
-                    entry.add(place::user_data.at).cast::<u64>().read(),
-                )
-            };
-            let foreign = user_data & FOREIGN != 0;
-            self.skipped |= entry_flags & flags::CQE_SKIP_SUCCESS != 0;
-            self.uncounted += u64::from(foreign);
-            // Counted here and not when the kernel takes them: a polling thread takes them by itself.
-            self.in_flight += u64::from(!foreign);
-        }
+        self.skipped |= skipped & flags::CQE_SKIP_SUCCESS != 0;
+        self.uncounted += foreign;
+        // Counted here and not when the kernel takes them: a polling thread takes them by itself.
+        self.in_flight += count as u64 - foreign;
         self.unreported += count;
         Ok(())
     }

@@ -53,12 +53,14 @@ impl Switch {
     pub(crate) fn set(&self, silent: bool) {
         // SAFETY: mapped for as long as this lives; the kernel and we access it atomically.
         let flags = unsafe { self.flags.as_ref() };
-        flags.store(
-            if silent { IORING_CQ_EVENTFD_DISABLED } else { 0 },
-            Ordering::SeqCst,
-        );
-        // What is looked at next must be looked at after this has been seen.
-        fence(Ordering::SeqCst);
+        if silent {
+            // Whoever sees it late wakes somebody once too often.
+            flags.store(IORING_CQ_EVENTFD_DISABLED, Ordering::Relaxed);
+        } else {
+            flags.store(0, Ordering::Relaxed);
+            // What is looked at next must be looked at after this has been seen.
+            fence(Ordering::SeqCst);
+        }
     }
 }
 

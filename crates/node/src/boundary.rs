@@ -39,7 +39,10 @@ impl Boundary {
         }
         // SAFETY: inside the area, which is held and aligned to 8. The facade's slot table keeps what the entries
         // point at alive until they complete, and we hold the slot table until the ring is closed.
-        unsafe { ring.push_bytes(area.data().add(from * size), to - from) }
+        let copied = unsafe { ring.push_bytes(area.data().add(from * size), to - from) };
+        // SAFETY: the entries that were just read. The facade sets only what is not zero.
+        unsafe { area.data().add(from * size).write_bytes(0, copied * size) };
+        copied
     }
 
     /// Goes over to other submission areas, and lets go of the ones before.
@@ -153,7 +156,8 @@ impl Boundary {
     fn reap(&self, ring: &mut Ring) -> usize {
         let mut room = self.completions.room(&self.status);
         let (mut completed, mut cancelled) = (0, 0);
-        if ring.cq_needs_flush() {
+        let mut state = ring.state();
+        if state.overflow {
             self.status.add(status::OVERFLOWED, 1);
         }
         let mut tail = self.status.get(status::TAIL);
@@ -170,8 +174,9 @@ impl Boundary {
             });
             room -= reaped;
             completed += reaped;
+            state = ring.state();
             // Some wait in the kernel for room, or for this thread to come in (one call lets twenty arrive).
-            if room == 0 || !(ring.cq_needs_flush() || ring.has_task_work() || must_look(ring)) {
+            if room == 0 || !(state.overflow || state.task_work || must_look(ring)) {
                 break;
             }
             self.count_enter();
@@ -181,13 +186,15 @@ impl Boundary {
         }
         self.status.set(status::TAIL, tail);
         self.status.add(status::COMPLETED, completed);
-        self.status.add(status::CANCELLED, cancelled);
+        if cancelled > 0 {
+            self.status.add(status::CANCELLED, cancelled);
+        }
         // A full area ends the loop above with work left, and nothing else would come back for it.
-        let more = ring.cq_ready() > 0
-            || ring.cq_needs_flush()
-            || (room == 0 && (ring.has_task_work() || must_look(ring)));
+        let more =
+            state.overflow || ring.cq_ready() > 0 || (room == 0 && (state.task_work || must_look(ring)));
         self.status.set(status::MORE, u32::from(more));
-        self.count_entries(ring);
+        self.status.set(status::IN_FLIGHT, clamp(ring.in_flight()));
+        self.status.set(status::SQ_READY, state.left as u32);
         completed
     }
 

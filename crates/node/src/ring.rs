@@ -95,6 +95,8 @@ impl BindingRing {
         if self.shared.boundary.set(boundary).is_err() {
             return Err(Error::new(Status::GenericFailure, "the ring is started already"));
         }
+        // By its index in this thread the kernel finds the ring without counting references. A thread has few.
+        let _ = self.shared.with(Ring::prefer_ring_fd);
         hot_function(env, Rc::clone(&self.shared))
     }
 

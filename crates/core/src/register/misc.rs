@@ -114,7 +114,10 @@ impl Ring {
     ///
     /// `EEXIST` if it is registered already, `EBUSY` if no place is free.
     pub fn register_ring_fd(&mut self) -> io::Result<u32> {
-        if self.registered.index.is_some() {
+        if let Some(index) = self.registered.index {
+            if std::mem::take(&mut self.registered.unasked) {
+                return Ok(index);
+            }
             return Err(io::Error::from_raw_os_error(libc::EEXIST));
         }
         let mut argument = io_uring_rsrc_update {
@@ -128,13 +131,19 @@ impl Ring {
         Ok(argument.offset)
     }
 
+    /// The same where nobody asked for it: calls then cost no count of references. A thread has few places, and without
+    /// one everything works all the same.
+    pub fn prefer_ring_fd(&mut self) {
+        self.registered.unasked = self.registered.index.is_none() && self.register_ring_fd().is_ok();
+    }
+
     /// Gives the place back.
     ///
     /// # Errors
     ///
     /// `ENXIO` if there is none.
     pub fn unregister_ring_fd(&mut self) -> io::Result<()> {
-        let Some(index) = self.registered.index else {
+        let Some(index) = self.registered.index.filter(|_| !self.registered.unasked) else {
             return Err(io::Error::from_raw_os_error(libc::ENXIO));
         };
         unregister_place(self, index)?;
