@@ -105,11 +105,12 @@ export class Boundary {
     const records = Math.min(Math.max(cqEntries, MIN_RECORDS), MAX_RECORDS)
 
     this.lacking = lackingOf(native.probe())
+    const lacking = this.lacking.indexOf(1) < KNOWN_OPCODES ? this.lacking : undefined
     const pushed = new Uint8Array(entries * entryBytes)
     const run = new Uint8Array(entries * entryBytes)
     const completions = new Uint8Array(records * recordBytes)
-    this.pushed = new EntryWriter(new Uint32Array(pushed.buffer), entryBytes, this.lacking)
-    this.run = new EntryWriter(new Uint32Array(run.buffer), entryBytes, this.lacking)
+    this.pushed = new EntryWriter(new Uint32Array(pushed.buffer), entryBytes, lacking)
+    this.run = new EntryWriter(new Uint32Array(run.buffer), entryBytes, lacking)
     this.records = new Uint32Array(completions.buffer)
     this.stride = recordBytes / 4
     this.entries = entries
@@ -243,6 +244,8 @@ function create(setup: BindingSetup): BindingRing {
 }
 
 const OPCODES = 256
+/** `IORING_OP_LAST` of the kernel that the operations are of. */
+const KNOWN_OPCODES = 65
 
 /** Kernels before 5.6 cannot be asked: they say so when an operation completes. */
 function lackingOf(probe: readonly number[] | null): Uint8Array {

@@ -47,8 +47,6 @@ interface CommonFields {
   readonly kind: { readonly name: string; readonly since: string }
 }
 
-const NONE_LACKING = new Uint8Array(256)
-
 /** Marks what can be pushed: an operation or an entry. Looking it up is cheaper than `instanceof`. */
 export const STAGEABLE: unique symbol = Symbol('stageable')
 
@@ -69,14 +67,14 @@ export class EntryWriter {
   limit: number
   /** What is special about the entry that is being written: `MANY`, `WATCHED`. */
   traits = 0
-  /** The opcodes that the kernel does not have. */
-  private readonly lacking: Uint8Array
-  /** The first word of the entry that is being written. */
+  /** The opcodes that the kernel does not have, where there is one that we know. */
+  private readonly lacking: Uint8Array | undefined
+  /** The first word of the entry that is being written, or will be next. */
   private at = 0
   /** Whether an entry was begun and refused half-way: its words have to be cleared. */
   private torn = false
 
-  constructor(words: Uint32Array, entryBytes: number, lacking: Uint8Array = NONE_LACKING) {
+  constructor(words: Uint32Array, entryBytes: number, lacking?: Uint8Array) {
     this.words = words
     this.lacking = lacking
     this.stride = entryBytes / 4
@@ -92,7 +90,7 @@ export class EntryWriter {
 
   /** Starts the next entry: the opcode, and the flags that every operation has. */
   begin(opcode: number, common: CommonFields): void {
-    if (this.lacking[opcode] !== 0) throw unsupportedError(common.kind)
+    if (this.lacking !== undefined) this.require(opcode, common.kind)
     const at = this.next()
     this.traits = 0
     this.words[at + HEADER] = opcode | (common.sqeFlags << 8)
@@ -101,11 +99,9 @@ export class EntryWriter {
 
   /** Moves on to the next entry. A getter of the caller's may have filled the queue meanwhile. */
   private next(): number {
-    const { count, stride } = this
-    const at = count * stride
-    if (this.torn || count >= this.limit) this.clear(at)
+    const { at } = this
+    if (this.torn || this.count >= this.limit) this.clear(at)
     this.torn = true
-    this.at = at
     return at
   }
 
@@ -288,8 +284,8 @@ export class EntryWriter {
   }
 
   /** Refuses what the kernel does not have. */
-  require(opcode: number, kind: OperationClass): void {
-    if (this.lacking[opcode] !== 0) throw unsupportedError(kind)
+  require(opcode: number, kind: { readonly name: string; readonly since: string }): void {
+    if (this.lacking !== undefined && this.lacking[opcode] !== 0) throw unsupportedError(kind)
   }
 
   /** The flags of a complete entry. */
@@ -299,15 +295,30 @@ export class EntryWriter {
 
   /** Completes the entry. */
   end(slot: { readonly index: number; readonly generation: number }): void {
-    const at = this.at + USER_DATA
-    this.words[at] = slot.index
-    this.words[at + 1] = slot.generation
+    const { at, words } = this
+    words[at + USER_DATA] = slot.index
+    words[at + USER_DATA + 1] = slot.generation
+    this.at = at + this.stride
     this.count += 1
     this.torn = false
   }
 
-  /** Forgets the first `copied` entries: they are in the ring. */
+  /** The flags of the entry that was completed last. */
+  get lastFlags(): number {
+    return this.words[this.at - this.stride + HEADER]! >>> 8
+  }
+
+  /** Forgets the first `copied` entries: they are in the ring, and their words were cleared by who took them. */
   taken(copied: number): void {
+    if (copied === this.count && !this.torn) {
+      this.count = 0
+      this.at = 0
+    } else {
+      this.takenSome(copied)
+    }
+  }
+
+  private takenSome(copied: number): void {
     const { words, stride, count } = this
     if (copied < count) words.copyWithin(0, copied * stride, count * stride)
     this.drop(count - copied)
@@ -317,6 +328,7 @@ export class EntryWriter {
   drop(kept: number): void {
     this.words.fill(0, kept * this.stride, (this.count + (this.torn ? 1 : 0)) * this.stride)
     this.count = kept
+    this.at = kept * this.stride
     this.torn = false
   }
 }

@@ -78,6 +78,8 @@ export interface WaitOptions {
 // Module constants, which V8 folds where it would load a property of an imported object.
 const { TAIL, HEAD } = STATUS
 const { MORE, F_32 } = CqeFlags
+const IS_WATCHED = WATCHED
+const IS_STAGEABLE: typeof STAGEABLE = STAGEABLE
 const { EACCES, ECANCELED } = constants.errno
 
 const { CQE_SKIP_SUCCESS } = SqeFlags
@@ -223,7 +225,7 @@ export class Ring extends Registrar {
     const staged = this.#pushed
     if (staged.count >= staged.limit) this.#needRoom(1)
     const slot = this.#stage(staged, operation, userData, 'operation')
-    const flags = staged.flagsOf(staged.count - 1)
+    const flags = staged.lastFlags
     if ((flags & TIED) !== 0 || this.#skipped.active) this.#tie(slot, flags, staged.count - 1)
     return tokenOf(slot)
   }
@@ -306,7 +308,12 @@ export class Ring extends Registrar {
    */
   submitAndWait(count = 1, options?: WaitOptions): number {
     this.#open()
-    return this.#waitFor(integer(count, 'count', 0, MAX_U32), options)
+    integer(count, 'count', 0, MAX_U32)
+    if (options !== undefined) return this.#waitFor(count, options)
+    // What was pushed can complete: only who waits for more has to be asked.
+    if (this.#flow !== undefined || count > this.#pushed.count || this.#skipped.active)
+      this.#canComplete(count)
+    return this.#waitForever(count)
   }
 
   /**
@@ -383,9 +390,12 @@ export class Ring extends Registrar {
     if (this.#ready() === 0) this.#look()
     const records = this.#records
     const status = this.#status
+    const recordMask = this.#recordMask
+    const stride = this.#recordWords
+    const slots = this.#slots
     let delivered = 0
     for (let left = this.#ready(); left > 0 && !this.#closed; left -= 1) {
-      if (this.#aside.length > 0 || this.#flow !== undefined) {
+      if (this.#flow !== undefined || this.#aside.length > 0) {
         const completion = this.#take()
         if (completion === undefined) break
         const { userData, result, flags, token } = completion
@@ -393,20 +403,23 @@ export class Ring extends Registrar {
         onCompletion(userData, result, flags, token)
         continue
       }
-      if (status[TAIL] === status[HEAD]) this.#look()
-      const head = status[HEAD]!
-      if (status[TAIL] === head) break
-      const at = (head & this.#recordMask) * this.#recordWords
+      let head = status[HEAD]!
+      if (status[TAIL] === head) {
+        this.#look()
+        head = status[HEAD]!
+        if (status[TAIL] === head) break
+      }
+      const at = (head & recordMask) * stride
       const low = records[at]!
       const high = records[at + 1]!
       const result = records[at + 2]! | 0
       const flags = records[at + 3]!
       status[HEAD] = head + 1
-      const slot = this.#slots.find(low, high)
+      const slot = slots.find(low, high)
       if (slot !== undefined) {
         const { userData } = slot
         const token = tokenOf(slot)
-        if ((slot.traits & WATCHED) !== 0) this.#slots.reap(slot, result, flags)
+        if ((slot.traits & IS_WATCHED) !== 0) slots.reap(slot, result, flags)
         if ((flags & MORE) === 0) this.#release(slot, result)
         delivered += 1
         onCompletion(userData, result, flags, token)
@@ -683,7 +696,7 @@ export class Ring extends Registrar {
     userData: unknown,
     name: string,
   ): Slot {
-    if (item?.[STAGEABLE] !== true) throw invalidType(name, 'an instance of Operation or Entry', item)
+    if (item?.[IS_STAGEABLE] !== true) throw invalidType(name, 'an instance of Operation or Entry', item)
     const state = item.encode(staged)
     // From here on nothing can refuse: what is refused leaves no slot behind.
     const slot = this.#slots.acquire(item.kind, state, userData, staged.traits)
