@@ -20,7 +20,7 @@ import type { FileTarget } from './registered/files.ts'
 import { type Host, Scheduler, type Stageable, type Task } from './scheduler.ts'
 import { type Abortable, checkSignal, Signals } from './signals.ts'
 import { generationOf, type Slot, slotOf, type Token, tokenOf } from './slots.ts'
-import { AbortableTask, IGNORED, MissableTask, RunTask, StartTask, TimedTask } from './tasks.ts'
+import { AbortableTask, IGNORED, MissableTask, RunTask, type Settle, StartTask, TimedTask } from './tasks.ts'
 import {
   callback,
   flag,
@@ -113,9 +113,8 @@ export class Flow {
   /** Without options, as most are: small enough to be inlined with the rest of its loop. */
   run<T>(operation: Operation<T> | Entry<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const task = new RunTask(resolve as (value: unknown) => void, reject, true)
-      if (isObserved()) this.#start(operation, task)
-      else this.scheduler.add(operation, task)
+      if (isObserved()) this.#start(operation, new RunTask(resolve as Settle, reject, true))
+      else this.scheduler.addRun(operation, resolve as Settle, reject)
     })
   }
 

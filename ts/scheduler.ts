@@ -12,6 +12,7 @@ import type { Operation } from './operation.ts'
 import type { CancelTarget } from './operations/cancel.ts'
 import { Queue } from './queue.ts'
 import { resolveFile } from './registered/files.ts'
+import { RunTask, type Settle, settleWith, taskOf } from './tasks.ts'
 import { RUN, type Slot, type Slots, type Token, tokenOf } from './slots.ts'
 import { invalidType, invalidValue } from './validate.ts'
 
@@ -30,7 +31,7 @@ export interface Task {
 
 // Module constants, which V8 folds where it would load a property of an imported object.
 const { HEAD, TAIL } = STATUS
-const { MORE } = CqeFlags
+const { MORE, NOTIF } = CqeFlags
 /** Entry flags that a single operation, or the last of a chain, cannot have. */
 const ALONE = SqeFlags.IO_LINK | SqeFlags.IO_HARDLINK | SqeFlags.CQE_SKIP_SUCCESS
 const ECANCELED = -125
@@ -190,6 +191,30 @@ export class Scheduler {
     if (task.ref) this.refs += 1
     if (!this.scheduled) this.schedule()
     return slot
+  }
+
+  /** The same for a promise without a signal or a timeout, as most are: what resolves it stands for the task. */
+  addRun(item: Stageable, resolve: Settle, reject: Settle): void {
+    if (this.ended !== undefined || item?.[STAGEABLE] !== true || (item.sqeFlags & ALONE) !== 0)
+      this.refuse(item, 'operation', ALONE)
+    const { run } = this
+    if (this.inFlight >= this.most || run.count >= run.limit || this.waiting.length > 0) {
+      if (this.addLater(item, new RunTask(resolve, reject, true), 'operation') !== undefined) return
+    }
+    const state = item.encode(run)
+    const { traits } = run
+    if (traits !== 0) {
+      const task = new RunTask(resolve, reject, true)
+      checkMany(task, traits, item, 'operation')
+      run.end(this.slots.acquire(item.kind, state, task, traits | RUN))
+    } else {
+      const slot = this.slots.acquire(item.kind, state, resolve, RUN)
+      slot.last = reject
+      run.end(slot)
+    }
+    this.inFlight += 1
+    this.refs += 1
+    if (!this.scheduled) this.schedule()
   }
 
   /** Keeps an operation until there is room; `undefined` where there is some after all. */
@@ -497,9 +522,19 @@ export class Scheduler {
       const flags = records[at + 3]!
       status[HEAD] = head + 1
       this.delivered += 1
-      const task = slot.userData as Task
+      const waiter = slot.userData as Task | Settle
       const kind = slot.kind!
       let { state } = slot
+      if (typeof waiter === 'function' && (flags & (MORE | NOTIF)) === 0) {
+        const reject = slot.last as Settle
+        slot.last = undefined
+        this.slots.release(slot)
+        this.inFlight -= 1
+        this.refs -= 1
+        settleWith(waiter, reject, kind, result, flags, state)
+        continue
+      }
+      const task = taskOf(slot, waiter)
       if ((slot.traits & WATCHED) !== 0) state = this.slots.reap(slot, result, flags)
       if ((flags & MORE) === 0) this.slots.release(slot)
       this.settle(task, kind, result, flags, state)
@@ -557,7 +592,7 @@ export class Scheduler {
 
   /** A completion of a slot, which is given back with the last one. */
   private taken(slot: Slot, result: number, flags: number): Late {
-    const task = slot.userData as Task
+    const task = taskOf(slot, slot.userData as Task | Settle)
     const kind = slot.kind!
     let { state } = slot
     if ((slot.traits & WATCHED) !== 0) state = this.slots.reap(slot, result, flags)

@@ -21,6 +21,8 @@ const MAX_GENERATION = 0x7fff_ffff
 /** A trait of slots of the asynchronous flow: their user data is a task. The greatest trait. */
 export const RUN = 16
 
+const SPECIAL = MANY | WATCHED
+
 /** A place for one submission. */
 export class Slot {
   readonly index: number
@@ -73,7 +75,7 @@ export class Slots implements Submissions {
     slot.state = state
     slot.userData = userData
     slot.traits = traits
-    if ((traits & (MANY | WATCHED)) !== 0) this.begin(slot)
+    if ((traits & SPECIAL) !== 0) this.begin(slot)
     return slot
   }
 
@@ -98,16 +100,18 @@ export class Slots implements Submissions {
     slot.kind = undefined
     slot.state = undefined
     slot.userData = undefined
-    if ((slot.traits & (MANY | WATCHED)) !== 0) {
-      if ((slot.traits & (MANY | RUN)) === MANY) this.many -= 1
-      slot.last = undefined
-    }
+    if ((slot.traits & SPECIAL) !== 0) this.end(slot)
     slot.traits = 0
     slot.generation += 1
     if (slot.generation > MAX_GENERATION) return // nothing matches it any more: the slot is retired
     slot.next = undefined
     this.last.next = slot
     this.last = slot
+  }
+
+  private end(slot: Slot): void {
+    if ((slot.traits & (MANY | RUN)) === MANY) this.many -= 1
+    slot.last = undefined
   }
 
   /** The slot in use that user data names. */

@@ -6,6 +6,7 @@ import { CqeFlags } from './flags.ts'
 import type { OperationClass } from './kind.ts'
 import { errorOf } from './outcome.ts'
 import type { Task } from './scheduler.ts'
+import type { Slot } from './slots.ts'
 
 const { MORE, NOTIF } = CqeFlags
 const { EALREADY, ECANCELED, EINTR, ENOENT, ETIME } = constants.errno
@@ -15,6 +16,39 @@ const ERESTARTSYS = 512
 /** Whether a result says that the operation was cancelled: before it began, or while a worker was at it. */
 export function isCancelled(result: number): boolean {
   return result === -ECANCELED || result === -EINTR || result === -ERESTARTSYS
+}
+
+/** Resolves or rejects a promise. */
+export type Settle = (value: unknown) => void
+
+/** Who waits for a slot, as a task. Of a plain promise the slot has only what settles it. */
+export function taskOf(slot: Slot, waiter: Task | Settle): Task {
+  if (typeof waiter !== 'function') return waiter
+  const reject = slot.last as Settle
+  slot.last = undefined
+  const task = new RunTask(waiter, reject, true)
+  slot.userData = task
+  return task
+}
+
+/** Settles the promise of an operation that completes once. */
+export function settleWith(
+  resolve: Settle,
+  reject: Settle,
+  kind: OperationClass,
+  result: number,
+  flags: number,
+  state: unknown,
+): void {
+  if ((result < 0 && kind.failed(result)) || !kind.intact(result, state)) {
+    reject(errorOf(kind, result, state))
+    return
+  }
+  try {
+    resolve(kind.decode(result, flags, state))
+  } catch (error) {
+    reject(error)
+  }
 }
 
 /** A promise for one operation. */
