@@ -11,7 +11,7 @@ import {
   checkAddress,
   decodeAddress,
   encodeAddress,
-} from '../ts/address.ts'
+} from '../ts/structs/sockaddr.ts'
 import type { Address, SocketAddress } from 'uring'
 import { equal } from './conformance/arbitraries.ts'
 import { memoryAt } from './conformance/memory.ts'

@@ -2,8 +2,8 @@
 
 import test from 'ava'
 import { CqeFlags } from 'uring'
-import { Groups, type Taking } from '../ts/group.ts'
-import { BufferPool, type PoolSettings, Taken } from '../ts/registered/bufferpool.ts'
+import { Groups, type Taking } from '../ts/buffers/groups.ts'
+import { BufferPool, type PoolSettings, Taken } from '../ts/buffers/buffer-pool.ts'
 
 const GROUP = 3
 

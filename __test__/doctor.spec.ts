@@ -475,7 +475,7 @@ test('docs/troubleshooting.md has every reason, and the remedies that are printe
     other: true,
   }
   for (const reason of Object.keys(reasons)) t.regex(document, new RegExp(`^\\| \`${reason}\` \\|`, 'm'))
-  const remedies = await import('../ts/remedies.ts')
+  const remedies = await import('../ts/system/remedies.ts')
   for (const group of [remedies.SYSCTL, remedies.SECCOMP, remedies.MEMLOCK]) {
     for (const snippet of Object.values(group)) t.true(document.includes(`\n${snippet}\n`), snippet)
   }

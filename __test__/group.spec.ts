@@ -2,7 +2,7 @@
 
 import test, { type ExecutionContext } from 'ava'
 import { CqeFlags } from 'uring'
-import { ProvideBuffers } from '../ts/operations/buffers.ts'
+import { ProvideBuffers } from '../ts/operations/provide-buffers.ts'
 import {
   checkGroup,
   Groups,
@@ -11,7 +11,7 @@ import {
   receivedFrom,
   resolveGroup,
   resolveGroupBuffer,
-} from '../ts/group.ts'
+} from '../ts/buffers/groups.ts'
 
 const GROUP = 5
 

@@ -3,11 +3,11 @@
 import test from 'ava'
 import * as fc from 'fast-check'
 import { type ControlMessage, type Received, type ReceivedMessage, RecvMsgMulti } from 'uring'
-import { checkControl, controlBlock, decodeControl } from '../ts/control.ts'
-import { detailsOf, type InBlock, type InMessage, parseMessage } from '../ts/message.ts'
-import { RecvMsg, RecvMsgMulti as Multi, RecvZc, SendMsg, SendMsgZc } from '../ts/operations/messages.ts'
-import type { Groups } from '../ts/group.ts'
-import { BUILT, type Entry, MANY, ONE_ANSWER, WATCHED } from '../ts/entry.ts'
+import { checkControl, controlBlock, decodeControl } from '../ts/structs/cmsghdr.ts'
+import { detailsOf, type InBlock, type InMessage, parseMessage } from '../ts/structs/msghdr.ts'
+import { RecvMsg, RecvMsgMulti as Multi, RecvZc, SendMsg, SendMsgZc } from '../ts/operations/sendmsg.ts'
+import type { Groups } from '../ts/buffers/groups.ts'
+import { BUILT, type Entry, MANY, ONE_ANSWER, WATCHED } from '../ts/ring/entry.ts'
 
 const HEADER = 16
 const i32 = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 })

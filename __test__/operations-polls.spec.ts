@@ -24,9 +24,9 @@ import {
   type Token,
 } from 'uring'
 import { socketpair } from 'uring/sys'
-import { MANY } from '../ts/entry.ts'
-import { LinkTimeout as LinkTimeoutClass } from '../ts/operations/timeouts.ts'
-import { Slots, tokenOf } from '../ts/slots.ts'
+import { MANY } from '../ts/ring/entry.ts'
+import { LinkTimeout as LinkTimeoutClass } from '../ts/operations/timeout.ts'
+import { Slots, tokenOf } from '../ts/ring/submissions.ts'
 import { fifo } from './helpers/files.ts'
 import { counter, countUp, outcomes, quiet, reset, result, unordered } from './helpers/polls.ts'
 import { closing, pair } from './helpers/sockets.ts'

@@ -2,7 +2,7 @@
 
 import test from 'ava'
 import { Nop } from 'uring'
-import { generationOf, slotOf, type Slot, Slots, tokenOf } from '../ts/slots.ts'
+import { generationOf, slotOf, type Slot, Slots, tokenOf } from '../ts/ring/submissions.ts'
 
 const subject = Nop as never
 const MAX_GENERATION = 2 ** 31 - 1

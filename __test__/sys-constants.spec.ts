@@ -148,7 +148,7 @@ withHeaders("the layouts of what entries point at are the C compiler's", (t) => 
 })
 
 test('both layouts of an epoll event', async (t) => {
-  const { eventBytes } = await import('../ts/epollevent.ts')
+  const { eventBytes } = await import('../ts/structs/epoll-event.ts')
   const { size, fields } = sys.structs.epoll_event
   t.is(size, eventBytes())
   t.is(fields.data.offset + fields.data.size, size)

@@ -11,7 +11,7 @@ const require = createRequire(import.meta.url)
 /** @param {string} directory @param {string} suffix */
 function filesIn(directory, suffix) {
   const url = new URL(directory, root)
-  return readdirSync(url)
+  return readdirSync(url, { encoding: 'utf8', recursive: true })
     .filter((name) => name.endsWith(suffix))
     .toSorted()
     .map((name) => ({ name, text: readFileSync(new URL(name, url), 'utf8') }))
@@ -39,7 +39,7 @@ function withoutTypeArguments(text) {
 function declarations() {
   const classes = new Map()
   const interfaces = new Map()
-  for (const { text } of [...filesIn('dist/', '.d.ts'), ...filesIn('dist/operations/', '.d.ts')]) {
+  for (const { text } of filesIn('dist/', '.d.ts')) {
     const pattern =
       /(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*)?^(?:export )?(?:declare )?(?:abstract )?(class|interface) (\w+)([^{]*)\{$([\s\S]*?)^\}/gm
     for (const [, comment = '', kind, name = '', head = '', body = ''] of text.matchAll(pattern)) {

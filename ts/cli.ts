@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // The command line: uring doctor.
 
-import { examine, packageVersion } from './doctor.ts'
-import { rendered, toJson } from './rendering.ts'
+import { examine, packageVersion } from './doctor/doctor.ts'
+import { rendered, toJson } from './doctor/report.ts'
 
 const USAGE = `usage: uring doctor [--json]
        uring --help | --version

@@ -15,24 +15,24 @@
  * @module
  */
 
-export type { Address, InternetAddress, SocketAddress, UnixAddress } from './address.ts'
-export { Completion, type CompletionSource } from './completion.ts'
-export type { Directory } from './directory.ts'
-export { Entry } from './entry.ts'
-export { chain, each, run, start } from './default.ts'
-export type { OperationMessage } from './diagnostics.ts'
+export type { Address, InternetAddress, SocketAddress, UnixAddress } from './structs/sockaddr.ts'
+export { Completion, type CompletionSource } from './ring/completion.ts'
+export type { Directory } from './arguments/directory.ts'
+export { Entry } from './ring/entry.ts'
+export { chain, each, run, start } from './default-ring.ts'
+export type { OperationMessage } from './async/diagnostics.ts'
 export { AbortError, ChainError, type Outcome, TimeoutError, UringError } from './errors.ts'
-export * from './flags.ts'
-export type { ChainOptions, EachOptions, RunOptions, StartOptions } from './flow.ts'
-export type { GroupBuffer, GroupTarget, Received } from './group.ts'
-export type { Integrity } from './integrity.ts'
-export type { OperationClass } from './kind.ts'
-export type { Bytes } from './memory.ts'
-export { Message, type MessagesOptions } from './messages.ts'
-export { Operation } from './operation.ts'
-export * from './operations/buffers.ts'
+export * from './flags/index.ts'
+export type { ChainOptions, EachOptions, RunOptions, StartOptions } from './async/flow.ts'
+export type { GroupBuffer, GroupTarget, Received } from './buffers/groups.ts'
+export type { Integrity } from './structs/attr-pi.ts'
+export type { OperationClass } from './operations/base/operation-class.ts'
+export type { Bytes } from './memory/address-of.ts'
+export { Message, type MessagesOptions } from './async/messages.ts'
+export { Operation } from './operations/base/operation.ts'
+export * from './operations/provide-buffers.ts'
 export { AsyncCancel, type AsyncCancelOptions, type CancelTarget } from './operations/cancel.ts'
-export * from './operations/commands.ts'
+export * from './operations/uring-cmd.ts'
 export {
   Nop,
   type NopOptions,
@@ -42,29 +42,29 @@ export {
   Write,
   type WriteOptions,
   Writev,
-} from './operations/data.ts'
+} from './operations/rw.ts'
 export * from './operations/epoll.ts'
-export { Close, Fsync, type FsyncOptions } from './operations/files.ts'
-export * from './operations/fixed.ts'
+export { Close, Fsync, type FsyncOptions } from './operations/close-fsync.ts'
+export * from './operations/rw-fixed.ts'
 export * from './operations/futex.ts'
-export * from './operations/messages.ts'
-export * from './operations/namespace.ts'
-export { OpenAt, type OpenAtOptions, Statx, type StatxOptions } from './operations/paths.ts'
-export * from './operations/pipes.ts'
-export * from './operations/polls.ts'
-export * from './operations/process.ts'
-export * from './operations/ranges.ts'
+export * from './operations/sendmsg.ts'
+export * from './operations/fs.ts'
+export { OpenAt, type OpenAtOptions, Statx, type StatxOptions } from './operations/open-statx.ts'
+export * from './operations/splice.ts'
+export * from './operations/poll.ts'
+export * from './operations/waitid.ts'
+export * from './operations/sync-advise.ts'
 export {
   MsgRingData,
   type MsgRingDataOptions,
   MsgRingSendFd,
   type MsgRingSendFdOptions,
   type RingTarget,
-} from './operations/rings.ts'
-export * from './operations/slots.ts'
-export * from './operations/sockets.ts'
-export * from './operations/sockopts.ts'
-export * from './operations/streams.ts'
+} from './operations/msg-ring.ts'
+export * from './operations/files-update.ts'
+export * from './operations/socket.ts'
+export * from './operations/sockopt.ts'
+export * from './operations/send-recv.ts'
 export {
   type Clock,
   LinkTimeout,
@@ -74,34 +74,34 @@ export {
   TimeoutRemove,
   TimeoutUpdate,
   type TimeoutUpdateOptions,
-} from './operations/timeouts.ts'
+} from './operations/timeout.ts'
 export * from './operations/xattr.ts'
-export type { ModeOptions } from './options.ts'
-export type { Path } from './path.ts'
-export type { Remedies } from './remedies.ts'
-export { allocate, type AllocateOptions } from './registered/allocate.ts'
-export { BufferRing, type BufferRingOptions } from './registered/bufferring.ts'
-export { FixedBuffer } from './registered/buffers.ts'
+export type { ModeOptions } from './ring/setup.ts'
+export type { Path } from './arguments/path.ts'
+export type { Remedies } from './system/remedies.ts'
+export { allocate, type AllocateOptions } from './memory/allocate.ts'
+export { BufferRing, type BufferRingOptions } from './buffers/buffer-ring.ts'
+export { FixedBuffer } from './arguments/fixed-buffer.ts'
 export {
   BufferTable,
   type CloneBuffersOptions,
   type RegisterBuffersOptions,
-} from './registered/buffertable.ts'
-export type { CancelSyncOptions } from './registered/cancelling.ts'
+} from './registered/buffer-table.ts'
+export type { CancelSyncOptions } from './registered/cancel-sync.ts'
 export type { WaitClock } from './registered/clock.ts'
 export type { RegisterEventfdOptions } from './registered/eventfd.ts'
-export { type Direct, type FileTarget, FixedFile, SKIP_FILE } from './registered/files.ts'
-export { FileTable, type FileTableOptions } from './registered/filetable.ts'
-export type { RingReference } from './registered/messages.ts'
+export { type Direct, type FileTarget, FixedFile, SKIP_FILE } from './arguments/file.ts'
+export { FileTable, type FileTableOptions } from './registered/file-table.ts'
+export type { RingReference } from './registered/send-message.ts'
 export type { NapiOptions, NapiSettings } from './registered/napi.ts'
 export { Probe, type Query, type RingsQuery, type ZcrxQuery } from './registered/query.ts'
 export { Region, type RegionOptions, type RegionWait } from './registered/region.ts'
-export type { ResizeOptions } from './registered/resizing.ts'
+export type { ResizeOptions } from './registered/resize.ts'
 export type { Restriction } from './registered/restrictions.ts'
 export type { MaxWorkers } from './registered/workers.ts'
 export { type ZcrxOptions, ZcrxQueue } from './registered/zcrx.ts'
 export { type Results, Ring, type RingOptions, type RingStats, type WaitOptions } from './ring.ts'
-export type { Token } from './slots.ts'
-export type { BigIntStats, Stats, StatsBase } from './stats.ts'
-export { type Support, support, type UnavailableReason } from './support.ts'
-export type { Time } from './time.ts'
+export type { Token } from './ring/submissions.ts'
+export type { BigIntStats, Stats, StatsBase } from './structs/statx.ts'
+export { type Support, support, type UnavailableReason } from './system/support.ts'
+export type { Time } from './structs/timespec.ts'

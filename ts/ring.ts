@@ -2,9 +2,9 @@
 
 import { constants } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Boundary, SLICE, STATUS } from './boundary.ts'
-import { Completion } from './completion.ts'
-import { BUILT, type Entry, EntryWriter, MANY, STAGEABLE, WATCHED } from './entry.ts'
+import { Boundary, SLICE, STATUS } from './ring/boundary.ts'
+import { Completion } from './ring/completion.ts'
+import { BUILT, type Entry, EntryWriter, MANY, STAGEABLE, WATCHED } from './ring/entry.ts'
 import {
   closedError,
   errorCode,
@@ -13,21 +13,27 @@ import {
   systemError,
   type UringError,
 } from './errors.ts'
-import { CqeFlags, SetupFlags, SqeFlags } from './flags.ts'
-import { type ChainOptions, type EachOptions, Flow, type RunOptions, type StartOptions } from './flow.ts'
-import { foreignCompletion, foreignData, isForeign } from './foreign.ts'
-import type { OperationClass } from './kind.ts'
-import type { Message, MessagesOptions } from './messages.ts'
-import type { Operation } from './operation.ts'
+import { CqeFlags, SetupFlags, SqeFlags } from './flags/index.ts'
+import {
+  type ChainOptions,
+  type EachOptions,
+  Flow,
+  type RunOptions,
+  type StartOptions,
+} from './async/flow.ts'
+import { foreignCompletion, foreignData, isForeign } from './ring/unsolicited.ts'
+import type { OperationClass } from './operations/base/operation-class.ts'
+import type { Message, MessagesOptions } from './async/messages.ts'
+import type { Operation } from './operations/base/operation.ts'
 import type { AsyncCancelOptions, CancelTarget } from './operations/cancel.ts'
-import { type ModeOptions, ringSetup } from './options.ts'
-import { Queue } from './queue.ts'
-import { Registrar } from './registered/registrar.ts'
-import { Registration, REGISTRATION } from './registered/registration.ts'
-import { isRun } from './scheduler.ts'
-import { SkippedChains } from './skipped.ts'
-import { type Slot, Slots, type Token, tokenOf } from './slots.ts'
-import { kernelHas } from './support.ts'
+import { type ModeOptions, ringSetup } from './ring/setup.ts'
+import { Queue } from './ring/fifo.ts'
+import { Registrar } from './registered/ring-registrations.ts'
+import { Registration, REGISTRATION } from './registered/context.ts'
+import { isRun } from './async/scheduler.ts'
+import { SkippedChains } from './ring/skip-success.ts'
+import { type Slot, Slots, type Token, tokenOf } from './ring/submissions.ts'
+import { kernelHas } from './system/support.ts'
 import {
   callback,
   integer,
@@ -36,7 +42,7 @@ import {
   MAX_U32,
   milliseconds,
   options as checkOptions,
-} from './validate.ts'
+} from './arguments/validate.ts'
 
 /** Options of a {@link Ring}. */
 export interface RingOptions extends ModeOptions {

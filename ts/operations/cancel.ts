@@ -1,11 +1,11 @@
 // Cancelling.
 
-import type { EntryWriter } from '../entry.ts'
-import { CancelFlags, SqeFlags } from '../flags.ts'
-import { Operation } from '../operation.ts'
-import { type FileTarget, FixedFile, resolveFile } from '../registered/files.ts'
-import { checkToken, generationOf, slotOf, type Token } from '../slots.ts'
-import { flag, integer, invalidType, invalidValue, options } from '../validate.ts'
+import type { EntryWriter } from '../ring/entry.ts'
+import { CancelFlags, SqeFlags } from '../flags/index.ts'
+import { Operation } from './base/operation.ts'
+import { type FileTarget, FixedFile, resolveFile } from '../arguments/file.ts'
+import { checkToken, generationOf, slotOf, type Token } from '../ring/submissions.ts'
+import { flag, integer, invalidType, invalidValue, options } from '../arguments/validate.ts'
 
 /** What to cancel: a submission, everything that matches all the keys that are given, or `'any'`thing at all. */
 export type CancelTarget = Token | { token?: Token; file?: FileTarget; opcode?: number } | 'any'

@@ -1,12 +1,12 @@
 // Epolls.
 
-import type { EntryWriter } from '../entry.ts'
-import { decodeEvents, encodeEvent, eventBytes, type EpollEvent } from '../epollevent.ts'
-import { EpollOperation } from '../flags.ts'
-import { allocateBlock } from '../memory.ts'
-import { Operation } from '../operation.ts'
-import { checkFile, type FileTarget, resolveDescriptor } from '../registered/files.ts'
-import { integer, invalidValue, mask, MAX_I32, options, wide } from '../validate.ts'
+import type { EntryWriter } from '../ring/entry.ts'
+import { decodeEvents, encodeEvent, eventBytes, type EpollEvent } from '../structs/epoll-event.ts'
+import { EpollOperation } from '../flags/index.ts'
+import { allocateBlock } from '../memory/address-of.ts'
+import { Operation } from './base/operation.ts'
+import { checkFile, type FileTarget, resolveDescriptor } from '../arguments/file.ts'
+import { integer, invalidValue, mask, MAX_I32, options, wide } from '../arguments/validate.ts'
 
 export type { EpollEvent }
 

@@ -1,10 +1,10 @@
 // Futexes: waiting for words in memory.
 
 import { types } from 'node:util'
-import type { EntryWriter } from '../entry.ts'
-import { FutexFlags } from '../flags.ts'
-import { addressOf, allocateBlock } from '../memory.ts'
-import { Operation } from '../operation.ts'
+import type { EntryWriter } from '../ring/entry.ts'
+import { FutexFlags } from '../flags/index.ts'
+import { addressOf, allocateBlock } from '../memory/address-of.ts'
+import { Operation } from './base/operation.ts'
 import {
   integer,
   invalidType,
@@ -14,7 +14,7 @@ import {
   MAX_U32,
   options,
   outOfRange,
-} from '../validate.ts'
+} from '../arguments/validate.ts'
 
 /** A word in memory, shared or not: the first element of the array. */
 export type FutexWord = Int32Array | Uint32Array

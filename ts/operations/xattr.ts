@@ -1,13 +1,13 @@
 // Extended attributes.
 
-import type { EntryWriter } from '../entry.ts'
+import type { EntryWriter } from '../ring/entry.ts'
 import type { UringErrorDetails } from '../errors.ts'
-import { SqeFlags } from '../flags.ts'
-import { addressOf, allocateBlock, type Block, type Bytes, lengthOf } from '../memory.ts'
-import { Operation } from '../operation.ts'
-import { checkPath, type Path, pathBlock, type PathBlock } from '../path.ts'
-import { checkFile, type FileTarget, resolveFile } from '../registered/files.ts'
-import { integer, invalidType, invalidValue, mask, MAX_U32, options } from '../validate.ts'
+import { SqeFlags } from '../flags/index.ts'
+import { addressOf, allocateBlock, type Block, type Bytes, lengthOf } from '../memory/address-of.ts'
+import { Operation } from './base/operation.ts'
+import { checkPath, type Path, pathBlock, type PathBlock } from '../arguments/path.ts'
+import { checkFile, type FileTarget, resolveFile } from '../arguments/file.ts'
+import { integer, invalidType, invalidValue, mask, MAX_U32, options } from '../arguments/validate.ts'
 
 /** `XATTR_SIZE_MAX`: no attribute is longer. */
 const MAX_SIZE = 65_536

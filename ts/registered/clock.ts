@@ -1,8 +1,8 @@
 // The clock that waits follow.
 
-import { invalidValue } from '../validate.ts'
-import { accepted } from './refusal.ts'
-import type { Registration } from './registration.ts'
+import { invalidValue } from '../arguments/validate.ts'
+import { accepted } from './kernel-errors.ts'
+import type { Registration } from './context.ts'
 
 const REGISTER_CLOCK = 29
 const CLOCK_BYTES = 16

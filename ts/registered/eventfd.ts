@@ -2,9 +2,9 @@
 
 import { constants } from 'node:os'
 import { systemError, UringError } from '../errors.ts'
-import { flag, options } from '../validate.ts'
-import { resolveDescriptor } from './files.ts'
-import type { Registration } from './registration.ts'
+import { flag, options } from '../arguments/validate.ts'
+import { resolveDescriptor } from '../arguments/file.ts'
+import type { Registration } from './context.ts'
 
 /** Options of {@link Ring.registerEventfd}. */
 export interface RegisterEventfdOptions {

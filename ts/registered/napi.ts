@@ -1,8 +1,8 @@
 // Busy polling of network devices while a ring waits.
 
-import { flag, integer, invalidValue, MAX_U32, options } from '../validate.ts'
-import { accepted } from './refusal.ts'
-import type { Registration } from './registration.ts'
+import { flag, integer, invalidValue, MAX_U32, options } from '../arguments/validate.ts'
+import { accepted } from './kernel-errors.ts'
+import type { Registration } from './context.ts'
 
 const REGISTER_NAPI = 27
 const UNREGISTER_NAPI = 28

@@ -3,13 +3,13 @@
 import { constants } from 'node:os'
 import { binding } from '../binding.ts'
 import { systemError } from '../errors.ts'
-import type { OperationClass } from '../kind.ts'
-import { addressOf } from '../memory.ts'
-import { kernelHas } from '../support.ts'
-import { invalidType } from '../validate.ts'
-import { keeping } from './keep.ts'
-import { unsupported } from './refusal.ts'
-import type { Registration } from './registration.ts'
+import type { OperationClass } from '../operations/base/operation-class.ts'
+import { addressOf } from '../memory/address-of.ts'
+import { kernelHas } from '../system/support.ts'
+import { invalidType } from '../arguments/validate.ts'
+import { keeping } from '../memory/keep-alive.ts'
+import { unsupported } from './kernel-errors.ts'
+import type { Registration } from './context.ts'
 
 const REGISTER_PROBE = 8
 const REGISTER_QUERY = 35

@@ -1,15 +1,23 @@
 // Memory that a ring shares with the kernel for the arguments of waits.
 
 import { constants } from 'node:os'
-import { addressOf, type Bytes } from '../memory.ts'
-import { kernelHas } from '../support.ts'
-import { type Time, timespec } from '../time.ts'
-import { flag, integer, invalidValue, MAX_U32, milliseconds, options, outOfRange } from '../validate.ts'
-import { lastingMemoryOf } from './buffers.ts'
-import { keeping } from './keep.ts'
-import { allocatePages, isWholePages, pageSize } from './pages.ts'
-import { accepted, explained } from './refusal.ts'
-import type { Registration } from './registration.ts'
+import { addressOf, type Bytes } from '../memory/address-of.ts'
+import { kernelHas } from '../system/support.ts'
+import { type Time, timespec } from '../structs/timespec.ts'
+import {
+  flag,
+  integer,
+  invalidValue,
+  MAX_U32,
+  milliseconds,
+  options,
+  outOfRange,
+} from '../arguments/validate.ts'
+import { lastingMemoryOf } from '../arguments/fixed-buffer.ts'
+import { keeping } from '../memory/keep-alive.ts'
+import { allocatePages, isWholePages, pageSize } from '../memory/pages.ts'
+import { accepted, explained } from './kernel-errors.ts'
+import type { Registration } from './context.ts'
 
 const REGISTER_MEM_REGION = 34
 const WAITS = 1n

@@ -1,13 +1,13 @@
 // What a ring may be asked for, once and for all.
 
-import type { Boundary, Restricted } from '../boundary.ts'
+import type { Boundary, Restricted } from '../ring/boundary.ts'
 import { unsupportedError, UringError } from '../errors.ts'
-import { SetupFlags, SqeFlags } from '../flags.ts'
-import type { OperationClass } from '../kind.ts'
+import { SetupFlags, SqeFlags } from '../flags/index.ts'
+import type { OperationClass } from '../operations/base/operation-class.ts'
 import { AsyncCancel, CANCELLATION_FLAGS } from '../operations/cancel.ts'
-import { kernelHas } from '../support.ts'
-import { integer, invalidType, invalidValue, MAX_U8 } from '../validate.ts'
-import type { Registration } from './registration.ts'
+import { kernelHas } from '../system/support.ts'
+import { integer, invalidType, invalidValue, MAX_U8 } from '../arguments/validate.ts'
+import type { Registration } from './context.ts'
 
 /**
  * One thing that a restricted ring may do: an operation, by its class or its opcode; a registration, by its opcode;

@@ -1,6 +1,6 @@
 // Tags: numbers that come back as completions when the kernel has let go of a resource.
 
-import { invalidType, invalidValue, outOfRange } from '../validate.ts'
+import { invalidType, invalidValue, outOfRange } from '../arguments/validate.ts'
 
 const MAX_TAG = (1n << 62n) - 1n
 /** In the user data, bit 63 tells what does not answer a submission, and bit 62 a tag from a message. */

@@ -1,9 +1,9 @@
 // The kernel's worker threads: where they run, and how many there may be.
 
 import { readFileSync } from 'node:fs'
-import { integer, invalidType, invalidValue, MAX_I32 } from '../validate.ts'
-import { accepted } from './refusal.ts'
-import type { Registration } from './registration.ts'
+import { integer, invalidType, invalidValue, MAX_I32 } from '../arguments/validate.ts'
+import { accepted } from './kernel-errors.ts'
+import type { Registration } from './context.ts'
 
 const REGISTER_IOWQ_AFF = 17
 const UNREGISTER_IOWQ_AFF = 18

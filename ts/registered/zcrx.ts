@@ -1,14 +1,14 @@
 // Receiving without copies: a queue of a network interface that delivers into memory of ours.
 
 import { constants } from 'node:os'
-import { addressOf, type Bytes } from '../memory.ts'
-import { kernelHas } from '../support.ts'
-import { integer, MAX_I32, MAX_U32, options } from '../validate.ts'
-import { keeping } from './keep.ts'
-import { allocatePages, pageSize } from './pages.ts'
-import { accepted, explained } from './refusal.ts'
+import { addressOf, type Bytes } from '../memory/address-of.ts'
+import { kernelHas } from '../system/support.ts'
+import { integer, MAX_I32, MAX_U32, options } from '../arguments/validate.ts'
+import { keeping } from '../memory/keep-alive.ts'
+import { allocatePages, pageSize } from '../memory/pages.ts'
+import { accepted, explained } from './kernel-errors.ts'
 import { describeRegion, pagesOf } from './region.ts'
-import type { Registration } from './registration.ts'
+import type { Registration } from './context.ts'
 
 const REGISTER_ZCRX_IFQ = 32
 const SINCE = '6.15'

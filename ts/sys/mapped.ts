@@ -1,7 +1,7 @@
 // A ring in memory: its queues as typed arrays, and what can be done with nothing else.
 
 import { closedError, UringError } from '../errors.ts'
-import { integer } from '../validate.ts'
+import { integer } from '../arguments/validate.ts'
 import { IORING_CQE_F_32, IORING_CQE_F_SKIP } from './entries.ts'
 import {
   IORING_SETUP_CQE32,

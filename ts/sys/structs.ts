@@ -1,6 +1,6 @@
 // Where the members of the kernel's structs are.
 
-import { eventBytes } from '../epollevent.ts'
+import { eventBytes } from '../structs/epoll-event.ts'
 
 type Layout = readonly [
   size: number,

@@ -1,0 +1,325 @@
+// An asynchronous iterator over the results of a multishot operation.
+
+import { constants } from 'node:os'
+import type { Entry } from '../ring/entry.ts'
+import { AbortError, type UringError } from '../errors.ts'
+import { CqeFlags } from '../flags/index.ts'
+import type { GroupState, Waiter } from '../buffers/groups.ts'
+import { copied, isReceived } from '../buffers/received.ts'
+import type { OperationClass } from '../operations/base/operation-class.ts'
+import { errorOf } from '../operations/base/error-of.ts'
+import { Queue } from '../ring/fifo.ts'
+import type { FileTarget } from '../arguments/file.ts'
+import type { Task } from './scheduler.ts'
+import type { Abortable } from './abort.ts'
+import type { Token } from '../ring/submissions.ts'
+import { isCancelled } from './tasks.ts'
+
+const { MORE } = CqeFlags
+const { ENOBUFS } = constants.errno
+
+/** What the iterator needs of its ring. */
+export interface EachHost {
+  /** Arms the operation. */
+  arm(entry: Entry<unknown>, task: Task): Token
+  /** Asks the kernel to end it, until it is found: what is just completing, and goes on after that, is not. */
+  cancel(token: Token): void
+  /** Closes what came for nobody. */
+  discard(file: FileTarget): void
+  /** Calls back once when a buffer has come into a group of the ring. @throws where none will come */
+  whenProvided(group: number, callback: Waiter): () => void
+  /** It was armed again. */
+  rearmed(): void
+  /** Takes the signal's listener away. */
+  done(): void
+}
+
+/** How the iterator behaves. */
+export interface EachSettings {
+  readonly ref: boolean
+  /** Results that are kept for a slow consumer before the operation is stopped. */
+  readonly highWaterMark: number
+  /** Whether results lie in the kernel's buffers until the next step. */
+  readonly borrow: boolean
+}
+
+interface Consumer<T> {
+  readonly resolve: (result: IteratorResult<T, undefined>) => void
+  readonly reject: (error: unknown) => void
+}
+
+interface Item<T> {
+  readonly value: T
+  readonly leftover: readonly FileTarget[]
+}
+
+const DONE = { done: true, value: undefined } as const
+
+export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDisposable, Task, Abortable {
+  readonly ref: boolean
+  readonly many = true
+  readonly #host: EachHost
+  readonly #settings: EachSettings
+  readonly #items = new Queue<Item<T>>()
+  readonly #consumers = new Queue<Consumer<T>>()
+  readonly #first: Entry<unknown>
+  /** What is armed next: the first one, or less of it. */
+  #entry: Entry<unknown>
+  /** The submission that is with the kernel. */
+  #token: Token | undefined
+  /** Results so far. */
+  #count = 0
+  /** What they make together, where they are amounts. */
+  #total = 0
+  /** Stopped for a slow consumer. */
+  #paused = false
+  /** Results that may be left when it goes on. */
+  #few: number
+  /** Nothing new is wanted: left, aborted, or at its end. */
+  #ended = false
+  #error: unknown
+  #failed = false
+  #reason: { readonly value: unknown } | undefined
+  /** What the consumer has borrowed: more than one where it had asked for several. */
+  #lent: { release(): void }[] = []
+  /** Waiting for a buffer. */
+  #starved: (() => void) | undefined
+  #left: (() => void)[] = []
+
+  constructor(host: EachHost, entry: Entry<unknown>, settings: EachSettings) {
+    this.#host = host
+    this.#first = entry
+    this.#entry = entry
+    this.#settings = settings
+    this.#few = settings.highWaterMark / 2
+    this.ref = settings.ref
+  }
+
+  /** Starts. */
+  arm(): void {
+    this.#paused = false
+    this.#few = this.#settings.highWaterMark / 2
+    this.#token = this.#host.arm(this.#entry, this)
+  }
+
+  complete(kind: OperationClass, result: number, flags: number, state: unknown): void {
+    const more = (flags & MORE) !== 0
+    if (!more) this.#token = undefined
+    if (kind.failed(result) || !kind.intact(result, state)) this.#stopped(kind, result, state)
+    else this.#arrived(kind, result, flags, state, more)
+    if (this.#token === undefined && this.#ended) this.#finish()
+  }
+
+  /** The signal: what is in flight is cancelled, and the next step fails. */
+  abort(reason: unknown): void {
+    this.#reason = { value: reason }
+    if (this.#token === undefined) this.#fail(new AbortError(reason))
+    else this.#cancel()
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  next(): Promise<IteratorResult<T, undefined>> {
+    this.#giveBack()
+    const item = this.#items.shift()
+    if (item !== undefined) {
+      this.#goOn()
+      return Promise.resolve({ done: false, value: this.#hand(item.value) })
+    }
+    if (this.#failed) {
+      this.#failed = false
+      return Promise.reject(this.#error)
+    }
+    if (this.#ended) return Promise.resolve(DONE)
+    this.#goOn()
+    return new Promise((resolve, reject) => this.#consumers.push({ resolve, reject }))
+  }
+
+  /** Leaves: what is in flight is cancelled, and what came for nobody is closed or given back. */
+  return(): Promise<IteratorResult<T, undefined>> {
+    this.#giveBack()
+    this.#end()
+    this.#failed = false // nobody asks any more
+    for (let item = this.#items.shift(); item !== undefined; item = this.#items.shift()) this.#discard(item)
+    if (this.#token === undefined) {
+      this.#finish()
+      return Promise.resolve(DONE)
+    }
+    this.#cancel()
+    return new Promise((resolve) => this.#left.push(() => resolve(DONE)))
+  }
+
+  async throw(error?: unknown): Promise<IteratorResult<T, undefined>> {
+    await this.return()
+    throw error
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return()
+  }
+
+  #arrived(kind: OperationClass, result: number, flags: number, state: unknown, more: boolean): void {
+    const isOver = !more && !this.#isLeft(kind, result, this.#count + 1, this.#total + result)
+    if (!isOver || !kind.isEnd(result)) {
+      this.#count += 1
+      this.#total += result
+      const leftover = kind.leftover(result, state)
+      try {
+        this.#take({ value: kind.decode(result, flags, state) as T, leftover })
+      } catch (error) {
+        if (!this.#ended) this.#fail(error)
+      }
+    }
+    if (more || this.#ended) return
+    if (isOver) this.#end()
+    else this.#rearm()
+  }
+
+  /** Whether there is anything left of it, which is what is armed next. */
+  #isLeft(kind: OperationClass, result: number, results: number, total: number): boolean {
+    const left = kind.again(this.#first, result, results, total)
+    if (typeof left === 'number') this.#entry = this.#first.withLeft(left)
+    return left !== false
+  }
+
+  #take(item: Item<T>): void {
+    if (this.#ended) {
+      this.#discard(item)
+      return
+    }
+    const kept = this.#settings.borrow ? item : { ...item, value: copy(item.value) }
+    const consumer = this.#consumers.shift()
+    if (consumer !== undefined) {
+      consumer.resolve({ done: false, value: this.#hand(kept.value) })
+      return
+    }
+    this.#items.push(kept)
+    if (this.#items.length >= this.#settings.highWaterMark && !this.#paused) {
+      this.#paused = true
+      this.#cancel()
+    }
+  }
+
+  /** It ended without a result. */
+  #stopped(kind: OperationClass, result: number, state: unknown): void {
+    if (this.#ended) return
+    if (this.#reason !== undefined) {
+      const error: UringError = errorOf(kind, result, state, this.#reason.value)
+      this.#fail(isCancelled(result) ? new AbortError(error) : error)
+    } else if (result === -ENOBUFS && hasGroup(state)) {
+      this.#isLeft(kind, result, this.#count, this.#total)
+      this.#starve(state.group)
+    } else if (!(this.#paused && isCancelled(result))) {
+      this.#fail(errorOf(kind, result, state))
+    } else {
+      this.#isLeft(kind, result, this.#count, this.#total)
+      // The consumer may have been faster than the cancellation.
+      if (this.#items.length < this.#settings.highWaterMark) this.#rearm()
+    }
+  }
+
+  /** Waits for a buffer. */
+  #starve(group: number): void {
+    try {
+      this.#starved = this.#host.whenProvided(group, () => {
+        this.#starved = undefined
+        if (this.#settings.borrow && this.#items.length > 0) {
+          // There are results to take first: else it would be armed for each buffer that the consumer is done with.
+          this.#paused = true
+          this.#few = 0
+        } else {
+          this.#rearm()
+        }
+      })
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #rearm(): void {
+    if (this.#ended || this.#token !== undefined) return
+    if (this.#reason !== undefined) {
+      this.#fail(new AbortError(this.#reason.value))
+      return
+    }
+    if (this.#items.length >= this.#settings.highWaterMark) {
+      this.#paused = true
+      return
+    }
+    this.#host.rearmed()
+    try {
+      this.arm()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  /** The consumer is back: goes on if it was stopped for it. */
+  #goOn(): void {
+    if (
+      this.#paused &&
+      this.#token === undefined &&
+      this.#starved === undefined &&
+      this.#items.length <= this.#few
+    )
+      this.#rearm()
+  }
+
+  #cancel(): void {
+    if (this.#token !== undefined) this.#host.cancel(this.#token)
+  }
+
+  #end(): void {
+    this.#ended = true
+    this.#starved?.()
+    this.#starved = undefined
+  }
+
+  #fail(error: unknown): void {
+    this.#end()
+    const consumer = this.#consumers.shift()
+    if (consumer === undefined) {
+      this.#failed = true
+      this.#error = error
+    } else {
+      consumer.reject(error)
+    }
+    if (this.#token === undefined) this.#finish()
+    else this.#cancel()
+  }
+
+  /** Nothing is with the kernel any more. */
+  #finish(): void {
+    this.#host.done()
+    for (const left of this.#left.splice(0)) left()
+    if (this.#items.length > 0) return
+    for (let consumer = this.#consumers.shift(); consumer !== undefined; consumer = this.#consumers.shift())
+      consumer.resolve(DONE)
+  }
+
+  #hand(value: T): T {
+    if (this.#settings.borrow && isReceived(value)) this.#lent.push(value)
+    return value
+  }
+
+  #giveBack(): void {
+    for (const lent of this.#lent.splice(0)) lent.release()
+  }
+
+  #discard({ value, leftover }: Item<T>): void {
+    for (const file of leftover) this.#host.discard(file)
+    if (isReceived(value)) value.release()
+  }
+}
+
+/** Whether an operation takes its buffers from a group: an empty one is no failure. */
+function hasGroup(state: unknown): state is GroupState {
+  return typeof (state as Partial<GroupState> | undefined)?.group === 'number'
+}
+
+/** The consumer's own copy of what came into provided buffers, which go back at once. */
+function copy<T>(value: T): T {
+  return isReceived(value) ? (copied(value) as T) : value
+}

@@ -1,0 +1,263 @@
+// Provided buffers: memory that the kernel chooses from when data is there.
+
+import type { EntryWriter } from '../ring/entry.ts'
+import { SqeFlags } from '../flags/index.ts'
+import {
+  checkGroup,
+  type Groups,
+  type GroupState,
+  type GroupTarget,
+  type Provision,
+  type Received,
+  receivedFrom,
+  resolveGroup,
+  stageGroup,
+} from '../buffers/groups.ts'
+import { addressOf, type Bytes, bytesLeft, checkBytes } from '../memory/address-of.ts'
+import type { Armed } from './base/operation-class.ts'
+import { Operation } from './base/operation.ts'
+import { checkFile, type FileTarget } from '../arguments/file.ts'
+import { integer, MAX_U16, MAX_U32, offset, options, outOfRange } from '../arguments/validate.ts'
+
+/** What a group can have: the numbers of buffers are 16 bits. */
+const MAX_BUFFERS = 0x1_0000
+
+/** What is put into a group. */
+interface Offer extends GroupState {
+  readonly memory: Bytes
+  readonly size: number
+  readonly count: number
+  readonly firstId: number
+}
+
+function offerOf({ memory, size, count, group, firstId }: ProvideBuffers): Offer {
+  const byteLength = bytesLeft(checkBytes(memory, 'memory'))
+  integer(size, 'size', 1, MAX_U32)
+  integer(count, 'count', 1, MAX_BUFFERS)
+  integer(firstId, 'firstId', 0, MAX_U16)
+  const id = resolveGroup(group, 'group')
+  if (size > byteLength) throw outOfRange('size', `<= ${byteLength}, the bytes of "memory"`, size)
+  const room = Math.floor(byteLength / size)
+  if (count > room) throw outOfRange('count', `<= ${room}, as many as "memory" has room for`, count)
+  const last = MAX_BUFFERS - count
+  if (firstId > last) throw outOfRange('firstId', `<= ${last}, as numbers end at ${MAX_U16}`, firstId)
+  return { memory, size, count, group: id, firstId }
+}
+
+/**
+ * Puts buffers into a group: `count` of them, of `size` bytes each, which lie one after the other in `memory` and are
+ * numbered from `firstId` on. Operations on the group take one buffer each, the oldest first, and do not put it back.
+ *
+ * The operation completes at once, but the memory is the kernel's until the buffers were taken or removed, or the ring
+ * is closed: until then it is held, and is not to be written to or transferred.
+ *
+ * Resolves to 0.
+ *
+ * Fails with `EFAULT` (memory that cannot be used), `EINVAL` (the group is a mapped one), `EOVERFLOW` (the group is
+ * full), ... Since Linux 5.7. See io_uring_prep_provide_buffers(3).
+ */
+export class ProvideBuffers extends Operation<number> {
+  static override readonly opcode = 31
+  static override readonly since = '5.7'
+  static override readonly syscall = 'provide_buffers'
+
+  /** @internal */
+  static override intact(_result: number, state: unknown): boolean {
+    const { memory, size, count } = state as Offer
+    return bytesLeft(memory) >= size * count
+  }
+
+  /** @internal */
+  static stage(groups: Groups, state: unknown): Provision {
+    const { memory, size, count, group, firstId } = state as Offer
+    return groups.provide(group, memory, size, count, firstId)
+  }
+
+  /** @internal */
+  static override reap(
+    groups: Groups,
+    result: number,
+    _flags: number,
+    state: unknown,
+    last: unknown,
+  ): unknown {
+    if (result < 0) {
+      if (last !== undefined) groups.withdraw(last as Provision)
+    } else {
+      const provision = (last ?? ProvideBuffers.stage(groups, state)) as Provision
+      groups.accepted((state as Offer).group, provision)
+    }
+    return state
+  }
+
+  /** The buffers, one after the other. */
+  memory: Bytes
+  /** Bytes of each. */
+  size: number
+  /** How many there are, 1 to 65536. */
+  count: number
+  /** The group. */
+  group: GroupTarget
+  /** The number of the first. */
+  firstId: number
+
+  constructor(memory: Bytes, size: number, count: number, group: GroupTarget, firstId = 0) {
+    super()
+    this.memory = memory
+    this.size = size
+    this.count = count
+    this.group = group
+    this.firstId = firstId
+    offerOf(this)
+  }
+
+  /** @internal */
+  override encode(entry: EntryWriter): unknown {
+    const offer = offerOf(this)
+    const address = addressOf(offer.memory)
+    entry.begin(ProvideBuffers.opcode, this)
+    entry.addr(address)
+    entry.len(offer.size)
+    entry.fd(offer.count)
+    entry.bufferIndex(offer.group)
+    entry.off(offer.firstId)
+    entry.watched = true
+    return offer
+  }
+}
+
+interface Removal extends GroupState {
+  readonly count: number
+  /** Whether the kernel does not say how many it has taken out. */
+  readonly silent: boolean
+}
+
+/**
+ * Takes buffers out of a group, the oldest first. Resolves to how many were taken out, fewer than asked for where there
+ * are no more, 0 where there are none.
+ *
+ * Fails with `ENOENT` (there never were any), `EINVAL` (the group is a mapped one). Since Linux 5.7. See
+ * io_uring_prep_remove_buffers(3).
+ */
+export class RemoveBuffers extends Operation<number> {
+  static override readonly opcode = 32
+  static override readonly since = '5.7'
+  static override readonly syscall = 'remove_buffers'
+
+  /** @internal */
+  static stage(groups: Groups, state: unknown): void {
+    const { group, count, silent } = state as Removal
+    if (silent) groups.lost(group, count)
+  }
+
+  /** @internal */
+  static override reap(groups: Groups, result: number, _flags: number, state: unknown): unknown {
+    const { group, silent } = state as Removal
+    if (result > 0 && !silent) groups.removed(group, result)
+    return state
+  }
+
+  /** How many, 1 to 65536. */
+  count: number
+  /** The group. */
+  group: GroupTarget
+
+  constructor(count: number, group: GroupTarget) {
+    super()
+    this.count = integer(count, 'count', 1, MAX_BUFFERS)
+    this.group = checkGroup(group)
+  }
+
+  /** @internal */
+  override encode(entry: EntryWriter): Removal {
+    const count = integer(this.count, 'count', 1, MAX_BUFFERS)
+    const group = resolveGroup(this.group, 'group')
+    entry.begin(RemoveBuffers.opcode, this)
+    entry.fd(count)
+    entry.bufferIndex(group)
+    entry.watched = true
+    return { group, count, silent: (this.sqeFlags & SqeFlags.CQE_SKIP_SUCCESS) !== 0 }
+  }
+}
+
+/** Options of {@link ReadMulti}. */
+export interface ReadMultiOptions {
+  /** Bytes at a time at most; absent or 0, as many as the buffer has. Linux 6.18 takes only 0 (`EINVAL`). */
+  length?: number
+  /** Byte in the file, where it has positions; absent, the file position. A bigint beyond 2^53. */
+  offset?: number | bigint
+}
+
+interface MultiState extends GroupState {
+  readonly received?: Received | undefined
+}
+
+/**
+ * Reads from a pipe, a socket, a terminal, ... again and again, each time into a buffer of a group, until the file ends.
+ * Resolves to what was {@link Received}, once for each read; the end of the file is the last completion, and has no
+ * bytes.
+ *
+ * Fails with `ENOBUFS` (the group is empty), `EBADFD` (a file that cannot be polled: a regular one), `ECANCELED`, ... and
+ * reads no more then. Since Linux 6.7. See io_uring_prep_read_multishot(3).
+ */
+export class ReadMulti extends Operation<Received> {
+  static override readonly opcode = 49
+  static override readonly since = '6.7'
+  static override readonly syscall = 'read'
+  /** @internal */
+  static stage = stageGroup
+
+  /** @internal */
+  static override reap(groups: Groups, result: number, flags: number, state: unknown): MultiState {
+    const { group } = state as MultiState
+    return { group, received: groups.received(group, result, flags) }
+  }
+
+  /** @internal */
+  static override again(_entry: Armed, result: number): boolean {
+    return result !== 0
+  }
+
+  /** @internal */
+  static override isEnd(result: number): boolean {
+    return result === 0
+  }
+
+  /** @internal */
+  static override decode(_result: number, _flags: number, state: unknown): Received {
+    const { group, received } = state as MultiState
+    return receivedFrom(group, received)
+  }
+
+  /** The file. */
+  file: FileTarget
+  /** The group. */
+  group: GroupTarget
+  /** Bytes at a time at most; 0, as many as the buffer has. */
+  length: number
+  /** Byte in the file; absent, the file position. */
+  offset: number | bigint | undefined
+
+  constructor(file: FileTarget, group: GroupTarget, given?: ReadMultiOptions) {
+    super()
+    const { length = 0, offset: from } = options(given)
+    this.file = checkFile(file)
+    this.group = checkGroup(group)
+    this.length = integer(length, 'options.length', 0, MAX_U32)
+    this.offset = offset(from, 'options.offset')
+  }
+
+  /** @internal */
+  override encode(entry: EntryWriter): MultiState {
+    const group = resolveGroup(this.group, 'group')
+    const length = integer(this.length, 'options.length', 0, MAX_U32)
+    const from = offset(this.offset, 'options.offset')
+    entry.beginFile(ReadMulti.opcode, this, this.file)
+    entry.group(group)
+    entry.len(length)
+    entry.offset(from)
+    entry.many = true
+    entry.watched = true
+    return { group }
+  }
+}

@@ -1,0 +1,60 @@
+// Protection information of a read or write: `struct io_uring_attr_pi`.
+
+import { addressOf, allocateBlock, type Bytes, checkBytes } from '../memory/address-of.ts'
+import { integer, invalidType, MAX_U16, MAX_U32, outOfRange, wide } from '../arguments/validate.ts'
+
+/** Protection information that a device keeps beside each block, for direct I/O. */
+export interface Integrity {
+  /** The information: read to or written from here. */
+  readonly bytes: Bytes
+  /** What the device checks, `IntegrityFlags`. */
+  readonly flags?: number
+  /** The application's tag. */
+  readonly appTag?: number
+  /** What the reference tags start from. */
+  readonly seed?: number | bigint
+}
+
+/** The struct, and the memory that it points at. */
+export interface IntegrityBlock {
+  readonly address: number
+  /** `IORING_RW_ATTR_FLAG_PI`. */
+  readonly kind: 1
+  readonly memory: Buffer
+  readonly bytes: Bytes
+}
+
+const STRUCT_BYTES = 32
+const MAX_U64 = (1n << 64n) - 1n
+
+function parts(given: Integrity, name: string): Required<Integrity> {
+  if (typeof given !== 'object' || given === null) throw invalidType(name, 'of type object', given)
+  const { bytes, flags = 0, appTag = 0, seed = 0 } = given
+  checkBytes(bytes, `${name}.bytes`)
+  if (bytes.byteLength > MAX_U32)
+    throw outOfRange(`${name}.bytes.byteLength`, `<= ${MAX_U32}`, bytes.byteLength)
+  return {
+    bytes,
+    flags: integer(flags, `${name}.flags`, 0, MAX_U16),
+    appTag: integer(appTag, `${name}.appTag`, 0, MAX_U16),
+    seed: wide(seed, `${name}.seed`, 0n, MAX_U64),
+  }
+}
+
+/** `given` if it can be protection information. */
+export function checkIntegrity(given: Integrity, name: string): Integrity {
+  parts(given, name)
+  return given
+}
+
+/** Puts it where the kernel can read it. */
+export function integrityBlock(given: Integrity, name: string): IntegrityBlock {
+  const { bytes, flags, appTag, seed } = parts(given, name)
+  const { address, bytes: memory } = allocateBlock(STRUCT_BYTES)
+  memory.writeUInt16LE(flags, 0)
+  memory.writeUInt16LE(appTag, 2)
+  memory.writeUInt32LE(bytes.byteLength, 4)
+  memory.writeBigUInt64LE(BigInt(bytes.byteLength === 0 ? 0 : addressOf(bytes)), 8)
+  memory.writeBigUInt64LE(BigInt(seed), 16)
+  return { address, kind: 1, memory, bytes }
+}
