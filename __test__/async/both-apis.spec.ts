@@ -1,0 +1,520 @@
+// Both flows on one ring: the waiting calls get what was pushed, promises and callbacks get what was run.
+
+import { readSync, writeSync } from 'node:fs'
+import { setImmediate as turn } from 'node:timers/promises'
+import test from 'ava'
+import { Entry, Nop, Read, Ring, Timeout } from 'uring'
+import { fifo } from '../helpers/files.ts'
+
+/** Operations with results that tell them apart. */
+const pushed = (index: number): Nop => new Nop({ result: 1000 + index })
+const run = (index: number): Nop => new Nop({ result: 2000 + index })
+const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index)
+
+/** Lets what was asked for in this turn be submitted. */
+function endOfTurn(): Promise<void> {
+  return new Promise((resolve) => process.nextTick(resolve))
+}
+
+/** Lets a thing happen that nothing tells of: the event loop comes round a few times. */
+async function turns(): Promise<void> {
+  for (let left = 5; left > 0; left -= 1) await turn()
+}
+
+test('what is pushed and what is run in one turn goes to whom it belongs, whichever way it is taken', async (t) => {
+  for (const take of [
+    (ring: Ring) => ring.waitMany(8).map(({ userData, result }) => [userData, result]),
+    (ring: Ring) =>
+      range(8).map(() => {
+        const completion = ring.wait()
+        return [completion?.userData, completion?.result]
+      }),
+    (ring: Ring) => {
+      const taken: unknown[] = []
+      ring.submitAndWait(8)
+      t.is(
+        ring.drain((userData, result) => taken.push([userData, result])),
+        8,
+      )
+      return taken
+    },
+    (ring: Ring) => {
+      ring.submit()
+      return range(8).map(() => {
+        const seen = ring.peek()
+        t.is(ring.peek(), seen)
+        t.is(ring.tryWait(), seen)
+        return [seen?.userData, seen?.result]
+      })
+    },
+  ]) {
+    const ring = new Ring({ entries: 32 })
+    const promises: Promise<number>[] = []
+    const started: number[] = []
+    for (const index of range(8)) {
+      promises.push(ring.run(run(index)))
+      ring.push(pushed(index), `pushed ${index}`)
+      ring.start(run(100 + index), (result) => started.push(result))
+    }
+    t.is(ring.sqReady, 8, 'each flow stages its own')
+    t.deepEqual(
+      take(ring),
+      range(8).map((index) => [`pushed ${index}`, 1000 + index]),
+    )
+    t.is(ring.tryWait(), undefined)
+    t.deepEqual(started, [])
+    t.deepEqual(
+      await Promise.all(promises),
+      range(8).map((index) => 2000 + index),
+    )
+    t.deepEqual(
+      started,
+      range(8).map((index) => 2100 + index),
+    )
+    t.is(ring.tryWait(), undefined)
+    t.is(
+      ring.drain(() => t.fail()),
+      0,
+    )
+    t.is(ring.inFlight, 0)
+    t.like(ring.stats(), { submitted: 24, completed: 24, stray: 0 })
+    await ring.close()
+  }
+})
+
+test('a run does not submit what was pushed, and submit() does not send what is run', async (t) => {
+  const ring = new Ring({ entries: 8 })
+  ring.push(pushed(1).link(), 'first')
+  t.is(await ring.run(run(1)), 2001)
+  t.is(ring.sqReady, 1, 'an await between two linked ones does not cut the chain')
+  ring.push(new Nop({ result: 7 }), 'second')
+  const later = ring.run(run(2))
+  t.is(ring.submit(), 2)
+  t.is(ring.inFlight, 0)
+  t.deepEqual(
+    ring.waitMany(2).map(({ userData }) => userData),
+    ['first', 'second'],
+  )
+  t.is(await later, 2002)
+  await ring.close()
+})
+
+test('what a waiting call finds of the other flow is delivered later, and not inside it', async (t) => {
+  const fd = fifo(t)
+  for (const find of [
+    (ring: Ring) => {
+      ring.push(new Timeout(60))
+      return ring.wait()?.value
+    },
+    (ring: Ring) => {
+      ring.push(new Timeout(60))
+      return ring.waitMany(1)[0]?.value
+    },
+    (ring: Ring) => {
+      ring.push(new Timeout(60))
+      ring.submitAndWait(1)
+      let value: unknown
+      ring.drain((_, result) => (value = result))
+      return value === -62 ? 'expired' : value
+    },
+  ]) {
+    const ring = new Ring({ entries: 8 })
+    const told: unknown[] = []
+    const bytes = Buffer.alloc(8)
+    const read = ring.run(new Read(fd, bytes))
+    void read.then((length) => told.push(length))
+    await turns()
+    ring.start(new Timeout(5), (result) => told.push(result))
+    await endOfTurn()
+    t.is(ring.inFlight, 2)
+    writeSync(fd, 'here')
+    t.is(find(ring), 'expired')
+    t.is(bytes.toString('latin1', 0, 4), 'here', 'it was done meanwhile')
+    t.deepEqual(told, [])
+    t.is(await read, 4)
+    await turns()
+    t.deepEqual(
+      told.toSorted((a, b) => Number(a) - Number(b)),
+      [-62, 4],
+    )
+    await ring.close()
+  }
+})
+
+test('tryWait, peek, drain and submit find completions of the other flow, and deliver them later', async (t) => {
+  const fd = fifo(t)
+  for (const find of [
+    (ring: Ring) => ring.tryWait(),
+    (ring: Ring) => ring.peek(),
+    (ring: Ring) => (ring.drain(() => t.fail()) === 0 ? undefined : t.fail()),
+    (ring: Ring) => (ring.submit() === 0 ? undefined : t.fail()),
+    (ring: Ring) => ring.wait({ timeout: 0 }),
+    (ring: Ring) => ring.waitMany(3, { timeout: 1 })[0],
+  ]) {
+    const ring = new Ring({ entries: 8 })
+    const bytes = Buffer.alloc(8)
+    let told = 0
+    ring.start(new Read(fd, bytes), (result) => (told = result))
+    await turns()
+    writeSync(fd, 'here')
+    t.is(find(ring), undefined)
+    t.is(told, 0)
+    t.is(bytes.toString('latin1', 0, 4), 'here')
+    t.is(ring.inFlight, 0, 'it was taken')
+    await endOfTurn()
+    t.is(told, 4, 'and nothing else has to happen')
+    await ring.close()
+  }
+})
+
+test('what was pushed is kept for the waiting calls when the event loop finds it', async (t) => {
+  const ring = new Ring({ entries: 8 })
+  const fd = fifo(t)
+  const bytes = Buffer.alloc(8)
+  ring.push(new Read(fd, bytes), 'pushed')
+  ring.submit()
+  const read = ring.run(new Read(fd, Buffer.alloc(1)))
+  await turns()
+  writeSync(fd, 'ab')
+  // Whichever of the two takes how much: both are done.
+  writeSync(fd, 'cd')
+  await read
+  for (let left = 1000; left > 0 && ring.cqReady === 0; left -= 1) await turn()
+  t.is(ring.cqReady, 1)
+  t.is(ring.inFlight, 0)
+  const calls = ring.stats().systemCalls
+  t.is(ring.peek()?.userData, 'pushed')
+  t.is(ring.wait()?.userData, 'pushed')
+  t.true(ring.stats().systemCalls <= calls + 1)
+  t.is(ring.tryWait(), undefined)
+  t.throws(() => ring.wait(), { code: 'ERR_URING_NOTHING_IN_FLIGHT' })
+  await ring.close()
+})
+
+test('peek looks at the oldest of several that come together, and changes nothing in their order', async (t) => {
+  const ring = new Ring({ entries: 8 })
+  const fds = range(4).map(() => fifo(t))
+  const read = ring.run(new Read(fds[3] ?? -1, Buffer.alloc(1)))
+  for (const [index, fd] of fds.slice(0, 3).entries()) ring.push(new Read(fd, Buffer.alloc(1)), index)
+  ring.submit()
+  await turns()
+  for (const fd of fds) writeSync(fd, 'x')
+  t.is(ring.peek()?.userData, 0)
+  t.is(ring.cqReady, 3)
+  t.deepEqual(
+    range(3).map(() => ring.wait()?.userData),
+    [0, 1, 2],
+  )
+  t.is(await read, 1)
+  await ring.close()
+})
+
+test('a wait that could only be ended by what is run is refused: that comes to its promise', async (t) => {
+  const ring = new Ring({ entries: 8 })
+  const fd = fifo(t)
+  const read = ring.run(new Read(fd, Buffer.alloc(8)))
+  t.throws(() => ring.wait(), { code: 'ERR_URING_NOTHING_IN_FLIGHT' }, 'staged')
+  await turns()
+  const ticks = ring.each(new Timeout(600_000, { multi: true }))
+  await turns()
+  t.is(ring.inFlight, 2)
+  t.throws(() => ring.wait(), { code: 'ERR_URING_NOTHING_IN_FLIGHT' })
+  t.throws(() => ring.submitAndWait(1), { code: 'ERR_URING_NOTHING_IN_FLIGHT', message: /0 can come/ })
+  t.is(ring.wait({ timeout: 1 }), undefined)
+  ring.push(new Timeout(1), 'pushed')
+  t.throws(() => ring.waitMany(2), { code: 'ERR_URING_NOTHING_IN_FLIGHT', message: /1 can come/ })
+  t.is(ring.wait()?.userData, 'pushed')
+  writeSync(fd, 'done')
+  t.is(ring.wait({ timeout: 1 }), undefined)
+  // Found and not delivered: it counts for nothing either.
+  t.throws(() => ring.wait(), { code: 'ERR_URING_NOTHING_IN_FLIGHT' })
+  t.is(await read, 4)
+  // An operation that was pushed and completes any number of times may still end it.
+  ring.push(new Timeout(2, { multi: true, count: 2 }), 'tick')
+  t.deepEqual(
+    ring.waitMany(2).map(({ userData }) => userData),
+    ['tick', 'tick'],
+  )
+  t.throws(() => ring.wait(), { code: 'ERR_URING_NOTHING_IN_FLIGHT' })
+  await ticks.return?.()
+  await ring.close()
+})
+
+test('what has come for the waiting calls is seen though deliveries stand in front of it', async (t) => {
+  const ring = new Ring({ entries: 512 })
+  await ring.run(new Nop())
+  ring.push(new Timeout(1), 'pushed')
+  ring.submit()
+  let delivered = 0
+  const all = new Promise<void>((resolve) => ring.start(new Timeout(20), () => resolve()))
+  const seen = new Promise<unknown[]>((resolve, reject) => {
+    for (const _ of range(400)) {
+      ring.start(new Nop(), () => {
+        delivered += 1
+        // Deliveries pause after 256, and the rest of the batch stays where it is.
+        if (delivered !== 256) return
+        queueMicrotask(() => {
+          try {
+            resolve([ring.cqReady, ring.wait()?.userData])
+          } catch (error) {
+            reject(error)
+          }
+        })
+      })
+    }
+  })
+  const end = performance.now() + 5
+  while (performance.now() < end);
+  t.deepEqual(await seen, [1, 'pushed'])
+  await all
+  t.is(delivered, 400)
+  await ring.close()
+})
+
+test('a thousand deliveries go on by themselves, and let others have their turn between them', async (t) => {
+  const ring = new Ring({ entries: 1024 })
+  let delivered = 0
+  const all = new Promise<void>((resolve) => {
+    for (const _ of range(1000)) {
+      ring.start(new Nop(), () => {
+        delivered += 1
+        if (delivered === 1000) resolve()
+      })
+    }
+  })
+  await endOfTurn()
+  const turnsOfOthers = [delivered]
+  while ((turnsOfOthers.at(-1) ?? 0) < 1000) {
+    await turn()
+    turnsOfOthers.push(delivered)
+    if (turnsOfOthers.length > 100) break
+  }
+  await all
+  t.true(turnsOfOthers.length > 2)
+  t.true(turnsOfOthers.length < 100)
+  await ring.close()
+})
+
+test('what was pushed before the first run is there after it', async (t) => {
+  const ring = new Ring({ entries: 8 })
+  for (const index of range(4)) ring.push(pushed(index), index)
+  ring.submit()
+  t.is(ring.peek()?.userData, 0)
+  t.is(await ring.run(run(1)), 2001)
+  t.is(ring.cqReady, 4)
+  t.is(ring.wait()?.userData, 0)
+  const seen: unknown[] = []
+  t.is(
+    ring.drain((userData) => {
+      seen.push(userData)
+    }),
+    3,
+  )
+  t.deepEqual(seen, [1, 2, 3])
+  await ring.close()
+})
+
+test('a run inside drain, and a drain inside a callback: each gets its own', async (t) => {
+  const ring = new Ring({ entries: 16 })
+  for (const index of range(4)) ring.push(pushed(index), index)
+  ring.submit()
+  const inner: Promise<number>[] = []
+  const seen: unknown[] = []
+  const count = ring.drain((userData, result) => {
+    seen.push(userData, result)
+    inner.push(ring.run(run(seen.length)))
+  })
+  t.is(count, 4)
+  t.deepEqual(
+    seen,
+    range(4).flatMap((index) => [index, 1000 + index]),
+  )
+  t.deepEqual(await Promise.all(inner), [2002, 2004, 2006, 2008])
+
+  const order: unknown[] = []
+  await new Promise<void>((resolve) => {
+    ring.start(run(1), (result) => {
+      order.push(result)
+      ring.push(pushed(1), 'inside')
+      order.push(ring.wait()?.userData)
+      ring.push(pushed(2), 'drained')
+      ring.submit()
+      ring.drain((userData) => order.push(userData))
+      order.push('end of the first')
+    })
+    ring.start(run(2), (result) => order.push(result))
+    ring.start(run(3), (result) => {
+      order.push(result)
+      resolve()
+    })
+  })
+  t.deepEqual(order, [2001, 'inside', 'drained', 'end of the first', 2002, 2003])
+  await ring.close()
+})
+
+test('a thrown drain callback loses nothing of either flow', async (t) => {
+  const ring = new Ring({ entries: 16 })
+  const promises = range(4).map((index) => ring.run(run(index)))
+  for (const index of range(4)) ring.push(pushed(index), index)
+  ring.submit()
+  t.throws(
+    () =>
+      ring.drain((userData) => {
+        if (userData === 1) throw new Error('mine')
+      }),
+    { message: 'mine' },
+  )
+  t.is(ring.cqReady, 2)
+  t.deepEqual(
+    await Promise.all(promises),
+    range(4).map((index) => 2000 + index),
+  )
+  t.deepEqual(
+    ring.waitMany(2).map(({ userData }) => userData),
+    [2, 3],
+  )
+  await ring.close()
+})
+
+test('one of those that wait for room can be cancelled, and only that one', async (t) => {
+  const ring = new Ring({ entries: 4, cqEntries: 4 })
+  const fd = fifo(t)
+  const told: string[] = []
+  for (const index of range(3))
+    ring.start(new Read(fd, Buffer.alloc(1)), (result) => told.push(`${index}: ${result}`))
+  await endOfTurn()
+  const chain = ring.chain([new Nop(), new Read(fd, Buffer.alloc(1))])
+  const token = ring.start(new Read(fd, Buffer.alloc(1)), (result) => told.push(`waiting: ${result}`))
+  const other = ring.run(new Read(fd, Buffer.alloc(1)))
+  t.is(ring.pending, 3)
+  t.is(await ring.cancel(token), 1)
+  t.deepEqual(told, ['waiting: -125'])
+  t.is(ring.pending, 2)
+  writeSync(fd, 'abcde')
+  t.deepEqual(await chain, [0, 1])
+  t.is(await other, 1)
+  t.deepEqual(told.slice(1).toSorted(), ['0: 1', '1: 1', '2: 1'])
+  await ring.close()
+})
+
+test('a message from another ring goes to the waiting calls, and wakes nobody who runs', async (t) => {
+  const from = new Ring({ entries: 4 })
+  const ring = new Ring({ entries: 4 })
+  const fd = fifo(t)
+  const read = ring.run(new Read(fd, Buffer.alloc(8)))
+  await turns()
+  const bytes = Buffer.alloc(64)
+  bytes.writeUInt8(40, 0) // IORING_OP_MSG_RING
+  bytes.writeInt32LE(ring.fd, 4)
+  bytes.writeBigUInt64LE((1n << 63n) | 5n, 8)
+  bytes.writeInt32LE(-7, 24)
+  from.push(Entry.from(bytes))
+  t.is(from.wait()?.result, 0)
+  t.like(ring.wait({ timeout: Infinity }), { source: 'message', userData: 5n, result: -7 })
+  writeSync(fd, 'read')
+  t.is(await read, 4)
+  t.is(ring.tryWait(), undefined)
+  await ring.close()
+  await from.close()
+})
+
+test('thousands of both at random: every one comes once, to its own side', async (t) => {
+  const ring = new Ring({ entries: 32, cqEntries: 64 })
+  const fd = fifo(t)
+  let seed = 12_345
+  const random = (below: number): number => {
+    seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0
+    return (seed >>> 8) % below
+  }
+  const byPush = new Map<number, number>()
+  const byRun = new Map<number, number>()
+  const count = (map: Map<number, number>, id: number): void => void map.set(id, (map.get(id) ?? 0) + 1)
+  const running = new Set<Promise<void>>()
+  let pushes = 0
+  let runs = 0
+  let outstanding = 0
+  const took = (userData: unknown, result: number): void => {
+    count(byPush, Number(userData))
+    outstanding -= 1
+    if (result !== -62 && result !== Number(userData) % 1000) t.fail(`${String(userData)} has ${result}`)
+  }
+  for (let round = 0; round < 1500; round += 1) {
+    for (let left = random(6); left > 0 && ring.sqSpaceLeft > 0; left -= 1) {
+      if (random(10) === 0) ring.push(new Timeout(random(2)), pushes)
+      else ring.push(new Nop({ result: pushes % 1000 }), pushes)
+      pushes += 1
+      outstanding += 1
+    }
+    for (let left = random(6); left > 0; left -= 1) {
+      const id = runs
+      runs += 1
+      if (random(10) === 0) {
+        writeSync(fd, 'x')
+        running.add(
+          ring.run(new Read(fd, Buffer.alloc(1))).then((length) => (t.is(length, 1), count(byRun, id))),
+        )
+      } else if (random(3) === 0) {
+        ring.start(new Nop({ result: id % 1000 }), (result) => {
+          if (result === id % 1000) count(byRun, id)
+        })
+      } else {
+        running.add(
+          ring.run(new Nop({ result: id % 1000 })).then((result) => {
+            if (result === id % 1000) count(byRun, id)
+          }),
+        )
+      }
+    }
+    switch (random(8)) {
+      case 0: {
+        if (outstanding > 0) {
+          const completion = ring.wait()
+          took(completion?.userData, completion?.result ?? 0)
+        }
+        break
+      }
+      case 1: {
+        for (const { userData, result } of ring.waitMany(Math.min(outstanding, 3))) took(userData, result)
+        break
+      }
+      case 2: {
+        ring.drain((userData, result) => took(userData, result))
+        break
+      }
+      case 3: {
+        const seen = ring.peek()
+        const completion = ring.tryWait()
+        if (seen !== undefined && seen !== completion) t.fail('peek takes')
+        if (completion !== undefined) took(completion.userData, completion.result)
+        break
+      }
+      case 4: {
+        ring.submit()
+        break
+      }
+      case 5: {
+        await turn()
+        break
+      }
+      default: {
+        await endOfTurn()
+      }
+    }
+  }
+  for (const { userData, result } of ring.waitMany(outstanding)) took(userData, result)
+  await Promise.all(running)
+  await turns()
+  t.is(outstanding, 0)
+  for (const [map, total] of [
+    [byPush, pushes],
+    [byRun, runs],
+  ] as const) {
+    t.is(map.size, total)
+    t.true([...map.values()].every((times) => times === 1))
+  }
+  t.is(ring.tryWait(), undefined)
+  t.is(ring.inFlight, 0)
+  t.is(ring.stats().stray, 0)
+  t.throws(() => readSync(fd, Buffer.alloc(1)), { code: 'EAGAIN' })
+  await ring.close()
+})

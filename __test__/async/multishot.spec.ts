@@ -1,0 +1,303 @@
+// Iterators over multishot operations under traffic: more than the queues, the buffers and the consumer can take.
+
+import { closeSync, writeSync } from 'node:fs'
+import test, { type ExecutionContext } from 'ava'
+import {
+  AcceptMulti,
+  Close,
+  Nop,
+  Read,
+  type Received,
+  RecvMulti,
+  type Ring,
+  Send,
+  Shutdown,
+  SocketDomain,
+  SocketType,
+} from 'uring'
+import { socketpair } from 'uring/sys'
+import { listening } from '../helpers/connections.ts'
+import { all, descriptors, give, ringFor, turns, until, waiting } from '../helpers/multishot.ts'
+import { script } from '../helpers/process.ts'
+import { closing, pair } from '../helpers/sockets.ts'
+
+const GROUP = 3
+const text = ({ bytes }: Received): string => bytes.toString('latin1')
+
+/** A program whose clients send their numbers, `first` of them before it says so; ends when all were closed. */
+const callers = (port: number, from: number, count: number): string => `
+  import { connect } from 'node:net'
+  import { once } from 'node:events'
+  const ends = []
+  for (let number = ${from}; number < ${from + count}; number += 1) {
+    const socket = connect(${port}, '127.0.0.1')
+    socket.write(Uint8Array.of(number & 255, number >> 8))
+    ends.push(once(socket.resume(), 'close'))
+  }
+  await Promise.all(ends)
+`
+
+/** A socket that listens, and its port. */
+function listener(t: ExecutionContext, ring: Ring): { fd: number; port: number } {
+  const { fd, address } = listening(t, ring, undefined, 1024)
+  if (!('port' in address)) throw new Error('it has no port')
+  return { fd, port: address.port }
+}
+
+/** Accepts so many clients, and gives their numbers. */
+async function numbersOf(
+  ring: Ring,
+  listener: number,
+  count: number,
+  highWaterMark: number,
+): Promise<number[]> {
+  const numbers: number[] = []
+  for await (const fd of ring.each(new AcceptMulti(listener), { highWaterMark })) {
+    const bytes = Buffer.alloc(2)
+    for (let at = 0; at < 2;) at += await ring.run(new Read(fd, bytes.subarray(at)))
+    await ring.run(new Close(fd))
+    numbers.push(bytes.readUInt16LE())
+    if (numbers.length === count) break
+  }
+  return numbers
+}
+
+for (const [name, highWaterMark] of [
+  ['and its queue alone', 100_000],
+  ['and a consumer that is slow', 4],
+] as const) {
+  test.serial(
+    `1,000 clients on a ring with room for eight completions, ${name}: each is accepted once`,
+    async (t) => {
+      const ring = ringFor(t, { entries: 4, cqEntries: 8 })
+      const server = listener(t, ring)
+      await ring.run(new Nop())
+      const before = descriptors()
+      // Half of them are there before they are accepted: there is no room for what the kernel has to tell.
+      const early = script(callers(server.port, 0, 500))
+      await until(() => waiting(server.fd) === 500)
+      const late = script(callers(server.port, 500, 500))
+      const numbers = await numbersOf(ring, server.fd, 1000, highWaterMark)
+      t.deepEqual(
+        numbers.toSorted((a, b) => a - b),
+        Array.from({ length: 1000 }, (_, index) => index),
+      )
+      for (const { code, stderr } of await Promise.all([early, late])) t.deepEqual([code, stderr], [0, ''])
+      t.true(ring.stats().overflowed > 0)
+      t.true(ring.stats().rearmed > 0)
+      t.is(ring.inFlight, 0)
+      t.is(descriptors(), before)
+    },
+  )
+}
+
+/** Bytes that are all where they should be, or are seen not to be. */
+function pattern(length: number): Buffer {
+  const bytes = Buffer.alloc(length)
+  for (let at = 0; at + 4 <= length; at += 4) bytes.writeUInt32LE(Math.imul(at, 2_654_435_761) >>> 0, at)
+  return bytes
+}
+
+/** Sends all of it, and says that there is no more. */
+async function sendAll(ring: Ring, fd: number, bytes: Buffer): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await ring.run(new Send(fd, bytes.subarray(at)))
+  await ring.run(new Shutdown(fd, 'write'))
+}
+
+for (const buffers of ['copy', 'borrow'] as const) {
+  test(`a stream through four small buffers, each given back when it was read, arrives whole: ${buffers}`, async (t) => {
+    const ring = ringFor(t, { entries: 8 })
+    const [left, right] = pair(t)
+    const content = pattern(40_000)
+    const size = 64
+    const memory = await give(ring, GROUP, size, 4)
+    const sent = sendAll(ring, left, content)
+    const pieces: Buffer[] = []
+    for await (const received of ring.each(new RecvMulti(right, GROUP), { buffers })) {
+      const id = pieces.length % 4 // the oldest first
+      pieces.push(Buffer.from(received.bytes))
+      t.is(received.bytes.buffer === memory.buffer, buffers === 'borrow')
+      if (buffers === 'borrow') t.is(received.bytes.byteOffset, memory.byteOffset + id * size)
+      await give(ring, GROUP, size, 1, memory.subarray(id * size, (id + 1) * size), id)
+    }
+    await sent
+    t.true(Buffer.concat(pieces).equals(content))
+    t.true(ring.stats().rearmed > 0) // it was without a buffer, again and again
+    t.is(ring.inFlight, 0)
+  })
+}
+
+test('without a buffer nothing turns: it is armed again when there is one', async (t) => {
+  const ring = ringFor(t)
+  const [left, right] = pair(t)
+  await give(ring, GROUP, 2, 1)
+  const received = ring.each(new RecvMulti(right, GROUP))
+  writeSync(left, 'abcdef')
+  const first = await received.next()
+  t.is(first.value && text(first.value), 'ab')
+  const step = received.next()
+  await until(() => ring.inFlight === 0)
+  const { systemCalls, rearmed } = ring.stats()
+  await turns(200)
+  t.is(ring.stats().systemCalls, systemCalls)
+  t.is(ring.stats().rearmed, rearmed)
+  // Another group's buffers are no help: one try, and it waits again.
+  await give(ring, GROUP + 1, 2, 1)
+  await until(() => ring.inFlight === 0)
+  t.true(ring.stats().rearmed <= rearmed + 1)
+  await give(ring, GROUP, 2, 1)
+  const { value } = await step
+  t.is(value && text(value), 'cd')
+  await received.return?.()
+})
+
+test('two that are without buffers: each goes on when there are some', async (t) => {
+  const ring = ringFor(t)
+  const sockets = [pair(t), pair(t)]
+  const steps = sockets.map(([left, right], index) => {
+    writeSync(left, `to ${index}`)
+    return ring.each(new RecvMulti(right, GROUP)).next()
+  })
+  await until(() => ring.stats().completed === 2)
+  t.is(ring.inFlight, 0)
+  await give(ring, GROUP, 4, 2)
+  t.deepEqual(
+    (await Promise.all(steps)).map(({ value }) => value && text(value)),
+    ['to 0', 'to 1'],
+  )
+  await ring.close()
+})
+
+test('for a slow consumer it is stopped, and goes on where it was', async (t) => {
+  const ring = ringFor(t, { entries: 4, cqEntries: 8 })
+  const [left, right] = ends(t)
+  const content = pattern(6000)
+  await give(ring, GROUP, 1, content.length + 1) // the end takes one too, for a moment
+  const highWaterMark = 10
+  const received = ring.each(new RecvMulti(right, GROUP), { highWaterMark })
+  writeSync(left, content)
+  closeSync(left)
+  let bytes = 0
+  const found: number[] = []
+  let stops = 0
+  for await (const { bytes: piece } of received) {
+    found.push(...piece)
+    bytes += piece.length
+    if (bytes % 1000 !== 1) continue
+    await until(() => ring.inFlight === 0)
+    stops += 1
+    await turns()
+    const { completed, systemCalls, rearmed } = ring.stats()
+    // What is kept, what the queues held, and what came until the kernel heard of it.
+    t.true(completed - bytes < highWaterMark + 3 * 16 + 2 * rearmed + 1)
+    await turns()
+    t.is(ring.stats().systemCalls, systemCalls)
+    t.is(ring.stats().completed, completed)
+  }
+  t.true(Buffer.from(found).equals(content))
+  t.is(stops, 6)
+})
+
+test('a slow consumer does not hold up the others', async (t) => {
+  const ring = ringFor(t)
+  const [left, right] = pair(t)
+  await give(ring, GROUP, 1, 64)
+  await give(ring, GROUP + 1, 1, 64)
+  const slow = ring.each(new RecvMulti(right, GROUP), { highWaterMark: 2 })
+  writeSync(left, 'slowly')
+  await until(() => ring.inFlight === 0)
+  const [from, to] = ends(t)
+  writeSync(from, 'fast')
+  closeSync(from)
+  t.is((await all(ring.each(new RecvMulti(to, GROUP + 1)))).map(text).join(''), 'fast')
+  let found = ''
+  for await (const received of slow) {
+    found += text(received)
+    if (found.length === 6) break
+  }
+  t.is(found, 'slowly')
+})
+
+test("copies are the consumer's: later traffic does not change them", async (t) => {
+  const ring = ringFor(t)
+  const [left, right] = pair(t)
+  const memory = await give(ring, GROUP, 3, 1)
+  const received = ring.each(new RecvMulti(right, GROUP))
+  const kept: Received[] = []
+  for (const word of ['one', 'two', 'six']) {
+    const step = received.next()
+    writeSync(left, word)
+    const { value } = await step
+    if (value === undefined) throw new Error('nothing came')
+    kept.push(value)
+    await give(ring, GROUP, 3, 1, memory)
+  }
+  memory.fill(0)
+  t.deepEqual(kept.map(text), ['one', 'two', 'six'])
+  t.true(kept.every(({ bytes, views }) => views.length === 1 && views[0] === bytes))
+  for (const one of kept) one.release()
+  t.deepEqual(kept.map(text), ['one', 'two', 'six'])
+  await received.return?.()
+})
+
+test('the end of the stream ends the iteration, and is no result', async (t) => {
+  const ring = ringFor(t)
+  await give(ring, GROUP, 8, 8)
+  const [left, right] = ends(t)
+  const received = ring.each(new RecvMulti(right, GROUP))
+  writeSync(left, 'all')
+  const first = await received.next()
+  t.is(first.value && text(first.value), 'all')
+  const step = received.next()
+  closeSync(left)
+  t.deepEqual(await step, { done: true, value: undefined })
+  t.deepEqual(await received.next(), { done: true, value: undefined })
+  t.deepEqual(await all(ring.each(new RecvMulti(right, GROUP))), [])
+  t.is(ring.inFlight, 0)
+})
+
+test('a limit is for the whole iteration: over stops, overflow, and a lack of buffers', async (t) => {
+  for (const [options, highWaterMark, given] of [
+    [{ entries: 16 }, 1000, 200],
+    [{ entries: 16 }, 2, 200],
+    [{ entries: 4, cqEntries: 8 }, 1000, 200],
+    [{ entries: 16 }, 1000, 7],
+  ] as const) {
+    const ring = ringFor(t, options)
+    const [left, right] = pair(t)
+    const memory = await give(ring, GROUP, 1, given)
+    const content = Buffer.from(Array.from({ length: 200 }, (_, index) => index))
+    writeSync(left, content)
+    const found: number[] = []
+    for await (const { bytes } of ring.each(new RecvMulti(right, GROUP, { limit: 100 }), { highWaterMark })) {
+      found.push(...bytes)
+      if (highWaterMark === 2) await until(() => ring.inFlight === 0)
+      if (found.length % given === 0) await give(ring, GROUP, 1, given, memory)
+    }
+    t.deepEqual(found, [...content.subarray(0, 100)])
+    t.is(ring.inFlight, 0)
+    if (found.length < given && options.entries === 16 && highWaterMark === 1000) continue
+    t.true(ring.stats().rearmed > 0)
+  }
+})
+
+test.serial('several listeners at once, each with its own clients', async (t) => {
+  const ring = ringFor(t, { entries: 4, cqEntries: 16 })
+  const servers = [listener(t, ring), listener(t, ring), listener(t, ring)]
+  const children = servers.map(({ port }, index) => script(callers(port, index * 100, 30)))
+  const numbers = await Promise.all(servers.map(({ fd }) => numbersOf(ring, fd, 30, 8)))
+  for (const [index, own] of numbers.entries()) {
+    t.deepEqual(
+      own.toSorted((a, b) => a - b),
+      Array.from({ length: 30 }, (_, number) => index * 100 + number),
+    )
+  }
+  for (const { code, stderr } of await Promise.all(children)) t.deepEqual([code, stderr], [0, ''])
+  t.is(ring.inFlight, 0)
+})
+
+/** A pair of sockets, the first of which the test closes. */
+function ends(t: ExecutionContext): [number, number] {
+  const [left, right] = socketpair(SocketDomain.UNIX, SocketType.STREAM)
+  return [left, closing(t, right)]
+}

@@ -1,0 +1,147 @@
+// Which argument and which option of every operation is of which kind, and how to make the operation.
+
+import {
+  AsyncCancel,
+  Close,
+  Fsync,
+  Nop,
+  OpenAt,
+  Read,
+  Readv,
+  Statx,
+  Timeout,
+  TimeoutRemove,
+  Write,
+  Writev,
+} from 'uring'
+import { KINDS, TYPE } from './bad-values.ts'
+import type { AnyOperation, Subject } from './argument-subject.ts'
+import { BUFFER_OPERATIONS } from '../provide-buffers/arguments.ts'
+import { COMMAND_OPERATIONS } from '../uring-cmd/arguments.ts'
+import { EPOLL_OPERATIONS } from '../epoll/arguments.ts'
+import { FIXED_OPERATIONS } from '../rw-fixed/arguments.ts'
+import { FUTEX_OPERATIONS } from '../futex/arguments.ts'
+import { MESSAGE_OPERATIONS } from '../sendmsg/arguments.ts'
+import { NAMESPACE_OPERATIONS } from '../fs/arguments.ts'
+import { PIPE_OPERATIONS } from '../splice/arguments.ts'
+import { POLL_OPERATIONS } from '../poll/arguments.ts'
+import { PROCESS_OPERATIONS } from '../waitid/arguments.ts'
+import { RANGE_OPERATIONS } from '../sync/arguments.ts'
+import { RING_OPERATIONS } from '../msg-ring/arguments.ts'
+import { SLOT_OPERATIONS } from '../files-update/arguments.ts'
+import { SOCKET_OPERATIONS } from '../socket/arguments.ts'
+import { STREAM_OPERATIONS } from '../send-recv/arguments.ts'
+import { XATTR_OPERATIONS } from '../xattr/arguments.ts'
+
+const transfer = { offset: KINDS.offset, flags: KINDS.mask, ioprio: KINDS.mode, integrity: KINDS.integrity }
+const write = { ...transfer, writeStream: KINDS.byte }
+const aFile = [KINDS.file, () => 0] as const
+const aVector = [KINDS.vector, () => [Buffer.alloc(8)]] as const
+
+/** Every argument of every operation. */
+export const OPERATIONS: Record<string, Subject> = {
+  ...BUFFER_OPERATIONS,
+  ...COMMAND_OPERATIONS,
+  ...EPOLL_OPERATIONS,
+  ...FIXED_OPERATIONS,
+  ...FUTEX_OPERATIONS,
+  ...MESSAGE_OPERATIONS,
+  ...NAMESPACE_OPERATIONS,
+  ...PIPE_OPERATIONS,
+  ...POLL_OPERATIONS,
+  ...PROCESS_OPERATIONS,
+  ...RANGE_OPERATIONS,
+  ...RING_OPERATIONS,
+  ...SLOT_OPERATIONS,
+  ...SOCKET_OPERATIONS,
+  ...STREAM_OPERATIONS,
+  ...XATTR_OPERATIONS,
+  Nop: {
+    Class: Nop,
+    positional: {},
+    options: {
+      result: KINDS.result,
+      file: KINDS.file,
+      fixedBuffer: KINDS.fixedBuffer,
+      taskWork: KINDS.boolean,
+      extra: KINDS.extra,
+    },
+  },
+  Read: {
+    Class: Read,
+    positional: { file: aFile, bytes: [KINDS.bytesOrGroup, () => Buffer.alloc(8)] },
+    options: transfer,
+  },
+  Write: {
+    Class: Write,
+    positional: { file: aFile, bytes: [[...KINDS.bytes, [{ group: 1 }, TYPE]], () => Buffer.alloc(8)] },
+    options: write,
+  },
+  Readv: {
+    Class: Readv,
+    positional: { file: aFile, buffers: [KINDS.vectorOrGroup, () => [Buffer.alloc(8)]] },
+    options: transfer,
+  },
+  Writev: { Class: Writev, positional: { file: aFile, buffers: aVector }, options: write },
+  Fsync: {
+    Class: Fsync,
+    positional: { file: aFile },
+    options: { datasync: KINDS.boolean, offset: KINDS.offset, length: KINDS.length },
+  },
+  Close: { Class: Close, positional: { file: aFile }, options: undefined },
+  OpenAt: {
+    Class: OpenAt,
+    positional: { path: [KINDS.path, () => '/dev/null'] },
+    options: {
+      flags: KINDS.openFlags,
+      mode: KINDS.mode,
+      dirfd: KINDS.directory,
+      direct: KINDS.direct,
+      cloexec: KINDS.boolean,
+    },
+  },
+  Statx: {
+    Class: Statx,
+    positional: { target: [KINDS.pathOrFile, () => '/dev/null'] },
+    options: {
+      dirfd: KINDS.directory,
+      flags: KINDS.mask,
+      mask: KINDS.unsignedMask,
+      bigint: KINDS.boolean,
+    },
+  },
+  Timeout: {
+    Class: Timeout,
+    positional: { time: [KINDS.time, () => 1] },
+    options: {
+      count: KINDS.length,
+      absolute: KINDS.boolean,
+      clock: KINDS.clock,
+      multi: KINDS.boolean,
+      etimeSuccess: KINDS.boolean,
+    },
+  },
+  TimeoutRemove: {
+    Class: TimeoutRemove,
+    positional: { token: [KINDS.token, () => 1] },
+    options: undefined,
+  },
+  AsyncCancel: {
+    Class: AsyncCancel,
+    positional: { target: [KINDS.target, () => 1] },
+    options: { all: KINDS.boolean },
+  },
+}
+
+export function make({ Class }: Subject, args: readonly unknown[]): AnyOperation {
+  return new (Class as unknown as new (...args: readonly unknown[]) => AnyOperation)(...args)
+}
+
+/** Good arguments for every position. */
+export function goodArguments({ positional }: Subject): unknown[] {
+  return Object.values(positional).map(([, good]) => good())
+}
+
+export function good(subject: Subject): AnyOperation {
+  return make(subject, goodArguments(subject))
+}

@@ -1,0 +1,191 @@
+// The native class and the facade's class of an operation build the same 64 bytes, whatever they are given.
+// The cases, one an operation, are in conformance/.
+
+import test from 'ava'
+import * as fc from 'fast-check'
+import * as facade from 'uring'
+import { Operation, type OperationClass, Write, Writev } from 'uring'
+import { equal, hex, MAX_U32, RUNS, struct } from './base/arbitraries.ts'
+import { BUFFER_CASES } from './provide-buffers/conformance.ts'
+import { CANCEL_CASES } from './cancel/conformance.ts'
+import { builtOf, type Case, modifiers, modify, modifyNative } from './base/conformance-case.ts'
+import { COMMAND_CASES } from './uring-cmd/conformance.ts'
+import { DATA_CASES } from './rw/conformance.ts'
+import { EPOLL_CASES } from './epoll/conformance.ts'
+import { FILE_CASES } from './openclose/conformance.ts'
+import { FIXED_CASES } from './rw-fixed/conformance.ts'
+import { FUTEX_CASES } from './futex/conformance.ts'
+import { memoryAt } from './base/process-memory.ts'
+import { MESSAGE_CASES } from './sendmsg/conformance.ts'
+import { NAMESPACE_CASES } from './fs/conformance.ts'
+import { construct, nativeClass, type Row, ROWS } from './base/native-rows.ts'
+import { PATH_CASES } from './statx/conformance.ts'
+import { PIPE_CASES } from './splice/conformance.ts'
+import { POLL_CASES } from './poll/conformance.ts'
+import { PROCESS_CASES } from './waitid/conformance.ts'
+import { RANGE_CASES } from './sync/conformance.ts'
+import { RING_CASES } from './msg-ring/conformance.ts'
+import { SLOT_CASES } from './files-update/conformance.ts'
+import { SOCKET_CASES } from './socket/conformance.ts'
+import { STREAM_CASES } from './send-recv/conformance.ts'
+import { TIMEOUT_CASES } from './timeout/conformance.ts'
+import { XATTR_CASES } from './xattr/conformance.ts'
+
+const SAMPLES = 4000
+const SEED = 20_251_121
+
+const CASES: Record<string, Case<unknown>> = {
+  ...BUFFER_CASES,
+  ...CANCEL_CASES,
+  ...COMMAND_CASES,
+  ...DATA_CASES,
+  ...EPOLL_CASES,
+  ...FILE_CASES,
+  ...FIXED_CASES,
+  ...FUTEX_CASES,
+  ...MESSAGE_CASES,
+  ...NAMESPACE_CASES,
+  ...PATH_CASES,
+  ...PIPE_CASES,
+  ...POLL_CASES,
+  ...PROCESS_CASES,
+  ...RANGE_CASES,
+  ...RING_CASES,
+  ...SLOT_CASES,
+  ...SOCKET_CASES,
+  ...STREAM_CASES,
+  ...TIMEOUT_CASES,
+  ...XATTR_CASES,
+}
+
+/** Fields for which the facade has no option: the tests in native.spec.ts cover them. */
+const NOT_IN_THE_FACADE: Record<string, readonly string[]> = {
+  // One room for all peers would be overwritten by each client.
+  AcceptMulti: ['address', 'address_length'],
+  TimeoutRemove: ['timeout_flags'],
+  // Kernels so far know none of these.
+  EpollWait: ['wait_flags'],
+  FutexWait: ['flags'],
+  FutexWaitV: ['flags'],
+  FutexWake: ['flags'],
+  WaitId: ['waitid_flags'],
+}
+
+function caseOf(row: Row): Case<unknown> {
+  const found = CASES[row.name]
+  if (found === undefined) throw new Error(`the operation ${row.name} has no case here`)
+  return found
+}
+
+/** The facade's classes of operations. */
+const CLASSES: [string, OperationClass][] = Object.entries(facade)
+  .filter(([, value]) => typeof value === 'function' && value.prototype instanceof Operation)
+  .map(([name, value]) => [name, value as unknown as OperationClass])
+
+/** An entry without the words that may be the address of a struct, which every entry has of its own. */
+function withoutAddresses(bytes: Uint8Array): Uint8Array {
+  return Buffer.concat([bytes.subarray(24, 48), bytes.subarray(56)])
+}
+
+test('every row of the table has a case here, and the other way round', (t) => {
+  t.true(ROWS.length >= 12)
+  t.deepEqual(Object.keys(CASES).toSorted(), ROWS.map(({ name }) => name).toSorted())
+})
+
+test('every row of the table has a class on both sides, and the other way round', (t) => {
+  t.deepEqual(CLASSES.map(([name]) => name).toSorted(), ROWS.map(({ name }) => name).toSorted())
+  for (const row of ROWS) {
+    t.is(typeof nativeClass(row.name), 'function', `native ${row.name}`)
+    const Class = CLASSES.find(([name]) => name === row.name)?.[1]
+    t.is(Class?.name, row.name)
+    t.is(Class?.opcode, row.opcode, row.name)
+    t.is(Class?.since, row.since, row.name)
+  }
+})
+
+for (const row of ROWS) {
+  test(`the facade and the native class build the same bytes: ${row.name}`, (t) => {
+    const { arguments: all, facade, native, memory } = caseOf(row)
+    t.notThrows(() =>
+      fc.assert(
+        fc.property(all, modifiers, (given, modifiers) => {
+          const operation = facade(given)
+          modify(operation, modifiers)
+          const entry = operation.build()
+          const neighbour = operation.build() // so that what is missing at the end of a struct is not zero by chance
+          const bytes = entry.bytes
+          const built = builtOf(bytes)
+          const { fields, flags = 0 } = native(given, built)
+          const counterpart = construct(row, fields)
+          modifyNative(counterpart, modifiers, flags)
+          equal('bytes', bytes, counterpart.build())
+          for (const [address, content] of memory?.(given, built) ?? []) {
+            if (content.length > 0) equal('memory', memoryAt(address, content.length), content)
+          }
+          // The entry holds the memory, and its bytes are copies.
+          bytes.fill(0xff)
+          equal('bytes again', entry.bytes, counterpart.build())
+          equal(
+            'bytes but for addresses',
+            withoutAddresses(neighbour.bytes),
+            withoutAddresses(counterpart.build()),
+          )
+          if (entry.operation !== row.name || entry.opcode !== row.opcode) throw new Error('it is another')
+        }),
+        { numRuns: RUNS, includeErrorInReport: true },
+      ),
+    )
+  })
+
+  test(`the case has every variant, and gives every field: ${row.name}`, (t) => {
+    const { arguments: all, facade, native, variants } = caseOf(row)
+    const samples = fc.sample(all, { numRuns: SAMPLES, seed: SEED })
+    for (const [name, is] of Object.entries(variants)) t.true(samples.some(is), name)
+
+    // A field is given when the entry says something else there than without it.
+    const missing = new Set(row.fields.map(({ name }) => name))
+    const required = row.fields.filter((field) => field.required).map(({ name }) => [name, 0] as const)
+    const untouched = construct(row, Object.fromEntries(required)).build()
+    for (const given of samples) {
+      const { fields } = native(given, builtOf(facade(given).build().bytes))
+      const bytes = construct(row, fields).build()
+      for (const { name, at, size } of row.fields) {
+        const [before, after] = [untouched, bytes].map((entry) => hex(entry.subarray(at, at + size)))
+        if (fields[name] !== undefined && before !== after) missing.delete(name)
+      }
+    }
+    t.deepEqual([...missing].toSorted(), [...(NOT_IN_THE_FACADE[row.name] ?? [])].toSorted())
+  })
+}
+
+test('a buffer that is longer than the length of an entry is cut', (t) => {
+  const size = 2 ** 32 + 4096
+  let buffer: ArrayBuffer
+  try {
+    buffer = new ArrayBuffer(size) // it has no memory until it is used, but some kernels want to have it to promise it
+  } catch {
+    t.log('there is no room for such a buffer here')
+    t.pass()
+    return
+  }
+  const start = new Uint8Array(buffer, 0, 8).fill(0xa5)
+  const end = new Uint8Array(buffer, size - 8, 8).fill(0x5a)
+  for (const [bytes, expected, length] of [
+    [buffer, start, 0x7fff_f000], // MAX_RW_COUNT: more is never moved in one go
+    [new DataView(buffer), start, 0x7fff_f000],
+    [new Float64Array(buffer), start, 0x7fff_f000],
+    [new Uint8Array(buffer, 0, 2 ** 32 - 1), start, MAX_U32],
+    [end, end, 8],
+  ] as const) {
+    const view = new DataView(new Write(0, bytes).build().bytes.buffer)
+    t.is(view.getUint32(24, true), length)
+    equal('memory', memoryAt(view.getBigUint64(16, true), 8), expected)
+    const iovec = new Writev(0, [bytes]).build()
+    equal(
+      'iovec',
+      memoryAt(builtOf(iovec.bytes).addr, 16),
+      struct([view.getBigUint64(16, true), BigInt(bytes.byteLength)]),
+    )
+    t.is(iovec.opcode, 2)
+  }
+})

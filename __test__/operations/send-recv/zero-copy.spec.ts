@@ -1,0 +1,177 @@
+// Sending bytes that are not copied: their memory is free when a second completion says so.
+
+import test from 'ava'
+import { type Completion, FixedBuffer, FixedFile, Recv, Ring, SendZc } from 'uring'
+import { script } from '../../helpers/process.ts'
+import { registerBuffers } from '../../helpers/register.ts'
+import { pair } from '../../helpers/sockets.ts'
+import { completions, fill, read, tcp } from '../../helpers/streams.ts'
+
+test('SendZc: completes with the bytes, and again when the memory is free', (t) => {
+  using ring = new Ring({ entries: 4 })
+  const [left, right] = tcp(t)
+  for (const operation of [
+    new SendZc(left, Buffer.from('hello')),
+    new SendZc(left, Buffer.from('hello')).async(),
+  ]) {
+    const token = ring.push(operation, 'data')
+    const [first, second] = completions(ring)
+    t.is(ring.inFlight, 0)
+    t.like(first, { result: 5, value: 5, more: true, notification: false, ok: true, userData: 'data', token })
+    t.like(second, {
+      result: 0,
+      value: 5,
+      more: false,
+      notification: true,
+      ok: true,
+      userData: 'data',
+      token,
+    })
+    t.is(read(right), 'hello')
+  }
+})
+
+test('SendZc: says whether the bytes were copied', (t) => {
+  using ring = new Ring({ entries: 4 })
+  const [left] = tcp(t)
+  ring.push(new SendZc(left, Buffer.from('hello'), { reportUsage: true }))
+  const [first, second] = completions(ring)
+  t.deepEqual(first?.value, { bytes: 5, copied: false })
+  t.is(second?.result, -(2 ** 31))
+  t.true(second?.ok)
+  t.is(second?.error, undefined)
+  t.deepEqual(second?.value, { bytes: 5, copied: true })
+})
+
+test('SendZc: several buffers, and none', (t) => {
+  using ring = new Ring({ entries: 4 })
+  const [left, right] = tcp(t)
+  const values = (operation: SendZc): unknown[] => {
+    ring.push(operation)
+    return completions(ring).map(({ value }) => value)
+  }
+  t.deepEqual(values(new SendZc(left, [Buffer.from('hel'), Buffer.alloc(0), Buffer.from('lo!')])), [6, 6])
+  t.is(read(right), 'hello!')
+  t.deepEqual(values(new SendZc(left, [])), [0, 0])
+  t.deepEqual(values(new SendZc(left, Buffer.alloc(0))), [0, 0])
+})
+
+test('SendZc: from a registered buffer', (t) => {
+  using ring = new Ring({ entries: 4 })
+  const [left, right] = tcp(t)
+  const memory = Buffer.from('nothing of this, but that: registered'.padEnd(4096, '.'))
+  registerBuffers(ring, [Buffer.alloc(4096), memory])
+  ring.registerFiles([right, left])
+  const buffer = new FixedBuffer(1, memory)
+  for (const file of [left, new FixedFile(1)]) {
+    ring.push(new SendZc(file, buffer.subarray(27, 37)))
+    t.deepEqual(
+      completions(ring).map(({ value }) => value),
+      [10, 10],
+    )
+    t.is(read(right), 'registered')
+  }
+  for (const wrong of [new FixedBuffer(0, memory), new FixedBuffer(2, memory)]) {
+    ring.push(new SendZc(left, wrong))
+    t.deepEqual(
+      completions(ring).map(({ error }) => error?.code),
+      ['EFAULT', undefined],
+    )
+  }
+})
+
+test('SendZc: a failure has its notification too, unless it was refused before the start', (t) => {
+  using ring = new Ring({ entries: 4 })
+  const [left] = pair(t)
+  for (const reportUsage of [false, true]) {
+    ring.push(new SendZc(left, Buffer.from('x'), { reportUsage }))
+    const [first, second] = completions(ring)
+    t.is(first?.result, -95)
+    t.like(first?.error, { code: 'ENOTSUP', syscall: 'send', operation: 'SendZc' })
+    t.true(first?.more)
+    t.true(second?.ok)
+    t.true(second?.notification)
+    t.deepEqual(second?.value as unknown, reportUsage ? { bytes: 0, copied: true } : 0)
+  }
+  ring.push(new SendZc(left, Buffer.from('x')).skipSuccess())
+  const refused = completions(ring)
+  t.deepEqual(
+    refused.map(({ error }) => error?.code),
+    ['EINVAL'],
+  )
+  t.is(ring.inFlight, 0)
+})
+
+test('SendZc: what it tells is kept for each submission of an entry', (t) => {
+  using ring = new Ring({ entries: 8 })
+  const entry = new SendZc(tcp(t)[0], Buffer.from('hello'), { reportUsage: true }).build()
+  ring.pushAll([entry, entry])
+  const all = ring.waitMany(4)
+  t.is(all.length, 4)
+  for (const { notification, value } of all) t.deepEqual(value, { bytes: 5, copied: notification })
+})
+
+test('SendZc: memory that is detached before the notification is an error of its own', (t) => {
+  using ring = new Ring({ entries: 4 })
+  const [left, right] = tcp(t)
+  const bytes = new ArrayBuffer(1 << 20)
+  fill(ring, left)
+  ring.push(new SendZc(left, bytes))
+  ring.submit()
+  const moved = structuredClone(bytes, { transfer: [bytes] })
+  ring.push(new Recv(right, Buffer.alloc(1 << 20)), 'recv')
+  const found: Completion[] = []
+  do {
+    const completion = ring.wait()
+    if (completion?.userData === 'recv') ring.push(new Recv(right, Buffer.alloc(1 << 20)), 'recv')
+    else if (completion !== undefined) found.push(completion)
+  } while (found.length < 2)
+  t.deepEqual(
+    found.map(({ error, notification }) => [error?.code, notification]),
+    [
+      ['ERR_URING_BUFFER_DETACHED', false],
+      ['ERR_URING_BUFFER_DETACHED', true],
+    ],
+  )
+  t.is(moved.byteLength, 1 << 20)
+})
+
+test('SendZc: the memory is held until the notification', async (t) => {
+  const { code, stdout, stderr } = await script(
+    `
+    import { createServer, connect } from 'node:net'
+    import { once } from 'node:events'
+    import { Ring, SendZc } from 'uring'
+    const server = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const client = connect(server.address().port, '127.0.0.1').pause()
+    const [[peer]] = await Promise.all([once(server, 'connection'), once(client, 'connect')])
+    const ring = new Ring({ entries: 4 })
+    const make = () => {
+      const bytes = new ArrayBuffer(1 << 20)
+      ring.push(new SendZc(client._handle.fd, bytes))
+      return new WeakRef(bytes)
+    }
+    const reference = make()
+    const collect = async () => {
+      for (let round = 0; round < 4; round += 1) {
+        await new Promise((resolve) => setImmediate(resolve))
+        globalThis.gc()
+      }
+      return reference.deref() === undefined ? 'gone' : 'held'
+    }
+    const { more, value } = ring.wait()
+    console.log(more, value > 0, await collect())
+    let got = 0
+    peer.on('data', (data) => { got += data.length }).resume()
+    while (got < value) await once(peer, 'data')
+    const notification = ring.wait()
+    console.log(notification.notification, notification.value === value, await collect())
+    process.exit()
+    `,
+    ['--expose-gc'],
+  )
+  t.is(stderr, '')
+  t.is(stdout, 'true true held\ntrue true gone\n')
+  t.is(code, 0)
+})

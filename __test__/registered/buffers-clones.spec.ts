@@ -1,0 +1,205 @@
+// Registered buffers of one ring that another one uses too.
+
+import test from 'ava'
+import {
+  allocate,
+  BufferTable,
+  type CloneBuffersOptions,
+  FixedBuffer,
+  Read,
+  ReadFixed,
+  Ring,
+  WriteFixed,
+} from 'uring'
+import { ioUringRegister } from 'uring/sys'
+import { outcome, SOON } from '../helpers/buffers.ts'
+import { file } from '../helpers/files.ts'
+import {
+  caught,
+  detach,
+  newRing,
+  own,
+  readThrough,
+  tableOf,
+  tag,
+  TEXT,
+} from '../helpers/registered-buffers.ts'
+import { pair } from '../helpers/sockets.ts'
+
+test('cloneBuffers: both rings use one memory', (t) => {
+  const { fd } = file(t, TEXT)
+  const { ring: source, table } = tableOf(t, own(4), null, allocate(6))
+  const ring = newRing(t)
+  const clone = ring.cloneBuffers(source)
+  t.true(clone instanceof BufferTable)
+  t.not(clone, table)
+  t.is(clone.size, 3)
+  t.is(clone.at(0).view.buffer, table.at(0).view.buffer)
+  t.is(clone.at(2).index, 2)
+  t.throws(() => clone.at(1), { code: 'ERR_INVALID_ARG_VALUE' })
+  t.is(readThrough(ring, fd, clone.at(0)), '0123')
+  t.is(table.at(0).view.toString(), '0123')
+  t.is(readThrough(source, fd, table.at(2)), '012345')
+  t.is(clone.at(2).view.toString(), '012345')
+})
+
+test('cloneBuffers: what becomes of the source is its own affair', async (t) => {
+  const { fd } = file(t, TEXT)
+  const source = newRing(t)
+  const table = source.registerBuffers([own(4), own(5)], { tags: [1n, 2n] })
+  const ring = newRing(t)
+  const clone = ring.cloneBuffers(source)
+  t.is(table.update(0, [null]), 1)
+  t.is(tag(source), 1n, 'it has no users there')
+  t.is(readThrough(ring, fd, clone.at(0)), '0123')
+  table.unregister()
+  t.is(tag(source), 2n)
+  t.is(readThrough(ring, fd, clone.at(1)), '01234')
+  await source.close()
+  t.is(readThrough(ring, fd, clone.at(0)), '0123')
+  clone.unregister()
+  t.is(tag(ring), undefined, 'tags are not cloned')
+
+  const again = newRing(t)
+  const first = again.registerBuffers([own(3)])
+  const second = newRing(t)
+  second.cloneBuffers(again).unregister()
+  t.is(readThrough(again, fd, first.at(0)), '012', 'nor is what becomes of the clone')
+})
+
+test('cloneBuffers: a part, to another place', (t) => {
+  const { fd } = file(t, TEXT)
+  const { ring: source } = tableOf(t, own(1), own(2), own(3), own(4))
+  for (const [options, slots] of [
+    [{ sourceOffset: 1 }, '01 012 0123'],
+    [{ sourceOffset: 1, count: 2 }, '01 012'],
+    [{ count: 1 }, '0'],
+    [{ offset: 2 }, '- - 0 01 012 0123'],
+    [{ sourceOffset: 3, offset: 1, count: 1 }, '- 0123'],
+  ] as const) {
+    const ring = newRing(t)
+    t.is(show(ring, fd, ring.cloneBuffers(source, options)), slots)
+  }
+})
+
+/** What a read through each slot brings. */
+function show(ring: Ring, fd: number, table: BufferTable): string {
+  const slots = Array.from({ length: table.size }, (_, index) => {
+    try {
+      return readThrough(ring, fd, table.at(index))
+    } catch {
+      return readThrough(ring, fd, new FixedBuffer(index, own(1))) === 'EFAULT' ? '-' : '?'
+    }
+  })
+  const beyond = new Uint32Array([table.size, 0, 0, 0, 0, 0, 1, 0]) // struct io_uring_rsrc_update2
+  if (ioUringRegister(ring.fd, 16, beyond, 32) !== -22) slots.push('more')
+  return slots.join(' ')
+}
+
+test('cloneBuffers: with replace, slots make room, and there may be more of them', (t) => {
+  const { fd } = file(t, TEXT)
+  const { ring: source } = tableOf(t, own(1), own(2), null)
+  for (const [options, slots, tags] of [
+    [{}, '0 01 - 0123456', [4n, 5n]],
+    [{ count: 1 }, '0 01234 - 0123456', [4n]],
+    [{ offset: 1, count: 2 }, '0123 0 01 0123456', [5n]],
+    [{ offset: 3, count: 1, sourceOffset: 1 }, '0123 01234 - 01', [7n]],
+    [{ offset: 3 }, '0123 01234 - 0 01 -', [7n]],
+    [{ offset: 6, count: 1 }, '0123 01234 - 0123456 - - 0', []],
+  ] as const) {
+    const ring = newRing(t)
+    const before = ring.registerBuffers([own(4), own(5), null, own(7)], { tags: [4n, 5n, 0n, 7n] })
+    t.is(show(ring, fd, before), '0123 01234 - 0123456')
+    const after = ring.cloneBuffers(source, { replace: true, ...options })
+    const arrived = [tag(ring), tag(ring), tag(ring)].filter((found) => found !== undefined)
+    t.deepEqual(arrived.toSorted(), [...tags])
+    t.is(show(ring, fd, after), slots)
+    // Both are the ring's slots.
+    t.is(before.size, after.size)
+    t.is(show(ring, fd, before), slots)
+    after.unregister()
+    t.throws(() => before.at(0), { code: 'ERR_URING_RESOURCE_CLOSED' })
+  }
+  const empty = newRing(t)
+  t.is(show(empty, fd, empty.cloneBuffers(source, { replace: true, count: 2 })), '0 01', 'it may be empty')
+})
+
+test('cloneBuffers: from a ring to itself', (t) => {
+  const { fd } = file(t, TEXT)
+  const { ring, table } = tableOf(t, own(1), own(2), own(3))
+  t.throws(() => ring.cloneBuffers(ring), { code: 'EBUSY' })
+  ring.cloneBuffers(ring, { replace: true, sourceOffset: 0, count: 2, offset: 1 })
+  t.is(show(ring, fd, table), '0 0 01')
+})
+
+test('cloneBuffers: from none ENXIO, to some EBUSY', (t) => {
+  const { ring: source, table } = tableOf(t, own(1))
+  const ring = newRing(t)
+  t.throws(() => ring.cloneBuffers(newRing(t)), {
+    code: 'ENXIO',
+    message: 'ENXIO: no such device or address, io_uring_register',
+  })
+  ring.registerBuffers(1)
+  t.throws(() => ring.cloneBuffers(source), { code: 'EBUSY' })
+  t.throws(() => ring.cloneBuffers(newRing(t)), { code: 'ENXIO' })
+  table.unregister()
+  t.throws(() => newRing(t).cloneBuffers(source), { code: 'ENXIO' })
+})
+
+test('cloneBuffers: memory that was transferred meanwhile is cloned, and not given out', (t) => {
+  const memory = own(8)
+  const { ring: source } = tableOf(t, memory, own(4))
+  const ring = newRing(t)
+  detach(memory)
+  const clone = ring.cloneBuffers(source)
+  t.throws(() => clone.at(0), { code: 'ERR_URING_BUFFER_DETACHED' })
+  t.is(clone.at(1).view.length, 4)
+})
+
+test('cloneBuffers: bad arguments are named, and nothing is cloned', (t) => {
+  const { ring: source } = tableOf(t, own(1), own(2), own(3))
+  const ring = newRing(t)
+  for (const bad of [undefined, null, {}, 3, { fd: source.fd }, Object.create(Ring.prototype)]) {
+    if (typeof bad === 'object' && bad instanceof Ring) {
+      t.throws(() => ring.cloneBuffers(bad))
+      continue
+    }
+    t.throws(() => ring.cloneBuffers(bad as Ring), { code: 'ERR_INVALID_ARG_TYPE', message: /"source"/ })
+  }
+  for (const [options, code, name] of [
+    [null, 'ERR_INVALID_ARG_TYPE', '"options"'],
+    [3, 'ERR_INVALID_ARG_TYPE', '"options"'],
+    [{ sourceOffset: -1 }, 'ERR_OUT_OF_RANGE', '"options.sourceOffset"'],
+    [{ sourceOffset: 3 }, 'ERR_OUT_OF_RANGE', '"options.sourceOffset"'],
+    [{ sourceOffset: '0' }, 'ERR_INVALID_ARG_TYPE', '"options.sourceOffset"'],
+    [{ offset: -1 }, 'ERR_OUT_OF_RANGE', '"options.offset"'],
+    [{ offset: 16_384 }, 'ERR_OUT_OF_RANGE', '"options.offset"'],
+    [{ offset: 16_382 }, 'ERR_OUT_OF_RANGE', '"options.count"'],
+    [{ offset: null }, 'ERR_INVALID_ARG_TYPE', '"options.offset"'],
+    [{ count: 0 }, 'ERR_OUT_OF_RANGE', '"options.count"'],
+    [{ count: 4 }, 'ERR_OUT_OF_RANGE', '"options.count"'],
+    [{ count: 3, sourceOffset: 1 }, 'ERR_OUT_OF_RANGE', '"options.count"'],
+    [{ count: 2n }, 'ERR_INVALID_ARG_TYPE', '"options.count"'],
+    [{ replace: 1 }, 'ERR_INVALID_ARG_TYPE', '"options.replace"'],
+  ] as const) {
+    const error = caught(() => ring.cloneBuffers(source, options as CloneBuffersOptions))
+    t.is(error.code, code, name)
+    t.true(error.message.includes(name), error.message)
+  }
+  t.is(ioUringRegister(ring.fd, 1, null, 0), -6)
+  t.is(ring.cloneBuffers(source, { offset: 16_381 }).size, 16_384)
+})
+
+test('reads of both flows through both rings at once bring what they should', async (t) => {
+  const [left, right] = pair(t)
+  const { ring: source, table } = tableOf(t, allocate(100))
+  const ring = newRing(t)
+  const clone = ring.cloneBuffers(source)
+  const read = source.run(new ReadFixed(left, table.at(0).subarray(0, 10)))
+  ring.push(new WriteFixed(right, clone.at(0).subarray(50, 60)))
+  clone.at(0).view.write('both rings', 50)
+  t.is(ring.wait(SOON)?.value, 10)
+  t.is(await read, 10)
+  t.is(clone.at(0).view.toString('latin1', 0, 10), 'both rings')
+  t.is(outcome(ring, new Read(left, own(1), { flags: 8 })), 'EAGAIN')
+})

@@ -1,0 +1,259 @@
+// Registered buffers that are taken away: what still uses them, and the tags that tell when nothing does.
+
+import { writeSync } from 'node:fs'
+import test from 'ava'
+import {
+  allocate,
+  type BufferTable,
+  type Completion,
+  FixedBuffer,
+  Nop,
+  ReadFixed,
+  ReadvFixed,
+  type Ring,
+  SendMsgZc,
+  SendZc,
+  UringCmd16,
+  WriteFixed,
+} from 'uring'
+import { SOON } from '../helpers/buffers.ts'
+import { fifo, file } from '../helpers/files.ts'
+import { textOf } from '../helpers/pipes.ts'
+import { detach, newRing, own, readThrough, tableOf, tag, TEXT } from '../helpers/registered-buffers.ts'
+import { tcp } from '../helpers/streams.ts'
+
+// ---- Operations in flight
+
+test('operations in flight go on with what they began with', (t) => {
+  for (const change of [
+    (table: BufferTable) => table.unregister(),
+    (table: BufferTable) => void table.update(0, [null]),
+    (table: BufferTable) => void table.update(0, [own(8)]),
+  ]) {
+    const memory = own(8)
+    const { ring, table } = tableOf(t, memory)
+    const gate = fifo(t)
+    ring.push(new ReadFixed(gate, table.at(0)), 'read')
+    ring.submit()
+    t.is(ring.tryWait(), undefined)
+    change(table)
+    t.is(ring.tryWait(), undefined)
+    writeSync(gate, 'late')
+    t.is(ring.wait(SOON)?.value, 4)
+    t.is(memory.toString('latin1', 0, 5), 'late\0')
+  }
+})
+
+test('tags arrive when the last user has finished, and not before', (t) => {
+  const most = 2n ** 62n - 1n
+  for (const [change, tags] of [
+    [(table: BufferTable) => table.unregister(), [7n, most]],
+    [(table: BufferTable) => void table.update(0, [null, null]), [7n, most]],
+    [(table: BufferTable) => void table.update(0, [own(8), own(9)], { tags: [0n, 3n] }), [7n, most]],
+  ] as const) {
+    const ring = newRing(t)
+    const table = ring.registerBuffers([own(8), own(9), own(10)], { tags: [7n, most, 0n] })
+    const [gate, other] = [fifo(t), fifo(t)]
+    ring.push(new ReadFixed(gate, table.at(0)), 'first')
+    ring.push(new ReadFixed(other, table.at(0)), 'second')
+    ring.submit()
+    t.is(tag(ring), undefined)
+    change(table)
+    t.is(tag(ring), tags[1], 'nobody used it')
+    t.is(tag(ring), undefined)
+    writeSync(gate, 'x')
+    t.is(ring.wait(SOON)?.userData, 'first')
+    t.is(tag(ring), undefined)
+    writeSync(other, 'x')
+    t.is(ring.wait(SOON)?.userData, 'second')
+    t.is(tag(ring), tags[0])
+    t.is(tag(ring), undefined, 'once')
+    t.is(ring.inFlight, 0)
+  }
+})
+
+for (const [name, make] of [
+  ['SendZc', (fd: number, buffer: FixedBuffer) => new SendZc(fd, buffer)],
+  [
+    'SendMsgZc',
+    (fd: number, buffer: FixedBuffer) =>
+      new SendMsgZc(fd, { buffers: [buffer.view] }, { fixedBuffer: buffer }),
+  ],
+] as const) {
+  test(`${name} uses its buffer until the notification, and the tag comes after that`, (t) => {
+    const ring = newRing(t)
+    const table = ring.registerBuffers([allocate(2 ** 22).fill('z')], { tags: [5n] })
+    const [left, right] = tcp(t)
+    ring.push<unknown>(make(left, table.at(0)))
+    const sent = ring.wait(SOON)
+    t.true(sent?.more)
+    table.unregister()
+    t.is(ring.tryWait(), undefined)
+    for (let count = 0; count < Number(sent?.value); count += textOf(right, 2 ** 20).length);
+    const [free, after] = ring.waitMany(2, { timeout: 20_000 })
+    t.true(free?.notification)
+    t.is(after?.source, 'tag')
+    t.is(after?.userData, 5n)
+  })
+}
+
+test('a tag is a completion of no submission', (t) => {
+  const ring = newRing(t)
+  const table = ring.registerBuffers([own(8)], { tags: [2n ** 61n + 5n] })
+  table.unregister()
+  t.like(ring.wait({ timeout: 0 }) as Completion, {
+    token: 0,
+    source: 'tag',
+    userData: 2n ** 61n + 5n,
+    result: 0,
+    ok: true,
+    more: false,
+  })
+  t.is(ring.inFlight, 0)
+  t.is(ring.stats().stray, 0)
+})
+
+test('update: its own tags are those of the new memory', (t) => {
+  const ring = newRing(t)
+  const table = ring.registerBuffers(3)
+  t.is(table.update(1, [own(1), own(2)], { tags: [11n, 12n] }), 2)
+  t.is(tag(ring), undefined)
+  t.is(table.update(2, [own(3)], { tags: [13n] }), 1)
+  t.is(tag(ring), 12n)
+  t.is(table.update(1, [own(3)]), 1)
+  t.is(tag(ring), 11n)
+  table.unregister()
+  t.is(tag(ring), 13n)
+  t.is(tag(ring), undefined)
+})
+
+test('run: a read in flight is not disturbed, and the tag comes after it', async (t) => {
+  const ring = newRing(t)
+  const memory = own(8)
+  const table = ring.registerBuffers([memory], { tags: [9n] })
+  const gate = fifo(t)
+  const read = ring.run(new ReadFixed(gate, table.at(0)))
+  await ring.run(new Nop())
+  table.unregister()
+  t.is(tag(ring), undefined)
+  writeSync(gate, 'late')
+  t.is(await read, 4)
+  t.is(memory.toString('latin1', 0, 4), 'late')
+  t.is(tag(ring), 9n)
+})
+
+test('close: with reads into registered buffers, cancels them and then is done', async (t) => {
+  for (const close of [(ring: Ring) => ring.close(), (ring: Ring) => ring[Symbol.dispose]()]) {
+    const gate = fifo(t)
+    const memory = own(8)
+    const { ring, table } = tableOf(t, memory)
+    const read = ring.run(new ReadFixed(gate, table.at(0)))
+    await ring.run(new Nop())
+    ring.push(new ReadFixed(gate, table.at(0)))
+    ring.submit()
+    await Promise.all([t.throwsAsync(read, { code: 'ECANCELED' }), close(ring)])
+    writeSync(gate, 'nobody')
+    t.is(textOf(gate), 'nobody')
+    t.true(memory.equals(Buffer.alloc(8)))
+  }
+})
+
+// ---- Memory that was taken away
+
+test('memory that was transferred is refused by name', (t) => {
+  const ring = newRing(t)
+  const gone = own(8)
+  detach(gone)
+  const detached = { name: 'UringError', code: 'ERR_URING_BUFFER_DETACHED' }
+  t.throws(() => ring.registerBuffers([null, gone]), { ...detached, message: /"views\[1\]"/ })
+  t.throws(() => ring.registerBuffers([gone.buffer]), { ...detached, message: /"views\[0\]"/ })
+  const dead = new ArrayBuffer(8)
+  const view = new DataView(dead, 2)
+  structuredClone(dead, { transfer: [dead] })
+  t.throws(() => ring.registerBuffers([view]), { ...detached, message: /"views\[0\]"/ })
+  t.throws(() => new FixedBuffer(0, view), { ...detached, message: /"view"/ })
+
+  // By a getter of a later one, after it was looked at.
+  const first = own(8)
+  const views = [first, null]
+  Object.defineProperty(views, 1, {
+    get: () => {
+      detach(first)
+      return null
+    },
+  })
+  t.throws(() => ring.registerBuffers(views), { ...detached, message: /"views\[0\]"/ })
+  t.is(ring.registerBuffers(1).size, 1, 'nothing was registered')
+})
+
+test('memory that was transferred while it is registered is not given out, nor read to', (t) => {
+  const { fd } = file(t, TEXT)
+  const memory = own(8)
+  const { ring, table } = tableOf(t, memory, own(4))
+  const buffer = table.at(0)
+  const operation = new ReadFixed(fd, buffer)
+  const vector = new ReadvFixed(fd, [buffer, buffer])
+  const send = new SendZc(fd, buffer)
+  const command = new UringCmd16(fd, 0, { fixedBuffer: buffer })
+  detach(memory)
+  const detached = { name: 'UringError', code: 'ERR_URING_BUFFER_DETACHED' }
+  t.throws(() => table.at(0), { ...detached, message: /slot 0/ })
+  for (const call of [
+    () => ring.push(operation),
+    () => new ReadFixed(fd, buffer),
+    () => new WriteFixed(fd, buffer),
+    () => operation.build(),
+    () => new SendZc(fd, buffer),
+    () => ring.push(send),
+  ])
+    t.throws(call, { ...detached, message: /"(buffer|bytes)"/ })
+  t.throws(() => ring.push(vector), { ...detached, message: /"buffers\[0\]"/ })
+  for (const call of [() => ring.push(command), () => new UringCmd16(fd, 0, { fixedBuffer: buffer })])
+    t.throws(call, { ...detached, message: /"options\.fixedBuffer"/ })
+  t.is(ring.sqReady, 0)
+  t.is(readThrough(ring, fd, table.at(1)), '0123')
+  t.is(table.update(0, [own(2)]), 1)
+  t.is(readThrough(ring, fd, table.at(0)), '01')
+  table.unregister()
+})
+
+test('run rejects for memory that was transferred, and submits nothing', async (t) => {
+  const { fd } = file(t, TEXT)
+  const memory = own(8)
+  const { ring, table } = tableOf(t, memory)
+  const operation = new ReadFixed(fd, table.at(0))
+  detach(memory)
+  await t.throwsAsync(ring.run(operation), { code: 'ERR_URING_BUFFER_DETACHED' })
+  t.is(ring.stats().submitted, 0)
+})
+
+test('memory that is transferred while a read into it is in flight is reported', (t) => {
+  const gate = fifo(t)
+  const memory = own(8)
+  const { ring, table } = tableOf(t, memory)
+  ring.push(new ReadFixed(gate, table.at(0)))
+  ring.submit()
+  const moved = structuredClone(memory.buffer, { transfer: [memory.buffer as ArrayBuffer] })
+  writeSync(gate, 'late')
+  const completion = ring.wait(SOON)
+  t.is(completion?.result, 4)
+  t.is(completion?.error?.code, 'ERR_URING_BUFFER_DETACHED')
+  t.is(moved.byteLength, 8)
+})
+
+test('an empty view is EFAULT, as it is no detached one', (t) => {
+  const { fd } = file(t, TEXT)
+  const { ring, table } = tableOf(t, own(8))
+  t.is(readThrough(ring, fd, table.at(0).subarray(3, 3)), 'EFAULT')
+})
+
+test('memory that may shrink is refused: what it gave up would not come back', (t) => {
+  const ring = newRing(t)
+  const resizable = new ArrayBuffer(8, { maxByteLength: 16 })
+  const expected = { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE', message: /'views\[1\]'.*resizable/ }
+  t.throws(() => ring.registerBuffers([null, resizable]), expected)
+  t.throws(() => ring.registerBuffers([null, new Uint8Array(resizable, 0, 4)]), expected)
+  const table = ring.registerBuffers(2)
+  t.throws(() => table.update(0, [null, resizable]), expected)
+  t.throws(() => table.at(1), { code: 'ERR_INVALID_ARG_VALUE' })
+})

@@ -1,0 +1,455 @@
+// Registered buffers: a table of them, what its slots are good for, when it ends, and what is refused.
+
+import test from 'ava'
+import {
+  allocate,
+  BufferTable,
+  FixedBuffer,
+  Nop,
+  ReadFixed,
+  ReadvFixed,
+  type RegisterBuffersOptions,
+  type Ring,
+  type RingOptions,
+  SendMsgZc,
+  SendZc,
+  UringCmd16,
+  WriteFixed,
+  WritevFixed,
+} from 'uring'
+import { ioUringRegister } from 'uring/sys'
+import { outcome, SOON } from '../helpers/buffers.ts'
+import { file } from '../helpers/files.ts'
+import { textOf } from '../helpers/pipes.ts'
+import { caught, newRing, own, readThrough, tableOf, tag, TEXT } from '../helpers/registered-buffers.ts'
+import { tcp } from '../helpers/streams.ts'
+
+const GIB = 2 ** 30
+
+// ---- What they are for
+
+test('a table has a slot for each buffer, and the memory itself', (t) => {
+  const memory = own(100)
+  const { table } = tableOf(t, memory, new DataView(memory.buffer, 10, 20), new SharedArrayBuffer(30))
+  t.true(table instanceof BufferTable)
+  t.is(table.size, 3)
+  for (const [index, offset, length] of [
+    [0, 0, 100],
+    [1, 10, 20],
+    [2, 0, 30],
+  ] as const) {
+    const buffer = table.at(index)
+    t.true(buffer instanceof FixedBuffer)
+    t.is(buffer.index, index)
+    t.is(buffer.view.byteOffset, offset)
+    t.is(buffer.view.byteLength, length)
+    t.is(table.at(index), buffer, 'the same one each time')
+  }
+  t.is(table.at(1).view.buffer, memory.buffer)
+})
+
+test('every kind of memory can be registered, and is filled where it lies', (t) => {
+  const { fd } = file(t, TEXT)
+  const around = own(64)
+  for (const memory of [
+    own(8),
+    new ArrayBuffer(8),
+    new SharedArrayBuffer(8),
+    new DataView(new ArrayBuffer(32), 5, 8),
+    new Float64Array(1), // inside V8's heap, until its address is asked for
+    new Uint8Array(8),
+    Buffer.allocUnsafe(8), // a part of Node.js's pool
+    around.subarray(7, 15),
+    allocate(8),
+    new Uint8Array(new SharedArrayBuffer(8, { maxByteLength: 100 })),
+  ]) {
+    const { ring, table } = tableOf(t, memory)
+    t.is(readThrough(ring, fd, table.at(0)), '01234567')
+    const bytes = ArrayBuffer.isView(memory)
+      ? Buffer.from(memory.buffer, memory.byteOffset, memory.byteLength)
+      : Buffer.from(memory)
+    t.is(bytes.toString(), '01234567')
+  }
+  t.is(around.toString('latin1', 6, 16), '\x0001234567\0')
+})
+
+for (const flow of ['push and wait', 'run'] as const) {
+  test(`all operations that take registered buffers work with a table: ${flow}`, async (t) => {
+    const { ring, table } = tableOf(t, null, allocate(100))
+    const { fd } = file(t, TEXT)
+    const value = async (operation: ReadFixed | ReadvFixed | WriteFixed | WritevFixed | UringCmd16) =>
+      flow === 'run' ? ring.run(operation) : outcome(ring, operation)
+    const buffer = table.at(1)
+    const { view } = buffer
+    t.is(await value(new ReadFixed(fd, buffer.subarray(10, 20), { offset: 3 })), 10)
+    t.is(view.toString('latin1', 9, 21), '\x003456789abc\0')
+    t.is(await value(new WriteFixed(fd, buffer.subarray(10, 13), { offset: 0 })), 3)
+    t.is(
+      await value(new WritevFixed(fd, [buffer.subarray(17, 19), buffer.subarray(10, 11)], { offset: 3 })),
+      3,
+    )
+    t.is(
+      await value(new ReadvFixed(fd, [buffer.subarray(50, 52), buffer.subarray(40, 45)], { offset: 0 })),
+      7,
+    )
+    t.is(view.toString('latin1', 50, 52) + view.toString('latin1', 40, 45), '345ab36')
+
+    const [left, right] = tcp(t)
+    const send = async (operation: SendZc | SendMsgZc): Promise<unknown> => {
+      if (flow === 'run') return ring.run(operation)
+      ring.push(operation)
+      const [sent, free] = ring.waitMany(2, SOON)
+      t.true(free?.notification)
+      return sent?.value
+    }
+    t.is(await send(new SendZc(left, buffer.subarray(40, 45))), 5)
+    t.is(textOf(right), 'ab36'.padStart(5, '5'))
+    const message = { buffers: [view.subarray(50, 52), view.subarray(10, 12)] }
+    t.is(await send(new SendMsgZc(left, message, { fixedBuffer: buffer })), 4)
+    t.is(textOf(right), '3434')
+    t.is(await value(new UringCmd16(right, 0, { fixedBuffer: buffer.subarray(0, 4) })), 0) // SIOCINQ looks at none
+    t.is(outcome(ring, new Nop({ fixedBuffer: buffer })), 0)
+  })
+}
+
+test('rings of every kind take them', (t) => {
+  const { fd } = file(t, TEXT)
+  for (const options of [
+    { submitAll: false },
+    { sqPoll: true },
+    { disabled: true },
+    { sqe128: true, cqe32: true },
+    { coopTaskrun: true },
+  ] satisfies RingOptions[]) {
+    const ring = newRing(t, options)
+    using table = ring.registerBuffers([own(4)], { tags: [1n] })
+    t.is(table.size, 1)
+    if (!('disabled' in options)) t.is(readThrough(ring, fd, table.at(0)), '0123')
+  }
+})
+
+test('what lies outside of a slot, even by a byte, is not touched', (t) => {
+  const { fd, path } = file(t, TEXT)
+  const memory = own(300)
+  const { ring, table } = tableOf(t, memory.subarray(100, 200), null, memory.subarray(250, 260))
+  const slot = (from: number, to: number, index = 0): FixedBuffer =>
+    new FixedBuffer(index, memory.subarray(from, to))
+  for (const outside of [
+    slot(99, 110),
+    slot(190, 201),
+    slot(0, 300),
+    slot(100, 110, 2),
+    slot(100, 110, 1),
+    slot(100, 110, 3),
+  ]) {
+    for (const operation of [
+      new ReadFixed(fd, outside, { offset: 0 }),
+      new WriteFixed(fd, outside, { offset: 0 }),
+      new ReadvFixed(fd, [outside], { offset: 0 }),
+      new WritevFixed(fd, [outside], { offset: 0 }),
+    ])
+      t.is(outcome(ring, operation), 'EFAULT')
+  }
+  t.true(memory.equals(Buffer.alloc(300)))
+  t.is(textOf(file(t, TEXT).fd), TEXT)
+  t.is(outcome(ring, new ReadFixed(fd, slot(199, 200), { offset: 0 })), 1)
+  t.is(outcome(ring, new ReadFixed(fd, table.at(2), { offset: 1 })), 10)
+  t.is(memory.toString('latin1', 199, 201), '0\0')
+  t.is(memory.toString('latin1', 249, 261), '\x00123456789a\0')
+  t.truthy(path)
+})
+
+// ---- Slots
+
+test('empty slots have no buffer until they are given one', (t) => {
+  const { fd } = file(t, TEXT)
+  for (const make of [
+    (ring: Ring) => ring.registerBuffers(4),
+    (ring: Ring) => ring.registerBuffers([null, null, null, null], { tags: [0n, 0n, 0n, 0n] }),
+    (ring: Ring) => ring.registerBuffers([null, null, null, null]),
+  ]) {
+    const ring = newRing(t)
+    const table = make(ring)
+    t.is(table.size, 4)
+    for (const index of [0, 3]) {
+      t.throws(() => table.at(index), { code: 'ERR_INVALID_ARG_VALUE', message: /'index'.*not empty/ })
+      t.is(readThrough(ring, fd, new FixedBuffer(index, own(3))), 'EFAULT')
+    }
+    const [a, b] = [own(2), new SharedArrayBuffer(3)]
+    t.is(table.update(1, [a, b]), 2)
+    t.is(readThrough(ring, fd, table.at(1)), '01')
+    t.is(readThrough(ring, fd, table.at(2)), '012')
+    t.is(table.at(1).view.buffer, a.buffer)
+    t.throws(() => table.at(0), { code: 'ERR_INVALID_ARG_VALUE' })
+    t.throws(() => table.at(3), { code: 'ERR_INVALID_ARG_VALUE' })
+    t.is(table.size, 4)
+  }
+})
+
+test('update: puts memory into slots, and empties them', (t) => {
+  const { fd } = file(t, TEXT)
+  const [a, b, c] = [own(1), own(2), own(3)]
+  const { ring, table } = tableOf(t, a, b, null)
+  const before = table.at(0)
+  t.is(table.update(0, [c, null]), 2)
+  t.is(readThrough(ring, fd, table.at(0)), '012')
+  t.is(table.at(0).view.buffer, c.buffer)
+  t.throws(() => table.at(1), { code: 'ERR_INVALID_ARG_VALUE' })
+  for (const old of [before, new FixedBuffer(1, b)]) t.is(readThrough(ring, fd, old), 'EFAULT')
+  t.is(table.update(2, [b]), 1)
+  t.is(table.at(2).index, 2)
+  t.is(readThrough(ring, fd, table.at(2)), '01')
+  t.is(table.update(1, [null]), 1, 'it is empty')
+  t.is(table.update(0, [a, a, a]), 3, 'one memory in several slots')
+  t.is([0, 1, 2].map((index) => readThrough(ring, fd, table.at(index))).join(), '0,0,0')
+})
+
+test('the most slots that there can be, and one more', (t) => {
+  const ring = newRing(t)
+  const memory = own(1)
+  for (const most of [16_384, Array.from({ length: 16_384 }, () => memory)]) {
+    const table = ring.registerBuffers(most)
+    t.is(table.size, 16_384)
+    t.is(table.update(16_383, [memory]), 1)
+    t.is(table.at(16_383).index, 16_383)
+    table.unregister()
+  }
+  t.throws(() => ring.registerBuffers(16_385), { code: 'ERR_OUT_OF_RANGE', message: /"views"/ })
+  t.throws(() => ring.registerBuffers(Array.from({ length: 16_385 }, () => null)), {
+    code: 'ERR_OUT_OF_RANGE',
+    message: /"views\.length"/,
+  })
+})
+
+// ---- The end of a table
+
+test('an unregistered table says so, whatever is asked of it', (t) => {
+  const { fd } = file(t, TEXT)
+  const { ring, table } = tableOf(t, own(4))
+  const buffer = table.at(0)
+  t.is(table.unregister(), undefined)
+  for (const call of [() => table.unregister(), () => table.at(0), () => table.update(0, [own(1)])]) {
+    t.throws(call, { name: 'UringError', code: 'ERR_URING_RESOURCE_CLOSED', message: /unregistered/ })
+  }
+  t.is(table.size, 1)
+  t.notThrows(() => table[Symbol.dispose]())
+  t.is(readThrough(ring, fd, buffer), 'EFAULT')
+
+  const next = ring.registerBuffers([own(2), null])
+  t.is(readThrough(ring, fd, next.at(0)), '01')
+  t.notThrows(() => table[Symbol.dispose](), 'it is not its own any more')
+  t.throws(() => table.unregister(), { code: 'ERR_URING_RESOURCE_CLOSED' })
+  t.is(readThrough(ring, fd, next.at(0)), '01')
+})
+
+test('a table is unregistered at the end of its scope', (t) => {
+  const ring = newRing(t)
+  for (let round = 0; round < 3; round += 1) {
+    using table = ring.registerBuffers([own(4)])
+    t.is(table.size, 1)
+  }
+  t.is(ioUringRegister(ring.fd, 1, null, 0), -6) // ENXIO: there is none
+})
+
+test('a ring has one table', (t) => {
+  const { ring, table } = tableOf(t, own(4))
+  for (const more of [[own(4)], 3])
+    t.throws(() => ring.registerBuffers(more), {
+      code: 'EBUSY',
+      message: 'EBUSY: resource busy or locked, io_uring_register',
+    })
+  t.is(table.size, 1)
+  t.is(table.at(0).view.length, 4)
+})
+
+test('a closed ring has none', async (t) => {
+  for (const close of [(ring: Ring) => ring.close(), (ring: Ring) => ring[Symbol.dispose]()]) {
+    const { ring, table } = tableOf(t, own(4))
+    const other = newRing(t)
+    const closing = close(ring)
+    for (const call of [
+      () => ring.registerBuffers([own(4)]),
+      () => ring.registerBuffers(4),
+      () => ring.cloneBuffers(other),
+      () => other.cloneBuffers(ring),
+      () => table.at(0),
+      () => table.update(0, [null]),
+      () => table.unregister(),
+    ])
+      t.throws(call, { name: 'UringError', code: 'ERR_URING_CLOSED' })
+    t.notThrows(() => table[Symbol.dispose]())
+    await closing
+    t.throws(() => table.at(0), { code: 'ERR_URING_CLOSED' })
+  }
+})
+
+test('what somebody else has unregistered is not there any more', (t) => {
+  const { ring, table } = tableOf(t, own(4))
+  t.is(ioUringRegister(ring.fd, 1, null, 0), 0)
+  t.like(
+    caught(() => table.unregister()),
+    { code: 'ENXIO', errno: -6, syscall: 'io_uring_register' },
+  )
+  const next = ring.registerBuffers([own(5), own(6)])
+  t.throws(() => table.at(0), { code: 'ERR_URING_RESOURCE_CLOSED' })
+  t.is(next.size, 2)
+  next.unregister()
+})
+
+// ---- Bad arguments
+
+/** What is refused, and under which name. */
+const BAD_VIEWS: readonly (readonly [unknown, string, string])[] = [
+  [undefined, 'ERR_INVALID_ARG_TYPE', '"views"'],
+  [null, 'ERR_INVALID_ARG_TYPE', '"views"'],
+  ['4', 'ERR_INVALID_ARG_TYPE', '"views"'],
+  [4n, 'ERR_INVALID_ARG_TYPE', '"views"'],
+  [Buffer.alloc(8), 'ERR_INVALID_ARG_TYPE', '"views"'],
+  [{ length: 1, 0: Buffer.alloc(8) }, 'ERR_INVALID_ARG_TYPE', '"views"'],
+  [[], 'ERR_OUT_OF_RANGE', '"views.length"'],
+  [[undefined], 'ERR_INVALID_ARG_TYPE', '"views[0]"'],
+  [Array.from({ length: 2 }), 'ERR_INVALID_ARG_TYPE', '"views[0]"'],
+  [[null, 8], 'ERR_INVALID_ARG_TYPE', '"views[1]"'],
+  [[Buffer.alloc(8), 'text'], 'ERR_INVALID_ARG_TYPE', '"views[1]"'],
+  [[null, null, [1, 2]], 'ERR_INVALID_ARG_TYPE', '"views[2]"'],
+  [[new FixedBuffer(0, Buffer.alloc(8))], 'ERR_INVALID_ARG_TYPE', '"views[0]"'],
+  [[Object.create(ArrayBuffer.prototype)], 'ERR_INVALID_ARG_TYPE', '"views[0]"'],
+  [[Object.create(Uint8Array.prototype)], 'ERR_INVALID_ARG_TYPE', '"views[0]"'],
+  [[Buffer.alloc(8), Buffer.alloc(0)], 'ERR_OUT_OF_RANGE', '"views[1].byteLength"'],
+  [[new ArrayBuffer(0)], 'ERR_OUT_OF_RANGE', '"views[0].byteLength"'],
+  [[null, new SharedArrayBuffer(GIB + 1)], 'ERR_OUT_OF_RANGE', '"views[1].byteLength"'],
+]
+
+const BAD_TAGS: readonly (readonly [unknown, string, string])[] = [
+  [null, 'ERR_INVALID_ARG_TYPE', '"options"'],
+  [5, 'ERR_INVALID_ARG_TYPE', '"options"'],
+  [[1n, 2n], 'ERR_INVALID_ARG_TYPE', '"options"'],
+  [{ tags: null }, 'ERR_INVALID_ARG_TYPE', '"options.tags"'],
+  [{ tags: 1n }, 'ERR_INVALID_ARG_TYPE', '"options.tags"'],
+  [{ tags: new BigUint64Array(2) }, 'ERR_INVALID_ARG_TYPE', '"options.tags"'],
+  [{ tags: [] }, 'ERR_INVALID_ARG_VALUE', "'options.tags'"],
+  [{ tags: [1n] }, 'ERR_INVALID_ARG_VALUE', "'options.tags'"],
+  [{ tags: [1n, 0n, 0n] }, 'ERR_INVALID_ARG_VALUE', "'options.tags'"],
+  [{ tags: [1n, 5] }, 'ERR_INVALID_ARG_TYPE', '"options.tags[1]"'],
+  [{ tags: [null, 0n] }, 'ERR_INVALID_ARG_TYPE', '"options.tags[0]"'],
+  [{ tags: [-1n, 0n] }, 'ERR_OUT_OF_RANGE', '"options.tags[0]"'],
+  [{ tags: [2n ** 62n, 0n] }, 'ERR_OUT_OF_RANGE', '"options.tags[0]"'],
+  [{ tags: [1n, 1n] }, 'ERR_INVALID_ARG_VALUE', "'options.tags[1]'"], // of an empty slot
+]
+
+test('bad views are named, and nothing is registered', (t) => {
+  const ring = newRing(t)
+  for (const [views, code, name] of BAD_VIEWS) {
+    const error = caught(() => ring.registerBuffers(views as Buffer[]))
+    t.is(error.code, code, name)
+    t.true(error.message.includes(name), error.message)
+  }
+  for (const size of [0, -1, 1.5, Number.NaN, 16_385, 2 ** 32 + 1])
+    t.throws(() => ring.registerBuffers(size), {
+      name: 'RangeError',
+      code: 'ERR_OUT_OF_RANGE',
+      message: /"views"/,
+    })
+  t.throws(() => ring.registerBuffers(2, { tags: [0n, 1n] }), {
+    code: 'ERR_INVALID_ARG_VALUE',
+    message: /'options\.tags\[1\]'/,
+  })
+  t.is(ioUringRegister(ring.fd, 1, null, 0), -6)
+  t.is(ring.registerBuffers(2, { tags: [0n, 0n] }).size, 2)
+})
+
+test('bad tags are named, and nothing is registered', (t) => {
+  const ring = newRing(t)
+  for (const [options, code, name] of BAD_TAGS) {
+    const error = caught(() => ring.registerBuffers([own(8), null], options as RegisterBuffersOptions))
+    t.is(error.code, code, name)
+    t.true(error.message.includes(name), error.message)
+  }
+  t.is(ioUringRegister(ring.fd, 1, null, 0), -6)
+})
+
+test('update: bad arguments are named, and nothing changes', (t) => {
+  const ring = newRing(t)
+  const memory = own(8)
+  const table = ring.registerBuffers([memory, null, memory], { tags: [1n, 0n, 2n] })
+  for (const [views, code, name] of BAD_VIEWS) {
+    const error = caught(() => table.update(0, views as Buffer[]))
+    t.is(error.code, code, name)
+    t.true(error.message.includes(name), error.message)
+  }
+  for (const [options, code, name] of BAD_TAGS) {
+    const error = caught(() => table.update(1, [own(8), null], options as RegisterBuffersOptions))
+    t.is(error.code, code, name)
+    t.true(error.message.includes(name), error.message)
+  }
+  for (const offset of [-1, 2, 0.5, Number.NaN])
+    t.throws(() => table.update(offset, [own(8), null]), { code: 'ERR_OUT_OF_RANGE', message: /"offset"/ })
+  for (const offset of [undefined, null, '0', 0n])
+    t.throws(() => table.update(offset as unknown as number, [null]), {
+      code: 'ERR_INVALID_ARG_TYPE',
+      message: /"offset"/,
+    })
+  t.throws(() => table.update(0, [null, null, null, null]), {
+    code: 'ERR_OUT_OF_RANGE',
+    message: /"views\.length"/,
+  })
+  t.is(tag(ring), undefined)
+  t.is(table.at(0).view.buffer, memory.buffer)
+  t.is(table.at(2).view.buffer, memory.buffer)
+})
+
+test('at: bad slots are named', (t) => {
+  const { table } = tableOf(t, own(8), own(8))
+  for (const index of [-1, 2, 0.5, Number.NaN, 2 ** 32])
+    t.throws(() => table.at(index), { name: 'RangeError', code: 'ERR_OUT_OF_RANGE', message: /"index"/ })
+  for (const index of [undefined, null, '0', 0n, {}])
+    t.throws(() => table.at(index as number), { code: 'ERR_INVALID_ARG_TYPE', message: /"index"/ })
+})
+
+test('a buffer of more than 1 GiB is refused before the kernel is asked, and 1 GiB is not too much to ask for', (t) => {
+  const ring = newRing(t)
+  const memory = new SharedArrayBuffer(GIB + 1)
+  t.throws(() => ring.registerBuffers([memory]), {
+    name: 'RangeError',
+    message: `The value of "views[0].byteLength" is out of range. It must be >= 1 && <= ${GIB}; null is an empty slot. Received ${GIB + 1}`,
+  })
+})
+
+test('code that runs while arguments are read cannot get in between', (t) => {
+  const ring = newRing(t)
+  const options = {
+    get tags() {
+      ring[Symbol.dispose]()
+      return [1n]
+    },
+  }
+  t.throws(() => ring.registerBuffers([own(8)], options), { code: 'ERR_URING_CLOSED' })
+
+  const other = newRing(t)
+  const table = other.registerBuffers([own(8)])
+  const views = [null]
+  Object.defineProperty(views, 0, {
+    configurable: true,
+    get: () => {
+      table.unregister()
+      return null
+    },
+  })
+  t.throws(() => table.update(0, views), { code: 'ERR_URING_RESOURCE_CLOSED' })
+
+  const again = other.registerBuffers([own(8)])
+  Object.defineProperty(views, 0, {
+    get: () => {
+      throw new Error('mine')
+    },
+  })
+  t.throws(() => again.update(0, views), { message: 'mine' })
+  t.throws(() => newRing(t).registerBuffers(views), { message: 'mine' })
+  t.is(again.at(0).view.length, 8)
+
+  // What a view says of itself is read once, and is checked by V8: it cannot make more of it than there is.
+  const liar = own(8)
+  let asked = 0
+  Object.defineProperty(liar, 'byteLength', { get: () => (asked++ === 0 ? 8 : 2 ** 20) })
+  t.throws(() => newRing(t).registerBuffers([liar]), { instanceOf: RangeError })
+})

@@ -1,0 +1,534 @@
+// Rings that may do only what was allowed before they were started.
+
+import { readFileSync, writeSync } from 'node:fs'
+import test, { type ExecutionContext } from 'ava'
+import {
+  AsyncCancel,
+  FixedFile,
+  Fsync,
+  Nop,
+  Nop128,
+  PollAdd,
+  PollEvents,
+  Read,
+  type Restriction,
+  Ring,
+  type RingOptions,
+  Splice,
+  SqeFlags,
+  Timeout,
+  UringError,
+  Write,
+} from 'uring'
+import { eventfd } from 'uring/sys'
+import { fifo, file } from '../helpers/files.ts'
+import { script } from '../helpers/process.ts'
+import { pipe } from '../helpers/pipes.ts'
+import { closing, pair } from '../helpers/sockets.ts'
+import { OK, PRELUDE, WAKERS, woken } from '../helpers/waker.ts'
+
+const REGISTER_FILES = 2
+const UNREGISTER_FILES = 3
+const REGISTER_PERSONALITY = 9
+
+const MODES: readonly [string, RingOptions][] = [
+  ['in the best mode', {}],
+  ['in the plain mode', { submitAll: false }],
+  ['with a polling thread', { sqPoll: { idle: 50 } }],
+]
+
+function sandbox(t: ExecutionContext, restrictions: readonly Restriction[], options?: RingOptions): Ring {
+  const ring = new Ring({ entries: 8, disabled: true, ...options })
+  t.teardown(() => ring[Symbol.dispose]())
+  ring.registerRestrictions(restrictions)
+  ring.enable()
+  return ring
+}
+
+const rejection = (promise: Promise<unknown>): Promise<UringError> =>
+  promise.then(
+    () => {
+      throw new Error('it resolved')
+    },
+    (error: unknown) => error as UringError,
+  )
+
+for (const [name, mode] of MODES) {
+  test(`an operation that is not allowed fails with EACCES, and those that are go on, ${name}`, async (t) => {
+    const ring = sandbox(t, [{ operation: Nop }, { operation: Write.opcode }], mode)
+    const { fd } = file(t)
+    ring.pushAll([new Nop(), new Fsync(fd), new Write(fd, Buffer.from('allowed'))], [1, 2, 3])
+    const [nop, fsync, write] = ring.waitMany(3).toSorted((a, b) => Number(a.userData) - Number(b.userData))
+    t.deepEqual([nop?.result, write?.result], [0, 7])
+    t.like(fsync?.error, { code: 'EACCES', syscall: 'fsync', operation: 'Fsync' })
+    t.is(fsync?.error?.message, 'EACCES: permission denied, fsync')
+
+    t.is(await ring.run(new Nop()), 0)
+    const error = await rejection(ring.run(new Fsync(fd)))
+    t.true(error instanceof UringError)
+    t.like(error, { code: 'EACCES', syscall: 'fsync' })
+    t.is(await ring.run(new Write(fd, Buffer.from('more'))), 4)
+    t.is((await rejection(ring.run(new Read(fd, Buffer.alloc(1))))).code, 'EACCES')
+    t.is(await new Promise((resolve) => ring.start(new Timeout(1), resolve)), -13)
+    t.is((await rejection(ring.each(new Timeout(1, { multi: true })).next())).code, 'EACCES')
+    await ring.close()
+  })
+
+  test(`entry flags that are not allowed, and entries without those that are required, fail with EACCES, ${name}`, async (t) => {
+    const allowing = sandbox(t, [{ operation: Nop }, { flagsAllowed: SqeFlags.ASYNC }], mode)
+    t.is(await allowing.run(new Nop()), 0)
+    t.is(await allowing.run(new Nop().async()), 0)
+    t.is((await rejection(allowing.run(new Nop().drain()))).code, 'EACCES')
+    t.is((await rejection(allowing.chain([new Nop(), new Nop()]))).code, 'EACCES')
+    allowing.push(new Nop().async())
+    t.is(allowing.wait()?.result, 0)
+
+    const linking = sandbox(
+      t,
+      [{ operation: Nop }, { flagsAllowed: SqeFlags.IO_LINK }, { flagsAllowed: SqeFlags.ASYNC }],
+      mode,
+    )
+    t.deepEqual(await linking.chain([new Nop(), new Nop().async()]), [0, 0])
+
+    const requiring = sandbox(t, [{ operation: Nop }, { flagsRequired: SqeFlags.ASYNC }], mode)
+    t.is(await requiring.run(new Nop().async()), 0)
+    t.is((await rejection(requiring.run(new Nop()))).code, 'EACCES')
+  })
+
+  test(`everything can be cancelled whatever the entry flags that are required, ${name}`, async (t) => {
+    for (const required of [
+      0,
+      SqeFlags.FIXED_FILE,
+      SqeFlags.ASYNC | SqeFlags.FIXED_FILE,
+      ...(mode.sqPoll ? [] : [SqeFlags.FIXED_FILE | SqeFlags.IO_DRAIN]),
+    ]) {
+      const gate = fifo(t)
+      const ring = new Ring({ entries: 8, disabled: true, ...mode })
+      t.teardown(() => ring[Symbol.dispose]())
+      ring.registerFiles([gate])
+      ring.registerRestrictions([
+        { operation: Read },
+        { flagsAllowed: SqeFlags.FIXED_FILE },
+        { flagsRequired: required },
+      ])
+      ring.enable()
+      const target = new FixedFile(0)
+      const read = (): Read => {
+        const operation = new Read(target, Buffer.alloc(8))
+        if ((required & SqeFlags.ASYNC) !== 0) operation.async()
+        if ((required & SqeFlags.IO_DRAIN) !== 0) operation.drain()
+        return operation
+      }
+      const label = `required: ${required}`
+      t.is((await rejection(ring.run(read(), { timeout: 5 }))).name, 'TimeoutError', label)
+      const at = new AbortController()
+      const once = rejection(ring.run(read(), { signal: at.signal }))
+      at.abort()
+      t.is((await once).name, 'AbortError', label)
+      const controller = new AbortController()
+      const aborted = rejection(ring.run(read(), { signal: controller.signal }))
+      setTimeout(() => controller.abort(), 5)
+      t.is((await aborted).name, 'AbortError', label)
+      // What a worker is busy with may be between two places at this moment: there cancelling is not one attempt.
+      // Those are not to be found before they have begun, so one attempt may come too early.
+      const beginsLater = (required & (SqeFlags.ASYNC | SqeFlags.IO_DRAIN)) !== 0
+      for (const by of ['any', { file: target }, { file: gate }, { opcode: Read.opcode }] as const) {
+        if (beginsLater) break
+        const cancelled = rejection(ring.run(read()))
+        t.is(await ring.cancel(by), 1, label)
+        t.is((await cancelled).code, 'ECANCELED', label)
+      }
+      if (!beginsLater) {
+        let finished = 0
+        const token = ring.start(read(), () => void (finished += 1))
+        t.is(await ring.cancel(token), 1, label)
+        t.is(await ring.cancel(token), 0, label)
+        t.is(finished, 1)
+      }
+      t.is(await ring.cancel('any'), 0)
+      // And what is left is cancelled by the end.
+      const last = rejection(ring.run(read()))
+      ring.push(read())
+      ring.submit()
+      await ring.close()
+      t.true(['ECANCELED', 'EINTR'].includes((await last).code), label)
+      writeSync(gate, 'unread')
+    }
+  })
+}
+
+test('a registration that is not allowed fails with EACCES', (t) => {
+  const ring = sandbox(t, [{ operation: Nop }])
+  t.throws(() => ring.registerPersonality(), { instanceOf: UringError, code: 'EACCES' })
+  t.throws(() => ring.registerEventfd(closing(t, eventfd())), { code: 'EACCES' })
+  t.throws(() => ring.unregisterPersonality(1), { code: 'EACCES' })
+  const other = sandbox(t, [{ register: REGISTER_PERSONALITY }])
+  t.is(other.registerPersonality(), 1)
+  t.throws(() => other.unregisterPersonality(1), { code: 'EACCES' })
+  other.push(new Nop())
+  t.is(other.wait()?.error?.code, 'EACCES')
+})
+
+test('nothing is allowed but cancelling where the list is empty', async (t) => {
+  const ring = sandbox(t, [])
+  ring.push(new Nop())
+  t.is(ring.wait()?.error?.code, 'EACCES')
+  ring.push(new AsyncCancel('any', { all: true }))
+  t.is(ring.wait()?.value, 0)
+  t.is(ring.cancelSync('any'), 0)
+  t.is((await rejection(ring.run(new Nop()))).code, 'EACCES')
+})
+
+test('restrictions are in force from enable() on, which comes once', async (t) => {
+  using running = new Ring({ entries: 8 })
+  t.throws(() => running.registerRestrictions([{ operation: Nop }]), {
+    instanceOf: UringError,
+    code: 'EBADFD',
+  })
+  t.throws(() => running.enable(), { instanceOf: UringError, code: 'EBADFD', message: /io_uring_register/ })
+  t.is(await running.run(new Nop(), { timeout: 60_000 }), 0)
+
+  using ring = new Ring({ entries: 8, disabled: true })
+  ring.registerRestrictions([{ operation: Nop }])
+  t.throws(() => ring.registerRestrictions([{ operation: Read }]), { code: 'EBUSY' })
+  t.is(ring.registerPersonality(), 1)
+  t.throws(() => ring.submit(), { code: 'EBADFD' })
+  t.is(ring.enable(), undefined)
+  t.throws(() => ring.registerPersonality(), { code: 'EACCES' })
+  t.throws(() => ring.enable(), { code: 'EACCES' })
+  t.throws(() => ring.registerRestrictions([]), { code: 'EACCES' })
+  ring.push(new Nop())
+  t.is(ring.wait()?.result, 0)
+})
+
+test('what was asked for before enable() goes in with it', async (t) => {
+  for (const restrictions of [undefined, [{ operation: Nop }]]) {
+    const ring = new Ring({ entries: 8, disabled: true })
+    if (restrictions !== undefined) ring.registerRestrictions(restrictions)
+    const { fd } = file(t)
+    const promises = [ring.run(new Nop()), rejection(ring.run(new Fsync(1_000_000)))]
+    const chain = ring.chain([new Nop()])
+    ring.push(new Nop(), 'pushed')
+    await new Promise((resolve) => setImmediate(resolve))
+    t.throws(() => ring.submit(), { code: 'EBADFD' })
+    ring.enable()
+    t.is(await promises[0], 0)
+    t.is(((await promises[1]) as UringError).code, restrictions === undefined ? 'EBADF' : 'EACCES')
+    t.deepEqual(await chain, [0])
+    t.is(ring.wait()?.userData, 'pushed')
+    t.is(
+      await rejection(ring.run(new Fsync(fd))).then(
+        ({ code }) => code,
+        () => 'none',
+      ),
+      restrictions === undefined ? 'none' : 'EACCES',
+    )
+    await ring.close()
+  }
+})
+
+test('an eventfd of the program’s stays, and the asynchronous flow says so', async (t) => {
+  const fd = closing(t, eventfd())
+  const ring = new Ring({ entries: 8, disabled: true })
+  ring.registerEventfd(fd)
+  ring.registerRestrictions([{ operation: Nop }])
+  ring.enable()
+  ring.push(new Nop())
+  t.is(ring.wait()?.result, 0)
+  t.is((await rejection(ring.run(new Nop()))).code, 'ERR_URING_EVENTFD')
+  t.throws(() => ring.unregisterEventfd(), { code: 'EACCES' })
+  await ring.close()
+
+  // Where it may be taken away, and another one registered, it can make room.
+  const free = new Ring({ entries: 8, disabled: true })
+  free.registerEventfd(fd)
+  free.registerRestrictions([{ operation: Nop }, { register: 4 }, { register: 5 }])
+  free.enable()
+  t.is((await rejection(free.run(new Nop()))).code, 'ERR_URING_EVENTFD')
+  free.unregisterEventfd()
+  t.is(await free.run(new Nop()), 0)
+  await free.close()
+})
+
+test('iterations are left, and chains end at their timeout, without operations of ours in the list', async (t) => {
+  const [left, right] = pair(t)
+  const ring = sandbox(t, [{ operation: PollAdd }, { operation: Read }, { flagsAllowed: SqeFlags.IO_LINK }])
+  writeSync(right, 'x')
+  for await (const events of ring.each(new PollAdd(left, PollEvents.IN, { multi: true }))) {
+    t.is(events, PollEvents.IN)
+    break
+  }
+  const steps = [new Read(left, Buffer.alloc(1)), new Read(left, Buffer.alloc(1))] as const
+  t.is((await rejection(ring.chain(steps, { timeout: 10 }))).name, 'TimeoutError')
+  t.is(ring.inFlight, 0)
+})
+
+test('what is held back by the entry flags that are required is cancelled as soon as it begins', async (t) => {
+  const gate = fifo(t)
+  const ring = sandbox(t, [{ operation: Read }, { flagsRequired: SqeFlags.IO_DRAIN }])
+  const read = (): Read => new Read(gate, Buffer.alloc(8)).drain()
+  const order: string[] = []
+  const note = (error: UringError): void => void order.push(error.name)
+  const first = rejection(ring.run(read(), { timeout: 20 })).then(note)
+  const controller = new AbortController()
+  const second = rejection(ring.run(read(), { signal: controller.signal })).then(note)
+  await new Promise((resolve) => setImmediate(resolve))
+  controller.abort()
+  await Promise.all([first, second])
+  t.deepEqual(order, ['TimeoutError', 'AbortError'])
+  await ring.close()
+})
+
+test('workers of a polling thread are reached by entries that have the flags that are required', async (t) => {
+  for (const required of [0, SqeFlags.FIXED_FILE, SqeFlags.FIXED_FILE | SqeFlags.ASYNC]) {
+    const ring = new Ring({ entries: 8, disabled: true, sqPoll: { idle: 50 } })
+    ring.registerFiles([pipe(t).read, file(t).fd])
+    ring.registerRestrictions([
+      { operation: Splice },
+      { flagsAllowed: SqeFlags.FIXED_FILE },
+      { flagsRequired: required },
+    ])
+    ring.enable()
+    const splice = (): Splice => {
+      const operation = new Splice(new FixedFile(0), new FixedFile(1), 100)
+      return (required & SqeFlags.ASYNC) === 0 ? operation : operation.async()
+    }
+    t.is((await rejection(ring.run(splice(), { timeout: 5 }))).name, 'TimeoutError')
+    const first = rejection(ring.run(splice()))
+    const second = rejection(ring.run(splice()))
+    ring.push(splice())
+    ring.submit()
+    await ring.close() // which waits until they have ended
+    const codes = (await Promise.all([first, second])).map(({ code }) => code)
+    t.true(
+      codes.every((code) => ['ECANCELED', 'EINTR', 'ERESTARTSYS'].includes(code)),
+      codes.join(' '),
+    )
+  }
+})
+
+test('entries skip their completions only where the ring can be closed after that', async (t) => {
+  const skips = { flagsAllowed: SqeFlags.CQE_SKIP_SUCCESS }
+  for (const list of [
+    [skips],
+    [{ flagsRequired: SqeFlags.CQE_SKIP_SUCCESS }],
+    [skips, { register: REGISTER_FILES }],
+    [skips, { register: UNREGISTER_FILES }],
+  ]) {
+    using ring = new Ring({ entries: 8, disabled: true })
+    t.throws(() => ring.registerRestrictions([{ operation: Nop }, ...list]), {
+      code: 'ERR_INVALID_ARG_VALUE',
+      message: /'restrictions' let entries skip.* 2 and 3 /,
+    })
+    ring.registerRestrictions([]) // none was registered
+  }
+  const ring = sandbox(t, [
+    { operation: Nop },
+    skips,
+    { register: REGISTER_FILES },
+    { register: UNREGISTER_FILES },
+  ])
+  ring.push(new Nop().skipSuccess())
+  ring.push(new Nop())
+  t.is(ring.waitMany(1).length, 1)
+  await ring.close()
+
+  // Elsewhere a refusal would take the answers of those behind it away: it comes at once, and changes nothing.
+  const strict = sandbox(t, [{ operation: Nop }, { flagsAllowed: SqeFlags.IO_LINK }])
+  const refusal = { instanceOf: UringError, code: 'EACCES', message: 'EACCES: permission denied, nop' }
+  strict.push(new Nop().link(), 'first')
+  t.throws(() => strict.push(new Nop().skipSuccess().link()), refusal)
+  t.throws(() => strict.pushAll([new Nop().link(), new Nop().skipSuccess().link(), new Nop()]), refusal)
+  t.is(strict.sqReady, 1)
+  strict.push(new Nop(), 'second')
+  t.deepEqual(
+    strict.waitMany(2).map(({ userData, result }) => [userData, result]),
+    [
+      ['first', 0],
+      ['second', 0],
+    ],
+  )
+  t.is(strict.inFlight, 0)
+  await strict.close()
+})
+
+test('a polling thread needs cancellations that may go in', (t) => {
+  using ring = new Ring({ entries: 8, disabled: true, sqPoll: { idle: 20 } })
+  for (const flags of [SqeFlags.IO_DRAIN, SqeFlags.IO_LINK | SqeFlags.FIXED_FILE, SqeFlags.BUFFER_SELECT]) {
+    t.throws(() => ring.registerRestrictions([{ flagsRequired: flags }]), {
+      code: 'ERR_INVALID_ARG_VALUE',
+      message: /could not be closed/,
+    })
+  }
+  ring.registerRestrictions([{ flagsRequired: SqeFlags.FIXED_FILE | SqeFlags.ASYNC }])
+})
+
+test('arguments are named, and nothing is registered', (t) => {
+  using ring = new Ring({ entries: 8, disabled: true })
+  const bad = (restrictions: unknown, code: string, name: string): void => {
+    const error = t.throws(() => ring.registerRestrictions(restrictions as never))
+    t.is((error as NodeJS.ErrnoException).code, code, name)
+    t.true(error?.message.includes(name), error?.message)
+  }
+  const TYPE = 'ERR_INVALID_ARG_TYPE'
+  const RANGE = 'ERR_OUT_OF_RANGE'
+  const VALUE = 'ERR_INVALID_ARG_VALUE'
+  for (const value of [undefined, null, {}, 'Nop', new Set()]) bad(value, TYPE, '"restrictions"')
+  for (const value of [undefined, null, 1, 'Nop']) bad([{ operation: Nop }, value], TYPE, '"restrictions[1]"')
+  bad([{}], VALUE, "'restrictions[0]'")
+  bad([{ operation: Nop, register: 1 }], VALUE, "'restrictions[0]'")
+  for (const value of [null, 'Nop', {}, new Nop(), () => {}]) {
+    bad([{ operation: value }], TYPE, '"restrictions[0].operation"')
+  }
+  for (const value of [-1, 256, 1.5, Number.NaN]) {
+    bad([{ operation: value }], RANGE, '"restrictions[0].operation"')
+    bad([{ register: value }], RANGE, '"restrictions[0].register"')
+    bad([{ flagsAllowed: value }], RANGE, '"restrictions[0].flagsAllowed"')
+    bad([{ flagsRequired: value }], RANGE, '"restrictions[0].flagsRequired"')
+  }
+  for (const name of ['register', 'flagsAllowed', 'flagsRequired']) {
+    for (const value of [null, '1', 1n, {}]) bad([{ [name]: value }], TYPE, `"restrictions[0].${name}"`)
+  }
+  bad([{ operation: 255 }], 'EINVAL', 'io_uring_register') // the kernel has none of this number
+  bad([{ register: 255 }], 'EINVAL', 'io_uring_register')
+  if (!ring.supports(Nop128)) bad([{ operation: Nop128 }], 'ERR_URING_UNSUPPORTED', 'Nop128 needs Linux')
+  // Said twice is as good as once, and as much as a kernel has is not too much.
+  ring.registerRestrictions([
+    ...Array.from({ length: 300 }, (): Restriction => ({ operation: Nop })),
+    ...Array.from({ length: 300 }, (): Restriction => ({ register: REGISTER_PERSONALITY })),
+  ])
+  ring.enable()
+  t.is(ring.registerPersonality(), 1)
+
+  const closes = new Ring({ entries: 8, disabled: true })
+  const getter = {
+    get register(): number {
+      closes[Symbol.dispose]()
+      return 1
+    },
+  }
+  const closed = { code: 'ERR_URING_CLOSED' }
+  t.throws(() => closes.registerRestrictions([getter]), closed)
+  t.throws(() => closes.registerRestrictions([]), closed)
+  t.throws(() => closes.enable(), closed)
+})
+
+for (const [name, waker] of WAKERS) {
+  test(`woken by ${name}, a sandboxed ring tells of what comes late, and refuses the rest`, async (t) => {
+    const outcome = await woken(
+      waker,
+      `${PRELUDE}
+      import { Fsync } from 'uring'
+      const [gate] = fifos(1)
+      const ring = new Ring({ entries: 8, disabled: true })
+      ring.registerRestrictions([{ operation: Read }, { operation: Nop }])
+      ring.enable()
+      for (let round = 0; round < 5; round += 1) {
+        const bytes = Buffer.alloc(8)
+        const read = ring.run(new Read(gate, bytes))
+        await turn()
+        setTimeout(() => writeSync(gate, 'late' + round), 2)
+        assert.equal(await read, 5)
+        assert.equal(bytes.toString('latin1', 0, 5), 'late' + round)
+        await assert.rejects(ring.run(new Fsync(gate)), { code: 'EACCES', syscall: 'fsync' })
+        assert.throws(() => ring.registerPersonality(), { code: 'EACCES' })
+        ring.push(new Fsync(gate))
+        assert.equal(ring.wait().error.code, 'EACCES')
+      }
+      await assert.rejects(ring.run(new Read(gate, Buffer.alloc(1)), { timeout: 5 }), { name: 'TimeoutError' })
+      const pending = Array.from({ length: 40 }, () => ring.run(new Read(gate, Buffer.alloc(8))).catch(({ code }) => code))
+      await turn()
+      await ring.close()
+      assert.deepEqual([...new Set(await Promise.all(pending))].toSorted(), ['ECANCELED', 'ERR_URING_CLOSED'])
+      assert.equal(rings(), 0)
+      assert.equal(threads('uring-waker'), 0)
+      unread(gate)
+      console.log('ok')
+    `,
+    )
+    t.deepEqual(outcome, OK)
+  })
+
+  test(`woken by ${name}, a sandboxed ring is closed, collected, and ended with its worker`, async (t) => {
+    const make = `
+      const FIXED = 1, DRAIN = 2
+      function reading(gate, { options, required }, run) {
+        const ring = new Ring({ entries: 8, disabled: true, ...options })
+        assert.equal(ioUringRegister(ring.fd, 2, Int32Array.of(gate), 1), 0)
+        ring.registerRestrictions([{ operation: Read }, { flagsAllowed: FIXED }, { flagsRequired: required }])
+        ring.enable()
+        for (let index = 0; index < 4; index += 1) {
+          const read = new Read(new FixedFile(0), Buffer.alloc(64))
+          if (required & DRAIN) read.drain()
+          if (run) ring.run(read).catch(() => {})
+          else ring.push(read)
+        }
+        if (!run) ring.submit()
+        return ring
+      }
+    `
+    const outcome = await woken(
+      waker,
+      `${PRELUDE}
+      import { FixedFile } from 'uring'
+      import { ioUringRegister } from 'uring/sys'
+      ${make}
+      const [gate] = fifos(1)
+      const source = \`
+        import assert from 'node:assert/strict'
+        import { parentPort, workerData } from 'node:worker_threads'
+        import { FixedFile, Read, Ring } from 'uring'
+        import { ioUringRegister } from 'uring/sys'
+        ${make}
+        const { gate, way, stay } = workerData
+        reading(gate, way, false)
+        reading(gate, way, true).unref()
+        setImmediate(() => parentPort.postMessage('reading'))
+        if (stay) setInterval(() => {}, 1000)
+      \`
+      let stay = false
+      for (const way of [
+        { options: {}, required: 0 },
+        { options: {}, required: FIXED },
+        { options: { submitAll: false }, required: FIXED | DRAIN },
+        { options: { sqPoll: { idle: 20 } }, required: FIXED },
+      ]) {
+        for (const run of [false, true]) {
+          const ring = reading(gate, way, run)
+          await turn()
+          await ring.close()
+          assert.equal(rings(), 0)
+          reading(gate, way, run)[Symbol.dispose]()
+          assert.equal(rings(), 0)
+          unread(gate)
+        }
+        reading(gate, way, false)
+        await collected(() => rings() === 0)
+        unread(gate)
+        stay = !stay
+        const worker = new Worker(source, { eval: true, workerData: { gate, way, stay } })
+        const exit = new Promise((resolve, reject) => worker.once('exit', resolve).once('error', reject))
+        await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))
+        if (stay) worker.terminate()
+        assert.equal(await exit, stay ? 1 : 0)
+        assert.equal(rings(), 0)
+        unread(gate)
+      }
+      reading(gate, { options: {}, required: FIXED }, false)
+      reading(gate, { options: {}, required: FIXED }, true).unref()
+      process.on('exit', () => console.log('ok'))
+    `,
+      ['--expose-gc'],
+    )
+    t.deepEqual(outcome, OK)
+  })
+}
+
+test('docs/sandbox.md shows what happens', async (t) => {
+  const page = readFileSync(new URL('../../docs/sandbox.md', import.meta.url), 'utf8')
+  const [, source = '', sentence = ''] = /```ts\n([\s\S]*?)```\s+It prints ([\s\S]*?)\n\n/.exec(page) ?? []
+  const promised = [...sentence.matchAll(/`(.*?)`/gs)].map(([, line]) => line?.replaceAll('\n', ' '))
+  t.is(promised.length, 4)
+  const outcome = await script(source)
+  t.deepEqual(outcome, { code: 0, signal: null, stdout: `${promised.join('\n')}\n`, stderr: '' })
+})
