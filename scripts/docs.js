@@ -76,7 +76,7 @@ function argumentsOf(name, { classes, interfaces }) {
   while (found !== undefined && found.parameters === undefined) found = classes.get(found.parent)
   const shown = split(found?.parameters ?? '').map((parameter) => {
     const [, argument = '', type = ''] = /^(\w+)\??: (\w+)?/.exec(parameter) ?? []
-    if (argument !== 'given') return argument
+    if (argument !== 'options') return argument
     const keys = []
     for (
       let current = interfaces.get(type);

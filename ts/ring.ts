@@ -4,7 +4,7 @@ import { constants } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Boundary, SLICE, STATUS } from './ring/boundary.ts'
 import { Completion } from './ring/completion.ts'
-import { BUILT, type Entry, EntryWriter, MANY, STAGEABLE, WATCHED } from './ring/entry.ts'
+import { BUILT, type Entry, EntryWriter, MULTISHOT, SUBMITTABLE, OBSERVED } from './ring/entry.ts'
 import {
   closedError,
   errorCode,
@@ -21,7 +21,7 @@ import {
   type RunOptions,
   type StartOptions,
 } from './async/flow.ts'
-import { foreignCompletion, foreignData, isForeign } from './ring/unsolicited.ts'
+import { unsolicitedCompletion, unsolicitedData, isUnsolicited } from './ring/unsolicited.ts'
 import type { OperationClass } from './operations/base/operation-class.ts'
 import type { Message, MessagesOptions } from './async/messages.ts'
 import type { Operation } from './operations/base/operation.ts'
@@ -32,7 +32,7 @@ import { Registrar } from './registered/ring-registrations.ts'
 import { Registration, REGISTRATION } from './registered/context.ts'
 import { isRun } from './async/scheduler.ts'
 import { SkippedChains } from './ring/skip-success.ts'
-import { type Slot, Slots, type Token, tokenOf } from './ring/submissions.ts'
+import { type Submission, SubmissionTable, type Token, tokenOf } from './ring/submissions.ts'
 import { kernelHas } from './system/support.ts'
 import {
   callback,
@@ -41,7 +41,7 @@ import {
   mask,
   MAX_U32,
   milliseconds,
-  options as checkOptions,
+  checkOptions,
 } from './arguments/validate.ts'
 
 /** Options of a {@link Ring}. */
@@ -84,8 +84,8 @@ export interface WaitOptions {
 // Module constants, which V8 folds where it would load a property of an imported object.
 const { TAIL, HEAD } = STATUS
 const { MORE, F_32 } = CqeFlags
-const IS_WATCHED = WATCHED
-const IS_STAGEABLE: typeof STAGEABLE = STAGEABLE
+const IS_WATCHED = OBSERVED
+const IS_STAGEABLE: typeof SUBMITTABLE = SUBMITTABLE
 const { EACCES, ECANCELED } = constants.errno
 
 const { CQE_SKIP_SUCCESS } = SqeFlags
@@ -103,7 +103,7 @@ const TIED = SqeFlags.IO_LINK | SqeFlags.IO_HARDLINK | CQE_SKIP_SUCCESS
  */
 export class Ring extends Registrar {
   readonly #boundary: Boundary
-  readonly #slots: Slots
+  readonly #submissions: SubmissionTable
   /** These stand in the boundary too: here they are one load away, on the path of every operation. */
   readonly #pushed: EntryWriter
   readonly #status: Uint32Array
@@ -138,8 +138,8 @@ export class Ring extends Registrar {
       setup.flags |= SetupFlags.ATTACH_WQ
       setup.wqFd = attach.#open().#fd
     }
-    this.#slots = new Slots()
-    this.#boundary = new Boundary(setup, this.#slots)
+    this.#submissions = new SubmissionTable()
+    this.#boundary = new Boundary(setup, this.#submissions)
     const { native, pushed, status, records, mask: recordMask, stride } = this.#boundary
     this.#pushed = pushed
     this.#status = status
@@ -230,27 +230,27 @@ export class Ring extends Registrar {
     if (this.#closed) throw closedError()
     const staged = this.#pushed
     if (staged.count >= staged.limit) this.#needRoom(1)
-    const slot = this.#stage(staged, operation, userData, 'operation')
+    const submission = this.#stage(staged, operation, userData, 'operation')
     const flags = staged.lastFlags
-    if ((flags & TIED) !== 0 || this.#skipped.active) this.#tie(slot, flags, staged.count - 1)
-    return tokenOf(slot)
+    if ((flags & TIED) !== 0 || this.#skipped.active) this.#tie(submission, flags, staged.count - 1)
+    return tokenOf(submission)
   }
 
   /** An entry that is tied to others; it is taken back where restrictions do not let it skip its completion. */
-  #tie(slot: Slot, flags: number, index: number): void {
+  #tie(submission: Submission, flags: number, index: number): void {
     if ((flags & CQE_SKIP_SUCCESS) !== 0 && this.#boundary.restricted?.skips === false) {
-      const error = skipError(slot)
-      this.#unstage([slot], index)
+      const error = skipError(submission)
+      this.#unstage([submission], index)
       throw error
     }
-    this.#skipped.staged(slot, flags)
+    this.#skipped.staged(submission, flags)
   }
 
   /** Takes back what is staged, from the entry `first` on. */
-  #unstage(slots: readonly Slot[], first: number): void {
-    for (const slot of slots) {
-      if ((slot.traits & WATCHED) !== 0) this.#slots.reap(slot, -ECANCELED, 0)
-      this.#slots.release(slot)
+  #unstage(submissions: readonly Submission[], first: number): void {
+    for (const submission of submissions) {
+      if ((submission.traits & OBSERVED) !== 0) this.#submissions.observe(submission, -ECANCELED, 0)
+      this.#submissions.release(submission)
     }
     this.#pushed.drop(first)
   }
@@ -273,25 +273,25 @@ export class Ring extends Registrar {
     const encoded = Array.from(items, (item, index) => this.#encode(item, userData[index], `items[${index}]`))
     this.#open().#needRoom(encoded.length)
     const first = pushed.count
-    const slots: Slot[] = []
+    const submissions: Submission[] = []
     try {
-      for (const { kind, words, state, traits, data } of encoded) {
-        const slot = this.#slots.acquire(kind, state, data, traits)
-        slots.push(slot)
+      for (const { operationClass, words, state, traits, data } of encoded) {
+        const submission = this.#submissions.acquire(operationClass, state, data, traits)
+        submissions.push(submission)
         pushed.copy(words, words.length, traits)
-        pushed.end(slot)
+        pushed.end(submission)
         if (this.#boundary.restricted?.skips !== false) continue
-        if ((pushed.flagsOf(pushed.count - 1) & CQE_SKIP_SUCCESS) !== 0) throw skipError(slot)
+        if ((pushed.flagsOf(pushed.count - 1) & CQE_SKIP_SUCCESS) !== 0) throw skipError(submission)
       }
     } catch (error) {
-      this.#unstage(slots, first)
+      this.#unstage(submissions, first)
       throw error
     }
-    for (const [index, slot] of slots.entries()) {
+    for (const [index, submission] of submissions.entries()) {
       const flags = pushed.flagsOf(first + index)
-      if ((flags & TIED) !== 0 || this.#skipped.active) this.#skipped.staged(slot, flags)
+      if ((flags & TIED) !== 0 || this.#skipped.active) this.#skipped.staged(submission, flags)
     }
-    return slots.map(tokenOf)
+    return submissions.map(tokenOf)
   }
 
   /**
@@ -398,7 +398,7 @@ export class Ring extends Registrar {
     const status = this.#status
     const recordMask = this.#recordMask
     const stride = this.#recordWords
-    const slots = this.#slots
+    const submissions = this.#submissions
     let delivered = 0
     for (let left = this.#ready(); left > 0 && !this.#closed; left -= 1) {
       if (this.#flow !== undefined || this.#aside.length > 0) {
@@ -421,17 +421,17 @@ export class Ring extends Registrar {
       const result = records[at + 2]! | 0
       const flags = records[at + 3]!
       status[HEAD] = head + 1
-      const slot = slots.find(low, high)
-      if (slot !== undefined) {
-        const { userData } = slot
-        const token = tokenOf(slot)
-        if ((slot.traits & IS_WATCHED) !== 0) slots.reap(slot, result, flags)
-        if ((flags & MORE) === 0) this.#release(slot, result)
+      const submission = submissions.find(low, high)
+      if (submission !== undefined) {
+        const { userData } = submission
+        const token = tokenOf(submission)
+        if ((submission.traits & IS_WATCHED) !== 0) submissions.observe(submission, result, flags)
+        if ((flags & MORE) === 0) this.#release(submission, result)
         delivered += 1
         onCompletion(userData, result, flags, token)
-      } else if (isForeign(high)) {
+      } else if (isUnsolicited(high)) {
         delivered += 1
-        onCompletion(foreignData(low, high), result, flags, 0)
+        onCompletion(unsolicitedData(low, high), result, flags, 0)
       } else {
         this.#stray += 1
       }
@@ -571,8 +571,10 @@ export class Ring extends Registrar {
     if (typeof target !== 'object' || target === null || !('userData' in target))
       return flow.cancel(target, all)
     const { userData } = target
-    const slots = this.#slots.used().filter((slot) => slot.userData === userData && isPushed(slot))
-    const found = await Promise.all(slots.map((slot) => flow.cancel(tokenOf(slot), false)))
+    const submissions = this.#submissions
+      .used()
+      .filter((submission) => submission.userData === userData && isPushed(submission))
+    const found = await Promise.all(submissions.map((submission) => flow.cancel(tokenOf(submission), false)))
     return found.reduce((sum, count) => sum + count, 0)
   }
 
@@ -616,10 +618,10 @@ export class Ring extends Registrar {
     this.#open()
     this.#flow = new Flow({
       boundary: this.#boundary,
-      slots: this.#slots,
+      submissions: this.#submissions,
       setAside: (completion) => this.#aside.push(completion),
       takeMessages: () => this.#aside.remove(({ source }) => source !== 'operation'),
-      pushed: (slot, result, flags, at) => this.#completion(slot, result, flags, at),
+      pushed: (submission, result, flags, at) => this.#completion(submission, result, flags, at),
       extra: (at, flags) => this.#extra(at, flags),
       stray: () => {
         this.#stray += 1
@@ -649,7 +651,7 @@ export class Ring extends Registrar {
     scheduler?.sort()
     this.#boundary.native.close()
     this.#boundary.closed = true
-    this.#slots.registered.clear() // the kernel has let go of it
+    this.#submissions.registered.clear() // the kernel has let go of it
     this.#fd = -1
     this.#aside.remove(() => true)
     scheduler?.abandon()
@@ -683,7 +685,7 @@ export class Ring extends Registrar {
   /** @internal */
   get [REGISTRATION](): Registration {
     this.#open()
-    this.#registration ??= new Registration(this.#boundary, this.#slots, {
+    this.#registration ??= new Registration(this.#boundary, this.#submissions, {
       scheduler: () => this.#flow?.scheduler,
       begin: () => void (this.#flow ?? this.#begin()),
     })
@@ -701,22 +703,22 @@ export class Ring extends Registrar {
     item: Operation<unknown> | Entry<unknown>,
     userData: unknown,
     name: string,
-  ): Slot {
+  ): Submission {
     if (item?.[IS_STAGEABLE] !== true) throw invalidType(name, 'an instance of Operation or Entry', item)
     const state = item.encode(staged)
-    // From here on nothing can refuse: what is refused leaves no slot behind.
-    const slot = this.#slots.acquire(item.kind, state, userData, staged.traits)
-    staged.end(slot)
-    return slot
+    // From here on nothing can refuse: what is refused leaves no submission behind.
+    const submission = this.#submissions.acquire(item.operationClass, state, userData, staged.traits)
+    staged.end(submission)
+    return submission
   }
 
   /** Encodes an operation for this ring, and stages nothing. */
   #encode(item: Operation<unknown> | Entry<unknown>, data: unknown, name: string): Encoded {
-    if (item?.[STAGEABLE] !== true) throw invalidType(name, 'an instance of Operation or Entry', item)
+    if (item?.[SUBMITTABLE] !== true) throw invalidType(name, 'an instance of Operation or Entry', item)
     const { stride } = this.#pushed
     const writer = new EntryWriter(new Uint32Array(stride), stride * 4, this.#boundary.lacking)
     const state = item.encode(writer)
-    return { kind: item.kind, words: writer.words, state, traits: writer.traits, data }
+    return { operationClass: item.operationClass, words: writer.words, state, traits: writer.traits, data }
   }
 
   #needRoom(count: number): void {
@@ -761,9 +763,9 @@ export class Ring extends Registrar {
 
   /** Submits, and waits until `count` completions are there or the time is over: entries that were taken. */
   #waitFor(count: number, options: WaitOptions | undefined): number {
-    const given = checkOptions(options)
-    const timeout = milliseconds(given.timeout, 'options.timeout')
-    const minWait = milliseconds(given.minWait, 'options.minWait')
+    const checked = checkOptions(options)
+    const timeout = milliseconds(checked.timeout, 'options.timeout')
+    const minWait = milliseconds(checked.minWait, 'options.minWait')
     this.#open() // a getter of the options may have closed it, and then nothing ends the wait
     if (timeout === undefined) this.#canComplete(count)
     if (timeout === undefined && minWait === undefined) return this.#waitForever(count)
@@ -803,8 +805,8 @@ export class Ring extends Registrar {
   #possible(count: number): number {
     const ready = this.#ready()
     if (ready >= count) return ready
-    const pushed = this.#flow === undefined ? undefined : this.#slots.used().filter(isPushed)
-    if (pushed === undefined ? this.#slots.many > 0 : pushed.some(isMany)) return Infinity
+    const pushed = this.#flow === undefined ? undefined : this.#submissions.used().filter(isPushed)
+    if (pushed === undefined ? this.#submissions.multishots > 0 : pushed.some(isMultishot)) return Infinity
     const submitted = pushed?.length ?? this.#pushed.count + this.inFlight
     return ready + submitted - this.#skipped.silent
   }
@@ -833,24 +835,33 @@ export class Ring extends Registrar {
     const result = records[at + 2]! | 0
     const flags = records[at + 3]!
     this.#status[HEAD] = head + 1
-    const slot = this.#slots.find(low, high)
-    if (slot !== undefined) return this.#completion(slot, result, flags, at)
-    if (isForeign(high)) return foreignCompletion(low, high, result, flags, this.#extra(at, flags))
+    const submission = this.#submissions.find(low, high)
+    if (submission !== undefined) return this.#completion(submission, result, flags, at)
+    if (isUnsolicited(high)) return unsolicitedCompletion(low, high, result, flags, this.#extra(at, flags))
     this.#stray += 1
     return undefined
   }
 
-  /** A completion of something that was pushed; the slot is given back with the last one. */
-  #completion(slot: Slot, result: number, flags: number, at: number): Completion {
-    const { userData } = slot
-    const token = tokenOf(slot)
-    const kind = slot.kind!
-    const built = (slot.traits & BUILT) !== 0
-    let { state } = slot
-    if ((slot.traits & WATCHED) !== 0) state = this.#slots.reap(slot, result, flags)
-    if ((flags & MORE) === 0) this.#release(slot, result)
+  /** A completion of something that was pushed; the submission is given back with the last one. */
+  #completion(submission: Submission, result: number, flags: number, at: number): Completion {
+    const { userData } = submission
+    const token = tokenOf(submission)
+    const operationClass = submission.operationClass!
+    const built = (submission.traits & BUILT) !== 0
+    let { state } = submission
+    if ((submission.traits & OBSERVED) !== 0) state = this.#submissions.observe(submission, result, flags)
+    if ((flags & MORE) === 0) this.#release(submission, result)
     const extra = this.#extra(at, flags)
-    const completion = new Completion('operation', token, userData, result, flags, extra, kind, state)
+    const completion = new Completion(
+      'operation',
+      token,
+      userData,
+      result,
+      flags,
+      extra,
+      operationClass,
+      state,
+    )
     return built ? completion.settle() : completion
   }
 
@@ -864,12 +875,12 @@ export class Ring extends Registrar {
   }
 
   /** A submission has completed for the last time. */
-  #release(slot: Slot, result: number): void {
-    this.#slots.release(slot)
+  #release(submission: Submission, result: number): void {
+    this.#submissions.release(submission)
     if (!this.#skipped.active) return
-    for (const other of this.#skipped.completed(slot, result)) {
-      if ((other.traits & WATCHED) !== 0) this.#slots.reap(other, 0, 0) // it succeeded, or never ran: then what it provides is held for nothing
-      this.#slots.release(other)
+    for (const other of this.#skipped.completed(submission, result)) {
+      if ((other.traits & OBSERVED) !== 0) this.#submissions.observe(other, 0, 0) // it succeeded, or never ran: then what it provides is held for nothing
+      this.#submissions.release(other)
     }
   }
 }
@@ -878,20 +889,20 @@ const MAX_PAUSE = 50
 
 /** An operation as it is to be staged. */
 interface Encoded {
-  readonly kind: OperationClass
+  readonly operationClass: OperationClass
   readonly words: Uint32Array
   readonly state: unknown
   readonly traits: number
   readonly data: unknown
 }
 
-/** Whether a slot belongs to the waiting calls, and not to promises and callbacks. */
-function isPushed({ traits }: Slot): boolean {
+/** Whether a submission belongs to the waiting calls, and not to promises and callbacks. */
+function isPushed({ traits }: Submission): boolean {
   return !isRun(traits)
 }
 
-function isMany({ traits }: Slot): boolean {
-  return (traits & MANY) !== 0
+function isMultishot({ traits }: Submission): boolean {
+  return (traits & MULTISHOT) !== 0
 }
 
 /** Failures that are none: the same call later goes on where this one stopped. */
@@ -901,8 +912,8 @@ function passes(errno: number): boolean {
 }
 
 /** What the kernel would refuse: its refusal could take the answers of other entries with it. */
-function skipError({ kind }: Slot): UringError {
-  return systemError(-EACCES, kind?.syscall ?? 'io_uring')
+function skipError({ operationClass }: Submission): UringError {
+  return systemError(-EACCES, operationClass?.syscall ?? 'io_uring')
 }
 
 function enterError(errno: number): UringError {

@@ -13,15 +13,7 @@ import { systemError } from './errors.ts'
 import { SocketType } from './flags/index.ts'
 import { addressOf as addressOfMemory, type Bytes, bytesLeft, checkBytes } from './memory/address-of.ts'
 import { type FileTarget, resolveDescriptor } from './arguments/file.ts'
-import {
-  flag,
-  integer,
-  mask,
-  MAX_I32,
-  MAX_U32,
-  options as checkOptions,
-  outOfRange,
-} from './arguments/validate.ts'
+import { flag, integer, mask, MAX_I32, MAX_U32, checkOptions, outOfRange } from './arguments/validate.ts'
 import { viewOf } from './memory/view.ts'
 
 export * from './sys/entries.ts'

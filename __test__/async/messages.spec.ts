@@ -9,7 +9,7 @@ import { pipe } from '../helpers/pipes.ts'
 import { script } from '../helpers/process.ts'
 
 const ENTRIES = 8
-const MANY = 2000
+const MULTISHOT = 2000
 
 function send(from: Ring, to: Ring, ...data: readonly (number | bigint)[]): void {
   for (const number of data) {
@@ -84,15 +84,15 @@ test('a worker is a sender like any other', async (t) => {
       await ring.close()
     })
   `
-  const worker = new Worker(source, { eval: true, workerData: { fd: ring.fd, count: MANY } })
+  const worker = new Worker(source, { eval: true, workerData: { fd: ring.fd, count: MULTISHOT } })
   const exit = once(worker, 'exit') // rejects with an error of the worker's
   const data: bigint[] = []
   for await (const message of ring.messages()) {
-    if (data.push(message.data) === MANY) break
+    if (data.push(message.data) === MULTISHOT) break
   }
   t.deepEqual(
     data,
-    Array.from({ length: MANY }, (_, index) => BigInt(index)),
+    Array.from({ length: MULTISHOT }, (_, index) => BigInt(index)),
   )
   t.deepEqual(await exit, [0])
 })

@@ -67,8 +67,8 @@ test('an end of file is no end of an incremental buffer', (t) => {
 
 test('an incremental buffer that nothing came into goes back when nobody can have it', (t) => {
   const made = kernel({ incremental: true })
-  made.groups.staged(GROUP)
-  made.groups.staged(GROUP)
+  made.groups.use(GROUP)
+  made.groups.use(GROUP)
   made.head = 1
   made.groups.received(GROUP, 0, CqeFlags.BUFFER)
   t.is(made.pool.leftAt(made.head), 3)

@@ -228,12 +228,12 @@ test('an operation that has provided tells who waits, and one that has failed do
     told += 1
   })
   const { state } = new ProvideBuffers(fresh(8), 8, 1, GROUP).build()
-  ProvideBuffers.reap(groups, -12, 0, state, ProvideBuffers.stage(groups, state))
+  ProvideBuffers.observe(groups, -12, 0, state, ProvideBuffers.onEnqueue(groups, state))
   t.is(told, 0)
   unknown(t, groups, 0)
-  const staged = ProvideBuffers.stage(groups, state)
+  const staged = ProvideBuffers.onEnqueue(groups, state)
   t.is(told, 0)
-  ProvideBuffers.reap(groups, 0, 0, state, staged)
+  ProvideBuffers.observe(groups, 0, 0, state, staged)
   t.is(told, 1)
   t.is(receivedFrom(GROUP, groups.received(GROUP, 8, flagsOf(0))).bytes.byteLength, 8)
   // It is provided once.

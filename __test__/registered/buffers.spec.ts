@@ -159,7 +159,7 @@ test('what lies outside of a slot, even by a byte, is not touched', (t) => {
   t.truthy(path)
 })
 
-// ---- Slots
+// ---- SubmissionTable
 
 test('empty slots have no buffer until they are given one', (t) => {
   const { fd } = file(t, TEXT)

@@ -242,7 +242,7 @@ test('a stale token does not find what is in its slot now', (t) => {
   using ring = new Ring({ entries: 8 })
   const old = ring.push(new Nop())
   ring.wait()
-  // Slots are used in turn: a long timeout goes into each until one stands where the old token points.
+  // SubmissionTable are used in turn: a long timeout goes into each until one stands where the old token points.
   let live = ring.push(new Timeout(60_000))
   for (let round = 0; round < 1000 && live % 2 ** 22 !== old % 2 ** 22; round += 1) {
     ring.push(new TimeoutRemove(live))

@@ -7,7 +7,7 @@ import { checkControl, controlBlock, decodeControl } from '../../ts/structs/cmsg
 import { detailsOf, type InBlock, type InMessage, parseMessage } from '../../ts/structs/msghdr.ts'
 import { RecvMsg, RecvMsgMulti as Multi, RecvZc, SendMsg, SendMsgZc } from '../../ts/operations/sendmsg.ts'
 import type { Groups } from '../../ts/buffers/groups.ts'
-import { BUILT, type Entry, MANY, ONE_ANSWER, WATCHED } from '../../ts/ring/entry.ts'
+import { BUILT, type Entry, MULTISHOT, SINGLE_RESULT, OBSERVED } from '../../ts/ring/entry.ts'
 
 const HEADER = 16
 const i32 = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 })
@@ -354,11 +354,11 @@ test('what completes more than once, and what is looked at as it completes, is m
   const message = { buffers: [Buffer.alloc(1)] }
   for (const [operation, traits] of [
     [new SendMsg(0, message), 0],
-    [new SendMsgZc(0, message), MANY | ONE_ANSWER | WATCHED],
+    [new SendMsgZc(0, message), MULTISHOT | SINGLE_RESULT | OBSERVED],
     [new RecvMsg(0, message), 0],
-    [new RecvMsg(0, { buffers: { group: 1 } }), WATCHED],
-    [new Multi(0, 1), MANY | WATCHED],
-    [new RecvZc(0), MANY],
+    [new RecvMsg(0, { buffers: { group: 1 } }), OBSERVED],
+    [new Multi(0, 1), MULTISHOT | OBSERVED],
+    [new RecvZc(0), MULTISHOT],
   ] as const) {
     t.is(operation.build().traits, traits | BUILT, operation.constructor.name)
   }
@@ -367,8 +367,8 @@ test('what completes more than once, and what is looked at as it completes, is m
 test('what a send or receive was to move is known', (t) => {
   const message = { buffers: [Buffer.alloc(3), new Uint16Array(2)] }
   const asked = (operation: SendMsg | SendMsgZc | RecvMsg<InMessage>): number | undefined => {
-    const { kind, state } = operation.build() as Entry<unknown>
-    return kind.asked(state)
+    const { operationClass, state } = operation.build() as Entry<unknown>
+    return operationClass.requested(state)
   }
   t.is(asked(new SendMsg(0, message)), 7)
   t.is(asked(new SendMsgZc(0, message)), 7)
@@ -389,15 +389,15 @@ test('RecvMsgMulti: what ends a stream gives its buffer back, and is not armed a
     let released = 0
     const received = { views: [content], bytes: content, release: () => void (released += 1) }
     const groups = { received: () => received } as unknown as Groups
-    Multi.reap(groups, content.length, 1, entry.state)
-    t.is(Multi.again(entry), !ends)
+    Multi.observe(groups, content.length, 1, entry.state)
+    t.is(Multi.rearm(entry), !ends)
     t.is(released, ends ? 1 : 0)
     t.true(Multi.isEnd())
   }
   // Memory that nobody knows, or that is gone, is an error and no end.
   for (const received of [undefined, { views: [], bytes: Buffer.alloc(0) }]) {
     const entry = new Multi(0, 1).build()
-    Multi.reap({ received: () => received } as unknown as Groups, 16, 1, entry.state)
-    t.true(Multi.again(entry))
+    Multi.observe({ received: () => received } as unknown as Groups, 16, 1, entry.state)
+    t.true(Multi.rearm(entry))
   }
 })

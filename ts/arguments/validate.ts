@@ -93,7 +93,7 @@ export function mask(value: unknown, name: string): number {
 }
 
 /** An integer that may pass 2^53, when it is a bigint. */
-export function wide(value: unknown, name: string, least: bigint, most: bigint): number | bigint {
+export function integer64(value: unknown, name: string, least: bigint, most: bigint): number | bigint {
   if (typeof value === 'number') {
     if (!Number.isInteger(value)) throw outOfRange(name, 'an integer', value)
     if (!Number.isSafeInteger(value)) throw outOfRange(name, 'a safe integer, or a bigint', value)
@@ -111,12 +111,12 @@ export function offset(value: unknown, name: string): number | bigint | undefine
 }
 
 function otherOffset(value: unknown, name: string): number | bigint | undefined {
-  return value === undefined ? undefined : wide(value, name, 0n, MAX_I64)
+  return value === undefined ? undefined : integer64(value, name, 0n, MAX_I64)
 }
 
 /** A count of bytes. */
 export function length(value: unknown, name: string): number | bigint {
-  return wide(value, name, 0n, MAX_I64)
+  return integer64(value, name, 0n, MAX_I64)
 }
 
 /** A span of time, if there is one. */
@@ -138,7 +138,7 @@ export function callback<F>(value: F, name: string): F {
 }
 
 /** An options object, or nothing. */
-export function options<T extends object>(value: T | undefined, name = 'options'): Partial<T> {
+export function checkOptions<T extends object>(value: T | undefined, name = 'options'): Partial<T> {
   if (value === undefined) return NONE as Partial<T>
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw invalidType(name, 'of type object', value)

@@ -27,7 +27,7 @@ export interface ChainHost {
 
 class Step implements Task {
   readonly ref: boolean
-  readonly many = false
+  readonly multishot = false
   readonly chain: Chain
   readonly index: number
   /** The class of the operation. */
@@ -46,21 +46,21 @@ class Step implements Task {
     this.ref = ref
   }
 
-  complete(kind: OperationClass, result: number, flags: number, state: unknown): void {
+  complete(operationClass: OperationClass, result: number, flags: number, state: unknown): void {
     this.first ??= result
     if ((flags & MORE) !== 0) return
     const final = (flags & CqeFlags.NOTIF) === 0 ? result : this.first
-    this.operation = kind.name
-    if (kind.failed(final) || !kind.intact(final, state)) {
-      this.outcome = { result: final, error: errorOf(kind, final, state) }
+    this.operation = operationClass.name
+    if (operationClass.failed(final) || !operationClass.intact(final, state)) {
+      this.outcome = { result: final, error: errorOf(operationClass, final, state) }
     } else {
-      this.asked = kind.asked(state)
+      this.asked = operationClass.requested(state)
       try {
-        this.outcome = { result: final, value: kind.decode(final, flags, state) }
+        this.outcome = { result: final, value: operationClass.decode(final, flags, state) }
       } catch (error) {
         this.outcome = { result: final, error: error as UringError } // the memory of a group is gone
       }
-      if (this.chain.isCancelled) this.#leftover = kind.leftover(final, state)
+      if (this.chain.isCancelled) this.#leftover = operationClass.leftover(final, state)
     }
     this.chain.arrived()
   }

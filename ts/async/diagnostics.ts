@@ -4,7 +4,7 @@ import { type Channel, channel } from 'node:diagnostics_channel'
 import type { UringError } from '../errors.ts'
 import type { OperationClass } from '../operations/base/operation-class.ts'
 import { errorOf } from '../operations/base/error-of.ts'
-import type { Stageable, Task } from './scheduler.ts'
+import type { Submittable, Task } from './scheduler.ts'
 import { CqeFlags } from '../flags/index.ts'
 
 const started: Channel = channel('uring:operation:start')
@@ -24,25 +24,25 @@ export interface OperationMessage {
 /** A task that tells the channels too. */
 class Observed implements Task {
   readonly ref: boolean
-  readonly many?: boolean
+  readonly multishot?: boolean
   readonly message: OperationMessage
   readonly task: Task
 
   constructor(task: Task, message: OperationMessage) {
     this.ref = task.ref
-    if (task.many !== undefined) this.many = task.many
+    if (task.multishot !== undefined) this.multishot = task.multishot
     this.task = task
     this.message = message
   }
 
-  complete(kind: OperationClass, result: number, flags: number, state: unknown): void {
+  complete(operationClass: OperationClass, result: number, flags: number, state: unknown): void {
     if ((flags & CqeFlags.NOTIF) === 0) {
       this.message.result = result
-      if (kind.failed(result) || !kind.intact(result, state))
-        this.message.error = errorOf(kind, result, state)
+      if (operationClass.failed(result) || !operationClass.intact(result, state))
+        this.message.error = errorOf(operationClass, result, state)
     }
     if ((flags & CqeFlags.MORE) === 0) tell(this.message)
-    this.task.complete(kind, result, flags, state)
+    this.task.complete(operationClass, result, flags, state)
   }
 }
 
@@ -57,7 +57,7 @@ export function isObserved(): boolean {
 }
 
 /** An operation is about to be staged. */
-export function startOperation(operation: Stageable, task: Task): Task {
+export function startOperation(operation: Submittable, task: Task): Task {
   if (!isObserved()) return task
   const built = (operation as { operation?: string } | undefined)?.operation
   const message: OperationMessage = { operation: built ?? operation?.constructor?.name ?? 'unknown' }

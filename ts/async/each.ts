@@ -57,7 +57,7 @@ const DONE = { done: true, value: undefined } as const
 
 export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDisposable, Task, Abortable {
   readonly ref: boolean
-  readonly many = true
+  readonly multishot = true
   readonly #host: EachHost
   readonly #settings: EachSettings
   readonly #items = new Queue<Item<T>>()
@@ -102,11 +102,12 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
     this.#token = this.#host.arm(this.#entry, this)
   }
 
-  complete(kind: OperationClass, result: number, flags: number, state: unknown): void {
+  complete(operationClass: OperationClass, result: number, flags: number, state: unknown): void {
     const more = (flags & MORE) !== 0
     if (!more) this.#token = undefined
-    if (kind.failed(result) || !kind.intact(result, state)) this.#stopped(kind, result, state)
-    else this.#arrived(kind, result, flags, state, more)
+    if (operationClass.failed(result) || !operationClass.intact(result, state))
+      this.#stopped(operationClass, result, state)
+    else this.#arrived(operationClass, result, flags, state, more)
     if (this.#token === undefined && this.#ended) this.#finish()
   }
 
@@ -160,14 +161,20 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
     await this.return()
   }
 
-  #arrived(kind: OperationClass, result: number, flags: number, state: unknown, more: boolean): void {
-    const isOver = !more && !this.#isLeft(kind, result, this.#count + 1, this.#total + result)
-    if (!isOver || !kind.isEnd(result)) {
+  #arrived(
+    operationClass: OperationClass,
+    result: number,
+    flags: number,
+    state: unknown,
+    more: boolean,
+  ): void {
+    const isOver = !more && !this.#isLeft(operationClass, result, this.#count + 1, this.#total + result)
+    if (!isOver || !operationClass.isEnd(result)) {
       this.#count += 1
       this.#total += result
-      const leftover = kind.leftover(result, state)
+      const leftover = operationClass.leftover(result, state)
       try {
-        this.#take({ value: kind.decode(result, flags, state) as T, leftover })
+        this.#take({ value: operationClass.decode(result, flags, state) as T, leftover })
       } catch (error) {
         if (!this.#ended) this.#fail(error)
       }
@@ -178,8 +185,8 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
   }
 
   /** Whether there is anything left of it, which is what is armed next. */
-  #isLeft(kind: OperationClass, result: number, results: number, total: number): boolean {
-    const left = kind.again(this.#first, result, results, total)
+  #isLeft(operationClass: OperationClass, result: number, results: number, total: number): boolean {
+    const left = operationClass.rearm(this.#first, result, results, total)
     if (typeof left === 'number') this.#entry = this.#first.withLeft(left)
     return left !== false
   }
@@ -203,18 +210,18 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
   }
 
   /** It ended without a result. */
-  #stopped(kind: OperationClass, result: number, state: unknown): void {
+  #stopped(operationClass: OperationClass, result: number, state: unknown): void {
     if (this.#ended) return
     if (this.#reason !== undefined) {
-      const error: UringError = errorOf(kind, result, state, this.#reason.value)
+      const error: UringError = errorOf(operationClass, result, state, this.#reason.value)
       this.#fail(isCancelled(result) ? new AbortError(error) : error)
     } else if (result === -ENOBUFS && hasGroup(state)) {
-      this.#isLeft(kind, result, this.#count, this.#total)
+      this.#isLeft(operationClass, result, this.#count, this.#total)
       this.#starve(state.group)
     } else if (!(this.#paused && isCancelled(result))) {
-      this.#fail(errorOf(kind, result, state))
+      this.#fail(errorOf(operationClass, result, state))
     } else {
-      this.#isLeft(kind, result, this.#count, this.#total)
+      this.#isLeft(operationClass, result, this.#count, this.#total)
       // The consumer may have been faster than the cancellation.
       if (this.#items.length < this.#settings.highWaterMark) this.#rearm()
     }

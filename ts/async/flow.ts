@@ -17,9 +17,9 @@ import { Close } from '../operations/close-fsync.ts'
 import { LinkTimeout } from '../operations/timeout.ts'
 import { cancelAtOnce } from '../registered/cancel-sync.ts'
 import type { FileTarget } from '../arguments/file.ts'
-import { type Host, Scheduler, type Stageable, type Task } from './scheduler.ts'
+import { type Host, Scheduler, type Submittable, type Task } from './scheduler.ts'
 import { type Abortable, checkSignal, Signals } from './abort.ts'
-import { generationOf, type Slot, slotOf, type Token, tokenOf } from '../ring/submissions.ts'
+import { generationOf, type Submission, indexOf, type Token, tokenOf } from '../ring/submissions.ts'
 import { AbortableTask, IGNORED, MissableTask, RunTask, type Settle, StartTask, TimedTask } from './tasks.ts'
 import {
   callback,
@@ -28,7 +28,7 @@ import {
   invalidType,
   invalidValue,
   milliseconds,
-  options as checkOptions,
+  checkOptions,
 } from '../arguments/validate.ts'
 
 const { ENOENT, EALREADY } = constants.errno
@@ -135,7 +135,7 @@ export class Flow {
   }
 
   start(
-    operation: Stageable,
+    operation: Submittable,
     onCompletion: (result: number, flags: number) => void,
     options?: StartOptions,
   ): Token {
@@ -162,8 +162,8 @@ export class Flow {
       cancel: (token: Token): void => this.cancelToken(token),
       discard: (file: FileTarget): void => this.#drop(file),
       whenProvided: (group: number, again: Waiter): (() => void) => {
-        const forget = this.#host.slots.groups.whenProvided(group, again)
-        if (this.scheduler.isEnded) this.#host.slots.groups.provided() // none will come
+        const forget = this.#host.submissions.groups.whenProvided(group, again)
+        if (this.scheduler.isEnded) this.#host.submissions.groups.provided() // none will come
         return forget
       },
       rearmed: (): void => {
@@ -177,7 +177,7 @@ export class Flow {
     return each
   }
 
-  chain(operations: readonly Stageable[], options?: ChainOptions): Promise<unknown[]> {
+  chain(operations: readonly Submittable[], options?: ChainOptions): Promise<unknown[]> {
     return new Promise((resolve, reject) => {
       const { hard = false, signal, timeout, ref = true } = checkOptions(options)
       flag(hard, 'options.hard')
@@ -242,8 +242,8 @@ export class Flow {
   }
 
   /** How many submissions were found. */
-  async cancel(given: CancelTarget, all: boolean): Promise<number> {
-    const target = fixedTarget(given) // what is asked of all that waits for room runs no code of the program
+  async cancel(cancelTarget: CancelTarget, all: boolean): Promise<number> {
+    const target = fixedTarget(cancelTarget) // what is asked of all that waits for room runs no code of the program
     const cancellation = new AsyncCancel(target, { all })
     if (this.scheduler.isEnded) throw closedError()
     if (!this.#adapt(cancellation)) return this.#cancelAtOnce(target, all)
@@ -267,7 +267,7 @@ export class Flow {
   cancelToken(token: Token, pause = 1): void {
     if (this.#host.boundary.closed) return
     const missed = (): void => {
-      if (this.#host.slots.find(slotOf(token), generationOf(token)) === undefined) return
+      if (this.#host.submissions.find(indexOf(token), generationOf(token)) === undefined) return
       setTimeout(() => this.cancelToken(token, Math.min(pause * 2, MAX_PAUSE)), pause).unref()
     }
     const cancellation = new AsyncCancel(token)
@@ -296,7 +296,7 @@ export class Flow {
     return true
   }
 
-  #start(operation: Stageable, task: Task): Slot {
+  #start(operation: Submittable, task: Task): Submission {
     const observed = startOperation(operation, task)
     try {
       return this.scheduler.add(operation, observed)
@@ -307,14 +307,14 @@ export class Flow {
   }
 
   #startAll(
-    operations: readonly Stageable[],
+    operations: readonly Submittable[],
     tasks: readonly Task[],
     links: number,
     names?: readonly string[],
   ): Token[] {
     // A timeout of ours is not an operation of the user's.
     const observed = tasks.map((task, index) =>
-      names === undefined || index === 0 ? startOperation(operations[index] as Stageable, task) : task,
+      names === undefined || index === 0 ? startOperation(operations[index] as Submittable, task) : task,
     )
     try {
       return this.scheduler.addChain(operations, observed, links, names)
@@ -325,7 +325,7 @@ export class Flow {
   }
 
   #watched(
-    operation: Stageable,
+    operation: Submittable,
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
     { signal, limit, ref }: { signal: AbortSignal | undefined; limit: number | undefined; ref: boolean },

@@ -10,7 +10,7 @@ import type { Abortable } from './abort.ts'
 export class Message {
   /** Where it comes from. */
   readonly source: 'message' | 'tag'
-  /** The number that was sent, or the slot of a file that was; 0 of a tag. */
+  /** The number that was sent, or the submission of a file that was; 0 of a tag. */
   readonly result: number
   /** What was sent with it, or the tag: 62 bits. */
   readonly data: bigint
@@ -26,7 +26,7 @@ export class Message {
   }
 
   /**
-   * Where the kernel chose the slot of a file that was sent, that file. A message does not say that it is about a file:
+   * Where the kernel chose the submission of a file that was sent, that file. A message does not say that it is about a file:
    * sender and receiver agree on it, by `data` for example.
    */
   get file(): FixedFile | undefined {

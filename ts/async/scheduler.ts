@@ -3,30 +3,30 @@
 
 import { type Boundary, KEEP, STATUS } from '../ring/boundary.ts'
 import type { Completion } from '../ring/completion.ts'
-import { Entry, type EntryWriter, MANY, STAGEABLE, ONE_ANSWER, WATCHED } from '../ring/entry.ts'
+import { Entry, type EntryWriter, MULTISHOT, SUBMITTABLE, SINGLE_RESULT, OBSERVED } from '../ring/entry.ts'
 import { errorCode, fullError, systemError, type UringError } from '../errors.ts'
 import { CqeFlags, SetupFlags, SqeFlags } from '../flags/index.ts'
-import { foreignCompletion, isForeign } from '../ring/unsolicited.ts'
+import { unsolicitedCompletion, isUnsolicited } from '../ring/unsolicited.ts'
 import type { OperationClass } from '../operations/base/operation-class.ts'
 import type { Operation } from '../operations/base/operation.ts'
 import type { CancelTarget } from '../operations/cancel.ts'
 import { Queue } from '../ring/fifo.ts'
 import { resolveFile } from '../arguments/file.ts'
 import { RunTask, type Settle, settleWith, taskOf } from './tasks.ts'
-import { RUN, type Slot, type Slots, type Token, tokenOf } from '../ring/submissions.ts'
+import { RUN, type Submission, type SubmissionTable, type Token, tokenOf } from '../ring/submissions.ts'
 import { invalidType, invalidValue } from '../arguments/validate.ts'
 
 /** What can be submitted. */
-export type Stageable = Operation<unknown> | Entry<unknown>
+export type Submittable = Operation<unknown> | Entry<unknown>
 
 /** Who waits for the completions of a submission. */
 export interface Task {
   /** Whether it keeps the event loop open. */
   readonly ref: boolean
   /** Whether it waits for any number of completions, or for one; absent, for either. */
-  readonly many?: boolean
+  readonly multishot?: boolean
   /** A completion. The last one has no `MORE` in its flags. */
-  complete(kind: OperationClass, result: number, flags: number, state: unknown): void
+  complete(operationClass: OperationClass, result: number, flags: number, state: unknown): void
 }
 
 // Module constants, which V8 folds where it would load a property of an imported object.
@@ -47,13 +47,13 @@ const RESOLVED = Promise.resolve()
 /** A submission, or a chain of them, that waits for room. */
 interface Waiting {
   readonly entries: readonly Entry<unknown>[]
-  readonly slots: readonly Slot[]
+  readonly submissions: readonly Submission[]
 }
 
 /** A completion that was taken by a call that may not deliver it. */
 interface Late {
   readonly task: Task
-  readonly kind: OperationClass
+  readonly operationClass: OperationClass
   readonly result: number
   readonly flags: number
   readonly state: unknown
@@ -62,11 +62,11 @@ interface Late {
 /** What the scheduler needs of its ring. */
 export interface Host {
   readonly boundary: Boundary
-  readonly slots: Slots
+  readonly submissions: SubmissionTable
   /** Keeps a completion for the waiting calls. */
   setAside(completion: Completion): void
   /** A completion of something that was pushed, with its record's second half. */
-  pushed(slot: Slot, result: number, flags: number, at: number): Completion
+  pushed(submission: Submission, result: number, flags: number, at: number): Completion
   /** The second half of a record. */
   extra(at: number, flags: number): readonly [bigint, bigint] | undefined
   /** A message or a tag. */
@@ -76,7 +76,7 @@ export interface Host {
 }
 
 /**
- * The members of this class, of `EntryWriter` and of `Slots` are private by TypeScript and not by `#`: V8 inlines by
+ * The members of this class, of `EntryWriter` and of `SubmissionTable` are private by TypeScript and not by `#`: V8 inlines by
  * size into the loop that awaits, a `#` takes twice the bytecode, and each call that is left shows in `npm run bench`.
  */
 export class Scheduler {
@@ -90,7 +90,7 @@ export class Scheduler {
   private listeners = 0
   private readonly host: Host
   private readonly boundary: Boundary
-  private readonly slots: Slots
+  private readonly submissions: SubmissionTable
   private readonly run: EntryWriter
   private readonly status: Uint32Array
   /** What may be in flight. */
@@ -127,7 +127,7 @@ export class Scheduler {
   constructor(host: Host) {
     this.host = host
     this.boundary = host.boundary
-    this.slots = host.slots
+    this.submissions = host.submissions
     this.run = host.boundary.run
     this.status = host.boundary.status
     this.most = host.boundary.cqEntries
@@ -174,8 +174,8 @@ export class Scheduler {
   }
 
   /** Stages an operation, or keeps it until there is room. (A token is a number that has to be allocated: few ask.) */
-  add(item: Stageable, task: Task, name = 'operation'): Slot {
-    if (this.ended !== undefined || item?.[STAGEABLE] !== true || (item.sqeFlags & ALONE) !== 0)
+  add(item: Submittable, task: Task, name = 'operation'): Submission {
+    if (this.ended !== undefined || item?.[SUBMITTABLE] !== true || (item.sqeFlags & ALONE) !== 0)
       this.refuse(item, name, ALONE)
     const { run } = this
     if (this.inFlight >= this.most || run.count >= run.limit || this.waiting.length > 0) {
@@ -184,18 +184,18 @@ export class Scheduler {
     }
     const state = item.encode(run)
     const { traits } = run
-    if (traits !== 0 || task.many === true) checkMany(task, traits, item, name)
-    const slot = this.slots.acquire(item.kind, state, task, traits | RUN)
-    run.end(slot)
+    if (traits !== 0 || task.multishot === true) checkMultishot(task, traits, item, name)
+    const submission = this.submissions.acquire(item.operationClass, state, task, traits | RUN)
+    run.end(submission)
     this.inFlight += 1
     if (task.ref) this.refs += 1
     if (!this.scheduled) this.schedule()
-    return slot
+    return submission
   }
 
   /** The same for a promise without a signal or a timeout, as most are: what resolves it stands for the task. */
-  addRun(item: Stageable, resolve: Settle, reject: Settle): void {
-    if (this.ended !== undefined || item?.[STAGEABLE] !== true || (item.sqeFlags & ALONE) !== 0)
+  addRun(item: Submittable, resolve: Settle, reject: Settle): void {
+    if (this.ended !== undefined || item?.[SUBMITTABLE] !== true || (item.sqeFlags & ALONE) !== 0)
       this.refuse(item, 'operation', ALONE)
     const { run } = this
     if (this.inFlight >= this.most || run.count >= run.limit || this.waiting.length > 0) {
@@ -205,12 +205,12 @@ export class Scheduler {
     const { traits } = run
     if (traits !== 0) {
       const task = new RunTask(resolve, reject, true)
-      checkMany(task, traits, item, 'operation')
-      run.end(this.slots.acquire(item.kind, state, task, traits | RUN))
+      checkMultishot(task, traits, item, 'operation')
+      run.end(this.submissions.acquire(item.operationClass, state, task, traits | RUN))
     } else {
-      const slot = this.slots.acquire(item.kind, state, resolve, RUN)
-      slot.last = reject
-      run.end(slot)
+      const submission = this.submissions.acquire(item.operationClass, state, resolve, RUN)
+      submission.observation = reject
+      run.end(submission)
     }
     this.inFlight += 1
     this.refs += 1
@@ -218,26 +218,26 @@ export class Scheduler {
   }
 
   /** Keeps an operation until there is room; `undefined` where there is some after all. */
-  private addLater(item: Stageable, task: Task, name: string): Slot | undefined {
+  private addLater(item: Submittable, task: Task, name: string): Submission | undefined {
     if (this.waiting.length === 0 && this.admits(1)) return undefined
     return this.wait([item], [task], [name])[0]
   }
 
   /** Refuses what cannot be run by itself. */
-  check(item: Stageable, name: string): void {
-    if (this.ended !== undefined || item?.[STAGEABLE] !== true || (item.sqeFlags & ALONE) !== 0)
+  check(item: Submittable, name: string): void {
+    if (this.ended !== undefined || item?.[SUBMITTABLE] !== true || (item.sqeFlags & ALONE) !== 0)
       this.refuse(item, name, ALONE)
   }
 
   /** Stages an operation though nothing new is taken: what is there still has to be put in order. */
-  addLast(item: Stageable, task: Task): void {
+  addLast(item: Submittable, task: Task): void {
     if (this.admits(1, true)) this.stageNow(item, task)
     else this.wait([item], [task], ['operation'])
   }
 
   /** Stages a chain: all of it together, or later. `links` are set on all but the last. */
   addChain(
-    items: readonly Stageable[],
+    items: readonly Submittable[],
     tasks: readonly Task[],
     links: number,
     names: readonly string[] = items.map((_, index) => `operations[${index}]`),
@@ -251,23 +251,28 @@ export class Scheduler {
       const entry = item instanceof Entry ? item : item.build()
       return index < end ? entry.linked(links) : entry
     })
-    const slots = this.wait(entries, tasks, names)
+    const submissions = this.wait(entries, tasks, names)
     this.admit()
-    return slots.map(tokenOf)
+    return submissions.map(tokenOf)
   }
 
   /** Asks the kernel to cancel a submission; one that is still waiting for room goes at once. */
-  cancel(token: Token, cancellation: Stageable, task: Task): void {
-    const [found] = this.waiting.remove(({ slots }) => slots.some((slot) => tokenOf(slot) === token))
+  cancel(token: Token, cancellation: Submittable, task: Task): void {
+    const [found] = this.waiting.remove(({ submissions }) =>
+      submissions.some((submission) => tokenOf(submission) === token),
+    )
     if (found !== undefined) this.drop(found)
     else this.addLast(cancellation, task)
   }
 
-  /** Ends what waits for room and is meant by `target`: how many there were. */
+  /** Ends what waits for room and is meant by `target`: how multishot there were. */
   dropWaiting(target: CancelTarget, all: boolean): number {
     let left = all || target === 'any' ? Infinity : 1
-    const found = this.waiting.remove(({ slots, entries }) => {
-      if (left === 0 || !slots.some((slot, index) => isMeant(target, tokenOf(slot), entries[index]!)))
+    const found = this.waiting.remove(({ submissions, entries }) => {
+      if (
+        left === 0 ||
+        !submissions.some((submission, index) => isMeant(target, tokenOf(submission), entries[index]!))
+      )
         return false
       left -= 1
       return true
@@ -309,7 +314,7 @@ export class Scheduler {
   end(error: UringError): void {
     this.ended = error
     for (const waiting of this.waiting.remove(() => true)) this.drop(waiting, error)
-    this.slots.groups.provided() // who waits for buffers waits in vain
+    this.submissions.groups.provided() // who waits for buffers waits in vain
     this.schedule()
   }
 
@@ -322,9 +327,9 @@ export class Scheduler {
   /** The ring is gone, and with it all that was in flight. */
   abandon(): void {
     clearTimeout(this.retry)
-    for (const slot of this.slots.used()) {
-      if ((slot.traits & RUN) === 0) continue
-      this.late.push(this.taken(slot, ECANCELED, 0))
+    for (const submission of this.submissions.used()) {
+      if ((submission.traits & RUN) === 0) continue
+      this.late.push(this.taken(submission, ECANCELED, 0))
     }
     this.schedule()
   }
@@ -333,16 +338,16 @@ export class Scheduler {
   private forsake(): void {
     const state = this.ended
     for (const waiting of this.waiting.remove(() => true)) this.drop(waiting, state)
-    for (const slot of this.slots.used())
-      if ((slot.traits & RUN) !== 0) this.late.push({ ...this.taken(slot, ECANCELED, 0), state })
+    for (const submission of this.submissions.used())
+      if ((submission.traits & RUN) !== 0) this.late.push({ ...this.taken(submission, ECANCELED, 0), state })
   }
 
   // ---- staging
 
   /** Refuses what cannot be waited for, and entry flags that are out of place. */
-  private refuse(item: Stageable, name: string, flags: number): void {
+  private refuse(item: Submittable, name: string, flags: number): void {
     if (this.ended !== undefined) throw this.ended
-    if (item?.[STAGEABLE] !== true) throw invalidType(name, 'an instance of Operation or Entry', item)
+    if (item?.[SUBMITTABLE] !== true) throw invalidType(name, 'an instance of Operation or Entry', item)
     const found = item.sqeFlags & flags
     if ((found & SqeFlags.CQE_SKIP_SUCCESS) !== 0)
       throw invalidValue(name, item, 'skips its success, which nobody could wait for: push it')
@@ -350,7 +355,7 @@ export class Scheduler {
       throw invalidValue(name, item, 'is linked to a next one, and there is none: use chain() for several')
   }
 
-  /** Whether so many more can be staged. In flight never exceeds the completion queue, but for cancellations. */
+  /** Whether so multishot more can be staged. In flight never exceeds the completion queue, but for cancellations. */
   private admits(count: number, urgent = false): boolean {
     const run = this.run
     if (!urgent && this.inFlight + count > this.most) return false
@@ -361,30 +366,34 @@ export class Scheduler {
     return true
   }
 
-  private stageNow(item: Stageable, task: Task): void {
+  private stageNow(item: Submittable, task: Task): void {
     const run = this.run
     const state = item.encode(run)
-    run.end(this.slots.acquire(item.kind, state, task, run.traits | RUN))
+    run.end(this.submissions.acquire(item.operationClass, state, task, run.traits | RUN))
     this.inFlight += 1
     if (task.ref) this.refs += 1
     this.schedule()
   }
 
   /** Encodes now, because a change after this call changes nothing, and stages later. */
-  private wait(items: readonly Stageable[], tasks: readonly Task[], names: readonly string[]): Slot[] {
+  private wait(
+    items: readonly Submittable[],
+    tasks: readonly Task[],
+    names: readonly string[],
+  ): Submission[] {
     const entries = items.map((item) => (item instanceof Entry ? item : item.build()))
     for (const [index, entry] of entries.entries()) {
       entry.check(this.run)
-      checkMany(tasks[index]!, entry.traits, items[index]!, names[index]!)
+      checkMultishot(tasks[index]!, entry.traits, items[index]!, names[index]!)
     }
-    const slots = entries.map((entry, index) => {
+    const submissions = entries.map((entry, index) => {
       const task = tasks[index]!
       if (task.ref) this.refs += 1
-      return this.slots.acquire(entry.kind, entry.state, task, entry.traits | RUN)
+      return this.submissions.acquire(entry.operationClass, entry.state, task, entry.traits | RUN)
     })
-    this.waiting.push({ entries, slots })
+    this.waiting.push({ entries, submissions })
     this.schedule()
-    return slots
+    return submissions
   }
 
   /** Whether there is room for the first that waits, all of it. */
@@ -400,19 +409,19 @@ export class Scheduler {
       const waiting = this.canAdmit() ? this.waiting.shift() : undefined
       if (waiting === undefined) return
       for (const [index, entry] of waiting.entries.entries()) {
-        const slot = waiting.slots[index]!
+        const submission = waiting.submissions[index]!
         entry.encode(run)
-        run.end(slot)
+        run.end(submission)
         this.inFlight += 1
       }
     }
   }
 
   /** Ends what never began, because it was cancelled or because of `error`. */
-  private drop({ slots }: Waiting, error?: UringError): void {
-    for (const slot of slots) {
+  private drop({ submissions }: Waiting, error?: UringError): void {
+    for (const submission of submissions) {
       this.inFlight += 1 // it never was, and what settles it counts it down
-      const taken = this.taken(slot, ECANCELED, 0)
+      const taken = this.taken(submission, ECANCELED, 0)
       this.late.push(error === undefined ? taken : { ...taken, state: error })
     }
     this.schedule()
@@ -420,7 +429,7 @@ export class Scheduler {
 
   // ---- submitting
 
-  /** One flush for all that is asked for in this turn; after many completions the event loop gets its turn first. */
+  /** One flush for all that is asked for in this turn; after multishot completions the event loop gets its turn first. */
   private schedule(): void {
     if (this.scheduled) return
     this.scheduled = true
@@ -501,7 +510,7 @@ export class Scheduler {
       const late = this.late.shift()
       if (late === undefined) return
       this.delivered += 1
-      this.settle(late.task, late.kind, late.result, late.flags, late.state)
+      this.settle(late.task, late.operationClass, late.result, late.flags, late.state)
     }
   }
 
@@ -513,31 +522,31 @@ export class Scheduler {
       const head = status[HEAD]!
       if (status[TAIL] === head) return
       const at = (head & mask) * stride
-      const slot = this.slots.find(records[at]!, records[at + 1]!)
-      if (slot === undefined || slot.traits < RUN) {
-        this.sortOne(at, slot)
+      const submission = this.submissions.find(records[at]!, records[at + 1]!)
+      if (submission === undefined || submission.traits < RUN) {
+        this.sortOne(at, submission)
         continue
       }
       const result = records[at + 2]! | 0
       const flags = records[at + 3]!
       status[HEAD] = head + 1
       this.delivered += 1
-      const waiter = slot.userData as Task | Settle
-      const kind = slot.kind!
-      let { state } = slot
+      const waiter = submission.userData as Task | Settle
+      const operationClass = submission.operationClass!
+      let { state } = submission
       if (typeof waiter === 'function' && (flags & (MORE | NOTIF)) === 0) {
-        const reject = slot.last as Settle
-        slot.last = undefined
-        this.slots.release(slot)
+        const reject = submission.observation as Settle
+        submission.observation = undefined
+        this.submissions.release(submission)
         this.inFlight -= 1
         this.refs -= 1
-        settleWith(waiter, reject, kind, result, flags, state)
+        settleWith(waiter, reject, operationClass, result, flags, state)
         continue
       }
-      const task = taskOf(slot, waiter)
-      if ((slot.traits & WATCHED) !== 0) state = this.slots.reap(slot, result, flags)
-      if ((flags & MORE) === 0) this.slots.release(slot)
-      this.settle(task, kind, result, flags, state)
+      const task = taskOf(submission, waiter)
+      if ((submission.traits & OBSERVED) !== 0) state = this.submissions.observe(submission, result, flags)
+      if ((flags & MORE) === 0) this.submissions.release(submission)
+      this.settle(task, operationClass, result, flags, state)
     }
   }
 
@@ -562,17 +571,17 @@ export class Scheduler {
   private putOff(): void {
     const { records, mask, stride } = this.boundary
     const at = (this.status[HEAD]! & mask) * stride
-    const slot = this.slots.find(records[at]!, records[at + 1]!)
-    if (slot === undefined || slot.traits < RUN) {
-      this.sortOne(at, slot)
+    const submission = this.submissions.find(records[at]!, records[at + 1]!)
+    if (submission === undefined || submission.traits < RUN) {
+      this.sortOne(at, submission)
       return
     }
     this.status[HEAD]! += 1
-    this.late.push(this.taken(slot, records[at + 2]! | 0, records[at + 3]!))
+    this.late.push(this.taken(submission, records[at + 2]! | 0, records[at + 3]!))
   }
 
   /** Takes a record that is not of this flow. */
-  private sortOne(at: number, slot: Slot | undefined): void {
+  private sortOne(at: number, submission: Submission | undefined): void {
     const { records } = this.boundary
     const [low, high, result, flags] = [
       records[at]!,
@@ -580,33 +589,39 @@ export class Scheduler {
       records[at + 2]! | 0,
       records[at + 3]!,
     ]
-    if (slot !== undefined) {
-      this.host.setAside(this.host.pushed(slot, result, flags, at))
-    } else if (isForeign(high)) {
-      this.host.arrived(foreignCompletion(low, high, result, flags, this.host.extra(at, flags)))
+    if (submission !== undefined) {
+      this.host.setAside(this.host.pushed(submission, result, flags, at))
+    } else if (isUnsolicited(high)) {
+      this.host.arrived(unsolicitedCompletion(low, high, result, flags, this.host.extra(at, flags)))
     } else {
       this.host.stray()
     }
     this.status[HEAD]! += 1
   }
 
-  /** A completion of a slot, which is given back with the last one. */
-  private taken(slot: Slot, result: number, flags: number): Late {
-    const task = taskOf(slot, slot.userData as Task | Settle)
-    const kind = slot.kind!
-    let { state } = slot
-    if ((slot.traits & WATCHED) !== 0) state = this.slots.reap(slot, result, flags)
-    if ((flags & MORE) === 0) this.slots.release(slot)
-    return { task, kind, result, flags, state }
+  /** A completion of a submission, which is given back with the last one. */
+  private taken(submission: Submission, result: number, flags: number): Late {
+    const task = taskOf(submission, submission.userData as Task | Settle)
+    const operationClass = submission.operationClass!
+    let { state } = submission
+    if ((submission.traits & OBSERVED) !== 0) state = this.submissions.observe(submission, result, flags)
+    if ((flags & MORE) === 0) this.submissions.release(submission)
+    return { task, operationClass, result, flags, state }
   }
 
-  /** The slot is settled before whoever waits is told. */
-  private settle(task: Task, kind: OperationClass, result: number, flags: number, state: unknown): void {
+  /** The submission is settled before whoever waits is told. */
+  private settle(
+    task: Task,
+    operationClass: OperationClass,
+    result: number,
+    flags: number,
+    state: unknown,
+  ): void {
     if ((flags & MORE) === 0) {
       this.inFlight -= 1
       if (task.ref) this.refs -= 1
     }
-    task.complete(kind, result, flags, state)
+    task.complete(operationClass, result, flags, state)
   }
 }
 
@@ -628,18 +643,18 @@ function isMeant(target: CancelTarget, token: Token, entry: Entry<unknown>): boo
 }
 
 /** Whether an entry has any number of answers. */
-function isMany(traits: number): boolean {
-  return (traits & (MANY | ONE_ANSWER)) === MANY
+function isMultishot(traits: number): boolean {
+  return (traits & (MULTISHOT | SINGLE_RESULT)) === MULTISHOT
 }
 
-/** Refuses a multishot operation for one answer, or another one for many. */
-function checkMany({ many }: Task, traits: number, item: Stageable, name: string): void {
-  if (many === undefined || many === isMany(traits)) return
-  const reason = many ? 'completes only once: use run()' : 'completes any number of times: use each()'
+/** Refuses a multishot operation for one answer, or another one for multishot. */
+function checkMultishot({ multishot }: Task, traits: number, item: Submittable, name: string): void {
+  if (multishot === undefined || multishot === isMultishot(traits)) return
+  const reason = multishot ? 'completes only once: use run()' : 'completes any number of times: use each()'
   throw invalidValue(name, item, reason)
 }
 
-/** Whether a slot is one of this flow. */
+/** Whether a submission is one of this flow. */
 export function isRun(traits: number): boolean {
   return (traits & RUN) !== 0
 }

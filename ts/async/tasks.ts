@@ -6,7 +6,7 @@ import { CqeFlags } from '../flags/index.ts'
 import type { OperationClass } from '../operations/base/operation-class.ts'
 import { errorOf } from '../operations/base/error-of.ts'
 import type { Task } from './scheduler.ts'
-import type { Slot } from '../ring/submissions.ts'
+import type { Submission } from '../ring/submissions.ts'
 
 const { MORE, NOTIF } = CqeFlags
 const { EALREADY, ECANCELED, EINTR, ENOENT, ETIME } = constants.errno
@@ -21,13 +21,13 @@ export function isCancelled(result: number): boolean {
 /** Resolves or rejects a promise. */
 export type Settle = (value: unknown) => void
 
-/** Who waits for a slot, as a task. Of a plain promise the slot has only what settles it. */
-export function taskOf(slot: Slot, waiter: Task | Settle): Task {
+/** Who waits for a submission, as a task. Of a plain promise the submission has only what settles it. */
+export function taskOf(submission: Submission, waiter: Task | Settle): Task {
   if (typeof waiter !== 'function') return waiter
-  const reject = slot.last as Settle
-  slot.last = undefined
+  const reject = submission.observation as Settle
+  submission.observation = undefined
   const task = new RunTask(waiter, reject, true)
-  slot.userData = task
+  submission.userData = task
   return task
 }
 
@@ -35,17 +35,17 @@ export function taskOf(slot: Slot, waiter: Task | Settle): Task {
 export function settleWith(
   resolve: Settle,
   reject: Settle,
-  kind: OperationClass,
+  operationClass: OperationClass,
   result: number,
   flags: number,
   state: unknown,
 ): void {
-  if ((result < 0 && kind.failed(result)) || !kind.intact(result, state)) {
-    reject(errorOf(kind, result, state))
+  if ((result < 0 && operationClass.failed(result)) || !operationClass.intact(result, state)) {
+    reject(errorOf(operationClass, result, state))
     return
   }
   try {
-    resolve(kind.decode(result, flags, state))
+    resolve(operationClass.decode(result, flags, state))
   } catch (error) {
     reject(error)
   }
@@ -54,7 +54,7 @@ export function settleWith(
 /** A promise for one operation. */
 export class RunTask implements Task {
   readonly ref: boolean
-  declare readonly many: false
+  declare readonly multishot: false
   readonly resolve: (value: unknown) => void
   readonly reject: (error: unknown) => void
   /** The result of the first of two completions. */
@@ -66,19 +66,19 @@ export class RunTask implements Task {
     this.reject = reject
   }
 
-  complete(kind: OperationClass, result: number, flags: number, state: unknown): void {
+  complete(operationClass: OperationClass, result: number, flags: number, state: unknown): void {
     if ((flags & (MORE | NOTIF)) === 0) {
-      this.settle(kind, result, flags, state)
+      this.settle(operationClass, result, flags, state)
       return
     }
     this.first ??= result
-    if ((flags & MORE) === 0) this.settle(kind, this.first, flags, state)
+    if ((flags & MORE) === 0) this.settle(operationClass, this.first, flags, state)
   }
 
-  settle(kind: OperationClass, result: number, flags: number, state: unknown): void {
-    if ((result < 0 && kind.failed(result)) || !kind.intact(result, state))
-      this.fail(errorOf(kind, result, state), result)
-    else this.decoded(kind, result, flags, state)
+  settle(operationClass: OperationClass, result: number, flags: number, state: unknown): void {
+    if ((result < 0 && operationClass.failed(result)) || !operationClass.intact(result, state))
+      this.fail(errorOf(operationClass, result, state), result)
+    else this.decoded(operationClass, result, flags, state)
   }
 
   fail(error: UringError, _result: number): void {
@@ -86,9 +86,9 @@ export class RunTask implements Task {
   }
 
   /** Where the memory of a group is gone there is nothing to resolve to. */
-  private decoded(kind: OperationClass, result: number, flags: number, state: unknown): void {
+  private decoded(operationClass: OperationClass, result: number, flags: number, state: unknown): void {
     try {
-      this.resolve(kind.decode(result, flags, state))
+      this.resolve(operationClass.decode(result, flags, state))
     } catch (error) {
       this.reject(error)
     }
@@ -96,7 +96,7 @@ export class RunTask implements Task {
 }
 
 Object.defineProperties(RunTask.prototype, {
-  many: { value: false },
+  multishot: { value: false },
   first: { value: undefined, writable: true },
 })
 
@@ -116,9 +116,9 @@ export class AbortableTask extends RunTask {
     this.done = done
   }
 
-  override settle(kind: OperationClass, result: number, flags: number, state: unknown): void {
+  override settle(operationClass: OperationClass, result: number, flags: number, state: unknown): void {
     this.done()
-    super.settle(kind, result, flags, state)
+    super.settle(operationClass, result, flags, state)
   }
 
   override fail(error: UringError, result: number): void {
@@ -168,8 +168,8 @@ export class TimedTask extends AbortableTask {
     this.expired = true
   }
 
-  override settle(kind: OperationClass, result: number, flags: number, state: unknown): void {
-    this.settleLater = () => super.settle(kind, result, flags, state)
+  override settle(operationClass: OperationClass, result: number, flags: number, state: unknown): void {
+    this.settleLater = () => super.settle(operationClass, result, flags, state)
     this.arrived()
   }
 

@@ -18,11 +18,11 @@ import { addressOf } from '../memory/address-of.ts'
 import { allocate } from '../memory/allocate.ts'
 
 /** `struct io_uring_buf`, as words and as halves of words; the tail lies in what the first entry does not use. */
-const ENTRY_BYTES = 16
+const SQE_BYTES = 16
 const WORD = { ADDRESS: 0, LENGTH: 2 } as const
-const WORDS = ENTRY_BYTES / 4
+const WORDS = SQE_BYTES / 4
 const HALF = { ID: 6, TAIL: 7 } as const
-const HALVES = ENTRY_BYTES / 2
+const HALVES = SQE_BYTES / 2
 /** The kernel wants whole pages, which have up to so many bytes. */
 const PAGE = 65_536
 const TWO_32 = 2 ** 32
@@ -142,7 +142,7 @@ export class BufferPool implements GroupMemory {
     this.memory = memory
     this.#base = addressOf(memory)
 
-    const ring = allocate(entries * ENTRY_BYTES, { alignment: PAGE })
+    const ring = allocate(entries * SQE_BYTES, { alignment: PAGE })
     this.address = addressOf(ring)
     this.words = new Uint32Array(ring.buffer, ring.byteOffset, entries * WORDS)
     this.#halves = new Uint16Array(ring.buffer, ring.byteOffset, entries * HALVES)

@@ -21,7 +21,7 @@ import {
   invalidValue,
   MAX_U16,
   MAX_U32,
-  options as checkOptions,
+  checkOptions,
   outOfRange,
 } from '../arguments/validate.ts'
 import { BufferPool, type PoolSettings, Taken } from './buffer-pool.ts'

@@ -179,7 +179,7 @@ export class Groups {
   }
 
   /** An operation that takes buffers of a group is staged. */
-  staged(group: number): void {
+  use(group: number): void {
     this.#of(group).uses += 1
   }
 
@@ -322,8 +322,8 @@ function wake({ waiting }: Group, count: number): void {
 }
 
 /** Tells the group that an operation on it is staged. */
-export function stageGroup(groups: Groups, state: unknown): void {
-  groups.staged((state as GroupState).group)
+export function useGroup(groups: Groups, state: unknown): void {
+  groups.use((state as GroupState).group)
 }
 
 /** What came into a group, or the error that its memory is nobody's. */

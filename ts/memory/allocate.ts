@@ -5,7 +5,7 @@ import { binding } from '../binding.ts'
 import { MemoryAdvice } from '../flags/index.ts'
 import { addressOf } from './address-of.ts'
 import { loadError } from '../system/support.ts'
-import { flag, integer, options as checkOptions, outOfRange } from '../arguments/validate.ts'
+import { flag, integer, checkOptions, outOfRange } from '../arguments/validate.ts'
 
 /** Options of {@link allocate}. */
 export interface AllocateOptions {

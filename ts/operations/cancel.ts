@@ -4,8 +4,8 @@ import type { EntryWriter } from '../ring/entry.ts'
 import { CancelFlags, SqeFlags } from '../flags/index.ts'
 import { Operation } from './base/operation.ts'
 import { type FileTarget, FixedFile, resolveFile } from '../arguments/file.ts'
-import { checkToken, generationOf, slotOf, type Token } from '../ring/submissions.ts'
-import { flag, integer, invalidType, invalidValue, options } from '../arguments/validate.ts'
+import { checkToken, generationOf, indexOf, type Token } from '../ring/submissions.ts'
+import { flag, integer, invalidType, invalidValue, checkOptions } from '../arguments/validate.ts'
 
 /** What to cancel: a submission, everything that matches all the keys that are given, or `'any'`thing at all. */
 export type CancelTarget = Token | { token?: Token; file?: FileTarget; opcode?: number } | 'any'
@@ -88,9 +88,9 @@ export class AsyncCancel extends Operation<number> {
   /** Whether every match is cancelled, and not only the first. */
   all: boolean
 
-  constructor(target: CancelTarget, given?: AsyncCancelOptions) {
+  constructor(target: CancelTarget, options?: AsyncCancelOptions) {
     super()
-    const { all = false } = options(given)
+    const { all = false } = checkOptions(options)
     resolveTarget(target)
     this.target = target
     this.all = flag(all, 'options.all')
@@ -115,7 +115,7 @@ export class AsyncCancel extends Operation<number> {
     const counts = all || (flags & CancelFlags.ANY) !== 0
     entry.begin(AsyncCancel.opcode, this)
     entry.fd((flags & CancelFlags.FD) === 0 ? -1 : file)
-    entry.target(slotOf(token), generationOf(token))
+    entry.target(indexOf(token), generationOf(token))
     entry.len(opcode)
     entry.opFlags(all ? flags | CancelFlags.ALL : flags)
     return counts

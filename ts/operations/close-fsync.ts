@@ -4,7 +4,7 @@ import type { EntryWriter } from '../ring/entry.ts'
 import { FsyncFlags } from '../flags/index.ts'
 import { Operation } from './base/operation.ts'
 import { checkFile, type FileTarget, resolveFile } from '../arguments/file.ts'
-import { flag, integer, length, MAX_U32, options } from '../arguments/validate.ts'
+import { flag, integer, length, MAX_U32, checkOptions } from '../arguments/validate.ts'
 
 /** Options of {@link Fsync}. */
 export interface FsyncOptions {
@@ -35,9 +35,9 @@ export class Fsync extends Operation<number> {
   /** Bytes of the range. */
   length: number
 
-  constructor(file: FileTarget, given?: FsyncOptions) {
+  constructor(file: FileTarget, options?: FsyncOptions) {
     super()
-    const { datasync = false, offset: from = 0, length: bytes = 0 } = options(given)
+    const { datasync = false, offset: from = 0, length: bytes = 0 } = checkOptions(options)
     this.file = checkFile(file)
     this.datasync = flag(datasync, 'options.datasync')
     this.offset = length(from, 'options.offset')

@@ -6,7 +6,7 @@ import { EpollOperation } from '../flags/index.ts'
 import { allocateBlock } from '../memory/address-of.ts'
 import { Operation } from './base/operation.ts'
 import { checkFile, type FileTarget, resolveDescriptor } from '../arguments/file.ts'
-import { integer, invalidValue, mask, MAX_I32, options, wide } from '../arguments/validate.ts'
+import { integer, invalidValue, mask, MAX_I32, checkOptions, integer64 } from '../arguments/validate.ts'
 
 export type { EpollEvent }
 
@@ -63,15 +63,15 @@ export class EpollCtl extends Operation<number> {
   /** What comes back with the events. */
   data: number | bigint
 
-  constructor(epollFd: Descriptor, action: EpollAction, file: Descriptor, given?: EpollCtlOptions) {
+  constructor(epollFd: Descriptor, action: EpollAction, file: Descriptor, options?: EpollCtlOptions) {
     super()
     this.epollFd = checkDescriptor(epollFd, 'epollFd')
     resolveAction(action)
     this.action = action
     this.file = checkDescriptor(file, 'file')
-    const { events = 0, data = 0 } = options(given)
+    const { events = 0, data = 0 } = checkOptions(options)
     this.events = mask(events, 'options.events')
-    this.data = wide(data, 'options.data', 0n, MAX_U64)
+    this.data = integer64(data, 'options.data', 0n, MAX_U64)
   }
 
   /** @internal */
@@ -80,7 +80,7 @@ export class EpollCtl extends Operation<number> {
     const action = resolveAction(this.action)
     const file = resolveDescriptor(this.file, 'file')
     const events = mask(this.events, 'options.events')
-    const data = wide(this.data, 'options.data', 0n, MAX_U64)
+    const data = integer64(this.data, 'options.data', 0n, MAX_U64)
     const block = action === EpollOperation.DEL ? undefined : allocateBlock(eventBytes())
     if (block !== undefined) encodeEvent(block.bytes, events, data)
     entry.begin(EpollCtl.opcode, this)

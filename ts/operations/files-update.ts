@@ -6,7 +6,7 @@ import type { Groups } from '../buffers/groups.ts'
 import { allocateBlock, type Block } from '../memory/address-of.ts'
 import { Operation } from './base/operation.ts'
 import { EMPTY_SLOT, FixedFile, resolveDescriptor, SKIP_FILE } from '../arguments/file.ts'
-import { flag, integer, invalidType, MAX_I32, options } from '../arguments/validate.ts'
+import { flag, integer, invalidType, MAX_I32, checkOptions } from '../arguments/validate.ts'
 
 /** Options of {@link FilesUpdate}. */
 export interface FilesUpdateOptions<O extends number | 'auto' = number | 'auto'> {
@@ -66,16 +66,16 @@ export class FilesUpdate<O extends number | 'auto' = number> extends Operation<
   /** The first slot. */
   offset: number | 'auto'
 
-  constructor(files: readonly SlotContent[], given?: FilesUpdateOptions<O>) {
+  constructor(files: readonly SlotContent[], options?: FilesUpdateOptions<O>) {
     super()
-    const { offset: first = 0 } = options<FilesUpdateOptions>(given)
+    const { offset: first = 0 } = checkOptions<FilesUpdateOptions>(options)
     descriptorsOf(files, 'files')
     this.files = files
     this.offset = checkFirst(first, 'options.offset')
   }
 
   /** @internal */
-  static override reap(_groups: Groups, result: number, _flags: number, state: unknown): FixedFile[] {
+  static override observe(_groups: Groups, result: number, _flags: number, state: unknown): FixedFile[] {
     const { memory } = state as FilesUpdateState
     const slots = Array.from(
       { length: Math.max(result, 0) },
@@ -102,7 +102,7 @@ export class FilesUpdate<O extends number | 'auto' = number> extends Operation<
     entry.off(first === 'auto' ? ANY_SLOT : first)
     entry.addr(state.memory.address)
     entry.len(descriptors.length)
-    if (first === 'auto') entry.watched = true
+    if (first === 'auto') entry.observed = true
     return state
   }
 }
@@ -134,9 +134,9 @@ export class FixedFdInstall extends Operation<number> {
   /** Whether the descriptor is closed in programs that are started. */
   cloexec: boolean
 
-  constructor(file: FixedFile, given?: FixedFdInstallOptions) {
+  constructor(file: FixedFile, options?: FixedFdInstallOptions) {
     super()
-    const { cloexec = true } = options(given)
+    const { cloexec = true } = checkOptions(options)
     this.file = checkRegistered(file)
     this.cloexec = flag(cloexec, 'options.cloexec')
   }

@@ -9,7 +9,7 @@ import { openFlags } from '../arguments/open-flags.ts'
 import { Operation } from './base/operation.ts'
 import { checkPath, type Path, pathBlock, type PathBlock } from '../arguments/path.ts'
 import { type Direct, type FileTarget, type FixedFile, placed, resolveDirect } from '../arguments/file.ts'
-import { flag, integer, mask, MAX_U16, options } from '../arguments/validate.ts'
+import { flag, integer, mask, MAX_U16, checkOptions } from '../arguments/validate.ts'
 import type { OpenAtOptions } from './open-statx.ts'
 
 /** Options of {@link OpenAt2}. */
@@ -61,9 +61,9 @@ export class OpenAt2<D extends Direct | undefined = undefined> extends Operation
   /** Closes the descriptor in programs that are started. */
   cloexec: boolean
 
-  constructor(path: Path, given?: OpenAt2Options<D>) {
+  constructor(path: Path, options?: OpenAt2Options<D>) {
     super()
-    const { flags = 'r', mode, resolve = 0, dirfd, direct, cloexec = true } = options(given)
+    const { flags = 'r', mode, resolve = 0, dirfd, direct, cloexec = true } = checkOptions(options)
     openFlags(flags, 'options.flags')
     checkMode(mode)
     resolveDirectory(dirfd, 'options.dirfd')
@@ -165,11 +165,11 @@ abstract class Pair extends Operation<number> {
   /** `RenameFlags` or `AtFlags`, as the operation has them. */
   flags: number
 
-  constructor(from: Path, to: Path, given?: RenameAtOptions | LinkAtOptions) {
+  constructor(from: Path, to: Path, options?: RenameAtOptions | LinkAtOptions) {
     super()
     this.from = checkPath(from, 'from')
     this.to = checkPath(to, 'to')
-    const { oldDirfd, newDirfd, flags = 0 } = options(given)
+    const { oldDirfd, newDirfd, flags = 0 } = checkOptions(options)
     resolveDirectory(oldDirfd, 'options.oldDirfd')
     resolveDirectory(newDirfd, 'options.newDirfd')
     this.oldDirfd = oldDirfd
@@ -257,11 +257,11 @@ export class SymlinkAt extends Operation<number> {
   /** Directory that a relative path starts from; absent, the working directory. */
   dirfd: Directory | undefined
 
-  constructor(target: Path, path: Path, given?: SymlinkAtOptions) {
+  constructor(target: Path, path: Path, options?: SymlinkAtOptions) {
     super()
     this.target = checkPath(target, 'target')
     this.path = checkPath(path)
-    const { dirfd } = options(given)
+    const { dirfd } = checkOptions(options)
     resolveDirectory(dirfd, 'options.dirfd')
     this.dirfd = dirfd
   }
@@ -320,10 +320,10 @@ export class UnlinkAt extends Operation<number> {
   /** `AtFlags`: `REMOVEDIR` is what `directory` sets. */
   flags: number
 
-  constructor(path: Path, given?: UnlinkAtOptions) {
+  constructor(path: Path, options?: UnlinkAtOptions) {
     super()
     this.path = checkPath(path)
-    const { dirfd, directory = false, flags = 0 } = options(given)
+    const { dirfd, directory = false, flags = 0 } = checkOptions(options)
     resolveDirectory(dirfd, 'options.dirfd')
     this.dirfd = dirfd
     this.directory = flag(directory, 'options.directory')
@@ -375,10 +375,10 @@ export class MkDirAt extends Operation<number> {
   /** Directory that a relative path starts from; absent, the working directory. */
   dirfd: Directory | undefined
 
-  constructor(path: Path, given?: MkDirAtOptions) {
+  constructor(path: Path, options?: MkDirAtOptions) {
     super()
     this.path = checkPath(path)
-    const { mode = 0o777, dirfd } = options(given)
+    const { mode = 0o777, dirfd } = checkOptions(options)
     resolveDirectory(dirfd, 'options.dirfd')
     this.mode = integer(mode, 'options.mode', 0, MAX_U16)
     this.dirfd = dirfd

@@ -12,7 +12,7 @@ import {
   mask,
   MAX_I32,
   MAX_U32,
-  options,
+  checkOptions,
   outOfRange,
 } from '../arguments/validate.ts'
 
@@ -88,9 +88,9 @@ export class FutexWait extends Operation<number> {
   /** `FutexFlags`. */
   flags: number
 
-  constructor(word: FutexWord, expected: number, given?: FutexOptions) {
+  constructor(word: FutexWord, expected: number, options?: FutexOptions) {
     super()
-    const { mask: bits = MAX_U32, flags = 0 } = options(given)
+    const { mask: bits = MAX_U32, flags = 0 } = checkOptions(options)
     this.flags = mask(flags, 'options.flags')
     this.word = checkWord(word, checkFlags(flags, 'options.flags'), 'word')
     checkExpected(expected, 'expected')
@@ -135,9 +135,9 @@ export class FutexWake extends Operation<number> {
   /** `FutexFlags`. */
   flags: number
 
-  constructor(word: FutexWord, count: number, given?: FutexOptions) {
+  constructor(word: FutexWord, count: number, options?: FutexOptions) {
     super()
-    const { mask: bits = MAX_U32, flags = 0 } = options(given)
+    const { mask: bits = MAX_U32, flags = 0 } = checkOptions(options)
     this.flags = mask(flags, 'options.flags')
     this.word = checkWord(word, checkFlags(flags, 'options.flags'), 'word')
     this.count = integer(count, 'count', 0, MAX_I32)

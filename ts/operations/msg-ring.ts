@@ -4,7 +4,7 @@ import type { EntryWriter } from '../ring/entry.ts'
 import { MsgRingFlags } from '../flags/index.ts'
 import { Operation } from './base/operation.ts'
 import { type Direct, FixedFile, placed, resolveDirect } from '../arguments/file.ts'
-import { flag, integer, invalidType, mask, MAX_I32, options, wide } from '../arguments/validate.ts'
+import { flag, integer, invalidType, mask, MAX_I32, checkOptions, integer64 } from '../arguments/validate.ts'
 
 /** Another ring, of this thread or any other: the ring itself, or an object with its descriptor. */
 export type RingTarget = { readonly fd: number }
@@ -53,13 +53,13 @@ export class MsgRingData extends Operation<number> {
   /** Its flags. */
   userFlags: number | undefined
 
-  constructor(ring: RingTarget, result: number, data: number | bigint, given?: MsgRingDataOptions) {
+  constructor(ring: RingTarget, result: number, data: number | bigint, options?: MsgRingDataOptions) {
     super()
-    const { flags = 0, userFlags } = options(given)
+    const { flags = 0, userFlags } = checkOptions(options)
     resolveRing(ring)
     this.ring = ring
     this.result = integer(result, 'result', -0x8000_0000, MAX_I32)
-    this.data = wide(data, 'data', 0n, MAX_DATA)
+    this.data = integer64(data, 'data', 0n, MAX_DATA)
     this.flags = mask(flags, 'options.flags')
     this.userFlags = userFlags === undefined ? undefined : mask(userFlags, 'options.userFlags')
   }
@@ -68,7 +68,7 @@ export class MsgRingData extends Operation<number> {
   override encode(entry: EntryWriter): unknown {
     const fd = resolveRing(this.ring)
     const result = integer(this.result, 'result', -0x8000_0000, MAX_I32)
-    const data = wide(this.data, 'data', 0n, MAX_DATA)
+    const data = integer64(this.data, 'data', 0n, MAX_DATA)
     const flags = mask(this.flags, 'options.flags')
     const { userFlags } = this
     const passed = userFlags === undefined ? undefined : mask(userFlags, 'options.userFlags')
@@ -124,15 +124,15 @@ export class MsgRingSendFd extends Operation<number> {
   /** Whether the other ring gets no completion. */
   skipCompletion: boolean
 
-  constructor(ring: RingTarget, file: FixedFile, given?: MsgRingSendFdOptions) {
+  constructor(ring: RingTarget, file: FixedFile, options?: MsgRingSendFdOptions) {
     super()
-    const { direct = 'auto', data = 0, skipCompletion = false } = options(given)
+    const { direct = 'auto', data = 0, skipCompletion = false } = checkOptions(options)
     resolveRing(ring)
     resolveDirect(direct, 'options.direct')
     this.ring = ring
     this.file = checkFixedFile(file)
     this.direct = direct
-    this.data = wide(data, 'options.data', 0n, MAX_DATA)
+    this.data = integer64(data, 'options.data', 0n, MAX_DATA)
     this.skipCompletion = flag(skipCompletion, 'options.skipCompletion')
   }
 
@@ -146,7 +146,7 @@ export class MsgRingSendFd extends Operation<number> {
     const fd = resolveRing(this.ring)
     const { index } = checkFixedFile(this.file)
     const slot = resolveDirect(this.direct, 'options.direct')
-    const data = wide(this.data, 'options.data', 0n, MAX_DATA)
+    const data = integer64(this.data, 'options.data', 0n, MAX_DATA)
     const skip = flag(this.skipCompletion, 'options.skipCompletion')
     entry.begin(MsgRingSendFd.opcode, this)
     entry.fd(fd)

@@ -10,7 +10,7 @@ import { Operation } from './base/operation.ts'
 import { checkPath, type Path, pathBlock, type PathBlock } from '../arguments/path.ts'
 import { type Direct, type FileTarget, FixedFile, placed, resolveDirect } from '../arguments/file.ts'
 import { type BigIntStats, decodeStatx, type Stats, STATX_BYTES } from '../structs/statx.ts'
-import { flag, integer, mask, MAX_U16, MAX_U32, options } from '../arguments/validate.ts'
+import { flag, integer, mask, MAX_U16, MAX_U32, checkOptions } from '../arguments/validate.ts'
 
 /** Options of {@link OpenAt}. */
 export interface OpenAtOptions<D extends Direct | undefined = Direct | undefined> {
@@ -57,9 +57,9 @@ export class OpenAt<D extends Direct | undefined = undefined> extends Operation<
   /** Closes the descriptor in programs that are started. */
   cloexec: boolean
 
-  constructor(path: Path, given?: OpenAtOptions<D>) {
+  constructor(path: Path, options?: OpenAtOptions<D>) {
     super()
-    const { flags = 'r', mode = 0o666, dirfd, direct, cloexec = true } = options(given)
+    const { flags = 'r', mode = 0o666, dirfd, direct, cloexec = true } = checkOptions(options)
     openFlags(flags, 'options.flags')
     resolveDirectory(dirfd, 'options.dirfd')
     if (direct !== undefined) resolveDirect(direct, 'options.direct')
@@ -146,14 +146,14 @@ export class Statx<B extends boolean = false> extends Operation<B extends true ?
   /** Whether numbers are bigints. */
   bigint: boolean
 
-  constructor(target: Path | number | { readonly fd: number }, given?: StatxOptions<B>) {
+  constructor(target: Path | number | { readonly fd: number }, options?: StatxOptions<B>) {
     super()
     const {
       dirfd,
       flags = 0,
       mask: wanted = StatxMask.BASIC_STATS | StatxMask.BTIME,
       bigint = false,
-    } = options(given)
+    } = checkOptions(options)
     resolveDirectory(dirfd, 'options.dirfd')
     if (isFile(target)) resolveDirectory(target, 'target')
     else checkPath(target, 'target')

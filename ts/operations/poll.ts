@@ -3,11 +3,11 @@
 import type { EntryWriter } from '../ring/entry.ts'
 import { PollFlags } from '../flags/index.ts'
 import type { Groups } from '../buffers/groups.ts'
-import type { Submissions } from './base/operation-class.ts'
+import type { SubmissionNames } from './base/operation-class.ts'
 import { Operation } from './base/operation.ts'
 import { checkFile, type FileTarget } from '../arguments/file.ts'
-import { checkToken, generationOf, slotOf, type Token } from '../ring/submissions.ts'
-import { flag, invalidValue, mask, options } from '../arguments/validate.ts'
+import { checkToken, generationOf, indexOf, type Token } from '../ring/submissions.ts'
+import { flag, invalidValue, mask, checkOptions } from '../arguments/validate.ts'
 
 /** Options of {@link PollAdd}. */
 export interface PollAddOptions {
@@ -35,11 +35,11 @@ export class PollAdd extends Operation<number> {
   /** Whether it completes again and again. */
   multi: boolean
 
-  constructor(file: FileTarget, events: number, given?: PollAddOptions) {
+  constructor(file: FileTarget, events: number, options?: PollAddOptions) {
     super()
     this.file = checkFile(file)
     this.events = mask(events, 'events')
-    const { multi = false } = options(given)
+    const { multi = false } = checkOptions(options)
     this.multi = flag(multi, 'options.multi')
   }
 
@@ -51,7 +51,7 @@ export class PollAdd extends Operation<number> {
     entry.opFlags(events)
     if (multi) {
       entry.len(PollFlags.ADD_MULTI)
-      entry.many = true
+      entry.multishot = true
     }
     return undefined
   }
@@ -81,7 +81,7 @@ export class PollRemove extends Operation<number> {
     const token = checkToken(this.token)
     entry.begin(PollRemove.opcode, this)
     entry.fd(-1)
-    entry.target(slotOf(token), generationOf(token))
+    entry.target(indexOf(token), generationOf(token))
     return undefined
   }
 }
@@ -119,13 +119,13 @@ export class PollUpdate extends Operation<number> {
   static override readonly syscall = 'poll_update'
 
   /** @internal */
-  static override reap(
+  static override observe(
     _groups: Groups,
     result: number,
     _flags: number,
     state: unknown,
     _last: unknown,
-    submissions: Submissions,
+    submissions: SubmissionNames,
   ): unknown {
     const { token, userData } = state as Renaming
     if (result >= 0) submissions.rename(token, userData)
@@ -141,9 +141,9 @@ export class PollUpdate extends Operation<number> {
   /** The flag of {@link PollAdd}, sent along. */
   multi: boolean
 
-  constructor(token: Token, given: PollUpdateOptions) {
+  constructor(token: Token, options: PollUpdateOptions) {
     super()
-    const { events, userData, multi = false } = options(given)
+    const { events, userData, multi = false } = checkOptions(options)
     this.token = checkToken(token)
     this.events = checkUpdate(events, userData)
     this.userData = userData
@@ -158,7 +158,7 @@ export class PollUpdate extends Operation<number> {
     let flags = flag(this.multi, 'options.multi') ? PollFlags.ADD_MULTI : 0
     entry.begin(PollUpdate.opcode, this)
     entry.fd(-1)
-    entry.target(slotOf(token), generationOf(token))
+    entry.target(indexOf(token), generationOf(token))
     if (events !== undefined) {
       flags |= PollFlags.UPDATE_EVENTS
       entry.opFlags(events)
@@ -167,8 +167,8 @@ export class PollUpdate extends Operation<number> {
     if (userData !== undefined) {
       // The kernel's user data is the token, and stays: what changes is the value in our own table.
       flags |= PollFlags.UPDATE_USER_DATA
-      entry.off((BigInt(generationOf(token)) << 32n) | BigInt(slotOf(token)))
-      entry.watched = true
+      entry.off((BigInt(generationOf(token)) << 32n) | BigInt(indexOf(token)))
+      entry.observed = true
       state = { token, userData }
     }
     entry.len(flags)

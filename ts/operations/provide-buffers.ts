@@ -11,13 +11,13 @@ import {
   type Received,
   receivedFrom,
   resolveGroup,
-  stageGroup,
+  useGroup,
 } from '../buffers/groups.ts'
 import { addressOf, type Bytes, bytesLeft, checkBytes } from '../memory/address-of.ts'
 import type { Armed } from './base/operation-class.ts'
 import { Operation } from './base/operation.ts'
 import { checkFile, type FileTarget } from '../arguments/file.ts'
-import { integer, MAX_U16, MAX_U32, offset, options, outOfRange } from '../arguments/validate.ts'
+import { integer, MAX_U16, MAX_U32, offset, checkOptions, outOfRange } from '../arguments/validate.ts'
 
 /** What a group can have: the numbers of buffers are 16 bits. */
 const MAX_BUFFERS = 0x1_0000
@@ -68,13 +68,13 @@ export class ProvideBuffers extends Operation<number> {
   }
 
   /** @internal */
-  static stage(groups: Groups, state: unknown): Provision {
+  static onEnqueue(groups: Groups, state: unknown): Provision {
     const { memory, size, count, group, firstId } = state as Offer
     return groups.provide(group, memory, size, count, firstId)
   }
 
   /** @internal */
-  static override reap(
+  static override observe(
     groups: Groups,
     result: number,
     _flags: number,
@@ -84,7 +84,7 @@ export class ProvideBuffers extends Operation<number> {
     if (result < 0) {
       if (last !== undefined) groups.withdraw(last as Provision)
     } else {
-      const provision = (last ?? ProvideBuffers.stage(groups, state)) as Provision
+      const provision = (last ?? ProvideBuffers.onEnqueue(groups, state)) as Provision
       groups.accepted((state as Offer).group, provision)
     }
     return state
@@ -121,7 +121,7 @@ export class ProvideBuffers extends Operation<number> {
     entry.fd(offer.count)
     entry.bufferIndex(offer.group)
     entry.off(offer.firstId)
-    entry.watched = true
+    entry.observed = true
     return offer
   }
 }
@@ -145,13 +145,13 @@ export class RemoveBuffers extends Operation<number> {
   static override readonly syscall = 'remove_buffers'
 
   /** @internal */
-  static stage(groups: Groups, state: unknown): void {
+  static onEnqueue(groups: Groups, state: unknown): void {
     const { group, count, silent } = state as Removal
     if (silent) groups.lost(group, count)
   }
 
   /** @internal */
-  static override reap(groups: Groups, result: number, _flags: number, state: unknown): unknown {
+  static override observe(groups: Groups, result: number, _flags: number, state: unknown): unknown {
     const { group, silent } = state as Removal
     if (result > 0 && !silent) groups.removed(group, result)
     return state
@@ -175,7 +175,7 @@ export class RemoveBuffers extends Operation<number> {
     entry.begin(RemoveBuffers.opcode, this)
     entry.fd(count)
     entry.bufferIndex(group)
-    entry.watched = true
+    entry.observed = true
     return { group, count, silent: (this.sqeFlags & SqeFlags.CQE_SKIP_SUCCESS) !== 0 }
   }
 }
@@ -205,16 +205,16 @@ export class ReadMulti extends Operation<Received> {
   static override readonly since = '6.7'
   static override readonly syscall = 'read'
   /** @internal */
-  static stage = stageGroup
+  static onEnqueue = useGroup
 
   /** @internal */
-  static override reap(groups: Groups, result: number, flags: number, state: unknown): MultiState {
+  static override observe(groups: Groups, result: number, flags: number, state: unknown): MultiState {
     const { group } = state as MultiState
     return { group, received: groups.received(group, result, flags) }
   }
 
   /** @internal */
-  static override again(_entry: Armed, result: number): boolean {
+  static override rearm(_entry: Armed, result: number): boolean {
     return result !== 0
   }
 
@@ -238,9 +238,9 @@ export class ReadMulti extends Operation<Received> {
   /** Byte in the file; absent, the file position. */
   offset: number | bigint | undefined
 
-  constructor(file: FileTarget, group: GroupTarget, given?: ReadMultiOptions) {
+  constructor(file: FileTarget, group: GroupTarget, options?: ReadMultiOptions) {
     super()
-    const { length = 0, offset: from } = options(given)
+    const { length = 0, offset: from } = checkOptions(options)
     this.file = checkFile(file)
     this.group = checkGroup(group)
     this.length = integer(length, 'options.length', 0, MAX_U32)
@@ -256,8 +256,8 @@ export class ReadMulti extends Operation<Received> {
     entry.group(group)
     entry.len(length)
     entry.offset(from)
-    entry.many = true
-    entry.watched = true
+    entry.multishot = true
+    entry.observed = true
     return { group }
   }
 }

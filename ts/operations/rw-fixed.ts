@@ -17,8 +17,8 @@ abstract class FixedTransfer extends Transfer {
   /** The registered buffer, or a part of it. */
   buffer: FixedBuffer
 
-  constructor(file: FileTarget, buffer: FixedBuffer, given?: TransferOptions) {
-    super(file, given)
+  constructor(file: FileTarget, buffer: FixedBuffer, options?: TransferOptions) {
+    super(file, options)
     this.buffer = checkFixed(buffer, 'buffer')
   }
 
@@ -62,9 +62,9 @@ export class WriteFixed extends FixedTransfer {
   /** The write stream that the bytes belong to. */
   writeStream: number
 
-  constructor(file: FileTarget, buffer: FixedBuffer, given?: WriteOptions) {
-    super(file, buffer, given)
-    this.writeStream = writeStreamOf(given)
+  constructor(file: FileTarget, buffer: FixedBuffer, options?: WriteOptions) {
+    super(file, buffer, options)
+    this.writeStream = writeStreamOf(options)
   }
 
   /** @internal */
@@ -117,8 +117,8 @@ abstract class FixedVectorTransfer extends Transfer {
   /** Parts of one registered buffer, in order; 1024 at most. */
   buffers: readonly FixedBuffer[]
 
-  constructor(file: FileTarget, buffers: readonly FixedBuffer[], given?: TransferOptions) {
-    super(file, given)
+  constructor(file: FileTarget, buffers: readonly FixedBuffer[], options?: TransferOptions) {
+    super(file, options)
     vector(checkParts(buffers, 'buffers').views, 'buffers')
     this.buffers = buffers
   }
@@ -165,9 +165,9 @@ export class WritevFixed extends FixedVectorTransfer {
   /** The write stream that the bytes belong to. */
   writeStream: number
 
-  constructor(file: FileTarget, buffers: readonly FixedBuffer[], given?: WriteOptions) {
-    super(file, buffers, given)
-    this.writeStream = writeStreamOf(given)
+  constructor(file: FileTarget, buffers: readonly FixedBuffer[], options?: WriteOptions) {
+    super(file, buffers, options)
+    this.writeStream = writeStreamOf(options)
   }
 
   /** @internal */

@@ -10,7 +10,7 @@ import {
   type Received,
   receivedFrom,
   resolveGroupBuffer,
-  stageGroup,
+  useGroup,
 } from '../buffers/groups.ts'
 import { checkIntegrity, type Integrity, integrityBlock, type IntegrityBlock } from '../structs/attr-pi.ts'
 import { type Bytes, bytesLeft, checkBytes, isUint8Array } from '../memory/address-of.ts'
@@ -26,8 +26,8 @@ import {
   MAX_U16,
   MAX_U8,
   offset,
-  options,
-  wide,
+  checkOptions,
+  integer64,
 } from '../arguments/validate.ts'
 
 /** Options of {@link Nop}. */
@@ -67,9 +67,9 @@ export class Nop extends Operation<number> {
   /** The other half of a 32-byte completion. */
   declare extra: readonly [number | bigint, number | bigint] | undefined
 
-  constructor(given?: NopOptions) {
+  constructor(options?: NopOptions) {
     super()
-    if (given !== undefined) setNop(this, given)
+    if (options !== undefined) setNop(this, options)
   }
 
   /** @internal */
@@ -101,8 +101,8 @@ Object.assign(Nop.prototype, {
 } satisfies Record<keyof NopOptions, unknown>)
 
 /** Apart from the constructor, which V8 inlines with the loop around it as long as it is short. */
-function setNop(nop: Nop, given: NopOptions): void {
-  const { result, file, fixedBuffer, taskWork = false, extra } = options(given)
+function setNop(nop: Nop, options: NopOptions): void {
+  const { result, file, fixedBuffer, taskWork = false, extra } = checkOptions(options)
   nop.result = result
   nop.file = file
   nop.fixedBuffer = fixedBuffer
@@ -143,8 +143,8 @@ function checkNop({ result, file, fixedBuffer, taskWork, extra }: Nop): CheckedN
   if (extra !== undefined) {
     if (!Array.isArray(extra) || extra.length !== 2)
       throw invalidType('options.extra', 'an array of two integers', extra)
-    wide(extra[0], 'options.extra[0]', 0n, MAX_U64)
-    wide(extra[1], 'options.extra[1]', 0n, MAX_U64)
+    integer64(extra[0], 'options.extra[0]', 0n, MAX_U64)
+    integer64(extra[1], 'options.extra[1]', 0n, MAX_U64)
   }
   const index = typeof fixedBuffer === 'object' && fixedBuffer !== null ? fixedBuffer.index : fixedBuffer
   return {
@@ -176,7 +176,7 @@ export interface WriteOptions extends TransferOptions {
 /** What moving bytes between a file and memory shares. */
 export abstract class Transfer<T = number> extends Operation<T> {
   /** @internal */
-  static override asked(state: unknown): number | undefined {
+  static override requested(state: unknown): number | undefined {
     return askedOf(state)
   }
 
@@ -192,10 +192,10 @@ export abstract class Transfer<T = number> extends Operation<T> {
   /** Protection information. */
   declare integrity?: Integrity | undefined
 
-  constructor(file: FileTarget, given: TransferOptions | undefined) {
+  constructor(file: FileTarget, options: TransferOptions | undefined) {
     super()
     this.file = checkFile(file)
-    const { offset: from, flags, ioprio, integrity } = options(given)
+    const { offset: from, flags, ioprio, integrity } = checkOptions(options)
     this.offset = offset(from, 'options.offset')
     this.flags = flags === undefined ? 0 : mask(flags, 'options.flags')
     if (ioprio !== undefined) this.ioprio = integer(ioprio, 'options.ioprio', 0, MAX_U16)
@@ -292,7 +292,7 @@ interface GroupRead extends GroupState {
   readonly received?: Received | undefined
 }
 
-function reapGroupRead(groups: Groups, result: number, flags: number, state: unknown): GroupRead {
+function observeGroupRead(groups: Groups, result: number, flags: number, state: unknown): GroupRead {
   const { group } = state as GroupRead
   return { group, received: groups.received(group, result, flags) }
 }
@@ -311,7 +311,7 @@ function encodeGroup(read: Transfer<unknown>, entry: EntryWriter, target: GroupB
   const integrity = read.begin(entry, Read.opcode)
   entry.group(id)
   entry.len(length)
-  entry.watched = true
+  entry.observed = true
   return { group: id, integrity }
 }
 
@@ -336,17 +336,17 @@ export class Read<B extends Bytes | GroupBuffer = Bytes> extends Transfer<
   }
 
   /** @internal */
-  static stage = stageGroup
+  static onEnqueue = useGroup
   /** @internal */
-  static override reap = reapGroupRead
+  static override observe = observeGroupRead
   /** @internal */
   static override decode = decodeRead
 
   /** Where to read to: memory, or a group that the kernel takes a buffer from. */
   bytes: Bytes | GroupBuffer
 
-  constructor(file: FileTarget, bytes: B, given?: TransferOptions) {
-    super(file, given)
+  constructor(file: FileTarget, bytes: B, options?: TransferOptions) {
+    super(file, options)
     this.bytes = checkTarget(bytes, 'bytes')
   }
 
@@ -378,10 +378,10 @@ export class Write extends Transfer {
   /** The write stream that the bytes belong to. */
   writeStream: number
 
-  constructor(file: FileTarget, bytes: Bytes, given?: WriteOptions) {
-    super(file, given)
+  constructor(file: FileTarget, bytes: Bytes, options?: WriteOptions) {
+    super(file, options)
     this.bytes = checkBytes(bytes, 'bytes')
-    this.writeStream = writeStreamOf(given)
+    this.writeStream = writeStreamOf(options)
   }
 
   /** @internal */
@@ -401,8 +401,8 @@ export function checkStream(stream: number): number {
 }
 
 /** The write stream of options that were looked at before. @internal */
-export function writeStreamOf(given: WriteOptions | undefined): number {
-  const stream = given?.writeStream
+export function writeStreamOf(options: WriteOptions | undefined): number {
+  const stream = options?.writeStream
   return stream === undefined ? 0 : checkStream(stream)
 }
 
@@ -444,17 +444,17 @@ export class Readv<B extends readonly Bytes[] | GroupBuffer = readonly Bytes[]> 
   }
 
   /** @internal */
-  static stage = stageGroup
+  static onEnqueue = useGroup
   /** @internal */
-  static override reap = reapGroupRead
+  static override observe = observeGroupRead
   /** @internal */
   static override decode = decodeRead
 
   /** Where to read to: buffers, in order, 1024 at most; or a group that the kernel takes one buffer from. */
   buffers: readonly Bytes[] | GroupBuffer
 
-  constructor(file: FileTarget, buffers: B, given?: TransferOptions) {
-    super(file, given)
+  constructor(file: FileTarget, buffers: B, options?: TransferOptions) {
+    super(file, options)
     if (isGroup(buffers)) resolveGroupBuffer(buffers, 'buffers')
     else checkVector(buffers, 'buffers')
     this.buffers = buffers
@@ -470,7 +470,7 @@ export class Readv<B extends readonly Bytes[] | GroupBuffer = readonly Bytes[]> 
     entry.addr(room.address)
     entry.len(1)
     entry.group(id)
-    entry.watched = true
+    entry.observed = true
     return { group: id, integrity, room }
   }
 }
@@ -495,10 +495,10 @@ export class Writev extends Transfer {
   /** The write stream that the bytes belong to. */
   writeStream: number
 
-  constructor(file: FileTarget, buffers: readonly Bytes[], given?: WriteOptions) {
-    super(file, given)
+  constructor(file: FileTarget, buffers: readonly Bytes[], options?: WriteOptions) {
+    super(file, options)
     this.buffers = checkVector(buffers, 'buffers')
-    this.writeStream = writeStreamOf(given)
+    this.writeStream = writeStreamOf(options)
   }
 
   /** @internal */

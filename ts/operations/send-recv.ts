@@ -11,7 +11,7 @@ import {
   isGroup,
   type Received,
   resolveGroupBuffer,
-  stageGroup,
+  useGroup,
 } from '../buffers/groups.ts'
 import type { Armed } from './base/operation-class.ts'
 import { type Bytes, checkBytes, isUint8Array } from '../memory/address-of.ts'
@@ -23,20 +23,20 @@ import {
   GroupStream,
   isGroupState,
   moved,
-  reapBundle,
-  reapReceived,
-  reapSent,
-  reapSentBundle,
+  observeBundle,
+  observeReceived,
+  observeSent,
+  observeSentBundle,
   type RecvOptions,
   Stream,
 } from './base/socket-io.ts'
-import { flag, integer, mask, MAX_U32, options } from '../arguments/validate.ts'
+import { flag, integer, mask, MAX_U32, checkOptions } from '../arguments/validate.ts'
 import { checkVector, sizeOf, type Vector, vector } from '../structs/iovec.ts'
 import {
   decodeZeroCopy,
   intactZeroCopy,
   lockedByZeroCopy,
-  reapZeroCopy,
+  observeZeroCopy,
   type ZeroCopyState,
   type ZeroCopyUsage,
 } from './base/zero-copy.ts'
@@ -86,9 +86,9 @@ abstract class MemorySend<T = number> extends Stream<T> {
   /** Where to, on a socket that is not connected. */
   to: Address | undefined
 
-  constructor(file: FileTarget, given: SendOptions | undefined) {
-    super(file, given)
-    const { to } = options(given)
+  constructor(file: FileTarget, options: SendOptions | undefined) {
+    super(file, options)
+    const { to } = checkOptions(options)
     this.to = to === undefined ? undefined : checkAddress(to, 'options.to')
   }
 
@@ -153,15 +153,15 @@ export class Send extends MemorySend {
   static override intact = moved
 
   /** @internal */
-  static stage = stageGroup
+  static onEnqueue = useGroup
   /** A buffer of a group that was sent is out of it. @internal */
-  static override reap = reapSent
+  static override observe = observeSent
 
   /** What to send: memory, several buffers, or a group that the kernel takes a buffer from. */
   bytes: Bytes | GroupBuffer | readonly Bytes[]
 
-  constructor(file: FileTarget, bytes: Bytes | GroupBuffer | readonly Bytes[], given?: SendOptions) {
-    super(file, given)
+  constructor(file: FileTarget, bytes: Bytes | GroupBuffer | readonly Bytes[], options?: SendOptions) {
+    super(file, options)
     if (!isArray(bytes) && isGroup(bytes)) resolveGroupBuffer(bytes, 'bytes')
     else checkMemory(bytes)
     this.bytes = bytes
@@ -197,7 +197,7 @@ export class SendZc<U extends boolean = false> extends MemorySend<U extends true
   static override readonly syscall = 'send'
 
   /** @internal */
-  static locks(state: unknown): number | undefined {
+  static lockedBytes(state: unknown): number | undefined {
     return lockedByZeroCopy(state as ZeroCopyState)
   }
 
@@ -207,14 +207,14 @@ export class SendZc<U extends boolean = false> extends MemorySend<U extends true
   }
 
   /** @internal */
-  static override reap(
+  static override observe(
     _groups: Groups,
     result: number,
     flags: number,
     state: unknown,
     last: unknown,
   ): ZeroCopyState {
-    return reapZeroCopy(result, flags, state as ZeroCopyState, last)
+    return observeZeroCopy(result, flags, state as ZeroCopyState, last)
   }
 
   /** @internal */
@@ -227,9 +227,9 @@ export class SendZc<U extends boolean = false> extends MemorySend<U extends true
   /** Says too whether the kernel copied the bytes all the same. */
   reportUsage: boolean
 
-  constructor(file: FileTarget, bytes: Bytes | FixedBuffer | readonly Bytes[], given?: SendZcOptions<U>) {
-    super(file, given)
-    const { reportUsage } = options(given)
+  constructor(file: FileTarget, bytes: Bytes | FixedBuffer | readonly Bytes[], options?: SendZcOptions<U>) {
+    super(file, options)
+    const { reportUsage } = checkOptions(options)
     this.bytes = bytes instanceof FixedBuffer ? checkFixed(bytes, 'bytes') : checkMemory(bytes)
     this.reportUsage = reportUsage === undefined ? false : flag(reportUsage, 'options.reportUsage')
   }
@@ -251,8 +251,8 @@ export class SendZc<U extends boolean = false> extends MemorySend<U extends true
       state = { buffers: keep instanceof Outgoing ? keep.buffers : [keep], reportUsage, keep }
     }
     if (reportUsage) entry.ioprio(RecvSendFlags.ZC_REPORT_USAGE)
-    entry.oneAnswer = true
-    entry.watched = true
+    entry.singleResult = true
+    entry.observed = true
     return state
   }
 }
@@ -295,9 +295,9 @@ export class Recv<B extends Bytes | GroupBuffer = Bytes> extends Stream<
   /** @internal */
   static override intact = moved
   /** @internal */
-  static stage = stageGroup
+  static onEnqueue = useGroup
   /** @internal */
-  static override reap = reapReceived
+  static override observe = observeReceived
 
   /** @internal */
   static override decode(result: number, _flags: number, state: unknown): number | Received {
@@ -307,8 +307,8 @@ export class Recv<B extends Bytes | GroupBuffer = Bytes> extends Stream<
   /** Where to put the bytes: memory, or a group that the kernel takes a buffer from. */
   bytes: Bytes | GroupBuffer
 
-  constructor(file: FileTarget, bytes: B, given?: RecvOptions) {
-    super(file, given)
+  constructor(file: FileTarget, bytes: B, options?: RecvOptions) {
+    super(file, options)
     this.bytes = checkTarget(bytes)
   }
 
@@ -341,9 +341,9 @@ export class SendBundle extends GroupStream<number> {
   /** @internal */
   static override readonly variantSince = '6.10'
   /** @internal */
-  static stage = stageGroup
+  static onEnqueue = useGroup
   /** @internal */
-  static override reap = reapSentBundle
+  static override observe = observeSentBundle
 
   /** @internal */
   static override decode(_result: number, _flags: number, state: unknown): number {
@@ -353,7 +353,7 @@ export class SendBundle extends GroupStream<number> {
   /** @internal */
   override encode(entry: EntryWriter): BundleState {
     const state = this.selectBundle(entry, SendBundle.opcode)
-    entry.oneAnswer = true
+    entry.singleResult = true
     return state
   }
 }
@@ -379,9 +379,9 @@ export class RecvBundle extends GroupReceive {
   /** @internal */
   static override readonly variantSince = '6.10'
   /** @internal */
-  static stage = stageGroup
+  static onEnqueue = useGroup
   /** @internal */
-  static override reap = reapBundle
+  static override observe = observeBundle
 
   /** @internal */
   override encode(entry: EntryWriter): GroupState {
@@ -396,7 +396,7 @@ interface Limited {
 /** What receiving again and again shares. */
 abstract class MultiReceive extends GroupReceive {
   /** @internal */
-  static override again({ state }: Armed, result: number, _results: number, total: number): boolean | number {
+  static override rearm({ state }: Armed, result: number, _results: number, total: number): boolean | number {
     const { limit } = state as Limited
     if (result === 0 || limit === 0) return result !== 0
     return total < limit && limit - total
@@ -413,9 +413,9 @@ abstract class MultiReceive extends GroupReceive {
   /** Stops after about so many bytes; 0, never. */
   limit: number
 
-  constructor(file: FileTarget, group: GroupTarget, given?: RecvMultiOptions) {
-    super(file, group, given)
-    const { limit } = options(given)
+  constructor(file: FileTarget, group: GroupTarget, options?: RecvMultiOptions) {
+    super(file, group, options)
+    const { limit } = checkOptions(options)
     this.limit = limit === undefined ? 0 : integer(limit, 'options.limit', 0, MAX_U32)
   }
 
@@ -424,7 +424,7 @@ abstract class MultiReceive extends GroupReceive {
     const limit = integer(this.limit, 'options.limit', 0, MAX_U32)
     const state = select()
     entry.word(limit)
-    entry.many = true
+    entry.multishot = true
     return { ...state, limit }
   }
 }
@@ -444,9 +444,9 @@ export class RecvMulti extends MultiReceive {
   /** @internal */
   static override readonly variantSince = '6.0'
   /** @internal */
-  static stage = stageGroup
+  static onEnqueue = useGroup
   /** @internal */
-  static override reap = reapReceived
+  static override observe = observeReceived
 
   /** @internal */
   override encode(entry: EntryWriter): GroupState {
@@ -467,9 +467,9 @@ export class RecvMultiBundle extends MultiReceive {
   /** @internal */
   static override readonly variantSince = '6.10'
   /** @internal */
-  static stage = stageGroup
+  static onEnqueue = useGroup
   /** @internal */
-  static override reap = reapBundle
+  static override observe = observeBundle
 
   /** @internal */
   override encode(entry: EntryWriter): GroupState {

@@ -11,7 +11,7 @@ import {
   type Received,
   receivedFrom,
   resolveGroup,
-  stageGroup,
+  useGroup,
 } from '../buffers/groups.ts'
 import { ADDRESS_BYTES, type SocketAddress } from '../structs/sockaddr.ts'
 import { type Bytes, checkBytes } from '../memory/address-of.ts'
@@ -45,7 +45,7 @@ import {
   MAX_I32,
   MAX_U16,
   MAX_U32,
-  options,
+  checkOptions,
 } from '../arguments/validate.ts'
 import { sizeOf } from '../structs/iovec.ts'
 import { viewOf } from '../memory/view.ts'
@@ -53,7 +53,7 @@ import {
   decodeZeroCopy,
   intactZeroCopy,
   lockedByZeroCopy,
-  reapZeroCopy,
+  observeZeroCopy,
   type ZeroCopyState,
   type ZeroCopyUsage,
 } from './base/zero-copy.ts'
@@ -136,9 +136,9 @@ abstract class MessageOperation<T> extends Operation<T> {
   /** Waits until the socket is ready before the first try. */
   pollFirst: boolean
 
-  constructor(file: FileTarget, given: SendMsgOptions | undefined) {
+  constructor(file: FileTarget, options: SendMsgOptions | undefined) {
     super()
-    const { flags = 0, pollFirst = false } = options(given)
+    const { flags = 0, pollFirst = false } = checkOptions(options)
     this.file = checkFile(file)
     this.flags = mask(flags, 'options.flags')
     this.pollFirst = flag(pollFirst, 'options.pollFirst')
@@ -174,15 +174,15 @@ export class SendMsg extends MessageOperation<number> {
   }
 
   /** @internal */
-  static override asked(state: unknown): number {
+  static override requested(state: unknown): number {
     return sizeOf((state as OutBlock).buffers)
   }
 
   /** What to send. */
   message: OutMessage
 
-  constructor(file: FileTarget, message: OutMessage, given?: SendMsgOptions) {
-    super(file, given)
+  constructor(file: FileTarget, message: OutMessage, options?: SendMsgOptions) {
+    super(file, options)
     this.message = checkOut(message, 'message')
   }
 
@@ -210,7 +210,7 @@ export class SendMsgZc<R extends boolean = false> extends MessageOperation<
   static override readonly syscall = 'sendmsg'
 
   /** @internal */
-  static locks(state: unknown): number | undefined {
+  static lockedBytes(state: unknown): number | undefined {
     return lockedByZeroCopy(state as ZeroCopyState)
   }
 
@@ -220,19 +220,19 @@ export class SendMsgZc<R extends boolean = false> extends MessageOperation<
   }
 
   /** @internal */
-  static override asked(state: unknown): number {
+  static override requested(state: unknown): number {
     return sizeOf((state as ZeroCopyState).buffers)
   }
 
   /** @internal */
-  static override reap(
+  static override observe(
     _groups: Groups,
     result: number,
     flags: number,
     state: unknown,
     last: unknown,
   ): ZeroCopyState {
-    return reapZeroCopy(result, flags, state as ZeroCopyState, last)
+    return observeZeroCopy(result, flags, state as ZeroCopyState, last)
   }
 
   /** @internal */
@@ -247,9 +247,9 @@ export class SendMsgZc<R extends boolean = false> extends MessageOperation<
   /** Whether it resolves to {@link ZeroCopyUsage}. */
   reportUsage: boolean
 
-  constructor(file: FileTarget, message: OutMessage, given?: SendMsgZcOptions<R>) {
-    super(file, given)
-    const { fixedBuffer, reportUsage = false } = options(given)
+  constructor(file: FileTarget, message: OutMessage, options?: SendMsgZcOptions<R>) {
+    super(file, options)
+    const { fixedBuffer, reportUsage = false } = checkOptions(options)
     this.message = checkOut(message, 'message')
     checkFixedIndex(fixedBuffer)
     this.fixedBuffer = fixedBuffer
@@ -267,8 +267,8 @@ export class SendMsgZc<R extends boolean = false> extends MessageOperation<
       entry.ioprio(RecvSendFlags.FIXED_BUF)
       entry.bufferIndex(index)
     }
-    entry.oneAnswer = true
-    entry.watched = true
+    entry.singleResult = true
+    entry.observed = true
     return { buffers, reportUsage, fixed: index !== undefined, keep }
   }
 }
@@ -341,19 +341,19 @@ export class RecvMsg<M extends InMessage = MemoryMessage> extends MessageOperati
   }
 
   /** @internal */
-  static override asked(state: unknown): number | undefined {
+  static override requested(state: unknown): number | undefined {
     const { group, size } = state as RecvMsgState
     return group === undefined ? size : undefined
   }
 
   /** @internal */
-  static stage(groups: Groups, state: unknown): void {
+  static onEnqueue(groups: Groups, state: unknown): void {
     const { group } = state as RecvMsgState
-    if (group !== undefined) groups.staged(group)
+    if (group !== undefined) groups.use(group)
   }
 
   /** @internal */
-  static override reap(groups: Groups, result: number, flags: number, state: unknown): RecvMsgState {
+  static override observe(groups: Groups, result: number, flags: number, state: unknown): RecvMsgState {
     const block = state as RecvMsgState
     return block.group === undefined
       ? block
@@ -372,8 +372,8 @@ export class RecvMsg<M extends InMessage = MemoryMessage> extends MessageOperati
   /** Where it goes. */
   message: InMessage
 
-  constructor(file: FileTarget, message: M, given?: RecvMsgOptions) {
-    super(file, given)
+  constructor(file: FileTarget, message: M, options?: RecvMsgOptions) {
+    super(file, options)
     this.message = checkIn(message, 'message')
   }
 
@@ -383,7 +383,7 @@ export class RecvMsg<M extends InMessage = MemoryMessage> extends MessageOperati
     this.begin(entry, RecvMsg.opcode, block.address)
     if (block.group !== undefined) {
       entry.group(block.group)
-      entry.watched = true
+      entry.observed = true
     }
     return block
   }
@@ -433,10 +433,10 @@ export class RecvMsgMulti extends MessageOperation<ReceivedMessage> {
   static override readonly variantSince = '6.0'
   static override readonly syscall = 'recvmsg'
   /** @internal */
-  static stage = stageGroup
+  static onEnqueue = useGroup
 
   /** @internal */
-  static override reap(groups: Groups, result: number, flags: number, state: unknown): RecvMsgMultiState {
+  static override observe(groups: Groups, result: number, flags: number, state: unknown): RecvMsgMultiState {
     const multi = state as RecvMsgMultiState
     const received = groups.received(multi.group, result, flags)
     multi.end.received = isNothing(result, received, multi.rooms) ? received : undefined
@@ -444,7 +444,7 @@ export class RecvMsgMulti extends MessageOperation<ReceivedMessage> {
   }
 
   /** @internal */
-  static override again({ state }: Armed): boolean {
+  static override rearm({ state }: Armed): boolean {
     const { received } = (state as RecvMsgMultiState).end
     received?.release()
     return received === undefined
@@ -473,9 +473,9 @@ export class RecvMsgMulti extends MessageOperation<ReceivedMessage> {
   /** Bytes of room for control messages. */
   control: number
 
-  constructor(file: FileTarget, group: GroupTarget, given?: RecvMsgMultiOptions) {
-    super(file, given)
-    const { address = false, control = 0 } = options(given)
+  constructor(file: FileTarget, group: GroupTarget, options?: RecvMsgMultiOptions) {
+    super(file, options)
+    const { address = false, control = 0 } = checkOptions(options)
     roomsOf(address, control)
     this.group = checkGroup(group)
     this.address = address
@@ -490,8 +490,8 @@ export class RecvMsgMulti extends MessageOperation<ReceivedMessage> {
     this.begin(entry, RecvMsgMulti.opcode, header.address)
     entry.ioprio(RecvSendFlags.MULTISHOT)
     entry.group(group)
-    entry.many = true
-    entry.watched = true
+    entry.multishot = true
+    entry.observed = true
     return { group, rooms, end: { received: undefined }, header: header.bytes }
   }
 
@@ -532,9 +532,9 @@ export class RecvZc extends Operation<number> {
   /** Waits until the socket is ready before the first try. */
   pollFirst: boolean
 
-  constructor(file: FileTarget, given?: RecvZcOptions) {
+  constructor(file: FileTarget, options?: RecvZcOptions) {
     super()
-    const { ifq = 0, length = 0, pollFirst = false } = options(given)
+    const { ifq = 0, length = 0, pollFirst = false } = checkOptions(options)
     this.file = checkFile(file)
     this.ifq = integer(ifq, 'options.ifq', 0, MAX_U32)
     this.length = integer(length, 'options.length', 0, MAX_U32)
@@ -550,6 +550,6 @@ export class RecvZc extends Operation<number> {
     entry.len(length)
     entry.word(ifq)
     entry.ioprio(RecvSendFlags.MULTISHOT | (pollFirst ? RecvSendFlags.POLL_FIRST : 0))
-    entry.many = true
+    entry.multishot = true
   }
 }

@@ -23,7 +23,7 @@ import {
   placed,
   resolveDirect,
 } from '../arguments/file.ts'
-import { flag, integer, invalidValue, mask, MAX_I32, options } from '../arguments/validate.ts'
+import { flag, integer, invalidValue, mask, MAX_I32, checkOptions } from '../arguments/validate.ts'
 
 type Placed<D extends Direct | undefined> = D extends undefined ? number : FixedFile
 
@@ -65,9 +65,9 @@ export class Socket<D extends Direct | undefined = undefined> extends Operation<
   /** Closes the descriptor in programs that are started. */
   cloexec: boolean
 
-  constructor(domain: number, type: number, given?: SocketOptions<D>) {
+  constructor(domain: number, type: number, options?: SocketOptions<D>) {
     super()
-    const { protocol = 0, direct, cloexec = true } = options(given)
+    const { protocol = 0, direct, cloexec = true } = checkOptions(options)
     if (direct !== undefined) resolveDirect(direct, 'options.direct')
     this.domain = integer(domain, 'domain', 0, MAX_I32)
     this.type = integer(type, 'type', 0, MAX_I32)
@@ -240,10 +240,10 @@ function accepting(
   { flags, cloexec, dontWait, pollFirst }: Required<Omit<AcceptMultiOptions, 'direct'>>,
   direct: boolean,
 ): Accepting {
-  const given = mask(flags, 'options.flags')
+  const options = mask(flags, 'options.flags')
   const closed = flag(cloexec, 'options.cloexec') && !direct // as for Socket
   return {
-    flags: closed ? given | SocketType.CLOEXEC : given,
+    flags: closed ? options | SocketType.CLOEXEC : options,
     ioprio:
       (flag(dontWait, 'options.dontWait') ? AcceptFlags.DONTWAIT : 0) |
       (flag(pollFirst, 'options.pollFirst') ? AcceptFlags.POLL_FIRST : 0),
@@ -284,7 +284,7 @@ export class Accept<D extends Direct | undefined = undefined, A extends boolean 
   /** Waits for a connection before the first try. */
   pollFirst: boolean
 
-  constructor(file: FileTarget, given?: AcceptOptions<D, A>) {
+  constructor(file: FileTarget, options?: AcceptOptions<D, A>) {
     super()
     const {
       address = false,
@@ -293,7 +293,7 @@ export class Accept<D extends Direct | undefined = undefined, A extends boolean 
       cloexec = true,
       dontWait = false,
       pollFirst = false,
-    } = options(given)
+    } = checkOptions(options)
     if (direct !== undefined) resolveDirect(direct, 'options.direct')
     accepting({ flags, cloexec, dontWait, pollFirst }, false)
     this.file = checkFile(file)
@@ -370,9 +370,9 @@ export class AcceptMulti<D extends 'auto' | undefined = undefined> extends Opera
   /** Waits for a connection before the first try. */
   pollFirst: boolean
 
-  constructor(file: FileTarget, given?: AcceptMultiOptions<D>) {
+  constructor(file: FileTarget, options?: AcceptMultiOptions<D>) {
     super()
-    const { flags = 0, direct, cloexec = true, dontWait = false, pollFirst = false } = options(given)
+    const { flags = 0, direct, cloexec = true, dontWait = false, pollFirst = false } = checkOptions(options)
     checkAuto(direct)
     accepting({ flags, cloexec, dontWait, pollFirst }, false)
     this.file = checkFile(file)
@@ -403,7 +403,7 @@ export class AcceptMulti<D extends 'auto' | undefined = undefined> extends Opera
     entry.ioprio(AcceptFlags.MULTISHOT | ioprio)
     entry.opFlags(flags)
     if (slot !== undefined) entry.slot(slot)
-    entry.many = true
+    entry.multishot = true
     return { slot }
   }
 }

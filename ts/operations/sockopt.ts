@@ -20,7 +20,7 @@ import {
   mask,
   MAX_I32,
   MAX_U32,
-  options,
+  checkOptions,
   outOfRange,
 } from '../arguments/validate.ts'
 import { viewOf } from '../memory/view.ts'
@@ -130,9 +130,9 @@ export class GetSockOpt<S extends number = 4> extends Operation<OptionValue<S>> 
   /** Bytes of room for its value. */
   size: number
 
-  constructor(file: FileTarget, level: number, name: number, given?: GetSockOptOptions<S>) {
+  constructor(file: FileTarget, level: number, name: number, options?: GetSockOptOptions<S>) {
     super()
-    const { size = INT_BYTES } = options(given)
+    const { size = INT_BYTES } = checkOptions(options)
     this.file = checkFile(file)
     this.level = integer(level, 'level', 0, MAX_I32)
     this.name = integer(name, 'name', 0, MAX_I32)
@@ -222,9 +222,9 @@ export class SocketCommand<C extends SocketCommandName | number = number> extend
   /** Whether `GETSOCKNAME` asks for the address of the peer. */
   peer: boolean
 
-  constructor(file: FileTarget, command: C, given?: SocketCommandOptions) {
+  constructor(file: FileTarget, command: C, options?: SocketCommandOptions) {
     super()
-    const { peer = false } = options(given)
+    const { peer = false } = checkOptions(options)
     this.peer = checkPeer(peer, resolveCommand(command))
     this.file = checkFile(file)
     this.command = command
@@ -247,7 +247,7 @@ export class SocketCommand<C extends SocketCommandName | number = number> extend
       entry.addr3(room.lengthAddress)
       entry.word(peer ? 1 : 0)
     }
-    entry.many = command === SocketCommands.TX_TIMESTAMP
+    entry.multishot = command === SocketCommands.TX_TIMESTAMP
     return room
   }
 }

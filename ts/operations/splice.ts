@@ -13,7 +13,7 @@ import {
   resolveDirect,
   resolveFile,
 } from '../arguments/file.ts'
-import { flag, integer, mask, MAX_U32, offset, options } from '../arguments/validate.ts'
+import { flag, integer, mask, MAX_U32, offset, checkOptions } from '../arguments/validate.ts'
 
 /** Options of {@link Tee}. */
 export interface TeeOptions {
@@ -35,7 +35,7 @@ const POSITION = (1n << 64n) - 1n
 /** What moves bytes from one file to another. */
 abstract class Between extends Operation<number> {
   /** @internal */
-  static override asked(state: unknown): number {
+  static override requested(state: unknown): number {
     return state as number
   }
 
@@ -48,9 +48,9 @@ abstract class Between extends Operation<number> {
   /** `SpliceFlags`. */
   flags: number
 
-  constructor(from: FileTarget, to: FileTarget, length: number, given?: TeeOptions) {
+  constructor(from: FileTarget, to: FileTarget, length: number, options?: TeeOptions) {
     super()
-    const { flags = 0 } = options(given)
+    const { flags = 0 } = checkOptions(options)
     this.from = checkFile(from, 'from')
     this.to = checkFile(to, 'to')
     this.length = integer(length, 'length', 0, MAX_U32)
@@ -88,9 +88,9 @@ export class Splice extends Between {
   /** Byte of `to` to start with; absent, its file position. */
   offsetOut: number | bigint | undefined
 
-  constructor(from: FileTarget, to: FileTarget, length: number, given?: SpliceOptions) {
-    super(from, to, length, given)
-    const { offsetIn, offsetOut } = options(given)
+  constructor(from: FileTarget, to: FileTarget, length: number, options?: SpliceOptions) {
+    super(from, to, length, options)
+    const { offsetIn, offsetOut } = checkOptions(options)
     this.offsetIn = offset(offsetIn, 'options.offsetIn')
     this.offsetOut = offset(offsetOut, 'options.offsetOut')
   }
@@ -164,9 +164,9 @@ export class Pipe<D extends Direct | undefined = undefined> extends Operation<
   /** Whether the descriptors are closed in programs that are started. */
   cloexec: boolean
 
-  constructor(given?: PipeOptions<D>) {
+  constructor(options?: PipeOptions<D>) {
     super()
-    const { flags = 0, direct, cloexec = true } = options(given)
+    const { flags = 0, direct, cloexec = true } = checkOptions(options)
     if (direct !== undefined) resolveDirect(direct, 'options.direct')
     this.flags = mask(flags, 'options.flags')
     this.direct = direct

@@ -4,7 +4,14 @@ import type { EntryWriter } from '../ring/entry.ts'
 import { addressOf, type Bytes, checkBytes, lengthOf } from '../memory/address-of.ts'
 import { Operation } from './base/operation.ts'
 import { checkFile, type FileTarget } from '../arguments/file.ts'
-import { integer, length as checkLength, mask, MAX_I32, MAX_U32, options } from '../arguments/validate.ts'
+import {
+  integer,
+  length as checkLength,
+  mask,
+  MAX_I32,
+  MAX_U32,
+  checkOptions,
+} from '../arguments/validate.ts'
 
 /** Options of {@link SyncFileRange}. */
 export interface SyncFileRangeOptions {
@@ -37,9 +44,9 @@ export class SyncFileRange extends Operation<number> {
   /** `SyncFileRangeFlags`. */
   flags: number
 
-  constructor(file: FileTarget, given?: SyncFileRangeOptions) {
+  constructor(file: FileTarget, options?: SyncFileRangeOptions) {
     super()
-    const { offset: from = 0, length: bytes = 0, flags = 0 } = options(given)
+    const { offset: from = 0, length: bytes = 0, flags = 0 } = checkOptions(options)
     this.file = checkFile(file)
     this.offset = checkLength(from, 'options.offset')
     this.length = integer(bytes, 'options.length', 0, MAX_U32)
@@ -88,9 +95,9 @@ export class Fallocate extends Operation<number> {
   /** `FallocateMode`. */
   mode: number
 
-  constructor(file: FileTarget, length: number | bigint, given?: FallocateOptions) {
+  constructor(file: FileTarget, length: number | bigint, options?: FallocateOptions) {
     super()
-    const { offset: from = 0, mode = 0 } = options(given)
+    const { offset: from = 0, mode = 0 } = checkOptions(options)
     this.file = checkFile(file)
     this.length = checkLength(length, 'length')
     this.offset = checkLength(from, 'options.offset')
@@ -169,9 +176,9 @@ export class Fadvise extends Operation<number> {
   /** Bytes of the range. */
   length: number | bigint
 
-  constructor(file: FileTarget, advice: number, given?: FadviseOptions) {
+  constructor(file: FileTarget, advice: number, options?: FadviseOptions) {
     super()
-    const { offset: from = 0, length: bytes = 0 } = options(given)
+    const { offset: from = 0, length: bytes = 0 } = checkOptions(options)
     this.file = checkFile(file)
     this.advice = integer(advice, 'advice', 0, MAX_I32)
     this.offset = checkLength(from, 'options.offset')

@@ -5,9 +5,9 @@ import type { EntryWriter } from '../ring/entry.ts'
 import { TimeoutFlags } from '../flags/index.ts'
 import type { Armed } from './base/operation-class.ts'
 import { Operation } from './base/operation.ts'
-import { checkToken, generationOf, slotOf, type Token } from '../ring/submissions.ts'
+import { checkToken, generationOf, indexOf, type Token } from '../ring/submissions.ts'
 import { checkTime, type Time, timespec } from '../structs/timespec.ts'
-import { flag, integer, invalidValue, MAX_U32, options } from '../arguments/validate.ts'
+import { flag, integer, invalidValue, MAX_U32, checkOptions } from '../arguments/validate.ts'
 
 const { EALREADY, ECANCELED, ENOENT, ETIME } = constants.errno
 
@@ -63,7 +63,7 @@ export class Timeout extends Operation<'expired' | 'count'> {
   /** Whether expiry is a success for the operations linked behind it too. */
   etimeSuccess: boolean
 
-  constructor(time: Time, given?: TimeoutOptions) {
+  constructor(time: Time, options?: TimeoutOptions) {
     super()
     const {
       count = 0,
@@ -71,7 +71,7 @@ export class Timeout extends Operation<'expired' | 'count'> {
       clock = 'monotonic',
       multi = false,
       etimeSuccess = false,
-    } = options(given)
+    } = checkOptions(options)
     clockFlags(clock, 'options.clock')
     this.time = checkTime(time, 'time')
     this.count = integer(count, 'options.count', 0, MAX_U32)
@@ -87,7 +87,7 @@ export class Timeout extends Operation<'expired' | 'count'> {
   }
 
   /** @internal */
-  static override again({ offset: count }: Armed, _result: number, results: number): boolean | number {
+  static override rearm({ offset: count }: Armed, _result: number, results: number): boolean | number {
     if (count === 0) return true
     return results < count && count - results
   }
@@ -111,7 +111,7 @@ export class Timeout extends Operation<'expired' | 'count'> {
     entry.len(1)
     entry.off(count)
     entry.opFlags(flags)
-    entry.many = this.multi
+    entry.multishot = this.multi
     return block
   }
 }
@@ -140,7 +140,7 @@ export class TimeoutRemove extends Operation<number> {
     const token = checkToken(this.token)
     entry.begin(TimeoutRemove.opcode, this)
     entry.fd(-1)
-    entry.target(slotOf(token), generationOf(token))
+    entry.target(indexOf(token), generationOf(token))
     return undefined
   }
 }
@@ -179,9 +179,9 @@ export class TimeoutUpdate extends Operation<number> {
   /** Whether the token names a `LinkTimeout`. */
   linked: boolean
 
-  constructor(token: Token, time: Time, given?: TimeoutUpdateOptions) {
+  constructor(token: Token, time: Time, options?: TimeoutUpdateOptions) {
     super()
-    const { absolute = false, clock = 'monotonic', linked = false } = options(given)
+    const { absolute = false, clock = 'monotonic', linked = false } = checkOptions(options)
     clockFlags(clock, 'options.clock')
     this.token = checkToken(token)
     this.time = checkTime(time, 'time')
@@ -199,7 +199,7 @@ export class TimeoutUpdate extends Operation<number> {
     const block = timespec(this.time, 'time')
     entry.begin(TimeoutUpdate.opcode, this)
     entry.fd(-1)
-    entry.target(slotOf(token), generationOf(token))
+    entry.target(indexOf(token), generationOf(token))
     entry.off(block.address)
     entry.opFlags(flags)
     return block
@@ -235,9 +235,9 @@ export class LinkTimeout extends Operation<'expired' | 'cancelled'> {
   /** The clock that the time is of. */
   clock: Clock
 
-  constructor(time: Time, given?: LinkTimeoutOptions) {
+  constructor(time: Time, options?: LinkTimeoutOptions) {
     super()
-    const { absolute = false, clock = 'monotonic' } = options(given)
+    const { absolute = false, clock = 'monotonic' } = checkOptions(options)
     clockFlags(clock, 'options.clock')
     this.time = checkTime(time, 'time')
     this.absolute = flag(absolute, 'options.absolute')

@@ -13,9 +13,9 @@ import {
   mask,
   MAX_U16,
   MAX_U32,
-  options,
+  checkOptions,
   outOfRange,
-  wide,
+  integer64,
 } from '../arguments/validate.ts'
 import { Nop, type NopOptions } from './rw.ts'
 
@@ -81,9 +81,9 @@ abstract class Command extends Operation<number> {
   /** `UringCmdFlags`. */
   flags: number
 
-  constructor(file: FileTarget, command: number, given: UringCmdOptions | undefined, most: number) {
+  constructor(file: FileTarget, command: number, options: UringCmdOptions | undefined, most: number) {
     super()
-    const { data, address, length, optionLength = 0, fixedBuffer, flags = 0 } = options(given)
+    const { data, address, length, optionLength = 0, fixedBuffer, flags = 0 } = checkOptions(options)
     this.file = checkFile(file)
     this.command = command
     this.data = data
@@ -102,8 +102,8 @@ abstract class Command extends Operation<number> {
       entry.beginFile(opcode, this, this.file)
     } else {
       const file = resolveFile(this.file, 'file')
-      entry.require(opcode, this.kind)
-      entry.beginWide(opcode, this)
+      entry.require(opcode, this.operationClass)
+      entry.beginSqe128(opcode, this)
       if (file < 0) entry.flags(SqeFlags.FIXED_FILE)
       entry.fd(file < 0 ? -1 - file : file)
     }
@@ -125,14 +125,14 @@ function bytesOf(memory: readonly Bytes[]): number {
   return memory.reduce((sum, bytes) => sum + bytesLeft(bytes), 0)
 }
 
-function checkCommand(given: Command, most: number): CheckedCommand {
-  const { data, address, length, fixedBuffer } = given
+function checkCommand(options: Command, most: number): CheckedCommand {
+  const { data, address, length, fixedBuffer } = options
   const view =
     fixedBuffer instanceof FixedBuffer ? checkFixed(fixedBuffer, 'options.fixedBuffer').view : undefined
   const memory: Bytes[] = []
   let place: number | bigint = 0
   if (typeof address === 'number' || typeof address === 'bigint') {
-    place = wide(address, 'options.address', 0n, MAX_U64)
+    place = integer64(address, 'options.address', 0n, MAX_U64)
   } else if (address !== undefined) {
     memory.push(checkMemory(address))
     place = bytesLeft(address) === 0 ? 0 : addressOf(address)
@@ -141,13 +141,13 @@ function checkCommand(given: Command, most: number): CheckedCommand {
   }
   if (view !== undefined) memory.push(view)
   return {
-    command: mask(given.command, 'command'),
+    command: mask(options.command, 'command'),
     data: data === undefined ? undefined : checkData(data, most),
     address: place,
     length: integer(length === undefined ? (view?.byteLength ?? 0) : length, 'options.length', 0, MAX_U32),
-    optionLength: integer(given.optionLength, 'options.optionLength', 0, MAX_U32),
+    optionLength: integer(options.optionLength, 'options.optionLength', 0, MAX_U32),
     buffer: fixedBuffer === undefined ? undefined : indexOf(fixedBuffer),
-    flags: mask(given.flags, 'options.flags'),
+    flags: mask(options.flags, 'options.flags'),
     memory,
   }
 }
@@ -190,8 +190,8 @@ export class UringCmd16 extends Command {
   static override readonly since = '5.19'
   static override readonly syscall = 'uring_cmd'
 
-  constructor(file: FileTarget, command: number, given?: UringCmdOptions) {
-    super(file, command, given, NARROW_DATA)
+  constructor(file: FileTarget, command: number, options?: UringCmdOptions) {
+    super(file, command, options, NARROW_DATA)
   }
 
   /** @internal */
@@ -210,10 +210,10 @@ export class UringCmd80 extends Command {
   static override readonly since = '5.19'
   static override readonly syscall = 'uring_cmd'
   /** @internal */
-  static override readonly wide = true
+  static override readonly sqe128 = true
 
-  constructor(file: FileTarget, command: number, given?: UringCmdOptions) {
-    super(file, command, given, WIDE_DATA)
+  constructor(file: FileTarget, command: number, options?: UringCmdOptions) {
+    super(file, command, options, WIDE_DATA)
   }
 
   /** @internal */
@@ -233,10 +233,10 @@ export class UringCmd128 extends Command {
   static override readonly since = '6.19'
   static override readonly syscall = 'uring_cmd'
   /** @internal */
-  static override readonly wide = true
+  static override readonly sqe128 = true
 
-  constructor(file: FileTarget, command: number, given?: UringCmdOptions) {
-    super(file, command, given, WIDE_DATA)
+  constructor(file: FileTarget, command: number, options?: UringCmdOptions) {
+    super(file, command, options, WIDE_DATA)
   }
 
   /** @internal */
@@ -256,7 +256,7 @@ export class Nop128 extends Operation<number> {
   static override readonly since = '6.19'
   static override readonly syscall = 'nop'
   /** @internal */
-  static override readonly wide = true
+  static override readonly sqe128 = true
 
   /** What it resolves to. */
   result: number | undefined
@@ -269,9 +269,9 @@ export class Nop128 extends Operation<number> {
   /** The other half of a 32-byte completion. */
   extra: readonly [number | bigint, number | bigint] | undefined
 
-  constructor(given?: NopOptions) {
+  constructor(options?: NopOptions) {
     super()
-    const { result, file, fixedBuffer, taskWork = false, extra } = options(given)
+    const { result, file, fixedBuffer, taskWork = false, extra } = checkOptions(options)
     this.result = result
     this.file = file
     this.fixedBuffer = fixedBuffer
@@ -285,8 +285,8 @@ export class Nop128 extends Operation<number> {
     const { result, file, extra } = this
     const buffer = checkNop128(this)
     const resolved = file === undefined ? undefined : resolveFile(file, 'options.file')
-    entry.require(Nop128.opcode, this.kind)
-    entry.beginWide(Nop128.opcode, this)
+    entry.require(Nop128.opcode, this.operationClass)
+    entry.beginSqe128(Nop128.opcode, this)
     entry.fd(resolved === undefined ? -1 : resolved < 0 ? -1 - resolved : resolved)
     if (resolved !== undefined)
       entry.opFlags(resolved < 0 ? NopFlags.FILE | NopFlags.FIXED_FILE : NopFlags.FILE)

@@ -7,7 +7,7 @@ import { addressOf, allocateBlock, type Block, type Bytes, lengthOf } from '../m
 import { Operation } from './base/operation.ts'
 import { checkPath, type Path, pathBlock, type PathBlock } from '../arguments/path.ts'
 import { checkFile, type FileTarget, resolveFile } from '../arguments/file.ts'
-import { integer, invalidType, invalidValue, mask, MAX_U32, options } from '../arguments/validate.ts'
+import { integer, invalidType, invalidValue, mask, MAX_U32, checkOptions } from '../arguments/validate.ts'
 
 /** `XATTR_SIZE_MAX`: no attribute is longer. */
 const MAX_SIZE = 65_536
@@ -91,11 +91,11 @@ abstract class Setter extends Operation<number> {
   /** `XattrFlags`. */
   flags: number
 
-  constructor(name: string, value: Bytes | string, given: SetXattrOptions | undefined) {
+  constructor(name: string, value: Bytes | string, options: SetXattrOptions | undefined) {
     super()
     this.name = checkName(name)
     this.value = checkValue(value)
-    const { flags = 0 } = options(given)
+    const { flags = 0 } = checkOptions(options)
     this.flags = mask(flags, 'options.flags')
   }
 
@@ -107,8 +107,8 @@ abstract class Setter extends Operation<number> {
   ): SetState {
     const flags = mask(this.flags, 'options.flags')
     const name = nameBlock(this.name)
-    const given = checkValue(this.value)
-    const bytes = typeof given === 'string' ? textBlock(given).bytes : given
+    const options = checkValue(this.value)
+    const bytes = typeof options === 'string' ? textBlock(options).bytes : options
     const length = Math.min(lengthOf(bytes), MAX_U32) // far too long either way
     const value = viewOf(bytes, length)
     const address = length === 0 ? 0 : addressOf(bytes)
@@ -138,8 +138,8 @@ export class SetXattr extends Setter {
   /** The path. */
   path: Path
 
-  constructor(path: Path, name: string, value: Bytes | string, given?: SetXattrOptions) {
-    super(name, value, given)
+  constructor(path: Path, name: string, value: Bytes | string, options?: SetXattrOptions) {
+    super(name, value, options)
     this.path = checkPath(path)
   }
 
@@ -163,8 +163,8 @@ export class FSetXattr extends Setter {
   /** The file. */
   file: FileTarget
 
-  constructor(file: FileTarget, name: string, value: Bytes | string, given?: SetXattrOptions) {
-    super(name, value, given)
+  constructor(file: FileTarget, name: string, value: Bytes | string, options?: SetXattrOptions) {
+    super(name, value, options)
     this.file = checkFile(file)
   }
 
@@ -211,10 +211,10 @@ abstract class Getter<S extends number> extends Operation<XattrValue<NoInfer<S>>
   /** Bytes that there is room for. */
   size: number
 
-  constructor(name: string, given: GetXattrOptions<S> | undefined) {
+  constructor(name: string, options: GetXattrOptions<S> | undefined) {
     super()
     this.name = checkName(name)
-    const { size = MAX_SIZE } = options(given)
+    const { size = MAX_SIZE } = checkOptions(options)
     this.size = integer(size, 'options.size', 0, MAX_SIZE)
   }
 
@@ -252,8 +252,8 @@ export class GetXattr<S extends number = 65_536> extends Getter<S> {
   /** The path. */
   path: Path
 
-  constructor(path: Path, name: string, given?: GetXattrOptions<S>) {
-    super(name, given)
+  constructor(path: Path, name: string, options?: GetXattrOptions<S>) {
+    super(name, options)
     this.path = checkPath(path)
   }
 
@@ -277,8 +277,8 @@ export class FGetXattr<S extends number = 65_536> extends Getter<S> {
   /** The file. */
   file: FileTarget
 
-  constructor(file: FileTarget, name: string, given?: GetXattrOptions<S>) {
-    super(name, given)
+  constructor(file: FileTarget, name: string, options?: GetXattrOptions<S>) {
+    super(name, options)
     this.file = checkFile(file)
   }
 

@@ -4,14 +4,7 @@ import { constants } from 'node:os'
 import { resourceClosedError, systemError, UringError } from '../errors.ts'
 import { memlockAllowed, memlockText } from '../system/memlock.ts'
 import { addressOf, allocateBlock, type Block, type Bytes } from '../memory/address-of.ts'
-import {
-  flag,
-  integer,
-  invalidType,
-  invalidValue,
-  options as checkOptions,
-  outOfRange,
-} from '../arguments/validate.ts'
+import { flag, integer, invalidType, invalidValue, checkOptions, outOfRange } from '../arguments/validate.ts'
 import { checkAttached, FixedBuffer, lastingMemoryOf } from '../arguments/fixed-buffer.ts'
 import { pageSize } from '../memory/pages.ts'
 import { accepted, explained } from './kernel-errors.ts'
@@ -193,11 +186,11 @@ export class BufferTable {
 export function registerBuffers(
   owner: Owner,
   views: readonly (Bytes | null)[] | number,
-  given: RegisterBuffersOptions | undefined,
+  options: RegisterBuffersOptions | undefined,
 ): BufferTable {
-  if (typeof views === 'number') return registerSparse(owner, views, given)
+  if (typeof views === 'number') return registerSparse(owner, views, options)
   const memory = checkViews(views)
-  const tags = tagsOf(memory, given)
+  const tags = tagsOf(memory, options)
   const registration = owner[REGISTRATION]
 
   const { address, bytes } = argument(memory, tags)
@@ -215,9 +208,13 @@ export function registerBuffers(
   return new BufferTable(owner, pinned)
 }
 
-function registerSparse(owner: Owner, size: number, given: RegisterBuffersOptions | undefined): BufferTable {
+function registerSparse(
+  owner: Owner,
+  size: number,
+  options: RegisterBuffersOptions | undefined,
+): BufferTable {
   integer(size, 'views', 1, MAX_SLOTS)
-  tagWords(checkOptions(given).tags, size, () => false)
+  tagWords(checkOptions(options).tags, size, () => false)
   const registration = owner[REGISTRATION]
   const { bytes } = allocateBlock(STRUCT_BYTES)
   bytes.writeUInt32LE(size, 0)
@@ -234,9 +231,9 @@ function registerSparse(owner: Owner, size: number, given: RegisterBuffersOption
 export function cloneBuffers(
   owner: Owner,
   source: Owner,
-  given: CloneBuffersOptions | undefined,
+  options: CloneBuffersOptions | undefined,
 ): BufferTable {
-  const { sourceOffset = 0, offset = 0, count, replace = false } = checkOptions(given)
+  const { sourceOffset = 0, offset = 0, count, replace = false } = checkOptions(options)
   flag(replace, 'options.replace')
   integer(sourceOffset, 'options.sourceOffset', 0, MAX_SLOTS - 1)
   integer(offset, 'options.offset', 0, MAX_SLOTS - 1)
@@ -289,8 +286,8 @@ function checkView(view: unknown, name: string): Buffer | null {
   return memory
 }
 
-function tagsOf(memory: readonly (Buffer | null)[], given: RegisterBuffersOptions | undefined): bigint[] {
-  return tagWords(checkOptions(given).tags, memory.length, (index) => memory[index] !== null)
+function tagsOf(memory: readonly (Buffer | null)[], options: RegisterBuffersOptions | undefined): bigint[] {
+  return tagWords(checkOptions(options).tags, memory.length, (index) => memory[index] !== null)
 }
 
 /** Room for a struct, then an array of `struct iovec`, then tags: one piece, which lives through the call. */

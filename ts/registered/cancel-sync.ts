@@ -5,8 +5,8 @@ import { type Boundary, SLICE } from '../ring/boundary.ts'
 import { systemError } from '../errors.ts'
 import { CancelFlags, EnterFlags, SetupFlags } from '../flags/index.ts'
 import { type CancelTarget, fixedTarget, resolveTarget, type TargetKeys } from '../operations/cancel.ts'
-import { generationOf, slotOf } from '../ring/submissions.ts'
-import { flag, milliseconds, options } from '../arguments/validate.ts'
+import { generationOf, indexOf } from '../ring/submissions.ts'
+import { flag, milliseconds, checkOptions } from '../arguments/validate.ts'
 import type { Registration } from './context.ts'
 
 /** Options of {@link Ring.cancelSync}. */
@@ -27,7 +27,7 @@ const { EINTR, ENOENT, ETIME } = constants.errno
 /** One call, which waits for so many milliseconds at most: what the kernel gives, or a negative `errno`. */
 function cancelOnce({ native }: Boundary, keys: TargetKeys, all: boolean, wait: number): number {
   const argument = Buffer.alloc(BYTES)
-  argument.writeUInt32LE(slotOf(keys.token), 0)
+  argument.writeUInt32LE(indexOf(keys.token), 0)
   argument.writeUInt32LE(generationOf(keys.token), 4)
   argument.writeInt32LE((keys.flags & CancelFlags.FD) === 0 ? -1 : keys.file, 8)
   argument.writeUInt32LE(all ? keys.flags | CancelFlags.ALL : keys.flags, 12)
@@ -62,14 +62,14 @@ export function cancelAtOnce(boundary: Boundary, target: CancelTarget, all: bool
 /** Cancels and waits: how many were found. */
 export function cancelSync(
   ring: () => Registration,
-  given: CancelTarget,
-  givenOptions: CancelSyncOptions | undefined,
+  cancelTarget: CancelTarget,
+  options: CancelSyncOptions | undefined,
 ): number {
   ring()
-  const { all = false, timeout } = options(givenOptions)
+  const { all = false, timeout } = checkOptions(options)
   flag(all, 'options.all')
   const limit = milliseconds(timeout, 'options.timeout')
-  const target = fixedTarget(given)
+  const target = fixedTarget(cancelTarget)
   const keys = resolveTarget(target)
 
   const { boundary, scheduler: schedulerOf } = ring() // what was asked above may have closed it

@@ -3,7 +3,7 @@
 import type { Boundary } from '../ring/boundary.ts'
 import { systemError } from '../errors.ts'
 import type { Scheduler } from '../async/scheduler.ts'
-import type { Slots } from '../ring/submissions.ts'
+import type { SubmissionTable } from '../ring/submissions.ts'
 
 /** Under this symbol a ring gives what registrations need of it, if it is open. */
 export const REGISTRATION: unique symbol = Symbol('registration')
@@ -16,7 +16,7 @@ export interface Registering {
 
 export class Registration {
   readonly boundary: Boundary
-  readonly slots: Slots
+  readonly slots: SubmissionTable
   /** The scheduler of the asynchronous flow, once that has begun. */
   readonly scheduler: () => Scheduler | undefined
   /** Begins the asynchronous flow, which takes the ring's eventfd. @throws {UringError} `ERR_URING_EVENTFD` */
@@ -24,7 +24,7 @@ export class Registration {
 
   constructor(
     boundary: Boundary,
-    slots: Slots,
+    slots: SubmissionTable,
     flow: { scheduler: () => Scheduler | undefined; begin: () => void },
   ) {
     this.boundary = boundary

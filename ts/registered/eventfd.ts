@@ -2,7 +2,7 @@
 
 import { constants } from 'node:os'
 import { systemError, UringError } from '../errors.ts'
-import { flag, options } from '../arguments/validate.ts'
+import { checkOptions, flag } from '../arguments/validate.ts'
 import { resolveDescriptor } from '../arguments/file.ts'
 import type { Registration } from './context.ts'
 
@@ -22,11 +22,11 @@ function checked(result: number): number {
 export function registerEventfd(
   ring: () => Registration,
   fd: number | { readonly fd: number },
-  given: RegisterEventfdOptions | undefined,
+  options: RegisterEventfdOptions | undefined,
 ): void {
   ring()
   const descriptor = resolveDescriptor(fd, 'fd')
-  const { async: late = false } = options(given)
+  const { async: late = false } = checkOptions(options)
   flag(late, 'options.async')
   checked(ring().boundary.native.registerEventfd(descriptor, late))
 }

@@ -9,7 +9,7 @@ import {
   invalidType,
   invalidValue,
   MAX_I32,
-  options as checkOptions,
+  checkOptions,
   outOfRange,
 } from '../arguments/validate.ts'
 import { EMPTY_SLOT, type FileTarget, FixedFile, resolveDescriptor, SKIP_FILE } from '../arguments/file.ts'
@@ -150,7 +150,7 @@ export class FileTable {
   /** Whether the program has said where the kernel chooses. */
   #divided = false
   readonly #acquired = new Set<number>()
-  /** Slots that were filled through this table. Operations fill others. */
+  /** SubmissionTable that were filled through this table. Operations fill others. */
   readonly #filled = new Set<number>()
   /** Where the next search begins, counted in the slots that the kernel does not choose from. */
   #next = 0
@@ -179,7 +179,7 @@ export class FileTable {
    * An empty slot for the program's own use, until it is released: what is acquired is neither given again nor chosen by
    * the kernel for `'auto'`. To be filled by `update` or by an operation with `direct`.
    *
-   * Slots come from outside the range of `allocRange`. Where there is no such range, the kernel chooses from all of the
+   * SubmissionTable come from outside the range of `allocRange`. Where there is no such range, the kernel chooses from all of the
    * table, and each slot that is acquired cuts it and what is behind it off that range, from the end of the table on.
    *
    * @throws {UringError} `ENFILE` where no slot is left; `ERR_URING_UNSUPPORTED` where the kernel cannot say which slots

@@ -1,6 +1,6 @@
 // Busy polling of network devices while a ring waits.
 
-import { flag, integer, invalidValue, MAX_U32, options } from '../arguments/validate.ts'
+import { flag, integer, invalidValue, MAX_U32, checkOptions } from '../arguments/validate.ts'
 import { accepted } from './kernel-errors.ts'
 import type { Registration } from './context.ts'
 
@@ -52,8 +52,8 @@ function trackingOf(parameter: number): NapiSettings['tracking'] {
   return parameter === TRACKING.static ? 'static' : 'dynamic'
 }
 
-export function registerNapi(registration: Registration, given: NapiOptions | undefined): NapiSettings {
-  const { busyPollTimeout = 0, preferBusyPoll = false, tracking = 'dynamic' } = options(given)
+export function registerNapi(registration: Registration, options: NapiOptions | undefined): NapiSettings {
+  const { busyPollTimeout = 0, preferBusyPoll = false, tracking = 'dynamic' } = checkOptions(options)
   const microseconds = integer(busyPollTimeout, 'options.busyPollTimeout', 0, MAX_U32)
   const prefer = flag(preferBusyPoll, 'options.preferBusyPoll')
   if (typeof tracking !== 'string' || !Object.hasOwn(TRACKING, tracking)) {

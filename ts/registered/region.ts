@@ -10,7 +10,7 @@ import {
   invalidValue,
   MAX_U32,
   milliseconds,
-  options,
+  checkOptions,
   outOfRange,
 } from '../arguments/validate.ts'
 import { lastingMemoryOf } from '../arguments/fixed-buffer.ts'
@@ -67,7 +67,7 @@ export class Region {
   setWait(index: number, wait?: RegionWait): number {
     if (this.waits === 0) throw outOfRange('index', 'that of a region made with { waits: true }', index)
     const offset = integer(index, 'index', 0, this.waits - 1) * WAIT_BYTES
-    const { timeout, minWait } = options(wait, 'wait')
+    const { timeout, minWait } = checkOptions(wait, 'wait')
     const time = timeout === undefined ? undefined : timespec(timeout, 'wait.timeout').bytes
     const least = Math.round((milliseconds(minWait, 'wait.minWait') ?? 0) * 1000)
     if (least > MAX_U32) throw outOfRange('wait.minWait', `<= ${MAX_U32 / 1000}`, minWait)
@@ -90,23 +90,23 @@ export function describeRegion(memory: Uint8Array): Buffer {
 }
 
 /** Memory of the caller's, in whole pages, or so many bytes of new memory. */
-export function pagesOf(given: Bytes | number, name: string): Buffer {
-  if (typeof given === 'number') return allocatePages(integer(given, name, 1, MAX_SIZE))
-  const memory = lastingMemoryOf(given, name)
+export function pagesOf(memoryOrSize: Bytes | number, name: string): Buffer {
+  if (typeof memoryOrSize === 'number') return allocatePages(integer(memoryOrSize, name, 1, MAX_SIZE))
+  const memory = lastingMemoryOf(memoryOrSize, name)
   if (memory.byteLength === 0 || !isWholePages(addressOf(memory), memory.byteLength)) {
-    throw invalidValue(name, given, `must start and end with a page of ${pageSize()} bytes`)
+    throw invalidValue(name, memoryOrSize, `must start and end with a page of ${pageSize()} bytes`)
   }
   return memory
 }
 
 export function registerRegion(
   registration: Registration,
-  given: Bytes | number,
-  regionOptions: RegionOptions | undefined,
+  memoryOrSize: Bytes | number,
+  options: RegionOptions | undefined,
 ): Region {
-  const { waits = false } = options(regionOptions)
+  const { waits = false } = checkOptions(options)
   const holdsWaits = flag(waits, 'options.waits')
-  const memory = pagesOf(given, 'memory')
+  const memory = pagesOf(memoryOrSize, 'memory')
   const description = describeRegion(memory)
   const argument = Buffer.alloc(ARGUMENT_BYTES) // struct io_uring_mem_region_reg
   argument.writeBigUInt64LE(BigInt(addressOf(description)), 0)

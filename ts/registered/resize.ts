@@ -4,7 +4,7 @@ import { constants } from 'node:os'
 import { systemError, unsupportedError, UringError } from '../errors.ts'
 import { SetupFlags } from '../flags/index.ts'
 import { kernelHas } from '../system/support.ts'
-import { integer, options as checkOptions } from '../arguments/validate.ts'
+import { integer, checkOptions } from '../arguments/validate.ts'
 import { type Registering, REGISTRATION } from './context.ts'
 
 /** Options of {@link Ring.resize}. */
@@ -27,10 +27,10 @@ const SINCE = '6.13'
 /** What `Ring.resize` does. */
 export function resize(ring: Registering, options: ResizeOptions): void {
   const { entries: before, cqEntries: cqBefore } = ring[REGISTRATION].boundary
-  const given = checkOptions(options)
-  const { entries = before } = given
+  const checked = checkOptions(options)
+  const { entries = before } = checked
   integer(entries, 'options.entries', 1, MAX_ENTRIES)
-  const { cqEntries = Math.max(cqBefore, entries) } = given
+  const { cqEntries = Math.max(cqBefore, entries) } = checked
   integer(cqEntries, 'options.cqEntries', 1, MAX_CQ_ENTRIES)
   const { boundary, scheduler: find } = ring[REGISTRATION] // whatever ran above may have closed it
   const { setupFlags } = boundary.native

@@ -44,9 +44,9 @@ interface List {
 function add(list: List, item: unknown, name: string, { lacking }: Boundary): void {
   if (typeof item !== 'object' || item === null) throw invalidType(name, 'of type object', item)
   const values = KINDS.map((kind) => (item as Record<string, unknown>)[kind])
-  const given = values.flatMap((value, index) => (value === undefined ? [] : [index]))
-  const [index] = given
-  if (index === undefined || given.length > 1)
+  const present = values.flatMap((value, index) => (value === undefined ? [] : [index]))
+  const [index] = present
+  if (index === undefined || present.length > 1)
     throw invalidValue(name, item, `must have exactly one of ${KINDS.join(', ')}`)
   const value = values[index]
   const path = `${name}.${KINDS[index]}`

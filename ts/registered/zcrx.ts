@@ -3,7 +3,7 @@
 import { constants } from 'node:os'
 import { addressOf, type Bytes } from '../memory/address-of.ts'
 import { kernelHas } from '../system/support.ts'
-import { integer, MAX_I32, MAX_U32, options } from '../arguments/validate.ts'
+import { integer, MAX_I32, MAX_U32, checkOptions } from '../arguments/validate.ts'
 import { keeping } from '../memory/keep-alive.ts'
 import { allocatePages, pageSize } from '../memory/pages.ts'
 import { accepted, explained } from './kernel-errors.ts'
@@ -81,8 +81,8 @@ function why(result: number, ifIndex: number, queue: number): string | undefined
   }
 }
 
-export function registerZcrx(registration: Registration, given: ZcrxOptions): ZcrxQueue {
-  const { ifIndex, queue, entries, area } = options(given)
+export function registerZcrx(registration: Registration, options: ZcrxOptions): ZcrxQueue {
+  const { ifIndex, queue, entries, area } = checkOptions(options)
   const argument = Buffer.alloc(QUEUE_BYTES) // struct io_uring_zcrx_ifq_reg
   argument.writeUInt32LE(integer(ifIndex, 'options.ifIndex', 1, MAX_I32), 0)
   argument.writeUInt32LE(integer(queue, 'options.queue', 0, MAX_U32), 4)

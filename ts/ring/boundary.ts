@@ -2,11 +2,11 @@
 
 import { constants } from 'node:os'
 import { binding, type BindingRing, type BindingSetup } from '../binding.ts'
-import { ENTRY_BYTES, EntryWriter, WIDE_ENTRY_BYTES } from './entry.ts'
+import { SQE_BYTES, EntryWriter, SQE128_BYTES } from './entry.ts'
 import { eventfdError, restrictedEventfdError, systemError } from '../errors.ts'
 import { SetupFlags } from '../flags/index.ts'
 import { loadError, setupError } from '../system/support.ts'
-import type { Slots } from './submissions.ts'
+import type { SubmissionTable } from './submissions.ts'
 
 /** Words of the status header, which both sides read and write: what is asked of a call, and what came of it. */
 export const STATUS = {
@@ -45,8 +45,8 @@ export const KEEP = {
   CALLBACK: 2,
 } as const
 
-const COMPLETION_BYTES = 16
-const WIDE_COMPLETION_BYTES = 32
+const CQE_BYTES = 16
+const CQE32_BYTES = 32
 const MIN_RECORDS = 16
 const MAX_RECORDS = 4096
 
@@ -94,14 +94,14 @@ export class Boundary {
   readonly #submit: () => void
   readonly #entryBytes: number
 
-  constructor(setup: BindingSetup, slots: Slots) {
+  constructor(setup: BindingSetup, submissions: SubmissionTable) {
     const native = create(setup)
     this.native = native
     const { entries, cqEntries, setupFlags } = native
-    const entryBytes = (setupFlags & SetupFlags.SQE128) === 0 ? ENTRY_BYTES : WIDE_ENTRY_BYTES
+    const entryBytes = (setupFlags & SetupFlags.SQE128) === 0 ? SQE_BYTES : SQE128_BYTES
     this.#entryBytes = entryBytes
     const wide = (setupFlags & (SetupFlags.CQE32 | SetupFlags.CQE_MIXED)) !== 0
-    const recordBytes = wide ? WIDE_COMPLETION_BYTES : COMPLETION_BYTES
+    const recordBytes = wide ? CQE32_BYTES : CQE_BYTES
     const records = Math.min(Math.max(cqEntries, MIN_RECORDS), MAX_RECORDS)
 
     this.lacking = lackingOf(native.probe())
@@ -117,7 +117,7 @@ export class Boundary {
     this.cqEntries = cqEntries
     this.mask = records - 1
     this.status = new Uint32Array(STATUS_WORDS)
-    this.#submit = native.start(pushed, run, completions, this.status, slots)
+    this.#submit = native.start(pushed, run, completions, this.status, submissions)
   }
 
   /** Hands over what was pushed and waits for `want` completions, for a slice at most: 0 or a negative `errno`. */

@@ -30,7 +30,7 @@ export class Completion<T = unknown> {
   readonly flags: number
   /** The other half of a 32-byte completion. */
   readonly extra: readonly [bigint, bigint] | undefined
-  readonly #kind: OperationClass
+  readonly #operationClass: OperationClass
   readonly #intact: boolean
   #state: unknown
   #value: T | typeof UNDECODED = UNDECODED
@@ -43,7 +43,7 @@ export class Completion<T = unknown> {
     result: number,
     flags: number,
     extra: readonly [bigint, bigint] | undefined,
-    kind: OperationClass,
+    operationClass: OperationClass,
     state: unknown,
   ) {
     this.userData = userData
@@ -52,20 +52,20 @@ export class Completion<T = unknown> {
     this.result = result
     this.flags = flags
     this.extra = extra
-    this.#kind = kind
+    this.#operationClass = operationClass
     this.#state = state
     // Asked now: what the owner does with a buffer from here on is no fault.
-    this.#intact = kind.intact(result, state)
+    this.#intact = operationClass.intact(result, state)
   }
 
   /** Whether there is no error: a notification, an expired timeout and a link timeout that was not needed are ok. */
   get ok(): boolean {
-    return this.#intact && (this.notification || !this.#kind.failed(this.result))
+    return this.#intact && (this.notification || !this.#operationClass.failed(this.result))
   }
 
   /** The error that the result stands for. */
   get error(): UringError | undefined {
-    return this.ok ? undefined : errorOf(this.#kind, this.result, this.#state)
+    return this.ok ? undefined : errorOf(this.#operationClass, this.result, this.#state)
   }
 
   /** What `run()` resolves to. @throws {UringError} `error`, where there is one */
@@ -73,7 +73,7 @@ export class Completion<T = unknown> {
     if (this.#value === UNDECODED) {
       const { error } = this
       if (error !== undefined) throw error
-      this.#value = this.#kind.decode(this.result, this.flags, this.#state) as T
+      this.#value = this.#operationClass.decode(this.result, this.flags, this.#state) as T
       if ((this.flags & BUFFER) === 0) this.#state = undefined
     }
     return this.#value

@@ -6,10 +6,10 @@ import { addressOf, type Bytes, lengthOf } from '../memory/address-of.ts'
 import type { OperationClass } from '../operations/base/operation-class.ts'
 import type { FileTarget } from '../arguments/file.ts'
 import { resolveFile } from '../arguments/file.ts'
-import { invalidType, invalidValue, MAX_U32, options as checkOptions } from '../arguments/validate.ts'
+import { invalidType, invalidValue, MAX_U32, checkOptions } from '../arguments/validate.ts'
 
-export const ENTRY_BYTES = 64
-export const WIDE_ENTRY_BYTES = 128
+export const SQE_BYTES = 64
+export const SQE128_BYTES = 128
 
 const HEADER = 0 // opcode, flags << 8, ioprio << 16
 const FD = 1
@@ -31,11 +31,11 @@ const HIGH_WORD = 1 / TWO_32
 const MAX_TRANSFER = 0x7fff_f000
 
 /** A trait: the entry may complete more than once. */
-export const MANY = 1
+export const MULTISHOT = 1
 /** A trait: its class looks at each completion as it is taken. */
-export const WATCHED = 2
+export const OBSERVED = 2
 /** A trait: all its completions are one answer, and the last one ends it. */
-export const ONE_ANSWER = 4
+export const SINGLE_RESULT = 4
 
 /** A trait: it was built, and owns its memory, which may be written again by another submission. */
 export const BUILT = 8
@@ -44,11 +44,11 @@ export const BUILT = 8
 interface CommonFields {
   readonly sqeFlags: number
   readonly personalityId: number
-  readonly kind: { readonly name: string; readonly since: string }
+  readonly operationClass: { readonly name: string; readonly since: string }
 }
 
 /** Marks what can be pushed: an operation or an entry. Looking it up is cheaper than `instanceof`. */
-export const STAGEABLE: unique symbol = Symbol('stageable')
+export const SUBMITTABLE: unique symbol = Symbol('stageable')
 
 /**
  * Writes entries one after the other into an area of words.
@@ -65,7 +65,7 @@ export class EntryWriter {
   count = 0
   /** How many there can be now: the area's size, less what the kernel has not taken from the ring. */
   limit: number
-  /** What is special about the entry that is being written: `MANY`, `WATCHED`. */
+  /** What is special about the entry that is being written: `MULTISHOT`, `OBSERVED`. */
   traits = 0
   /** The opcodes that the kernel does not have, where there is one that we know. */
   private readonly lacking: Uint8Array | undefined
@@ -90,7 +90,7 @@ export class EntryWriter {
 
   /** Starts the next entry: the opcode, and the flags that every operation has. */
   begin(opcode: number, common: CommonFields): void {
-    if (this.lacking !== undefined) this.require(opcode, common.kind)
+    if (this.lacking !== undefined) this.require(opcode, common.operationClass)
     const at = this.next()
     this.traits = 0
     this.words[at + HEADER] = opcode | (common.sqeFlags << 8)
@@ -111,18 +111,18 @@ export class EntryWriter {
   }
 
   /** Whether it may complete more than once. */
-  set many(value: boolean) {
-    if (value) this.traits |= MANY
+  set multishot(value: boolean) {
+    if (value) this.traits |= MULTISHOT
   }
 
   /** Whether its class looks at each completion as it is taken. */
-  set watched(value: boolean) {
-    if (value) this.traits |= WATCHED
+  set observed(value: boolean) {
+    if (value) this.traits |= OBSERVED
   }
 
   /** Whether it may complete more than once, and has one answer all the same. */
-  set oneAnswer(value: boolean) {
-    if (value) this.traits |= MANY | ONE_ANSWER
+  set singleResult(value: boolean) {
+    if (value) this.traits |= MULTISHOT | SINGLE_RESULT
   }
 
   /** `begin` for an operation on a file. */
@@ -138,8 +138,8 @@ export class EntryWriter {
   }
 
   /** `beginFile` for an entry of 128 bytes. */
-  beginWide(opcode: number, common: CommonFields): void {
-    if (this.stride < WIDE_ENTRY_BYTES / 4) {
+  beginSqe128(opcode: number, common: CommonFields): void {
+    if (this.stride < SQE128_BYTES / 4) {
       throw invalidValue('operation', common, 'has 128 bytes and needs a ring made with sqe128')
     }
     this.begin(opcode, common)
@@ -158,7 +158,7 @@ export class EntryWriter {
   }
 
   off(value: number | bigint): void {
-    this.wide(OFF, value)
+    this.uint64(OFF, value)
   }
 
   /** The offset in a file; absent is the file position, which the kernel writes as -1. */
@@ -167,20 +167,20 @@ export class EntryWriter {
       this.words[this.at + OFF] = MAX_U32
       this.words[this.at + OFF + 1] = MAX_U32
     } else {
-      this.wide(OFF, value)
+      this.uint64(OFF, value)
     }
   }
 
   addr(value: number | bigint): void {
-    this.wide(ADDR, value)
+    this.uint64(ADDR, value)
   }
 
   addr3(value: number | bigint): void {
-    this.wide(ADDR3, value)
+    this.uint64(ADDR3, value)
   }
 
   pad2(value: number | bigint): void {
-    this.wide(PAD2, value)
+    this.uint64(PAD2, value)
   }
 
   /** The data of a command: the end of the entry, from byte 48 on. */
@@ -264,7 +264,7 @@ export class EntryWriter {
     this.words[this.at + FILE_INDEX] = index + (index < 0 ? 0 : 1)
   }
 
-  private wide(word: number, value: number | bigint): void {
+  private uint64(word: number, value: number | bigint): void {
     const at = this.at + word
     if (typeof value === 'number') {
       this.words[at] = value // modulo 2^32
@@ -284,8 +284,8 @@ export class EntryWriter {
   }
 
   /** Refuses what the kernel does not have. */
-  require(opcode: number, kind: { readonly name: string; readonly since: string }): void {
-    if (this.lacking !== undefined && this.lacking[opcode] !== 0) throw unsupportedError(kind)
+  require(opcode: number, operationClass: { readonly name: string; readonly since: string }): void {
+    if (this.lacking !== undefined && this.lacking[opcode] !== 0) throw unsupportedError(operationClass)
   }
 
   /** The flags of a complete entry. */
@@ -349,27 +349,27 @@ export class Entry<T = number> {
   /** @internal */
   readonly words: Uint32Array
   /** @internal */
-  readonly kind: OperationClass
+  readonly operationClass: OperationClass
   /** What has to live until the last completion, and what the result is decoded from. @internal */
   readonly state: unknown
-  /** What is special about it: `MANY`, `WATCHED`. @internal */
+  /** What is special about it: `MULTISHOT`, `OBSERVED`. @internal */
   readonly traits: number
   /** Words up to the last that is not zero: the rest need no copying. @internal */
   readonly used: number
 
   /** @internal */
-  constructor(words: Uint32Array, kind: OperationClass, state: unknown, traits: number) {
-    this.operation = kind.name
+  constructor(words: Uint32Array, operationClass: OperationClass, state: unknown, traits: number) {
+    this.operation = operationClass.name
     this.opcode = words[0]! & 0xff
     this.words = words
-    this.kind = kind
+    this.operationClass = operationClass
     this.state = state
     this.traits = traits | BUILT
     this.used = words.findLastIndex((word) => word !== 0) + 1
   }
 
   /** @internal */
-  declare readonly [STAGEABLE]: true
+  declare readonly [SUBMITTABLE]: true
 
   /** Writes the entry, and returns what has to live. @internal */
   encode(entry: EntryWriter): unknown {
@@ -380,8 +380,8 @@ export class Entry<T = number> {
 
   /** Refuses what the ring of a writer cannot take. @internal */
   check(writer: EntryWriter): void {
-    const { words, kind } = this
-    if (kind !== RAW) writer.require(this.opcode, kind)
+    const { words, operationClass } = this
+    if (operationClass !== RAW) writer.require(this.opcode, operationClass)
     if (words.length > writer.stride) {
       throw invalidValue('entry', this, 'has 128 bytes and needs a ring made with sqe128')
     }
@@ -391,14 +391,14 @@ export class Entry<T = number> {
   linked(flags: number): Entry<T> {
     const words = this.words.slice()
     words[HEADER]! |= flags << 8
-    return new Entry(words, this.kind, this.state, this.traits)
+    return new Entry(words, this.operationClass, this.state, this.traits)
   }
 
   /** The same with so much left of it. @internal */
   withLeft(left: number): Entry<T> {
     const words = this.words.slice()
-    words[this.kind.extent === 'word' ? FILE_INDEX : OFF] = left
-    return new Entry(words, this.kind, this.state, this.traits)
+    words[this.operationClass.extent === 'word' ? FILE_INDEX : OFF] = left
+    return new Entry(words, this.operationClass, this.state, this.traits)
   }
 
   /** The offset, if it is a small one. @internal */
@@ -432,7 +432,7 @@ export class Entry<T = number> {
    */
   static from(bytes: Uint8Array, options: { keep?: readonly unknown[] } = {}): Entry {
     if (!(bytes instanceof Uint8Array)) throw invalidType('bytes', 'an instance of Uint8Array', bytes)
-    if (bytes.byteLength !== ENTRY_BYTES && bytes.byteLength !== WIDE_ENTRY_BYTES) {
+    if (bytes.byteLength !== SQE_BYTES && bytes.byteLength !== SQE128_BYTES) {
       throw invalidValue('bytes', bytes.byteLength, 'must have 64 or 128 bytes')
     }
     const { keep } = checkOptions(options)
@@ -441,7 +441,7 @@ export class Entry<T = number> {
     const words = new Uint32Array(bytes.byteLength / 4)
     new Uint8Array(words.buffer).set(bytes)
     words.fill(0, USER_DATA, USER_DATA + 2)
-    return new Entry(words, RAW, keep?.slice(), MANY | ONE_ANSWER)
+    return new Entry(words, RAW, keep?.slice(), MULTISHOT | SINGLE_RESULT)
   }
 }
 
@@ -451,17 +451,17 @@ const RAW: OperationClass<number> = {
   opcode: -1,
   since: '',
   variantSince: undefined,
-  wide: false,
+  sqe128: false,
   syscall: 'io_uring',
   failed: (result) => result < 0,
   intact: () => true,
   decode: (result) => result,
-  reap: (_groups, _result, _flags, state) => state,
-  again: () => true,
+  observe: (_groups, _result, _flags, state) => state,
+  rearm: () => true,
   isEnd: () => false,
   leftover: () => [],
-  asked: () => undefined,
+  requested: () => undefined,
   describe: () => ({}),
 }
 
-Object.defineProperty(Entry.prototype, STAGEABLE, { value: true })
+Object.defineProperty(Entry.prototype, SUBMITTABLE, { value: true })

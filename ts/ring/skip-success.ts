@@ -6,7 +6,7 @@
 
 import { constants } from 'node:os'
 import { SqeFlags } from '../flags/index.ts'
-import type { Slot } from './submissions.ts'
+import type { Submission } from './submissions.ts'
 
 const { ECANCELED } = constants.errno
 
@@ -14,7 +14,7 @@ const LINKS = SqeFlags.IO_LINK | SqeFlags.IO_HARDLINK
 const SKIP = SqeFlags.CQE_SKIP_SUCCESS
 
 interface Member {
-  readonly slot: Slot
+  readonly submission: Submission
   readonly flags: number
 }
 
@@ -25,12 +25,12 @@ export class SkippedChains {
   silent = 0
   /** The chain that the last staged entry is tied to. */
   #open: Member[] = []
-  readonly #chains = new Map<Slot, Member[]>()
+  readonly #chains = new Map<Submission, Member[]>()
 
   /** An entry was staged. */
-  staged(slot: Slot, flags: number): void {
+  staged(submission: Submission, flags: number): void {
     if ((flags & SKIP) !== 0) this.silent += 1
-    this.#open.push({ slot, flags })
+    this.#open.push({ submission, flags })
     this.active = true
     if ((flags & LINKS) === 0) this.cut()
   }
@@ -41,16 +41,16 @@ export class SkippedChains {
     if (chain.length === 0) return
     this.#open = []
     if (chain.some(({ flags }) => (flags & SKIP) !== 0)) {
-      for (const { slot } of chain) this.#chains.set(slot, chain)
+      for (const { submission } of chain) this.#chains.set(submission, chain)
     }
     this.active = this.#chains.size > 0
   }
 
-  /** A slot has completed for the last time. Gives the slots that are free with it, its own left out. */
-  completed(slot: Slot, result: number): readonly Slot[] {
-    const chain = this.#chains.get(slot)
+  /** A submission has completed for the last time. Gives the submissions that are free with it, its own left out. */
+  completed(submission: Submission, result: number): readonly Submission[] {
+    const chain = this.#chains.get(submission)
     if (chain === undefined) return NONE
-    const at = chain.findIndex((member) => member.slot === slot)
+    const at = chain.findIndex((member) => member.submission === submission)
     const own = chain[at]!
     // A silent member that reports a cancellation behind one that reported too may only pass on that one's failure,
     // and then the rest reports as well. It cannot be told apart from a cancellation of its own: the rest is kept.
@@ -62,18 +62,18 @@ export class SkippedChains {
     for (const member of freed) this.#forget(member)
     this.#forget(own)
     this.active = this.#open.length > 0 || this.#chains.size > 0
-    return freed.map((member) => member.slot)
+    return freed.map((member) => member.submission)
   }
 
   /** Whether a member has not reported, and did not have to. */
-  #isSilent({ slot, flags }: Member): boolean {
-    return (flags & SKIP) !== 0 && this.#chains.has(slot)
+  #isSilent({ submission, flags }: Member): boolean {
+    return (flags & SKIP) !== 0 && this.#chains.has(submission)
   }
 
-  #forget({ slot, flags }: Member): void {
+  #forget({ submission, flags }: Member): void {
     if ((flags & SKIP) !== 0) this.silent -= 1
-    this.#chains.delete(slot)
+    this.#chains.delete(submission)
   }
 }
 
-const NONE: readonly Slot[] = []
+const NONE: readonly Submission[] = []

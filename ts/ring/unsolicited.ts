@@ -8,12 +8,12 @@ const FOREIGN = 0x8000_0000 // in the high word of the user data
 const TAG = 0x4000_0000
 
 /** Whether user data, by its high word, comes from elsewhere. */
-export function isForeign(high: number): boolean {
+export function isUnsolicited(high: number): boolean {
   return high >= FOREIGN
 }
 
 /** The number that was sent. */
-export function foreignData(low: number, high: number): bigint {
+export function unsolicitedData(low: number, high: number): bigint {
   return (BigInt(high & (TAG - 1)) << 32n) | BigInt(low)
 }
 
@@ -23,20 +23,20 @@ const FOREIGN_KIND: OperationClass<number> = {
   opcode: -1,
   since: '',
   variantSince: undefined,
-  wide: false,
+  sqe128: false,
   syscall: 'io_uring',
   failed: () => false, // the sender chose the number
   intact: () => true,
   decode: (result) => result,
-  reap: (_groups, _result, _flags, state) => state,
-  again: () => true,
+  observe: (_groups, _result, _flags, state) => state,
+  rearm: () => true,
   isEnd: () => false,
   leftover: () => [],
-  asked: () => undefined,
+  requested: () => undefined,
   describe: () => ({}),
 }
 
-export function foreignCompletion(
+export function unsolicitedCompletion(
   low: number,
   high: number,
   result: number,
@@ -44,5 +44,5 @@ export function foreignCompletion(
   extra?: readonly [bigint, bigint],
 ): Completion {
   const source = (high & TAG) === 0 ? 'message' : 'tag'
-  return new Completion(source, 0, foreignData(low, high), result, flags, extra, FOREIGN_KIND, undefined)
+  return new Completion(source, 0, unsolicitedData(low, high), result, flags, extra, FOREIGN_KIND, undefined)
 }

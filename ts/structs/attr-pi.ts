@@ -1,7 +1,7 @@
 // Protection information of a read or write: `struct io_uring_attr_pi`.
 
 import { addressOf, allocateBlock, type Bytes, checkBytes } from '../memory/address-of.ts'
-import { integer, invalidType, MAX_U16, MAX_U32, outOfRange, wide } from '../arguments/validate.ts'
+import { integer, invalidType, MAX_U16, MAX_U32, outOfRange, integer64 } from '../arguments/validate.ts'
 
 /** Protection information that a device keeps beside each block, for direct I/O. */
 export interface Integrity {
@@ -27,9 +27,10 @@ export interface IntegrityBlock {
 const STRUCT_BYTES = 32
 const MAX_U64 = (1n << 64n) - 1n
 
-function parts(given: Integrity, name: string): Required<Integrity> {
-  if (typeof given !== 'object' || given === null) throw invalidType(name, 'of type object', given)
-  const { bytes, flags = 0, appTag = 0, seed = 0 } = given
+function parts(integrity: Integrity, name: string): Required<Integrity> {
+  if (typeof integrity !== 'object' || integrity === null)
+    throw invalidType(name, 'of type object', integrity)
+  const { bytes, flags = 0, appTag = 0, seed = 0 } = integrity
   checkBytes(bytes, `${name}.bytes`)
   if (bytes.byteLength > MAX_U32)
     throw outOfRange(`${name}.bytes.byteLength`, `<= ${MAX_U32}`, bytes.byteLength)
@@ -37,19 +38,19 @@ function parts(given: Integrity, name: string): Required<Integrity> {
     bytes,
     flags: integer(flags, `${name}.flags`, 0, MAX_U16),
     appTag: integer(appTag, `${name}.appTag`, 0, MAX_U16),
-    seed: wide(seed, `${name}.seed`, 0n, MAX_U64),
+    seed: integer64(seed, `${name}.seed`, 0n, MAX_U64),
   }
 }
 
-/** `given` if it can be protection information. */
-export function checkIntegrity(given: Integrity, name: string): Integrity {
-  parts(given, name)
-  return given
+/** `integrity` if it can be protection information. */
+export function checkIntegrity(integrity: Integrity, name: string): Integrity {
+  parts(integrity, name)
+  return integrity
 }
 
 /** Puts it where the kernel can read it. */
-export function integrityBlock(given: Integrity, name: string): IntegrityBlock {
-  const { bytes, flags, appTag, seed } = parts(given, name)
+export function integrityBlock(integrity: Integrity, name: string): IntegrityBlock {
+  const { bytes, flags, appTag, seed } = parts(integrity, name)
   const { address, bytes: memory } = allocateBlock(STRUCT_BYTES)
   memory.writeUInt16LE(flags, 0)
   memory.writeUInt16LE(appTag, 2)

@@ -1,7 +1,7 @@
 // `struct __kernel_timespec`.
 
 import { allocateBlock, type Block } from '../memory/address-of.ts'
-import { integer, invalidType, outOfRange, wide } from '../arguments/validate.ts'
+import { integer, invalidType, outOfRange, integer64 } from '../arguments/validate.ts'
 
 /** Milliseconds, or seconds and nanoseconds. */
 export type Time = number | { readonly seconds: number | bigint; readonly nanoseconds: number }
@@ -35,7 +35,7 @@ function parts(time: Time, name: string): { seconds: number | bigint; nanosecond
     throw invalidType(name, 'of type number or an object with seconds and nanoseconds', time)
   }
   return {
-    seconds: wide(time.seconds, `${name}.seconds`, 0n, MAX_SECONDS),
+    seconds: integer64(time.seconds, `${name}.seconds`, 0n, MAX_SECONDS),
     nanoseconds: integer(time.nanoseconds, `${name}.nanoseconds`, 0, 999_999_999),
   }
 }

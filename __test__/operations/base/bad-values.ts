@@ -308,7 +308,7 @@ export class Watched {
     t.is(this.#freeSlots(), this.#free, label)
   }
 
-  /** Slots are used in turn: how many come before the first one comes again. */
+  /** SubmissionTable are used in turn: how many come before the first one comes again. */
   #freeSlots(): number {
     const seen = new Set<number>()
     for (;;) {

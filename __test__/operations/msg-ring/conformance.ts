@@ -23,7 +23,7 @@ const MESSAGE = 2n ** 63n
 const fd = fc.oneof({ arbitrary: fc.nat(MAX_I32), weight: 5 }, fc.constantFrom(0, MAX_I32))
 const data = wide(MAX_DATA)
 
-function slotOf(given: Direct): number {
+function indexOf(given: Direct): number {
   if (given === 'auto') return -1
   return given instanceof FixedFile ? given.index : given
 }
@@ -72,7 +72,7 @@ export const RING_CASES: Record<string, Case<unknown>> = {
           ring: fd,
           source: file.index,
           data: BigInt(data) | MESSAGE,
-          slot: slotOf(direct),
+          slot: indexOf(direct),
           msg_ring_flags: skipCompletion ? CQE_SKIP : 0,
         },
       }

@@ -24,9 +24,9 @@ import {
   type Token,
 } from 'uring'
 import { socketpair } from 'uring/sys'
-import { MANY } from '../../../ts/ring/entry.ts'
+import { MULTISHOT } from '../../../ts/ring/entry.ts'
 import { LinkTimeout as LinkTimeoutClass } from '../../../ts/operations/timeout.ts'
-import { Slots, tokenOf } from '../../../ts/ring/submissions.ts'
+import { SubmissionTable, tokenOf } from '../../../ts/ring/submissions.ts'
 import { fifo } from '../../helpers/files.ts'
 import { counter, countUp, outcomes, quiet, reset, result, unordered } from '../../helpers/polls.ts'
 import { closing, pair } from '../../helpers/sockets.ts'
@@ -349,9 +349,9 @@ test('PollUpdate: a stale token finds nothing', (t) => {
 })
 
 test('PollUpdate: the slot table gives new user data to what a token names, and to nothing else', (t) => {
-  const slots = new Slots()
+  const slots = new SubmissionTable()
   const subject = PollAdd as never
-  const slot = slots.acquire(subject, undefined, 'old', MANY)
+  const slot = slots.acquire(subject, undefined, 'old', MULTISHOT)
   const other = slots.acquire(subject, undefined, 'other', 0)
   const token = tokenOf(slot)
   slots.rename(token, 'new')

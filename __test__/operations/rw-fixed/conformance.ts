@@ -116,7 +116,7 @@ const parts: fc.Arbitrary<FixedBuffer[]> = fc
   )
   .map(([index, views]) => views.map((view) => new FixedBuffer(index, view)))
 
-const MANY: Record<string, (given: Given<FixedBuffer[]>) => boolean> = {
+const MULTISHOT: Record<string, (given: Given<FixedBuffer[]>) => boolean> = {
   ...OPTIONS,
   'no buffers': ([, buffers]) => buffers.length === 0,
   'as many buffers as there can be': ([, buffers]) => buffers.length === 1024,
@@ -159,10 +159,10 @@ export const FIXED_CASES: Record<string, Case<unknown>> = {
   ReadvFixed: many(
     ([file, buffers, options]) => new ReadvFixed(file, buffers, options),
     transferOptions,
-    MANY,
+    MULTISHOT,
   ),
   WritevFixed: many(([file, buffers, options]) => new WritevFixed(file, buffers, options), writeOptions, {
-    ...MANY,
+    ...MULTISHOT,
     ...WRITES,
   }),
 }

@@ -11,7 +11,7 @@ export interface Armed {
 }
 
 /** What a class may change of other submissions to the ring. */
-export interface Submissions {
+export interface SubmissionNames {
   /** Gives a submission another user data. A token that has had its day names none. */
   rename(token: number, userData: unknown): void
 }
@@ -29,7 +29,7 @@ export interface OperationClass<T = unknown> {
   /** The first kernel that has it: `'5.6'`. */
   readonly since: string
   /** Whether its entry has 128 bytes, for a ring made with `sqe128`. @internal */
-  readonly wide: boolean
+  readonly sqe128: boolean
   /** For a variant, which the kernel got later than the opcode, that version. @internal */
   readonly variantSince: string | undefined
   /** The system call that errors name. @internal */
@@ -46,26 +46,26 @@ export interface OperationClass<T = unknown> {
    *
    * @internal
    */
-  stage?(groups: Groups, state: unknown): unknown
+  onEnqueue?(groups: Groups, state: unknown): unknown
   /**
    * Looks at a completion as it is taken, where `encode` has set `watched`, and gives the state that it is decoded with;
    * `last` is what it gave for the one before. Asked of a submission that does not report its success too.
    *
    * @internal
    */
-  reap(
+  observe(
     groups: Groups,
     result: number,
     flags: number,
     state: unknown,
     last: unknown,
-    submissions: Submissions,
+    submissions: SubmissionNames,
   ): unknown
   /**
    * Whether an entry is armed again after its last completion, when there were so many `results`, which are `total`
    * together: a number is how much is left of it. @internal
    */
-  again(entry: Armed, result: number, results: number, total: number): boolean | number
+  rearm(entry: Armed, result: number, results: number, total: number): boolean | number
   /** Where an entry says how much there is of it, if not as the offset. @internal */
   readonly extent?: 'word'
   /** Whether a result says that nothing more will come, and is none itself. @internal */
@@ -73,9 +73,9 @@ export interface OperationClass<T = unknown> {
   /** What a result leaves open if nobody takes it. @internal */
   leftover(result: number, state: unknown): readonly FileTarget[]
   /** How many bytes the operation was to move, where fewer would break a chain. @internal */
-  asked(state: unknown): number | undefined
+  requested(state: unknown): number | undefined
   /** Bytes of locked memory that the operation needs while it is in flight, for the words of an `ENOMEM`. @internal */
-  locks?(state: unknown): number | undefined
+  lockedBytes?(state: unknown): number | undefined
   /** What an error says beside its code. @internal */
   describe(state: unknown): UringErrorDetails
 }

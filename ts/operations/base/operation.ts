@@ -1,10 +1,10 @@
 // What every operation is: a description that is encoded when it is pushed.
 
-import { Entry, ENTRY_BYTES, EntryWriter, STAGEABLE, WIDE_ENTRY_BYTES } from '../../ring/entry.ts'
+import { Entry, SQE_BYTES, EntryWriter, SUBMITTABLE, SQE128_BYTES } from '../../ring/entry.ts'
 import type { UringErrorDetails } from '../../errors.ts'
 import { SqeFlags } from '../../flags/index.ts'
 import type { Groups } from '../../buffers/groups.ts'
-import type { Armed, OperationClass, Submissions } from './operation-class.ts'
+import type { Armed, OperationClass, SubmissionNames } from './operation-class.ts'
 import type { FileTarget } from '../../arguments/file.ts'
 import { integer, MAX_U16 } from '../../arguments/validate.ts'
 
@@ -22,7 +22,7 @@ export abstract class Operation<T = number> {
   /** @internal */
   static readonly syscall: string = 'io_uring'
   /** @internal */
-  static readonly wide: boolean = false
+  static readonly sqe128: boolean = false
   /** @internal */
   static readonly variantSince: string | undefined = undefined
 
@@ -42,19 +42,19 @@ export abstract class Operation<T = number> {
   }
 
   /** @internal */
-  static reap(
+  static observe(
     _groups: Groups,
     _result: number,
     _flags: number,
     state: unknown,
     _last: unknown,
-    _submissions: Submissions,
+    _submissions: SubmissionNames,
   ): unknown {
     return state
   }
 
   /** @internal */
-  static again(_entry: Armed, _result: number, _results: number, _total: number): boolean | number {
+  static rearm(_entry: Armed, _result: number, _results: number, _total: number): boolean | number {
     return true
   }
 
@@ -69,7 +69,7 @@ export abstract class Operation<T = number> {
   }
 
   /** @internal */
-  static asked(_state: unknown): number | undefined {
+  static requested(_state: unknown): number | undefined {
     return undefined
   }
 
@@ -86,13 +86,13 @@ export abstract class Operation<T = number> {
   personalityId = 0
 
   /** @internal */
-  declare readonly [STAGEABLE]: true
+  declare readonly [SUBMITTABLE]: true
 
   /** Writes the entry, and returns what has to live until its last completion. @internal */
   abstract encode(entry: EntryWriter): unknown
 
   /** What the slot table remembers of a submission. @internal */
-  get kind(): OperationClass<T> {
+  get operationClass(): OperationClass<T> {
     return this.constructor as unknown as OperationClass<T>
   }
 
@@ -144,12 +144,12 @@ export abstract class Operation<T = number> {
    * @throws what pushing the operation throws
    */
   build(): Entry<T> {
-    const { kind } = this
-    const size = kind.wide ? WIDE_ENTRY_BYTES : ENTRY_BYTES
+    const { operationClass } = this
+    const size = operationClass.sqe128 ? SQE128_BYTES : SQE_BYTES
     const writer = new EntryWriter(new Uint32Array(size / 4), size)
     const state = this.encode(writer)
-    return new Entry(writer.words, kind, state, writer.traits)
+    return new Entry(writer.words, operationClass, state, writer.traits)
   }
 }
 
-Object.defineProperty(Operation.prototype, STAGEABLE, { value: true })
+Object.defineProperty(Operation.prototype, SUBMITTABLE, { value: true })

@@ -15,7 +15,7 @@ import type { OperationClass } from './operation-class.ts'
 import { type Bytes, bytesLeft } from '../../memory/address-of.ts'
 import { Operation } from './operation.ts'
 import { checkFile, type FileTarget, resolveFile } from '../../arguments/file.ts'
-import { flag, integer, mask, MAX_U32, options } from '../../arguments/validate.ts'
+import { flag, integer, mask, MAX_U32, checkOptions } from '../../arguments/validate.ts'
 
 /** Options of {@link Recv}, and of everything that sends or receives. */
 export interface RecvOptions {
@@ -34,10 +34,10 @@ export abstract class Stream<T = number> extends Operation<T> {
   /** Waits until the socket is ready before the first try. */
   pollFirst: boolean
 
-  constructor(file: FileTarget, given: RecvOptions | undefined) {
+  constructor(file: FileTarget, options: RecvOptions | undefined) {
     super()
     this.file = checkFile(file)
-    const { flags, pollFirst } = options(given)
+    const { flags, pollFirst } = checkOptions(options)
     this.flags = flags === undefined ? 0 : mask(flags, 'options.flags')
     this.pollFirst = pollFirst === undefined ? false : flag(pollFirst, 'options.pollFirst')
   }
@@ -65,7 +65,7 @@ export abstract class Stream<T = number> extends Operation<T> {
     entry.len(length)
     entry.opFlags(flags)
     entry.ioprio(priority | kind)
-    entry.watched = true
+    entry.observed = true
     return { group: id }
   }
 }
@@ -81,13 +81,13 @@ export function isGroupState(state: unknown): state is GroupState {
 }
 
 /** Asks the group what a completion brought, as it is taken. */
-export function reapReceived(groups: Groups, result: number, flags: number, state: unknown): ReceiveState {
+export function observeReceived(groups: Groups, result: number, flags: number, state: unknown): ReceiveState {
   const { group } = state as GroupState
   return { group, received: groups.received(group, result, flags) }
 }
 
 /** The same of a buffer that was sent. */
-export function reapSent(groups: Groups, result: number, flags: number, state: unknown): ReceiveState {
+export function observeSent(groups: Groups, result: number, flags: number, state: unknown): ReceiveState {
   const { group } = state as GroupState
   return { group, received: groups.sent(group, result, flags) }
 }
@@ -113,11 +113,11 @@ export interface BundleState extends GroupState {
 }
 
 /** The same for a bundle of buffers. */
-export const reapBundle: OperationClass['reap'] = bundleReaper('received')
+export const observeBundle: OperationClass['observe'] = bundleObserver('received')
 /** The same for a bundle that was sent. */
-export const reapSentBundle: OperationClass['reap'] = bundleReaper('sent')
+export const observeSentBundle: OperationClass['observe'] = bundleObserver('sent')
 
-function bundleReaper(how: 'received' | 'sent'): OperationClass['reap'] {
+function bundleObserver(how: 'received' | 'sent'): OperationClass['observe'] {
   return (groups, result, flags, state, last): BundleState => {
     const { group, first, total } = (last ?? state) as BundleState
     return { group, first, total: total + result, received: groups[how](group, result, flags, first) }
@@ -140,10 +140,10 @@ export abstract class GroupStream<T> extends Stream<T> {
   /** Bytes at most; 0, as many as the buffers have. */
   length: number
 
-  constructor(file: FileTarget, group: GroupTarget, given?: BundleOptions) {
-    super(file, given)
+  constructor(file: FileTarget, group: GroupTarget, options?: BundleOptions) {
+    super(file, options)
     this.group = checkGroup(group)
-    const { length } = options(given)
+    const { length } = checkOptions(options)
     this.length = length === undefined ? 0 : integer(length, 'options.length', 0, MAX_U32)
   }
 

@@ -31,7 +31,7 @@ export interface ZeroCopyState {
 const COPIED = 0x8000_0000
 
 /** Adds what a completion says to what is known of the send. */
-export function reapZeroCopy(
+export function observeZeroCopy(
   result: number,
   flags: number,
   state: ZeroCopyState,
