@@ -1,10 +1,10 @@
 // A ring of this thread's own, made at the first use.
 
-import type { Entry } from './ring/entry.ts'
+import type { Entry } from './entry/entry.ts'
 import type { ChainOptions, EachOptions, RunOptions, StartOptions } from './async/flow.ts'
 import type { Operation } from './operations/base/operation.ts'
 import { type Results, Ring } from './ring.ts'
-import type { Token } from './ring/submissions.ts'
+import type { Token } from './entry/token.ts'
 
 let own: Ring | undefined
 

@@ -4,7 +4,9 @@ import { constants } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Boundary, SLICE, STATUS } from './ring/boundary.ts'
 import { Completion } from './ring/completion.ts'
-import { BUILT, type Entry, EntryWriter, MULTISHOT, SUBMITTABLE, OBSERVED } from './ring/entry.ts'
+import { BUILT, MULTISHOT, OBSERVED } from './entry/traits.ts'
+import { type Entry, SUBMITTABLE } from './entry/entry.ts'
+import { EntryWriter } from './entry/entry-writer.ts'
 import {
   closedError,
   errorCode,
@@ -32,7 +34,8 @@ import { Registrar } from './registered/ring-registrations.ts'
 import { Registration, REGISTRATION } from './registered/context.ts'
 import { isRun } from './async/scheduler.ts'
 import { SkippedChains } from './ring/skip-success.ts'
-import { type Submission, SubmissionTable, type Token, tokenOf } from './ring/submissions.ts'
+import { type Submission, SubmissionTable } from './ring/submissions.ts'
+import { type Token, tokenOf } from './entry/token.ts'
 import { kernelHas } from './system/support.ts'
 import {
   callback,

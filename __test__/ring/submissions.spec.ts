@@ -2,13 +2,8 @@
 
 import test from 'ava'
 import { Nop } from 'uring'
-import {
-  generationOf,
-  indexOf,
-  type Submission,
-  SubmissionTable,
-  tokenOf,
-} from '../../ts/ring/submissions.ts'
+import { generationOf, indexOf, tokenOf } from '../../ts/entry/token.ts'
+import { type Submission, SubmissionTable } from '../../ts/ring/submissions.ts'
 
 const subject = Nop as never
 const MAX_GENERATION = 2 ** 31 - 1

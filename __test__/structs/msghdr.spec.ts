@@ -7,7 +7,8 @@ import { checkControl, controlBlock, decodeControl } from '../../ts/structs/cmsg
 import { detailsOf, type InBlock, type InMessage, parseMessage } from '../../ts/structs/msghdr.ts'
 import { RecvMsg, RecvMsgMulti as Multi, RecvZc, SendMsg, SendMsgZc } from '../../ts/operations/sendmsg.ts'
 import type { Groups } from '../../ts/buffers/groups.ts'
-import { BUILT, type Entry, MULTISHOT, SINGLE_RESULT, OBSERVED } from '../../ts/ring/entry.ts'
+import { BUILT, MULTISHOT, SINGLE_RESULT, OBSERVED } from '../../ts/entry/traits.ts'
+import type { Entry } from '../../ts/entry/entry.ts'
 
 const HEADER = 16
 const i32 = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 })

@@ -8,7 +8,7 @@ import { errorOf } from '../operations/base/error-of.ts'
 import type { FileTarget } from '../arguments/file.ts'
 import type { Task } from './scheduler.ts'
 import type { Abortable } from './abort.ts'
-import type { Token } from '../ring/submissions.ts'
+import type { Token } from '../entry/token.ts'
 import { isCancelled } from './tasks.ts'
 
 const { MORE } = CqeFlags

@@ -1,7 +1,7 @@
 // An asynchronous iterator over the results of a multishot operation.
 
 import { constants } from 'node:os'
-import type { Entry } from '../ring/entry.ts'
+import type { Entry } from '../entry/entry.ts'
 import { AbortError, type UringError } from '../errors.ts'
 import { CqeFlags } from '../flags/index.ts'
 import type { GroupState, Waiter } from '../buffers/groups.ts'
@@ -12,7 +12,7 @@ import { Queue } from '../ring/fifo.ts'
 import type { FileTarget } from '../arguments/file.ts'
 import type { Task } from './scheduler.ts'
 import type { Abortable } from './abort.ts'
-import type { Token } from '../ring/submissions.ts'
+import type { Token } from '../entry/token.ts'
 import { isCancelled } from './tasks.ts'
 
 const { MORE } = CqeFlags

@@ -3,7 +3,9 @@
 
 import { type Boundary, KEEP, STATUS } from '../ring/boundary.ts'
 import type { Completion } from '../ring/completion.ts'
-import { Entry, type EntryWriter, MULTISHOT, SUBMITTABLE, SINGLE_RESULT, OBSERVED } from '../ring/entry.ts'
+import { Entry, SUBMITTABLE } from '../entry/entry.ts'
+import type { EntryWriter } from '../entry/entry-writer.ts'
+import { MULTISHOT, SINGLE_RESULT, OBSERVED } from '../entry/traits.ts'
 import { errorCode, fullError, systemError, type UringError } from '../errors.ts'
 import { CqeFlags, SetupFlags, SqeFlags } from '../flags/index.ts'
 import { unsolicitedCompletion, isUnsolicited } from '../ring/unsolicited.ts'
@@ -13,7 +15,9 @@ import type { CancelTarget } from '../operations/cancel.ts'
 import { Queue } from '../ring/fifo.ts'
 import { resolveFile } from '../arguments/file.ts'
 import { RunTask, type Settle, settleWith, taskOf } from './tasks.ts'
-import { RUN, type Submission, type SubmissionTable, type Token, tokenOf } from '../ring/submissions.ts'
+import { RUN } from '../entry/traits.ts'
+import type { Submission, SubmissionTable } from '../ring/submissions.ts'
+import { type Token, tokenOf } from '../entry/token.ts'
 import { invalidType, invalidValue } from '../arguments/validate.ts'
 
 /** What can be submitted. */

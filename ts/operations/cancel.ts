@@ -1,10 +1,10 @@
 // Cancelling.
 
-import type { EntryWriter } from '../ring/entry.ts'
+import type { EntryWriter } from '../entry/entry-writer.ts'
 import { CancelFlags, SqeFlags } from '../flags/index.ts'
 import { Operation } from './base/operation.ts'
 import { type FileTarget, FixedFile, resolveFile } from '../arguments/file.ts'
-import { checkToken, generationOf, indexOf, type Token } from '../ring/submissions.ts'
+import { checkToken, generationOf, indexOf, type Token } from '../entry/token.ts'
 import { flag, integer, invalidType, invalidValue, checkOptions } from '../arguments/validate.ts'
 
 /** What to cancel: a submission, everything that matches all the keys that are given, or `'any'`thing at all. */

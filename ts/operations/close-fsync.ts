@@ -1,6 +1,6 @@
 // Files that are open: what is done to them, and their end.
 
-import type { EntryWriter } from '../ring/entry.ts'
+import type { EntryWriter } from '../entry/entry-writer.ts'
 import { FsyncFlags } from '../flags/index.ts'
 import { Operation } from './base/operation.ts'
 import { checkFile, type FileTarget, resolveFile } from '../arguments/file.ts'

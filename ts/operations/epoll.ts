@@ -1,6 +1,6 @@
 // Epolls.
 
-import type { EntryWriter } from '../ring/entry.ts'
+import type { EntryWriter } from '../entry/entry-writer.ts'
 import { decodeEvents, encodeEvent, eventBytes, type EpollEvent } from '../structs/epoll-event.ts'
 import { EpollOperation } from '../flags/index.ts'
 import { allocateBlock } from '../memory/address-of.ts'

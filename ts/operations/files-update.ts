@@ -1,6 +1,6 @@
 // The slots of the registered files: putting descriptors in, and taking them out.
 
-import type { EntryWriter } from '../ring/entry.ts'
+import type { EntryWriter } from '../entry/entry-writer.ts'
 import { FixedFdFlags } from '../flags/index.ts'
 import type { Groups } from '../buffers/groups.ts'
 import { allocateBlock, type Block } from '../memory/address-of.ts'

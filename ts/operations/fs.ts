@@ -1,6 +1,6 @@
 // Names: opening by openat2, renaming, linking, removing, making directories.
 
-import type { EntryWriter } from '../ring/entry.ts'
+import type { EntryWriter } from '../entry/entry-writer.ts'
 import type { UringErrorDetails } from '../errors.ts'
 import { type Directory, resolveDirectory } from '../arguments/directory.ts'
 import { AtFlags, OpenFlags } from '../flags/index.ts'

@@ -1,7 +1,7 @@
 // Futexes: waiting for words in memory.
 
 import { types } from 'node:util'
-import type { EntryWriter } from '../ring/entry.ts'
+import type { EntryWriter } from '../entry/entry-writer.ts'
 import { FutexFlags } from '../flags/index.ts'
 import { addressOf, allocateBlock } from '../memory/address-of.ts'
 import { Operation } from './base/operation.ts'

@@ -1,6 +1,6 @@
 // Messages to other rings.
 
-import type { EntryWriter } from '../ring/entry.ts'
+import type { EntryWriter } from '../entry/entry-writer.ts'
 import { MsgRingFlags } from '../flags/index.ts'
 import { Operation } from './base/operation.ts'
 import { type Direct, FixedFile, placed, resolveDirect } from '../arguments/file.ts'

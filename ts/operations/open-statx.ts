@@ -1,6 +1,6 @@
 // Files by name.
 
-import type { EntryWriter } from '../ring/entry.ts'
+import type { EntryWriter } from '../entry/entry-writer.ts'
 import type { UringErrorDetails } from '../errors.ts'
 import { type Directory, resolveDirectory } from '../arguments/directory.ts'
 import { AtFlags, OpenFlags, StatxMask } from '../flags/index.ts'

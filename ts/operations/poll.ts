@@ -1,12 +1,12 @@
 // Polls: waiting until a file is ready.
 
-import type { EntryWriter } from '../ring/entry.ts'
+import type { EntryWriter } from '../entry/entry-writer.ts'
 import { PollFlags } from '../flags/index.ts'
 import type { Groups } from '../buffers/groups.ts'
 import type { SubmissionNames } from './base/operation-class.ts'
 import { Operation } from './base/operation.ts'
 import { checkFile, type FileTarget } from '../arguments/file.ts'
-import { checkToken, generationOf, indexOf, type Token } from '../ring/submissions.ts'
+import { checkToken, generationOf, indexOf, type Token } from '../entry/token.ts'
 import { flag, invalidValue, mask, checkOptions } from '../arguments/validate.ts'
 
 /** Options of {@link PollAdd}. */

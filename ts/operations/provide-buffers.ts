@@ -1,6 +1,6 @@
 // Provided buffers: memory that the kernel chooses from when data is there.
 
-import type { EntryWriter } from '../ring/entry.ts'
+import type { EntryWriter } from '../entry/entry-writer.ts'
 import { SqeFlags } from '../flags/index.ts'
 import {
   checkGroup,

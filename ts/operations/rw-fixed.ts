@@ -1,6 +1,6 @@
 // Moving bytes between files and registered buffers.
 
-import type { EntryWriter } from '../ring/entry.ts'
+import type { EntryWriter } from '../entry/entry-writer.ts'
 import type { IntegrityBlock } from '../structs/attr-pi.ts'
 import type { Bytes } from '../memory/address-of.ts'
 import { checkFixed, type FixedBuffer } from '../arguments/fixed-buffer.ts'

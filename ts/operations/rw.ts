@@ -1,6 +1,6 @@
 // Moving bytes between files and memory.
 
-import type { EntryWriter } from '../ring/entry.ts'
+import type { EntryWriter } from '../entry/entry-writer.ts'
 import { NopFlags } from '../flags/index.ts'
 import {
   type GroupBuffer,

@@ -1,7 +1,7 @@
 // Sending and receiving bytes.
 
 import { type Address, addressBlock, type AddressBlock, checkAddress } from '../structs/sockaddr.ts'
-import type { EntryWriter } from '../ring/entry.ts'
+import type { EntryWriter } from '../entry/entry-writer.ts'
 import { MessageFlags, RecvSendFlags } from '../flags/index.ts'
 import {
   type GroupBuffer,

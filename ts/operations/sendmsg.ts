@@ -1,7 +1,7 @@
 // Messages of sockets: bytes with an address and with what goes along.
 
 import type { ControlMessage } from '../structs/cmsghdr.ts'
-import type { EntryWriter } from '../ring/entry.ts'
+import type { EntryWriter } from '../entry/entry-writer.ts'
 import { RecvSendFlags } from '../flags/index.ts'
 import {
   checkGroup,

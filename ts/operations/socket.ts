@@ -11,7 +11,7 @@ import {
   NO_ADDRESS,
   type SocketAddress,
 } from '../structs/sockaddr.ts'
-import type { EntryWriter } from '../ring/entry.ts'
+import type { EntryWriter } from '../entry/entry-writer.ts'
 import type { UringErrorDetails } from '../errors.ts'
 import { AcceptFlags, ShutdownHow, SocketType } from '../flags/index.ts'
 import { Operation } from './base/operation.ts'

@@ -7,7 +7,7 @@ import {
   NO_ADDRESS,
   type SocketAddress,
 } from '../structs/sockaddr.ts'
-import type { EntryWriter } from '../ring/entry.ts'
+import type { EntryWriter } from '../entry/entry-writer.ts'
 import { SocketCommands } from '../flags/index.ts'
 import { allocateBlock, type Block, type Bytes } from '../memory/address-of.ts'
 import { Operation } from './base/operation.ts'

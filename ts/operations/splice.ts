@@ -1,6 +1,6 @@
 // Pipes: making them, and moving bytes through them without bringing the bytes to JavaScript.
 
-import type { EntryWriter } from '../ring/entry.ts'
+import type { EntryWriter } from '../entry/entry-writer.ts'
 import { OpenFlags, SpliceFlags } from '../flags/index.ts'
 import { allocateBlock, type Block } from '../memory/address-of.ts'
 import { Operation } from './base/operation.ts'

@@ -1,6 +1,6 @@
 // Ranges of files and of memory: their space, their way to the device, and what is going to happen to them.
 
-import type { EntryWriter } from '../ring/entry.ts'
+import type { EntryWriter } from '../entry/entry-writer.ts'
 import { addressOf, type Bytes, checkBytes, lengthOf } from '../memory/address-of.ts'
 import { Operation } from './base/operation.ts'
 import { checkFile, type FileTarget } from '../arguments/file.ts'

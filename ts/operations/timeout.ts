@@ -1,11 +1,11 @@
 // Time.
 
 import { constants } from 'node:os'
-import type { EntryWriter } from '../ring/entry.ts'
+import type { EntryWriter } from '../entry/entry-writer.ts'
 import { TimeoutFlags } from '../flags/index.ts'
 import type { Armed } from './base/operation-class.ts'
 import { Operation } from './base/operation.ts'
-import { checkToken, generationOf, indexOf, type Token } from '../ring/submissions.ts'
+import { checkToken, generationOf, indexOf, type Token } from '../entry/token.ts'
 import { checkTime, type Time, timespec } from '../structs/timespec.ts'
 import { flag, integer, invalidValue, MAX_U32, checkOptions } from '../arguments/validate.ts'
 

@@ -1,6 +1,6 @@
 // Commands to drivers, and what else has entries of 128 bytes.
 
-import type { EntryWriter } from '../ring/entry.ts'
+import type { EntryWriter } from '../entry/entry-writer.ts'
 import { NopFlags, SqeFlags, UringCmdFlags } from '../flags/index.ts'
 import { addressOf, type Bytes, bytesLeft, checkBytes } from '../memory/address-of.ts'
 import { Operation } from './base/operation.ts'

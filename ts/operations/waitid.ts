@@ -1,6 +1,6 @@
 // Child processes.
 
-import type { EntryWriter } from '../ring/entry.ts'
+import type { EntryWriter } from '../entry/entry-writer.ts'
 import { WaitType } from '../flags/index.ts'
 import { allocateBlock } from '../memory/address-of.ts'
 import { Operation } from './base/operation.ts'

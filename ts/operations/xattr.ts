@@ -1,6 +1,6 @@
 // Extended attributes.
 
-import type { EntryWriter } from '../ring/entry.ts'
+import type { EntryWriter } from '../entry/entry-writer.ts'
 import type { UringErrorDetails } from '../errors.ts'
 import { SqeFlags } from '../flags/index.ts'
 import { addressOf, allocateBlock, type Block, type Bytes, lengthOf } from '../memory/address-of.ts'

@@ -5,7 +5,7 @@ import { type Boundary, SLICE } from '../ring/boundary.ts'
 import { systemError } from '../errors.ts'
 import { CancelFlags, EnterFlags, SetupFlags } from '../flags/index.ts'
 import { type CancelTarget, fixedTarget, resolveTarget, type TargetKeys } from '../operations/cancel.ts'
-import { generationOf, indexOf } from '../ring/submissions.ts'
+import { generationOf, indexOf } from '../entry/token.ts'
 import { flag, milliseconds, checkOptions } from '../arguments/validate.ts'
 import type { Registration } from './context.ts'
 

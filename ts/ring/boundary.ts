@@ -2,7 +2,8 @@
 
 import { constants } from 'node:os'
 import { binding, type BindingRing, type BindingSetup } from '../binding.ts'
-import { SQE_BYTES, EntryWriter, SQE128_BYTES } from './entry.ts'
+import { SQE_BYTES, SQE128_BYTES } from '../entry/layout.ts'
+import { EntryWriter } from '../entry/entry-writer.ts'
 import { eventfdError, restrictedEventfdError, systemError } from '../errors.ts'
 import { SetupFlags } from '../flags/index.ts'
 import { loadError, setupError } from '../system/support.ts'

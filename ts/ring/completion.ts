@@ -5,7 +5,7 @@ import { CqeFlags } from '../flags/index.ts'
 import type { Received } from '../buffers/groups.ts'
 import type { OperationClass } from '../operations/base/operation-class.ts'
 import { errorOf } from '../operations/base/error-of.ts'
-import type { Token } from './submissions.ts'
+import type { Token } from '../entry/token.ts'
 
 /** Where a completion came from: an operation of this ring, a message from another ring, a resource that was let go. */
 export type CompletionSource = 'operation' | 'message' | 'tag'

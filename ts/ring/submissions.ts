@@ -4,22 +4,14 @@
 // generation the high one, so a completion finds its submission without a search, and a token that has had its day finds
 // nothing. The native half holds this table for as long as the kernel may use what is in it.
 
-import { MULTISHOT, OBSERVED } from './entry.ts'
+import { generationOf, indexOf, MAX_SUBMISSIONS, type Token } from '../entry/token.ts'
+import { MULTISHOT, OBSERVED, RUN } from '../entry/traits.ts'
 import { UringError } from '../errors.ts'
 import { Groups } from '../buffers/groups.ts'
 import type { OperationClass, SubmissionNames } from '../operations/base/operation-class.ts'
-import { integer } from '../arguments/validate.ts'
 
-/** Names one submission; 0 is none. */
-export type Token = number
-
-const INDEX_BITS = 22
-const MAX_SUBMISSIONS = 2 ** INDEX_BITS
 /** 31 bits: bit 63 of the user data marks what did not come from here. */
 const MAX_GENERATION = 0x7fff_ffff
-
-/** A trait of submissions of the asynchronous flow: their user data is a task. The greatest trait. */
-export const RUN = 16
 
 const SPECIAL = MULTISHOT | OBSERVED
 
@@ -162,24 +154,4 @@ export class SubmissionTable implements SubmissionNames {
       this.lastFree = submission
     }
   }
-}
-
-/** The token of what is in a submission now. */
-export function tokenOf(submission: Submission): Token {
-  return submission.generation * MAX_SUBMISSIONS + submission.index
-}
-
-/** The submission of a token: the low word of the user data. */
-export function indexOf(token: Token): number {
-  return token % MAX_SUBMISSIONS
-}
-
-/** The generation of a token: the high word of the user data. */
-export function generationOf(token: Token): number {
-  return Math.floor(token / MAX_SUBMISSIONS)
-}
-
-/** A token: what `push` returned. */
-export function checkToken(token: Token, name = 'token'): Token {
-  return integer(token, name, 0, Number.MAX_SAFE_INTEGER)
 }

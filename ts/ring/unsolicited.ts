@@ -1,41 +1,32 @@
-// Completions that answer no submission of this ring: messages from other rings, and resources that were let go. Bit 63
-// of their user data says so, and bit 62 which; 62 bits are left for a number.
+// Unsolicited completions: messages from other rings, and tags of registered resources that the kernel released. Bit 63
+// of the user data marks them, bit 62 tells a tag from a message, and the other 62 bits carry a number.
 
 import { Completion } from './completion.ts'
-import type { OperationClass } from '../operations/base/operation-class.ts'
+import { DEFAULT_BEHAVIOR, type OperationClass } from '../operations/base/operation-class.ts'
 
-const FOREIGN = 0x8000_0000 // in the high word of the user data
+const UNSOLICITED = 0x8000_0000 // in the high word of the user data
 const TAG = 0x4000_0000
 
-/** Whether user data, by its high word, comes from elsewhere. */
+/** Tells from the high word of the user data whether a completion is unsolicited. */
 export function isUnsolicited(high: number): boolean {
-  return high >= FOREIGN
+  return high >= UNSOLICITED
 }
 
-/** The number that was sent. */
+/** Returns the number that the user data carries. */
 export function unsolicitedData(low: number, high: number): bigint {
   return (BigInt(high & (TAG - 1)) << 32n) | BigInt(low)
 }
 
-/** What such a completion is decoded with: the number as it came. */
-const FOREIGN_KIND: OperationClass<number> = {
+/** The operation class of a message: its result is the number that the sender chose, and never an error. */
+const MESSAGE: OperationClass<number> = {
+  ...DEFAULT_BEHAVIOR,
   name: 'Message',
   opcode: -1,
   since: '',
-  variantSince: undefined,
-  sqe128: false,
-  syscall: 'io_uring',
-  failed: () => false, // the sender chose the number
-  intact: () => true,
-  decode: (result) => result,
-  observe: (_groups, _result, _flags, state) => state,
-  rearm: () => true,
-  isEnd: () => false,
-  leftover: () => [],
-  requested: () => undefined,
-  describe: () => ({}),
+  failed: () => false,
 }
 
+/** Makes the completion of a message or a tag from the four words of its record. */
 export function unsolicitedCompletion(
   low: number,
   high: number,
@@ -44,5 +35,5 @@ export function unsolicitedCompletion(
   extra?: readonly [bigint, bigint],
 ): Completion {
   const source = (high & TAG) === 0 ? 'message' : 'tag'
-  return new Completion(source, 0, unsolicitedData(low, high), result, flags, extra, FOREIGN_KIND, undefined)
+  return new Completion(source, 0, unsolicitedData(low, high), result, flags, extra, MESSAGE, undefined)
 }

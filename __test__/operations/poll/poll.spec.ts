@@ -24,9 +24,10 @@ import {
   type Token,
 } from 'uring'
 import { socketpair } from 'uring/sys'
-import { MULTISHOT } from '../../../ts/ring/entry.ts'
+import { MULTISHOT } from '../../../ts/entry/traits.ts'
 import { LinkTimeout as LinkTimeoutClass } from '../../../ts/operations/timeout.ts'
-import { SubmissionTable, tokenOf } from '../../../ts/ring/submissions.ts'
+import { SubmissionTable } from '../../../ts/ring/submissions.ts'
+import { tokenOf } from '../../../ts/entry/token.ts'
 import { fifo } from '../../helpers/files.ts'
 import { counter, countUp, outcomes, quiet, reset, result, unordered } from '../../helpers/polls.ts'
 import { closing, pair } from '../../helpers/sockets.ts'

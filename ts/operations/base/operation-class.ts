@@ -4,6 +4,8 @@ import type { UringErrorDetails } from '../../errors.ts'
 import type { Groups } from '../../buffers/groups.ts'
 import type { FileTarget } from '../../arguments/file.ts'
 
+const NOTHING: readonly FileTarget[] = []
+
 /** What a class looks at to tell whether a multishot operation goes on. */
 export interface Armed {
   readonly state: unknown
@@ -78,4 +80,20 @@ export interface OperationClass<T = unknown> {
   lockedBytes?(state: unknown): number | undefined
   /** What an error says beside its code. @internal */
   describe(state: unknown): UringErrorDetails
+}
+
+/** What an operation class does unless it says otherwise: the result is a number, and negative ones are errors. */
+export const DEFAULT_BEHAVIOR: Omit<OperationClass<number>, 'name' | 'opcode' | 'since'> = {
+  sqe128: false,
+  variantSince: undefined,
+  syscall: 'io_uring',
+  failed: (result) => result < 0,
+  intact: () => true,
+  decode: (result) => result,
+  observe: (_groups, _result, _flags, state) => state,
+  rearm: () => true,
+  isEnd: () => false,
+  leftover: () => NOTHING,
+  requested: () => undefined,
+  describe: () => ({}),
 }

@@ -1,14 +1,11 @@
 // What every operation is: a description that is encoded when it is pushed.
 
-import { Entry, SQE_BYTES, EntryWriter, SUBMITTABLE, SQE128_BYTES } from '../../ring/entry.ts'
-import type { UringErrorDetails } from '../../errors.ts'
+import { Entry, SUBMITTABLE } from '../../entry/entry.ts'
+import { SQE_BYTES, SQE128_BYTES } from '../../entry/layout.ts'
+import { EntryWriter } from '../../entry/entry-writer.ts'
 import { SqeFlags } from '../../flags/index.ts'
-import type { Groups } from '../../buffers/groups.ts'
-import type { Armed, OperationClass, SubmissionNames } from './operation-class.ts'
-import type { FileTarget } from '../../arguments/file.ts'
+import { DEFAULT_BEHAVIOR, type OperationClass } from './operation-class.ts'
 import { integer, MAX_U16 } from '../../arguments/validate.ts'
-
-const NOTHING: readonly FileTarget[] = []
 
 /**
  * An operation of io_uring: a plain description, which can be pushed again, changed between pushes, and shared. Each
@@ -20,63 +17,29 @@ export abstract class Operation<T = number> {
   /** The first kernel that has it: `'5.6'`. */
   static readonly since: string
   /** @internal */
-  static readonly syscall: string = 'io_uring'
+  static readonly syscall: OperationClass['syscall'] = DEFAULT_BEHAVIOR.syscall
   /** @internal */
-  static readonly sqe128: boolean = false
+  static readonly sqe128: OperationClass['sqe128'] = DEFAULT_BEHAVIOR.sqe128
   /** @internal */
-  static readonly variantSince: string | undefined = undefined
-
+  static readonly variantSince: OperationClass['variantSince'] = DEFAULT_BEHAVIOR.variantSince
   /** @internal */
-  static failed(result: number): boolean {
-    return result < 0
-  }
-
+  static readonly failed: OperationClass['failed'] = DEFAULT_BEHAVIOR.failed
   /** @internal */
-  static intact(_result: number, _state: unknown): boolean {
-    return true
-  }
-
+  static readonly intact: OperationClass['intact'] = DEFAULT_BEHAVIOR.intact
   /** @internal */
-  static decode(result: number, _flags: number, _state: unknown): unknown {
-    return result
-  }
-
+  static readonly decode: OperationClass['decode'] = DEFAULT_BEHAVIOR.decode
   /** @internal */
-  static observe(
-    _groups: Groups,
-    _result: number,
-    _flags: number,
-    state: unknown,
-    _last: unknown,
-    _submissions: SubmissionNames,
-  ): unknown {
-    return state
-  }
-
+  static readonly observe: OperationClass['observe'] = DEFAULT_BEHAVIOR.observe
   /** @internal */
-  static rearm(_entry: Armed, _result: number, _results: number, _total: number): boolean | number {
-    return true
-  }
-
+  static readonly rearm: OperationClass['rearm'] = DEFAULT_BEHAVIOR.rearm
   /** @internal */
-  static isEnd(_result: number): boolean {
-    return false
-  }
-
+  static readonly isEnd: OperationClass['isEnd'] = DEFAULT_BEHAVIOR.isEnd
   /** @internal */
-  static leftover(_result: number, _state: unknown): readonly FileTarget[] {
-    return NOTHING
-  }
-
+  static readonly leftover: OperationClass['leftover'] = DEFAULT_BEHAVIOR.leftover
   /** @internal */
-  static requested(_state: unknown): number | undefined {
-    return undefined
-  }
-
+  static readonly requested: OperationClass['requested'] = DEFAULT_BEHAVIOR.requested
   /** @internal */
-  static describe(_state: unknown): UringErrorDetails {
-    return {}
-  }
+  static readonly describe: OperationClass['describe'] = DEFAULT_BEHAVIOR.describe
 
   /** Only a type: what `run()` resolves to. */
   declare readonly resultType?: T

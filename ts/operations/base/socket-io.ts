@@ -1,6 +1,6 @@
 // What operations that send and receive bytes share.
 
-import type { EntryWriter } from '../../ring/entry.ts'
+import type { EntryWriter } from '../../entry/entry-writer.ts'
 import { RecvSendFlags } from '../../flags/index.ts'
 import {
   checkGroup,
