@@ -1,62 +1,18 @@
 // The native class and the facade's class of an operation build the same 64 bytes, whatever they are given.
-// The cases, one an operation, are in conformance/.
+// The cases, one for each operation, are in the cases.ts of its family.
 
 import test from 'ava'
 import * as fc from 'fast-check'
 import * as facade from 'uring'
 import { Operation, type OperationClass, Write, Writev } from 'uring'
 import { equal, hex, MAX_U32, RUNS, struct } from './base/arbitraries.ts'
-import { BUFFER_CASES } from './provide-buffers/conformance.ts'
-import { CANCEL_CASES } from './cancel/conformance.ts'
 import { builtOf, type Case, modifiers, modify, modifyNative } from './base/conformance-case.ts'
-import { COMMAND_CASES } from './uring-cmd/conformance.ts'
-import { DATA_CASES } from './rw/conformance.ts'
-import { EPOLL_CASES } from './epoll/conformance.ts'
-import { FILE_CASES } from './openclose/conformance.ts'
-import { FIXED_CASES } from './rw-fixed/conformance.ts'
-import { FUTEX_CASES } from './futex/conformance.ts'
 import { memoryAt } from './base/process-memory.ts'
-import { MESSAGE_CASES } from './sendmsg/conformance.ts'
-import { NAMESPACE_CASES } from './fs/conformance.ts'
+import { CONFORMANCE } from './base/families.ts'
 import { construct, nativeClass, type Row, ROWS } from './base/native-rows.ts'
-import { PATH_CASES } from './statx/conformance.ts'
-import { PIPE_CASES } from './splice/conformance.ts'
-import { POLL_CASES } from './poll/conformance.ts'
-import { PROCESS_CASES } from './waitid/conformance.ts'
-import { RANGE_CASES } from './sync/conformance.ts'
-import { RING_CASES } from './msg-ring/conformance.ts'
-import { SLOT_CASES } from './files-update/conformance.ts'
-import { SOCKET_CASES } from './socket/conformance.ts'
-import { STREAM_CASES } from './send-recv/conformance.ts'
-import { TIMEOUT_CASES } from './timeout/conformance.ts'
-import { XATTR_CASES } from './xattr/conformance.ts'
 
 const SAMPLES = 4000
 const SEED = 20_251_121
-
-const CASES: Record<string, Case<unknown>> = {
-  ...BUFFER_CASES,
-  ...CANCEL_CASES,
-  ...COMMAND_CASES,
-  ...DATA_CASES,
-  ...EPOLL_CASES,
-  ...FILE_CASES,
-  ...FIXED_CASES,
-  ...FUTEX_CASES,
-  ...MESSAGE_CASES,
-  ...NAMESPACE_CASES,
-  ...PATH_CASES,
-  ...PIPE_CASES,
-  ...POLL_CASES,
-  ...PROCESS_CASES,
-  ...RANGE_CASES,
-  ...RING_CASES,
-  ...SLOT_CASES,
-  ...SOCKET_CASES,
-  ...STREAM_CASES,
-  ...TIMEOUT_CASES,
-  ...XATTR_CASES,
-}
 
 /** Fields for which the facade has no option: the tests in native.spec.ts cover them. */
 const NOT_IN_THE_FACADE: Record<string, readonly string[]> = {
@@ -72,7 +28,7 @@ const NOT_IN_THE_FACADE: Record<string, readonly string[]> = {
 }
 
 function caseOf(row: Row): Case<unknown> {
-  const found = CASES[row.name]
+  const found = CONFORMANCE[row.name]
   if (found === undefined) throw new Error(`the operation ${row.name} has no case here`)
   return found
 }
@@ -89,7 +45,7 @@ function withoutAddresses(bytes: Uint8Array): Uint8Array {
 
 test('every row of the table has a case here, and the other way round', (t) => {
   t.true(ROWS.length >= 12)
-  t.deepEqual(Object.keys(CASES).toSorted(), ROWS.map(({ name }) => name).toSorted())
+  t.deepEqual(Object.keys(CONFORMANCE).toSorted(), ROWS.map(({ name }) => name).toSorted())
 })
 
 test('every row of the table has a class on both sides, and the other way round', (t) => {

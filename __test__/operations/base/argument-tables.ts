@@ -14,24 +14,9 @@ import {
   Write,
   Writev,
 } from 'uring'
+import { ARGUMENTS } from './families.ts'
 import { KINDS, TYPE } from './bad-values.ts'
 import type { AnyOperation, Subject } from './argument-subject.ts'
-import { BUFFER_OPERATIONS } from '../provide-buffers/arguments.ts'
-import { COMMAND_OPERATIONS } from '../uring-cmd/arguments.ts'
-import { EPOLL_OPERATIONS } from '../epoll/arguments.ts'
-import { FIXED_OPERATIONS } from '../rw-fixed/arguments.ts'
-import { FUTEX_OPERATIONS } from '../futex/arguments.ts'
-import { MESSAGE_OPERATIONS } from '../sendmsg/arguments.ts'
-import { NAMESPACE_OPERATIONS } from '../fs/arguments.ts'
-import { PIPE_OPERATIONS } from '../splice/arguments.ts'
-import { POLL_OPERATIONS } from '../poll/arguments.ts'
-import { PROCESS_OPERATIONS } from '../waitid/arguments.ts'
-import { RANGE_OPERATIONS } from '../sync/arguments.ts'
-import { RING_OPERATIONS } from '../msg-ring/arguments.ts'
-import { SLOT_OPERATIONS } from '../files-update/arguments.ts'
-import { SOCKET_OPERATIONS } from '../socket/arguments.ts'
-import { STREAM_OPERATIONS } from '../send-recv/arguments.ts'
-import { XATTR_OPERATIONS } from '../xattr/arguments.ts'
 
 const transfer = { offset: KINDS.offset, flags: KINDS.mask, ioprio: KINDS.mode, integrity: KINDS.integrity }
 const write = { ...transfer, writeStream: KINDS.byte }
@@ -40,22 +25,7 @@ const aVector = [KINDS.vector, () => [Buffer.alloc(8)]] as const
 
 /** Every argument of every operation. */
 export const OPERATIONS: Record<string, Subject> = {
-  ...BUFFER_OPERATIONS,
-  ...COMMAND_OPERATIONS,
-  ...EPOLL_OPERATIONS,
-  ...FIXED_OPERATIONS,
-  ...FUTEX_OPERATIONS,
-  ...MESSAGE_OPERATIONS,
-  ...NAMESPACE_OPERATIONS,
-  ...PIPE_OPERATIONS,
-  ...POLL_OPERATIONS,
-  ...PROCESS_OPERATIONS,
-  ...RANGE_OPERATIONS,
-  ...RING_OPERATIONS,
-  ...SLOT_OPERATIONS,
-  ...SOCKET_OPERATIONS,
-  ...STREAM_OPERATIONS,
-  ...XATTR_OPERATIONS,
+  ...ARGUMENTS,
   Nop: {
     Class: Nop,
     positional: {},

@@ -29,7 +29,7 @@ function cancelVariant([target, options]: [CancelTarget, AsyncCancelOptions | un
   return options?.all === true ? `${keys}, all` : keys
 }
 
-export const CANCEL_CASES: Record<string, Case<unknown>> = {
+export const CONFORMANCE: Record<string, Case<unknown>> = {
   AsyncCancel: define<[CancelTarget, AsyncCancelOptions | undefined]>({
     arguments: fc.tuple(
       fc.oneof(

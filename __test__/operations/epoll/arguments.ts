@@ -16,7 +16,7 @@ const data: Bad[] = [
   ...these([2n ** 64n, 2n ** 64n + 1n], RANGE),
 ]
 
-export const EPOLL_OPERATIONS: Record<string, Subject> = {
+export const ARGUMENTS: Record<string, Subject> = {
   EpollCtl: {
     Class: EpollCtl,
     positional: {

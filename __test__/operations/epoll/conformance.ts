@@ -33,7 +33,7 @@ function eventOf(events: number, data: number | bigint): Uint8Array {
   return new Uint8Array(view.buffer)
 }
 
-export const EPOLL_CASES: Record<string, Case<unknown>> = {
+export const CONFORMANCE: Record<string, Case<unknown>> = {
   EpollCtl: define<[Descriptor, EpollAction, Descriptor, EpollCtlOptions | undefined]>({
     arguments: fc.tuple(
       descriptor,

@@ -22,7 +22,7 @@ const files: Bad[] = [
   ...these([Object.assign([1], { length: 3 })], TYPE, '[1]'),
 ]
 
-export const SLOT_OPERATIONS: Record<string, Subject> = {
+export const ARGUMENTS: Record<string, Subject> = {
   FilesUpdate: {
     Class: FilesUpdate,
     positional: { files: [files, () => [0]] },

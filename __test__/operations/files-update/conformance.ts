@@ -23,7 +23,7 @@ const content: fc.Arbitrary<SlotContent> = fc.oneof(
 )
 const slot = fc.oneof({ arbitrary: fc.nat(MAX_I32 - 1), weight: 5 }, fc.constantFrom(0, 1, MAX_I32 - 1))
 
-export const SLOT_CASES: Record<string, Case<unknown>> = {
+export const CONFORMANCE: Record<string, Case<unknown>> = {
   FilesUpdate: define<[SlotContent[], FilesUpdateOptions | undefined]>({
     arguments: fc.tuple(
       fc.oneof(

@@ -10,7 +10,7 @@ const pair = {
   options: { oldDirfd: KINDS.directory, newDirfd: KINDS.directory, flags: KINDS.mask },
 }
 
-export const NAMESPACE_OPERATIONS: Record<string, Subject> = {
+export const ARGUMENTS: Record<string, Subject> = {
   OpenAt2: {
     Class: OpenAt2,
     positional: { path: aPath },

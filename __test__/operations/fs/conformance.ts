@@ -92,7 +92,7 @@ const PAIRS: Record<string, (given: Pair) => boolean> = {
   'flags below zero': ([, , options]) => (options?.flags ?? 0) < 0,
 }
 
-export const NAMESPACE_CASES: Record<string, Case<unknown>> = {
+export const CONFORMANCE: Record<string, Case<unknown>> = {
   OpenAt2: define<[Path, OpenAt2Options | undefined]>({
     arguments: fc.tuple(
       path,

@@ -62,7 +62,7 @@ const options = { mask: KINDS.mask, flags }
 
 const aWord = [word, () => new Int32Array(1)] as const
 
-export const FUTEX_OPERATIONS: Record<string, Subject> = {
+export const ARGUMENTS: Record<string, Subject> = {
   FutexWait: {
     Class: FutexWait,
     positional: { word: aWord, expected: [KINDS.mask, () => 0] },

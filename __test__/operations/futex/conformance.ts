@@ -53,7 +53,7 @@ const WORD_VARIANTS: Record<string, (given: Given) => boolean> = {
   'flags with bit 31': ([, , options]) => (options?.flags ?? 0) >>> 31 === 1,
 }
 
-export const FUTEX_CASES: Record<string, Case<unknown>> = {
+export const CONFORMANCE: Record<string, Case<unknown>> = {
   FutexWait: define<Given>({
     arguments: fc.tuple(word, expected, options),
     facade: ([word, expected, options]) => new FutexWait(word, expected, options),

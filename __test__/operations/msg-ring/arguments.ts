@@ -16,7 +16,7 @@ const data: Bad[] = [
 const aRing = [ring, () => ({ fd: 0 })] as const
 const fixedFile: Bad[] = [...allBut([]), ...these([{ index: 3 }, { fd: 3 }], TYPE)]
 
-export const RING_OPERATIONS: Record<string, Subject> = {
+export const ARGUMENTS: Record<string, Subject> = {
   MsgRingData: {
     Class: MsgRingData,
     positional: {

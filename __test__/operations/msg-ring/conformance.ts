@@ -31,7 +31,7 @@ function indexOf(given: Direct): number {
 type Data = [fd: number, result: number, data: Value, options: MsgRingDataOptions | undefined]
 type File = [fd: number, file: FixedFile, options: MsgRingSendFdOptions | undefined]
 
-export const RING_CASES: Record<string, Case<unknown>> = {
+export const CONFORMANCE: Record<string, Case<unknown>> = {
   MsgRingData: define<Data>({
     arguments: fc.tuple(fd, i32, data, optional<MsgRingDataOptions>({ flags: mask, userFlags: mask })),
     facade: ([fd, result, data, options]) => new MsgRingData({ fd }, result, data, options),

@@ -14,7 +14,7 @@ import {
   optional,
 } from '../base/conformance-case.ts'
 
-export const FILE_CASES: Record<string, Case<unknown>> = {
+export const CONFORMANCE: Record<string, Case<unknown>> = {
   Fsync: define<[FileTarget, FsyncOptions | undefined]>({
     arguments: fc.tuple(file, optional<FsyncOptions>({ datasync: boolean, offset, length: u32 })),
     facade: ([file, options]) => new Fsync(file, options),

@@ -24,7 +24,7 @@ class Update extends PollUpdate {
   }
 }
 
-export const POLL_OPERATIONS: Record<string, Subject> = {
+export const ARGUMENTS: Record<string, Subject> = {
   PollAdd: {
     Class: PollAdd,
     positional: { file: aFile, events: [KINDS.mask, () => 1] },

@@ -19,7 +19,7 @@ const POLL = { ADD_MULTI: 1, UPDATE_EVENTS: 2, UPDATE_USER_DATA: 4 } as const
 /** Any value: none of it reaches the kernel. */
 const userData = fc.constantFrom<unknown>(0, 1, '', 'name', null, false, 2n ** 70n, { events: 1 })
 
-export const POLL_CASES: Record<string, Case<unknown>> = {
+export const CONFORMANCE: Record<string, Case<unknown>> = {
   PollAdd: define<[FileTarget, number, PollAddOptions | undefined]>({
     arguments: fc.tuple(file, mask, optional<PollAddOptions>({ multi: boolean })),
     facade: ([file, events, options]) => new PollAdd(file, events, options),

@@ -12,7 +12,7 @@ const group: Bad[] = [
 const count = noInteger(1, 65_536)
 const aGroup = [group, () => 1] as const
 
-export const BUFFER_OPERATIONS: Record<string, Subject> = {
+export const ARGUMENTS: Record<string, Subject> = {
   ProvideBuffers: {
     Class: ProvideBuffers,
     positional: {

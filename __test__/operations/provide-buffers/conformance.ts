@@ -76,7 +76,7 @@ function groups<A>(of: (given: A) => GroupTarget): Record<string, (given: A) => 
   return Object.fromEntries(Object.entries(GROUPS).map(([name, is]) => [name, (given: A) => is(of(given))]))
 }
 
-export const BUFFER_CASES: Record<string, Case<unknown>> = {
+export const CONFORMANCE: Record<string, Case<unknown>> = {
   ProvideBuffers: define<Provided>({
     arguments: provided,
     facade: ([memory, size, count, group, firstId]) =>

@@ -53,7 +53,7 @@ const aFile = [KINDS.file, () => 0] as const
 const aBuffer = [buffer, () => part(2)] as const
 const someParts = [parts, () => [part(2), part(2)]] as const
 
-export const FIXED_OPERATIONS: Record<string, Subject> = {
+export const ARGUMENTS: Record<string, Subject> = {
   ReadFixed: { Class: ReadFixed, positional: { file: aFile, buffer: aBuffer }, options: transfer },
   WriteFixed: { Class: WriteFixed, positional: { file: aFile, buffer: aBuffer }, options: write },
   ReadvFixed: { Class: ReadvFixed, positional: { file: aFile, buffers: someParts }, options: transfer },

@@ -150,7 +150,7 @@ function many(
   })
 }
 
-export const FIXED_CASES: Record<string, Case<unknown>> = {
+export const CONFORMANCE: Record<string, Case<unknown>> = {
   ReadFixed: one(([file, buffer, options]) => new ReadFixed(file, buffer, options), transferOptions, ONE),
   WriteFixed: one(([file, buffer, options]) => new WriteFixed(file, buffer, options), writeOptions, {
     ...ONE,

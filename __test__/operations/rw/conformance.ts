@@ -118,7 +118,7 @@ function vectorAt(address: bigint, buffers: readonly Bytes[]): Expected[] {
   return [[address, iovecs], ...[...new Set(buffers)].map(dataAt)]
 }
 
-export const DATA_CASES: Record<string, Case<unknown>> = {
+export const CONFORMANCE: Record<string, Case<unknown>> = {
   Nop: define<[NopOptions | undefined]>({
     arguments: fc.tuple(
       optional<NopOptions>({

@@ -60,7 +60,7 @@ const bundle = { ...stream, length: u32 }
 const multi = { ...bundle, limit: u32 }
 const send = { ...stream, to: address }
 
-export const STREAM_OPERATIONS: Record<string, Subject> = {
+export const ARGUMENTS: Record<string, Subject> = {
   Send: {
     Class: Send,
     positional: {

@@ -220,7 +220,7 @@ function groupNative([file, group, options]: GroupGiven<RecvMultiOptions>): {
   }
 }
 
-export const STREAM_CASES: Record<string, Case<unknown>> = {
+export const CONFORMANCE: Record<string, Case<unknown>> = {
   Send: define<SendGiven<Bytes | GroupBuffer | Bytes[], SendOptions>>({
     arguments: fc.tuple(
       file,

@@ -99,7 +99,7 @@ const group: Bad[] = [...u16, ...within('group', u16).map(([value, code]): Bad =
 
 const common = { flags: KINDS.mask, pollFirst: KINDS.boolean }
 
-export const MESSAGE_OPERATIONS: Record<string, Subject> = {
+export const ARGUMENTS: Record<string, Subject> = {
   SendMsg: {
     Class: SendMsg,
     positional: { file: aFile, message: [outMessage, () => aBuffer] },

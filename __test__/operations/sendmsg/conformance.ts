@@ -243,7 +243,7 @@ const SENDS: Record<string, (given: Given<Out, SendMsgOptions>) => boolean> = {
 
 type ZcGiven = Given<Out, SendMsgZcOptions>
 
-export const MESSAGE_CASES: Record<string, Case<unknown>> = {
+export const CONFORMANCE: Record<string, Case<unknown>> = {
   SendMsg: define<Given<Out, SendMsgOptions>>({
     arguments: fc.tuple(file, out, messageOptions),
     facade: ([file, { message }, options]) => new SendMsg(file, message, options),

@@ -120,7 +120,7 @@ const command: Bad[] = [
   ...numbers(noInteger(0, 0xffff_ffff)),
 ]
 
-export const SOCKET_OPERATIONS: Record<string, Subject> = {
+export const ARGUMENTS: Record<string, Subject> = {
   Socket: {
     Class: Socket,
     positional: {

@@ -127,7 +127,7 @@ function commandOf(given: SocketCommandName | number): number {
   return typeof given === 'string' ? COMMANDS[given] : given
 }
 
-export const SOCKET_CASES: Record<string, Case<unknown>> = {
+export const CONFORMANCE: Record<string, Case<unknown>> = {
   Socket: define<[number, number, SocketOptions | undefined]>({
     arguments: fc.tuple(i31, i31, optional<SocketOptions>({ protocol: i31, direct, cloexec: boolean })),
     facade: ([domain, type, options]) => new Socket(domain, type, options),

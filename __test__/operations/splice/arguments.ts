@@ -10,7 +10,7 @@ const positional = {
   length: [KINDS.length, () => 8],
 } as const
 
-export const PIPE_OPERATIONS: Record<string, Subject> = {
+export const ARGUMENTS: Record<string, Subject> = {
   Splice: {
     Class: Splice,
     positional,

@@ -48,7 +48,7 @@ const MOVES: Record<string, (given: Moves) => boolean> = {
   'flags below zero': ([, , , options]) => (options?.flags ?? 0) < 0,
 }
 
-export const PIPE_CASES: Record<string, Case<unknown>> = {
+export const CONFORMANCE: Record<string, Case<unknown>> = {
   Splice: define<[FileTarget, FileTarget, number, SpliceOptions | undefined]>({
     arguments: fc.tuple(
       file,

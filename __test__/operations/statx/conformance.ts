@@ -48,7 +48,7 @@ function isDescriptor(target: Path | number | { fd: number }): target is number 
   )
 }
 
-export const PATH_CASES: Record<string, Case<unknown>> = {
+export const CONFORMANCE: Record<string, Case<unknown>> = {
   OpenAt: define<[Path, OpenAtOptions | undefined]>({
     arguments: fc.tuple(
       path,

@@ -8,7 +8,7 @@ const aFile = [KINDS.file, () => 0] as const
 const advice = [noInteger(0, MAX_I32), () => 0] as const
 const aLength = [KINDS.offset, () => 8] as const
 
-export const RANGE_OPERATIONS: Record<string, Subject> = {
+export const ARGUMENTS: Record<string, Subject> = {
   SyncFileRange: {
     Class: SyncFileRange,
     positional: { file: aFile },

@@ -55,7 +55,7 @@ function optionsOf(given: readonly unknown[]): { offset?: Value } {
   return (given.at(-1) ?? {}) as { offset?: Value }
 }
 
-export const RANGE_CASES: Record<string, Case<unknown>> = {
+export const CONFORMANCE: Record<string, Case<unknown>> = {
   SyncFileRange: define<[FileTarget, SyncFileRangeOptions | undefined]>({
     arguments: fc.tuple(file, optional<SyncFileRangeOptions>({ offset, length: u32, flags: mask })),
     facade: ([file, options]) => new SyncFileRange(file, options),

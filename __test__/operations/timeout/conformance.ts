@@ -50,7 +50,7 @@ const MOMENTS: Record<string, (time: Time, options: LinkTimeoutOptions | undefin
   'clock realtime': (_, options) => options?.clock === 'realtime',
 }
 
-export const TIMEOUT_CASES: Record<string, Case<unknown>> = {
+export const CONFORMANCE: Record<string, Case<unknown>> = {
   Timeout: define<[Time, TimeoutOptions | undefined]>({
     arguments: fc.tuple(
       time,

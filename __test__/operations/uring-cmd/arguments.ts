@@ -37,7 +37,7 @@ function command(Class: Subject['Class'], most: number): Subject {
   }
 }
 
-export const COMMAND_OPERATIONS: Record<string, Subject> = {
+export const ARGUMENTS: Record<string, Subject> = {
   UringCmd16: command(UringCmd16, 16),
   UringCmd80: command(UringCmd80, 80),
   UringCmd128: command(UringCmd128, 80),

@@ -116,7 +116,7 @@ function command(make: (given: Given) => Operation<unknown>, most: number): Case
   })
 }
 
-export const COMMAND_CASES: Record<string, Case<unknown>> = {
+export const CONFORMANCE: Record<string, Case<unknown>> = {
   UringCmd16: command(([file, command, options]) => new UringCmd16(file, command, options), 16),
   UringCmd80: command(([file, command, options]) => new UringCmd80(file, command, options), 80),
   UringCmd128: command(([file, command, options]) => new UringCmd128(file, command, options), 80),

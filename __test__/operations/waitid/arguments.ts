@@ -11,7 +11,7 @@ const type: Bad[] = [
   ...these([-1, 1.5, 2 ** 32, Number.NaN, Number.POSITIVE_INFINITY], RANGE),
 ]
 
-export const PROCESS_OPERATIONS: Record<string, Subject> = {
+export const ARGUMENTS: Record<string, Subject> = {
   WaitId: {
     Class: WaitId,
     positional: {

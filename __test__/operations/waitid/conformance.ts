@@ -8,7 +8,7 @@ import { type Case, define } from '../base/conformance-case.ts'
 /** From <sys/wait.h>: not the facade's own constants. */
 const P = { all: 0, pid: 1, pgid: 2 } as const
 
-export const PROCESS_CASES: Record<string, Case<unknown>> = {
+export const CONFORMANCE: Record<string, Case<unknown>> = {
   WaitId: define<[WaitTarget, number, number]>({
     arguments: fc.tuple(
       fc.oneof(fc.constantFrom<WaitTarget>('pid', 'pgid', 'all', 3), u32),

@@ -22,7 +22,7 @@ const aValue = [value, () => Buffer.alloc(8)] as const
 const setting = { flags: KINDS.mask }
 const getting = { size: noInteger(0, 65_536) }
 
-export const XATTR_OPERATIONS: Record<string, Subject> = {
+export const ARGUMENTS: Record<string, Subject> = {
   SetXattr: {
     Class: SetXattr,
     positional: { path: aPath, name: aName, value: aValue },

@@ -106,7 +106,7 @@ const GETTINGS: Record<string, (given: Getting) => boolean> = {
   'all the room that there is': ([, , options]) => options?.size === XATTR_SIZE_MAX,
 }
 
-export const XATTR_CASES: Record<string, Case<unknown>> = {
+export const CONFORMANCE: Record<string, Case<unknown>> = {
   SetXattr: define<[Path, string, Value, SetXattrOptions | undefined]>({
     arguments: fc.tuple(path, text, value, optional<SetXattrOptions>({ flags: mask })),
     facade: ([path, name, value, options]) => new SetXattr(path, name, value, options),
