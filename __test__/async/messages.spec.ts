@@ -173,7 +173,7 @@ test('one reader at a time', async (t) => {
   await using ring = new Ring({ entries: ENTRIES })
   await using other = new Ring({ entries: ENTRIES })
   const first = ring.messages()
-  t.throws(() => ring.messages(), { code: 'ERR_INVALID_STATE', message: /being read already/ })
+  t.throws(() => ring.messages(), { code: 'ERR_INVALID_STATE', message: /is open already/ })
   await first.return?.()
   const second = ring.messages()
   await other.run(new MsgRingData(ring, 0, 5))

@@ -6,24 +6,15 @@ import { CqeFlags } from '../flags/index.ts'
 import type { OperationClass } from '../operations/base/operation-class.ts'
 import { errorOf } from '../operations/base/error-of.ts'
 import type { FileTarget } from '../arguments/file.ts'
-import type { Task } from './scheduler.ts'
 import type { Abortable } from './abort.ts'
+import type { Flow } from './flow.ts'
 import type { Token } from '../entry/token.ts'
-import { isCancelled } from './tasks.ts'
+import { isCancelled, type Task } from './tasks.ts'
 
 const { MORE } = CqeFlags
 const { ECANCELED } = constants.errno
 /** Watches the step before it, and breaks nothing itself. */
 const LINK_TIMEOUT = 'LinkTimeout'
-
-/** What a chain needs of its ring. */
-export interface ChainHost {
-  cancel(token: Token): void
-  /** Closes what came after the chain was cancelled. */
-  discard(file: FileTarget): void
-  /** Takes listeners and timers away. */
-  done(): void
-}
 
 class Step implements Task {
   readonly ref: boolean
@@ -35,8 +26,8 @@ class Step implements Task {
   first: number | undefined = undefined
   token: Token = 0
   outcome: Outcome | undefined = undefined
-  /** Bytes that it was asked to move, if that is known. */
-  asked: number | undefined = undefined
+  /** Bytes that it was requested to move, if that is known. */
+  requested: number | undefined = undefined
   /** What it opened after the chain was cancelled. */
   #leftover: readonly FileTarget[] = []
 
@@ -54,7 +45,7 @@ class Step implements Task {
     if (operationClass.failed(final) || !operationClass.intact(final, state)) {
       this.outcome = { result: final, error: errorOf(operationClass, final, state) }
     } else {
-      this.asked = operationClass.requested(state)
+      this.requested = operationClass.requested(state)
       try {
         this.outcome = { result: final, value: operationClass.decode(final, flags, state) }
       } catch (error) {
@@ -67,15 +58,17 @@ class Step implements Task {
 
   /** Closes what came after the chain was cancelled, if anything did: nobody takes it. */
   discard(): boolean {
-    for (const file of this.#leftover) this.chain.host.discard(file)
+    for (const file of this.#leftover) this.chain.flow.close(file)
     return this.#leftover.length > 0
   }
 }
 
 export class Chain implements Abortable {
-  readonly host: ChainHost
+  readonly flow: Flow
   readonly steps: readonly Step[]
   readonly #hard: boolean
+  readonly #signal: AbortSignal | undefined
+  #timer: NodeJS.Timeout | undefined
   readonly #resolve: (values: unknown[]) => void
   readonly #reject: (error: unknown) => void
   #left: number
@@ -83,15 +76,16 @@ export class Chain implements Abortable {
   #milliseconds: number | undefined
 
   constructor(
-    host: ChainHost,
+    flow: Flow,
     length: number,
-    settings: { hard: boolean; ref: boolean },
+    settings: { hard: boolean; ref: boolean; signal: AbortSignal | undefined },
     resolve: (values: unknown[]) => void,
     reject: (error: unknown) => void,
   ) {
-    this.host = host
+    this.flow = flow
     this.steps = Array.from({ length }, (_, index) => new Step(this, index, settings.ref))
     this.#hard = settings.hard
+    this.#signal = settings.signal
     this.#resolve = resolve
     this.#reject = reject
     this.#left = length
@@ -107,10 +101,13 @@ export class Chain implements Abortable {
     this.#cancelNext()
   }
 
-  /** The timeout. */
-  expire(milliseconds: number): void {
-    if (this.#reason === undefined) this.#milliseconds ??= milliseconds
-    this.#cancelNext()
+  /** Cancels the chain after so many milliseconds. */
+  expireAfter(milliseconds: number): void {
+    this.#timer = setTimeout(() => {
+      if (this.#reason === undefined) this.#milliseconds ??= milliseconds
+      this.#cancelNext()
+    }, milliseconds)
+    this.#timer.unref()
   }
 
   /** A step is done. */
@@ -120,7 +117,8 @@ export class Chain implements Abortable {
       if (this.isCancelled) this.#cancelNext()
       return
     }
-    this.host.done()
+    clearTimeout(this.#timer)
+    if (this.#signal !== undefined) this.flow.signals.unwatch(this.#signal, this)
     const outcomes = this.steps.flatMap(({ outcome }) => outcome ?? [])
     const broken = this.#broken(outcomes)
     if (broken === undefined) this.#resolve(outcomes.map(({ value }) => value))
@@ -130,7 +128,7 @@ export class Chain implements Abortable {
   /** A step that has not begun cannot be found: the first that is not done, then the next. */
   #cancelNext(): void {
     const next = this.steps.find(({ outcome }) => outcome === undefined)
-    if (next !== undefined) this.host.cancel(next.token)
+    if (next !== undefined) this.flow.cancelToken(next.token)
   }
 
   /** The step that broke the chain: one that failed, or one whose short transfer let the next one be cancelled. */
@@ -143,9 +141,9 @@ export class Chain implements Abortable {
     const refused = refusedStep(outcomes)
     if (refused !== undefined && refused.step > step) return refused
     const at = this.steps.findLastIndex(({ operation }, index) => index < step && operation !== LINK_TIMEOUT)
-    const asked = this.steps[at]?.asked
+    const requested = this.steps[at]?.requested
     const before = outcomes[at]
-    if (asked === undefined || before === undefined || before.result >= asked) return found
+    if (requested === undefined || before === undefined || before.result >= requested) return found
     if (this.#hard || !isCancelled(failed.result)) return found
     const error = shortError(this.steps[at]?.operation ?? '', before.result)
     outcomes[at] = { ...before, error }

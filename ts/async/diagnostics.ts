@@ -4,7 +4,8 @@ import { type Channel, channel } from 'node:diagnostics_channel'
 import type { UringError } from '../errors.ts'
 import type { OperationClass } from '../operations/base/operation-class.ts'
 import { errorOf } from '../operations/base/error-of.ts'
-import type { Submittable, Task } from './scheduler.ts'
+import type { Submittable } from './checks.ts'
+import type { Task } from './tasks.ts'
 import { CqeFlags } from '../flags/index.ts'
 
 const started: Channel = channel('uring:operation:start')

@@ -4,35 +4,19 @@ import { constants } from 'node:os'
 import type { Entry } from '../entry/entry.ts'
 import { AbortError, type UringError } from '../errors.ts'
 import { CqeFlags } from '../flags/index.ts'
-import type { GroupState, Waiter } from '../buffers/groups.ts'
+import type { GroupState } from '../buffers/groups.ts'
 import { copied, isReceived } from '../buffers/received.ts'
 import type { OperationClass } from '../operations/base/operation-class.ts'
 import { errorOf } from '../operations/base/error-of.ts'
 import { Queue } from '../ring/fifo.ts'
 import type { FileTarget } from '../arguments/file.ts'
-import type { Task } from './scheduler.ts'
 import type { Abortable } from './abort.ts'
+import type { Flow } from './flow.ts'
 import type { Token } from '../entry/token.ts'
-import { isCancelled } from './tasks.ts'
+import { isCancelled, type Task } from './tasks.ts'
 
 const { MORE } = CqeFlags
 const { ENOBUFS } = constants.errno
-
-/** What the iterator needs of its ring. */
-export interface EachHost {
-  /** Arms the operation. */
-  arm(entry: Entry<unknown>, task: Task): Token
-  /** Asks the kernel to end it, until it is found: what is just completing, and goes on after that, is not. */
-  cancel(token: Token): void
-  /** Closes what came for nobody. */
-  discard(file: FileTarget): void
-  /** Calls back once when a buffer has come into a group of the ring. @throws where none will come */
-  whenProvided(group: number, callback: Waiter): () => void
-  /** It was armed again. */
-  rearmed(): void
-  /** Takes the signal's listener away. */
-  done(): void
-}
 
 /** How the iterator behaves. */
 export interface EachSettings {
@@ -41,6 +25,7 @@ export interface EachSettings {
   readonly highWaterMark: number
   /** Whether results lie in the kernel's buffers until the next step. */
   readonly borrow: boolean
+  readonly signal: AbortSignal | undefined
 }
 
 interface Consumer<T> {
@@ -58,7 +43,7 @@ const DONE = { done: true, value: undefined } as const
 export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDisposable, Task, Abortable {
   readonly ref: boolean
   readonly multishot = true
-  readonly #host: EachHost
+  readonly #flow: Flow
   readonly #settings: EachSettings
   readonly #items = new Queue<Item<T>>()
   readonly #consumers = new Queue<Consumer<T>>()
@@ -86,8 +71,8 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
   #starved: (() => void) | undefined
   #left: (() => void)[] = []
 
-  constructor(host: EachHost, entry: Entry<unknown>, settings: EachSettings) {
-    this.#host = host
+  constructor(flow: Flow, entry: Entry<unknown>, settings: EachSettings) {
+    this.#flow = flow
     this.#first = entry
     this.#entry = entry
     this.#settings = settings
@@ -99,7 +84,7 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
   arm(): void {
     this.#paused = false
     this.#few = this.#settings.highWaterMark / 2
-    this.#token = this.#host.arm(this.#entry, this)
+    this.#token = this.#flow.arm(this.#entry, this)
   }
 
   complete(operationClass: OperationClass, result: number, flags: number, state: unknown): void {
@@ -230,7 +215,7 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
   /** Waits for a buffer. */
   #starve(group: number): void {
     try {
-      this.#starved = this.#host.whenProvided(group, () => {
+      this.#starved = this.#flow.whenProvided(group, () => {
         this.#starved = undefined
         if (this.#settings.borrow && this.#items.length > 0) {
           // There are results to take first: else it would be armed for each buffer that the consumer is done with.
@@ -255,7 +240,7 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
       this.#paused = true
       return
     }
-    this.#host.rearmed()
+    this.#flow.rearmed += 1
     try {
       this.arm()
     } catch (error) {
@@ -275,7 +260,7 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
   }
 
   #cancel(): void {
-    if (this.#token !== undefined) this.#host.cancel(this.#token)
+    if (this.#token !== undefined) this.#flow.cancelToken(this.#token)
   }
 
   #end(): void {
@@ -299,7 +284,8 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
 
   /** Nothing is with the kernel any more. */
   #finish(): void {
-    this.#host.done()
+    const { signal } = this.#settings
+    if (signal !== undefined) this.#flow.signals.unwatch(signal, this)
     for (const left of this.#left.splice(0)) left()
     if (this.#items.length > 0) return
     for (let consumer = this.#consumers.shift(); consumer !== undefined; consumer = this.#consumers.shift())
@@ -316,7 +302,7 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
   }
 
   #discard({ value, leftover }: Item<T>): void {
-    for (const file of leftover) this.#host.discard(file)
+    for (const file of leftover) this.#flow.discard(file)
     if (isReceived(value)) value.release()
   }
 }

@@ -1,36 +1,48 @@
-// The asynchronous flow of a ring: promises, iterators, chains and callbacks over its scheduler.
+// The promise API of a ring: promises, iterators, chains and callbacks over its scheduler.
 
 import { constants } from 'node:os'
-import { binding } from '../binding.ts'
-import { Chain } from './chain.ts'
-import type { Completion } from '../ring/completion.ts'
-import { endOperation, isObserved, startOperation } from './diagnostics.ts'
-import { Each } from './each.ts'
-import type { Entry } from '../entry/entry.ts'
-import { AbortError, closedError, invalidStateError, UringError } from '../errors.ts'
-import { SqeFlags } from '../flags/index.ts'
-import { Messages, type MessagesOptions } from './messages.ts'
-import type { Waiter } from '../buffers/groups.ts'
-import type { Operation } from '../operations/base/operation.ts'
-import { AsyncCancel, type CancelTarget, fixedTarget } from '../operations/cancel.ts'
-import { Close } from '../operations/close-fsync.ts'
-import { LinkTimeout } from '../operations/timeout.ts'
-import { cancelAtOnce } from '../registered/cancel-sync.ts'
 import type { FileTarget } from '../arguments/file.ts'
-import { type Host, Scheduler, type Submittable, type Task } from './scheduler.ts'
-import { type Abortable, checkSignal, Signals } from './abort.ts'
-import { generationOf, indexOf, type Token, tokenOf } from '../entry/token.ts'
-import type { Submission } from '../ring/submissions.ts'
-import { AbortableTask, IGNORED, MissableTask, RunTask, type Settle, StartTask, TimedTask } from './tasks.ts'
 import {
   callback,
+  checkOptions,
   flag,
   integer,
   invalidType,
   invalidValue,
   milliseconds,
-  checkOptions,
 } from '../arguments/validate.ts'
+import { binding } from '../binding.ts'
+import type { Waiter } from '../buffers/groups.ts'
+import type { Entry } from '../entry/entry.ts'
+import { generationOf, indexOf, type Token, tokenOf } from '../entry/token.ts'
+import { AbortError, closedError, invalidStateError, UringError } from '../errors.ts'
+import { SqeFlags } from '../flags/index.ts'
+import type { Operation } from '../operations/base/operation.ts'
+import { AsyncCancel, type CancelTarget, fixedTarget } from '../operations/cancel.ts'
+import { Close } from '../operations/close-fsync.ts'
+import { LinkTimeout } from '../operations/timeout.ts'
+import { cancelAtOnce } from '../registered/cancel-sync.ts'
+import type { Boundary } from '../ring/boundary.ts'
+import type { Completion } from '../ring/completion.ts'
+import type { CompletionQueue } from '../ring/completion-queue.ts'
+import type { Submission, SubmissionTable } from '../ring/submissions.ts'
+import { type Abortable, checkSignal, Signals } from './abort.ts'
+import { Chain } from './chain.ts'
+import { endOperation, isObserved, startOperation } from './diagnostics.ts'
+import { Each } from './each.ts'
+import { Messages, type MessagesOptions } from './messages.ts'
+import type { Submittable } from './checks.ts'
+import { Scheduler } from './scheduler.ts'
+import {
+  AbortableTask,
+  CancelTask,
+  IGNORED,
+  RunTask,
+  type Settle,
+  StartTask,
+  type Task,
+  TimedTask,
+} from './tasks.ts'
 
 const { ENOENT, EALREADY } = constants.errno
 
@@ -38,80 +50,76 @@ const { ENOENT, EALREADY } = constants.errno
 export interface RunOptions {
   /** Cancels the operation, which then rejects with an `AbortError`. */
   signal?: AbortSignal
-  /** Milliseconds until the operation is cancelled and rejects with a `TimeoutError`. */
+  /** Milliseconds until the operation is cancelled and rejects with a `TimeoutError`; fractions are allowed. */
   timeout?: number
-  /** Whether it keeps the event loop open; true. */
+  /** If set, the operation keeps the event loop open; default true. */
   ref?: boolean
 }
 
 /** Options of {@link Ring.start}. */
 export interface StartOptions {
-  /** Whether it keeps the event loop open; true. */
+  /** If set, the operation keeps the event loop open; default true. */
   ref?: boolean
 }
 
 /** Options of {@link Ring.each}. */
 export interface EachOptions {
-  /** Cancels the operation; the step after what came before then rejects with an `AbortError`. */
+  /** Cancels the operation. The step after the results that came before rejects with an `AbortError`. */
   signal?: AbortSignal
-  /** Whether it keeps the event loop open; true. */
+  /** If set, the operation keeps the event loop open; default true. */
   ref?: boolean
-  /** Results that are kept for a slow consumer before the operation is stopped; 64. */
+  /** Results that are kept for a slow consumer before the operation is stopped; default 64. */
   highWaterMark?: number
-  /** Whether received bytes are copied, or lie in the kernel's buffers until the next step; `'copy'`. */
+  /** `'copy'` (default) copies received bytes; `'borrow'` leaves them in the kernel's buffers until the next step. */
   buffers?: 'copy' | 'borrow'
 }
 
 /** Options of {@link Ring.chain}. */
 export interface ChainOptions {
-  /** The next step starts whatever came of the one before. */
+  /** If set, a step starts when the one before has completed, failed or not; default false. */
   hard?: boolean
   /** Cancels the chain, which then rejects with an `AbortError`. */
   signal?: AbortSignal
   /** Milliseconds until the chain is cancelled and rejects with a `TimeoutError`. */
   timeout?: number
-  /** Whether it keeps the event loop open; true. */
+  /** If set, the chain keeps the event loop open; default true. */
   ref?: boolean
 }
 
 const HIGH_WATER_MARK = 64
-/** The longest that a timer of Node.js can be. */
+/** The longest time of a timer of Node.js, in milliseconds. */
 const MAX_TIMER = 0x7fff_ffff
-/** The longest time that a `LinkTimeout` can have. */
+/** The longest time of a `LinkTimeout`, in milliseconds. */
 const MAX_TIMEOUT = Number.MAX_SAFE_INTEGER
-/** Milliseconds at most between two attempts to cancel what has not begun. */
+/** Milliseconds at most between two attempts to cancel an operation that has not begun. */
 const MAX_PAUSE = 50
+/** The arguments that the two entries of an operation with a linked timeout come from. */
+const TIMED_NAMES = ['operation', 'options.timeout']
 
-/** What the flow needs of its ring. */
-export interface FlowHost extends Omit<Host, 'arrived'> {
-  /** The messages and tags that were kept for the waiting calls. */
-  takeMessages(): Completion[]
-}
-
+/** The promise API of one ring, made at its first use. */
 export class Flow {
   readonly scheduler: Scheduler
-  readonly #host: FlowHost
-  #messages: Messages | undefined
-  readonly #signals = new Signals()
-  /** How often a multishot operation was armed again. */
+  readonly signals: Signals = new Signals()
+  /** Multishot operations that were armed again. */
   rearmed = 0
+  readonly #boundary: Boundary
+  readonly #submissions: SubmissionTable
+  readonly #completions: CompletionQueue
 
-  constructor(host: FlowHost) {
-    this.#host = host
-    const arrived = (completion: Completion): void => {
-      if (this.#messages === undefined) host.setAside(completion)
-      else this.#messages.take(completion)
-    }
-    this.scheduler = new Scheduler({ ...host, arrived })
+  constructor(boundary: Boundary, submissions: SubmissionTable, completions: CompletionQueue) {
+    this.#boundary = boundary
+    this.#submissions = submissions
+    this.#completions = completions
+    this.scheduler = new Scheduler(boundary, submissions, completions)
   }
 
   /** Takes nothing new. */
   end(error: UringError): void {
-    this.#messages?.fail(error)
+    this.scheduler.delivery.messages?.fail(error)
     this.scheduler.end(error)
   }
 
-  /** Without options, as most are: small enough to be inlined with the rest of its loop. */
+  /** Runs an operation without options. Small enough to be inlined into the loop that calls it. */
   run<T>(operation: Operation<T> | Entry<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       if (isObserved()) this.#start(operation, new RunTask(resolve as Settle, reject, true))
@@ -131,7 +139,7 @@ export class Flow {
         return
       }
       refuseAborted(signal)
-      this.#watched(operation, settle, reject, { signal, limit, ref })
+      this.#runCancellable(operation, settle, reject, { signal, limit, ref })
     })
   }
 
@@ -155,26 +163,14 @@ export class Flow {
     if (typeof operation?.build !== 'function')
       throw invalidType('operation', 'an instance of Operation', operation)
     refuseAborted(signal)
-    const done = (): void => {
-      if (signal !== undefined) this.#signals.unwatch(signal, each)
-    }
-    const host = {
-      arm: (entry: Entry<unknown>, task: Task): Token => tokenOf(this.#start(entry, task)),
-      cancel: (token: Token): void => this.cancelToken(token),
-      discard: (file: FileTarget): void => this.#drop(file),
-      whenProvided: (group: number, again: Waiter): (() => void) => {
-        const forget = this.#host.submissions.groups.whenProvided(group, again)
-        if (this.scheduler.isEnded) this.#host.submissions.groups.provided() // none will come
-        return forget
-      },
-      rearmed: (): void => {
-        this.rearmed += 1
-      },
-      done,
-    }
-    const each = new Each<T>(host, operation.build(), { ref, highWaterMark, borrow: buffers === 'borrow' })
+    const each = new Each<T>(this, operation.build(), {
+      ref,
+      highWaterMark,
+      borrow: buffers === 'borrow',
+      signal,
+    })
     each.arm()
-    if (signal !== undefined) this.#signals.watch(signal, each)
+    if (signal !== undefined) this.signals.watch(signal, each)
     return each
   }
 
@@ -191,22 +187,12 @@ export class Flow {
         resolve([])
         return
       }
-      const host = {
-        cancel: (token: Token): void => this.cancelToken(token),
-        discard: (file: FileTarget): void => this.#close(file),
-        done: (): void => {
-          clearTimeout(timer)
-          if (signal !== undefined) this.#signals.unwatch(signal, chain)
-        },
-      }
-      const chain = new Chain(host, operations.length, { hard, ref }, resolve, reject)
+      const chain = new Chain(this, operations.length, { hard, ref, signal }, resolve, reject)
       const links = hard ? SqeFlags.IO_HARDLINK : SqeFlags.IO_LINK
       const tokens = this.#startAll(operations, chain.steps, links)
       for (const [index, step] of chain.steps.entries()) step.token = tokens[index] ?? 0
-      const timer =
-        limit === undefined || limit > MAX_TIMER ? undefined : setTimeout(() => chain.expire(limit), limit)
-      timer?.unref()
-      if (signal !== undefined) this.#signals.watch(signal, chain)
+      if (limit !== undefined && limit <= MAX_TIMER) chain.expireAfter(limit)
+      if (signal !== undefined) this.signals.watch(signal, chain)
     })
   }
 
@@ -216,35 +202,46 @@ export class Flow {
     flag(ref, 'options.ref')
     refuseAborted(signal)
     if (this.scheduler.isEnded) throw closedError()
-    if (this.#messages !== undefined)
-      throw invalidStateError('The messages of this ring are being read already')
-    let stop: (() => void) | undefined
-    const awaited = (is: boolean): void => {
-      if (is) {
-        stop ??= this.scheduler.listen(ref)
-      } else {
-        stop?.()
-        stop = undefined
-      }
-    }
-    const messages = new Messages({
-      awaited,
-      done: () => {
-        this.#messages = undefined
-        awaited(false)
-        if (signal !== undefined) this.#signals.unwatch(signal, messages)
-      },
-      giveBack: (completion) => this.#host.setAside(completion),
-    })
-    for (const earlier of this.#host.takeMessages()) messages.take(earlier)
-    this.#messages = messages
-    if (signal !== undefined) this.#signals.watch(signal, messages)
+    const { delivery } = this.scheduler
+    if (delivery.messages !== undefined)
+      throw invalidStateError('An iterator over the messages of this ring is open already')
+    const messages = new Messages(this, { signal, ref })
+    for (const earlier of this.#completions.removeUnsolicited()) messages.setAside(earlier)
+    delivery.messages = messages
+    if (signal !== undefined) this.signals.watch(signal, messages)
     return messages
   }
 
-  /** How many submissions were found. */
+  /** Ends the open iterator of `messages()`. What it did not deliver goes to the queue API, by {@link keep}. */
+  endMessages(): void {
+    this.scheduler.delivery.messages = undefined
+  }
+
+  /** Keeps a message for the queue API. */
+  keep(message: Completion): void {
+    this.#completions.setAside(message)
+  }
+
+  /** Arms a multishot operation. */
+  arm(entry: Entry<unknown>, task: Task): Token {
+    return tokenOf(this.#start(entry, task))
+  }
+
+  /**
+   * Calls back once when a buffer has come into a buffer group.
+   *
+   * @throws {UringError} `ERR_URING_RESOURCE_CLOSED`: none will come
+   */
+  whenProvided(group: number, onProvided: Waiter): () => void {
+    const { groups } = this.#submissions
+    const forget = groups.whenProvided(group, onProvided)
+    if (this.scheduler.isEnded) groups.provided() // none will come
+    return forget
+  }
+
+  /** Cancels operations. Resolves to how many were found. */
   async cancel(cancelTarget: CancelTarget, all: boolean): Promise<number> {
-    const target = fixedTarget(cancelTarget) // what is asked of all that waits for room runs no code of the program
+    const target = fixedTarget(cancelTarget) // reads the target once: its getters may run code of the program
     const cancellation = new AsyncCancel(target, { all })
     if (this.scheduler.isEnded) throw closedError()
     if (!this.#adapt(cancellation)) return this.#cancelAtOnce(target, all)
@@ -253,7 +250,7 @@ export class Flow {
     try {
       const found = await new Promise<unknown>((resolve, reject) => {
         const task = startOperation(cancellation, new RunTask(resolve, reject, true))
-        this.scheduler.addLast(cancellation, task) // what it cancels may take up all the room
+        this.scheduler.addLast(cancellation, task) // what it cancels may take up all the capacity
       })
       return dropped + (found as number)
     } catch (error) {
@@ -264,33 +261,33 @@ export class Flow {
     }
   }
 
-  /** Cancels a submission; one that has not begun, because it waits for others, cannot be found before it does. */
+  /** Cancels a submission. One that has not begun, because it waits for others, is not found, so it is retried. */
   cancelToken(token: Token, pause = 1): void {
-    if (this.#host.boundary.closed) return
+    if (this.#boundary.closed) return
     const missed = (): void => {
-      if (this.#host.submissions.find(indexOf(token), generationOf(token)) === undefined) return
+      if (this.#submissions.find(indexOf(token), generationOf(token)) === undefined) return
       setTimeout(() => this.cancelToken(token, Math.min(pause * 2, MAX_PAUSE)), pause).unref()
     }
     const cancellation = new AsyncCancel(token)
     if (this.#adapt(cancellation)) {
-      this.scheduler.cancel(token, cancellation, new MissableTask(missed))
+      this.scheduler.cancel(token, cancellation, new CancelTask(missed))
     } else {
       this.#cancelAtOnce(token, false)
-      missed() // it may go on where it was about to begin, or a worker is busy with it
+      missed() // an operation that was about to begin, or that a worker executes, may go on
     }
   }
 
-  /** Cancels without an entry: how many were found. */
+  /** Cancels by io_uring_register(2), without an entry. Returns how many operations were found. */
   #cancelAtOnce(target: CancelTarget, all: boolean): number {
     const dropped = this.scheduler.dropWaiting(target, all)
     if (dropped > 0 && !all && target !== 'any') return dropped
     this.scheduler.submitNow()
-    return dropped + cancelAtOnce(this.#host.boundary, target, all)
+    return dropped + cancelAtOnce(this.#boundary, target, all)
   }
 
-  /** Gives a cancellation the entry flags that restrictions require; `false` where it would be another one with them. */
+  /** Adds the entry flags that restrictions require; `false` if they would change what the cancellation means. */
   #adapt(cancellation: AsyncCancel): boolean {
-    const required = this.#host.boundary.restricted?.required ?? 0
+    const required = this.#boundary.restricted?.required ?? 0
     if (required === 0) return true
     if (!cancellation.bears(required)) return false
     cancellation.sqeFlags |= required
@@ -313,7 +310,7 @@ export class Flow {
     links: number,
     names?: readonly string[],
   ): Token[] {
-    // A timeout of ours is not an operation of the user's.
+    // The linked timeout of `options.timeout` is not an operation of the program, so it is not published.
     const observed = tasks.map((task, index) =>
       names === undefined || index === 0 ? startOperation(operations[index] as Submittable, task) : task,
     )
@@ -325,7 +322,7 @@ export class Flow {
     }
   }
 
-  #watched(
+  #runCancellable(
     operation: Submittable,
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
@@ -340,7 +337,7 @@ export class Flow {
     let timer: NodeJS.Timeout | undefined
     const done = (): void => {
       clearTimeout(timer)
-      if (signal !== undefined) this.#signals.unwatch(signal, target)
+      if (signal !== undefined) this.signals.unwatch(signal, target)
     }
     let task: AbortableTask
     let token: Token
@@ -350,7 +347,7 @@ export class Flow {
     } else {
       const timed = new TimedTask(resolve, reject, ref, done, limit)
       task = timed
-      const linked = this.#host.boundary.restricted === undefined // restrictions may refuse the link, and the timeout
+      const linked = this.#boundary.restricted === undefined // restrictions may refuse the link or the timeout
       this.scheduler.check(operation, 'operation')
       if (linked) {
         const operations = [operation, new LinkTimeout(limit)]
@@ -361,8 +358,8 @@ export class Flow {
       }
       const isAsync = (operation.sqeFlags & SqeFlags.ASYNC) !== 0
       if ((isAsync || !linked || this.scheduler.pending > 0) && limit <= MAX_TIMER) {
-        // It waits for room, and the kernel does not know of it yet; or it goes to a worker at once, and the kernel
-        // does not start the timeout; or there is none.
+        // The kernel does not start the timeout while the operation waits for capacity, or if it goes to a worker at
+        // once; and without a link there is no timeout in the kernel.
         timer = setTimeout(() => {
           timed.expire()
           this.cancelToken(token)
@@ -370,27 +367,22 @@ export class Flow {
         timer.unref()
       }
     }
-    if (signal !== undefined) this.#signals.watch(signal, target)
+    if (signal !== undefined) this.signals.watch(signal, target)
   }
 
-  /** Closes a connection that came for nobody: at once, as the ring may be gone before it could. */
-  #drop(file: FileTarget): void {
-    if (typeof file !== 'number') {
-      if (!this.#host.boundary.closed) this.#close(file)
-      return
-    }
-    binding().rawClose(file) // somebody may have closed it already
+  /** Closes a connection that is not consumed: a descriptor at once, as the ring may be gone soon. */
+  discard(file: FileTarget): void {
+    if (typeof file === 'number') binding().rawClose(file) // an error means that it is closed already
+    else if (!this.#boundary.closed) this.close(file)
   }
 
-  /** Closes what came for nobody, of a ring that is being closed too. */
-  #close(file: FileTarget): void {
+  /** Closes a file that is not consumed, through the ring, even while that is being closed. */
+  close(file: FileTarget): void {
     this.scheduler.addLast(new Close(file), IGNORED)
   }
 }
 
-const TIMED_NAMES = ['operation', 'options.timeout']
-
-/** A signal that is aborted already: nothing is submitted. */
+/** Throws for a signal that is aborted already: nothing is submitted then. */
 function refuseAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw new AbortError(signal.reason)
 }

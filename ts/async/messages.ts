@@ -5,6 +5,7 @@ import { AbortError } from '../errors.ts'
 import { Queue } from '../ring/fifo.ts'
 import { FixedFile } from '../arguments/file.ts'
 import type { Abortable } from './abort.ts'
+import type { Flow } from './flow.ts'
 
 /** What came from another ring, or a resource of this one that was let go. */
 export class Message {
@@ -42,16 +43,6 @@ export interface MessagesOptions {
   ref?: boolean
 }
 
-/** What the iterator needs of its ring. */
-export interface MessagesHost {
-  /** Whether somebody waits for a message. A reader that nobody asks holds nothing. */
-  awaited(awaited: boolean): void
-  /** It is over: nothing more is to come here. */
-  done(): void
-  /** What nobody took is the waiting calls'. */
-  giveBack(completion: Completion): void
-}
-
 interface Consumer {
   readonly resolve: (result: IteratorResult<Message, undefined>) => void
   readonly reject: (error: unknown) => void
@@ -60,18 +51,24 @@ interface Consumer {
 const DONE = { done: true, value: undefined } as const
 
 export class Messages implements AsyncIterableIterator<Message, undefined>, AsyncDisposable, Abortable {
-  readonly #host: MessagesHost
+  readonly #flow: Flow
+  readonly #ref: boolean
+  readonly #signal: AbortSignal | undefined
   readonly #arrived = new Queue<Completion>()
   readonly #consumers = new Queue<Consumer>()
   #ended = false
+  /** Ends the waiting of a consumer, during which the ring is not collected. */
+  #unlisten: (() => void) | undefined
   #failure: { readonly error: unknown } | undefined
 
-  constructor(host: MessagesHost) {
-    this.#host = host
+  constructor(flow: Flow, settings: { signal: AbortSignal | undefined; ref: boolean }) {
+    this.#flow = flow
+    this.#ref = settings.ref
+    this.#signal = settings.signal
   }
 
   /** A message, in the order of their coming. */
-  take(completion: Completion): void {
+  setAside(completion: Completion): void {
     const consumer = this.#consumers.shift()
     if (consumer === undefined) this.#arrived.push(completion)
     else consumer.resolve({ done: false, value: new Message(completion) })
@@ -113,7 +110,7 @@ export class Messages implements AsyncIterableIterator<Message, undefined>, Asyn
   return(): Promise<IteratorResult<Message, undefined>> {
     this.#failure = undefined
     if (!this.#ended) this.#end()
-    for (const completion of this.#arrived.remove(() => true)) this.#host.giveBack(completion)
+    for (const completion of this.#arrived.remove(() => true)) this.#flow.keep(completion)
     return Promise.resolve(DONE)
   }
 
@@ -126,13 +123,21 @@ export class Messages implements AsyncIterableIterator<Message, undefined>, Asyn
     await this.return()
   }
 
+  #stopListening(): void {
+    this.#unlisten?.()
+    this.#unlisten = undefined
+  }
+
   #tell(): void {
-    this.#host.awaited(this.#consumers.length > 0)
+    if (this.#consumers.length > 0) this.#unlisten ??= this.#flow.scheduler.listen(this.#ref)
+    else this.#stopListening()
   }
 
   #end(): void {
     this.#ended = true
-    this.#host.done()
+    this.#flow.endMessages()
+    this.#stopListening()
+    if (this.#signal !== undefined) this.#flow.signals.unwatch(this.#signal, this)
     for (let consumer = this.#consumers.shift(); consumer !== undefined; consumer = this.#consumers.shift()) {
       if (this.#failure === undefined) {
         consumer.resolve(DONE)

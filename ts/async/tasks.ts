@@ -1,19 +1,28 @@
-// Who waits for completions: promises and callbacks.
+// Completion receivers: the promise of `run()` and the callback of `start()`.
 
 import { constants } from 'node:os'
 import { AbortError, TimeoutError, type UringError } from '../errors.ts'
 import { CqeFlags } from '../flags/index.ts'
-import type { OperationClass } from '../operations/base/operation-class.ts'
 import { errorOf } from '../operations/base/error-of.ts'
-import type { Task } from './scheduler.ts'
+import type { OperationClass } from '../operations/base/operation-class.ts'
 import type { Submission } from '../ring/submissions.ts'
 
 const { MORE, NOTIF } = CqeFlags
 const { EALREADY, ECANCELED, EINTR, ENOENT, ETIME } = constants.errno
-/** What a worker answers whose open(2) was interrupted: the kernel's own, which programs see nowhere else. */
+/** A kernel worker completes an interrupted open(2) with this number. It is internal to the kernel elsewhere. */
 const ERESTARTSYS = 512
 
-/** Whether a result says that the operation was cancelled: before it began, or while a worker was at it. */
+/** Receives the completions of a submission. */
+export interface Task {
+  /** If set, the submission keeps the event loop open. */
+  readonly ref: boolean
+  /** `true`: takes any number of results; `false`: takes one; absent: takes either. */
+  readonly multishot?: boolean
+  /** Handles a completion. The last one has no `MORE` in its flags. */
+  complete(operationClass: OperationClass, result: number, flags: number, state: unknown): void
+}
+
+/** True for the result of a cancelled operation, whether it had begun or not. */
 export function isCancelled(result: number): boolean {
   return result === -ECANCELED || result === -EINTR || result === -ERESTARTSYS
 }
@@ -21,17 +30,20 @@ export function isCancelled(result: number): boolean {
 /** Resolves or rejects a promise. */
 export type Settle = (value: unknown) => void
 
-/** Who waits for a submission, as a task. Of a plain promise the submission has only what settles it. */
-export function taskOf(submission: Submission, waiter: Task | Settle): Task {
-  if (typeof waiter !== 'function') return waiter
+/**
+ * Returns the receiver of a submission as a task. The submission of a plain promise only has the functions that settle
+ * it: `resolve` as its user data and `reject` as its observation.
+ */
+export function taskOf(submission: Submission, receiver: Task | Settle): Task {
+  if (typeof receiver !== 'function') return receiver
   const reject = submission.observation as Settle
   submission.observation = undefined
-  const task = new RunTask(waiter, reject, true)
+  const task = new RunTask(receiver, reject, true)
   submission.userData = task
   return task
 }
 
-/** Settles the promise of an operation that completes once. */
+/** Settles the promise of an operation with a single completion. */
 export function settleWith(
   resolve: Settle,
   reject: Settle,
@@ -47,20 +59,20 @@ export function settleWith(
   try {
     resolve(operationClass.decode(result, flags, state))
   } catch (error) {
-    reject(error)
+    reject(error) // the memory of a buffer group is gone
   }
 }
 
-/** A promise for one operation. */
+/** The promise of one operation. */
 export class RunTask implements Task {
   readonly ref: boolean
   declare readonly multishot: false
-  readonly resolve: (value: unknown) => void
-  readonly reject: (error: unknown) => void
+  readonly resolve: Settle
+  readonly reject: Settle
   /** The result of the first of two completions. */
   declare first: number | undefined
 
-  constructor(resolve: (value: unknown) => void, reject: (error: unknown) => void, ref: boolean) {
+  constructor(resolve: Settle, reject: Settle, ref: boolean) {
     this.ref = ref
     this.resolve = resolve
     this.reject = reject
@@ -76,22 +88,12 @@ export class RunTask implements Task {
   }
 
   settle(operationClass: OperationClass, result: number, flags: number, state: unknown): void {
-    if ((result < 0 && operationClass.failed(result)) || !operationClass.intact(result, state))
-      this.fail(errorOf(operationClass, result, state), result)
-    else this.decoded(operationClass, result, flags, state)
+    const reject = (error: unknown): void => this.fail(error as UringError, result)
+    settleWith(this.resolve, reject, operationClass, result, flags, state)
   }
 
   fail(error: UringError, _result: number): void {
     this.reject(error)
-  }
-
-  /** Where the memory of a group is gone there is nothing to resolve to. */
-  private decoded(operationClass: OperationClass, result: number, flags: number, state: unknown): void {
-    try {
-      this.resolve(operationClass.decode(result, flags, state))
-    } catch (error) {
-      this.reject(error)
-    }
   }
 }
 
@@ -100,18 +102,13 @@ Object.defineProperties(RunTask.prototype, {
   first: { value: undefined, writable: true },
 })
 
-/** A promise for an operation that can be cancelled by a signal. */
+/** The promise of an operation that a signal can cancel. */
 export class AbortableTask extends RunTask {
-  /** Why it was cancelled. */
+  /** The reason of the signal, once it has cancelled the operation. */
   reason: { readonly value: unknown } | undefined = undefined
   readonly done: () => void
 
-  constructor(
-    resolve: (value: unknown) => void,
-    reject: (error: unknown) => void,
-    ref: boolean,
-    done: () => void,
-  ) {
+  constructor(resolve: Settle, reject: Settle, ref: boolean, done: () => void) {
     super(resolve, reject, ref)
     this.done = done
   }
@@ -131,39 +128,33 @@ export class AbortableTask extends RunTask {
   }
 }
 
-/** A promise for an operation with a timeout linked to it: settled when both have completed. */
+/** The promise of an operation with a linked timeout: settled when both have completed. */
 export class TimedTask extends AbortableTask {
   readonly milliseconds: number
-  /** The timeout that is linked to the operation. */
+  /** Receives the completion of the linked timeout. */
   readonly timer: Task
   private pending = 2
   private expired = false
   private settleLater: () => void = () => {}
 
-  constructor(
-    resolve: (value: unknown) => void,
-    reject: (error: unknown) => void,
-    ref: boolean,
-    done: () => void,
-    milliseconds: number,
-  ) {
+  constructor(resolve: Settle, reject: Settle, ref: boolean, done: () => void, milliseconds: number) {
     super(resolve, reject, ref, done)
     this.milliseconds = milliseconds
     this.timer = {
       ref,
-      complete: (_kind, result) => {
+      complete: (_operationClass, result) => {
         this.expired ||= result === -ETIME
         this.arrived()
       },
     }
   }
 
-  /** There is no timeout linked to it: the time is somebody else's. */
+  /** Expects no linked timeout: a timer of the event loop calls {@link expire} instead. */
   unlink(): void {
     this.pending -= 1
   }
 
-  /** The time was over before the kernel had the timeout. */
+  /** Marks the time as over, before the kernel had the timeout. */
   expire(): void {
     this.expired = true
   }
@@ -184,7 +175,7 @@ export class TimedTask extends AbortableTask {
   }
 }
 
-/** A callback for each completion. */
+/** The callback of `start()`. */
 export class StartTask implements Task {
   readonly ref: boolean
   readonly onCompletion: (result: number, flags: number) => void
@@ -194,11 +185,11 @@ export class StartTask implements Task {
     this.onCompletion = onCompletion
   }
 
-  complete(_kind: OperationClass, result: number, flags: number): void {
+  complete(_operationClass: OperationClass, result: number, flags: number): void {
     try {
       this.onCompletion(result, flags)
     } catch (error) {
-      // Uncaught, and the rest of the batch goes on.
+      // An uncaught exception, which does not keep the rest of the batch from being delivered.
       queueMicrotask(() => {
         throw error
       })
@@ -206,8 +197,8 @@ export class StartTask implements Task {
   }
 }
 
-/** A cancellation that nobody waits for, unless it found nothing, or what was just completing and may go on. */
-export class MissableTask implements Task {
+/** The result of a cancellation of ours: `missed` is called if it found nothing, or an operation that may go on. */
+export class CancelTask implements Task {
   readonly ref = false
   readonly missed: () => void
 
@@ -215,10 +206,10 @@ export class MissableTask implements Task {
     this.missed = missed
   }
 
-  complete(_kind: OperationClass, result: number): void {
+  complete(_operationClass: OperationClass, result: number): void {
     if (result === -ENOENT || result === -EALREADY) this.missed()
   }
 }
 
-/** Nobody waits. */
+/** Ignores all completions. */
 export const IGNORED: Task = { ref: false, complete: () => {} }

@@ -4,7 +4,7 @@ import { constants } from 'node:os'
 import { binding, type BindingRing, type BindingSetup } from '../binding.ts'
 import { SQE_BYTES, SQE128_BYTES } from '../entry/layout.ts'
 import { EntryWriter } from '../entry/entry-writer.ts'
-import { eventfdError, restrictedEventfdError, systemError } from '../errors.ts'
+import { closedError, eventfdError, restrictedEventfdError, systemError } from '../errors.ts'
 import { SetupFlags } from '../flags/index.ts'
 import { loadError, setupError } from '../system/support.ts'
 import type { SubmissionTable } from './submissions.ts'
@@ -32,11 +32,17 @@ export const STATUS = {
 } as const
 const STATUS_WORDS = 22
 
-/** Area numbers: what was pushed, what was run, nothing, and no system call at all. */
-const PUSHED = 0
-const RUN = 1
-const NOTHING = 2
-const NO_CALL = 3
+/** Values of `STATUS.AREA`: which entries a call submits. */
+export const AREA = {
+  /** The entries of the queue API. */
+  PUSHED: 0,
+  /** The entries of the promise API. */
+  RUN: 1,
+  /** None: the call only lets completions arrive. */
+  NOTHING: 2,
+  /** None, and the call does not enter the kernel. */
+  NO_CALL: 3,
+} as const
 
 /** What the event loop's side keeps while something is in flight. */
 export const KEEP = {
@@ -51,7 +57,7 @@ const CQE32_BYTES = 32
 const MIN_RECORDS = 16
 const MAX_RECORDS = 4096
 
-const { EACCES, EBUSY, ENOSYS } = constants.errno
+const { EACCES, EAGAIN, EBUSY, EINTR, ENOSYS } = constants.errno
 /** Where libuv is not to be had, or somebody wants to see the other way at work, a thread waits for completions. */
 export const WAKES_BY_THREAD: boolean =
   process.env.URING_WAKER === 'thread' || 'bun' in process.versions || 'deno' in process.versions
@@ -88,7 +94,9 @@ export class Boundary {
   entries: number
   /** Entries of the completion queue. */
   cqEntries: number
-  /** Whether the ring is gone. */
+  /** True once the ring is being closed and takes nothing new. */
+  closing = false
+  /** True once the ring is gone. */
   closed = false
   /** What its restrictions mean for the rest of the ring, if it has some. */
   restricted: Restricted | undefined
@@ -121,14 +129,20 @@ export class Boundary {
     this.#submit = native.start(pushed, run, completions, this.status, submissions)
   }
 
+  /** Returns this boundary. @throws {UringError} `ERR_URING_CLOSED` */
+  checkOpen(): this {
+    if (this.closing) throw closedError()
+    return this
+  }
+
   /** Hands over what was pushed and waits for `want` completions, for a slice at most: 0 or a negative `errno`. */
   submitPushed(want: number, slice: number): number {
-    return this.#hand(PUSHED, this.pushed, want, slice)
+    return this.#hand(AREA.PUSHED, this.pushed, want, slice)
   }
 
   /** Hands over what was run, and lets completions arrive: 0 or a negative `errno`. */
   submitRun(): number {
-    return this.#hand(RUN, this.run, 0, 0)
+    return this.#hand(AREA.RUN, this.run, 0, 0)
   }
 
   #hand(area: number, staged: EntryWriter, want: number, slice: number): number {
@@ -172,7 +186,7 @@ export class Boundary {
     const { status } = this
     if (status[STATUS.KEEP] === what) return
     status[STATUS.KEEP] = what
-    status[STATUS.AREA] = NO_CALL
+    status[STATUS.AREA] = AREA.NO_CALL
     this.#submit()
   }
 
@@ -183,7 +197,7 @@ export class Boundary {
 
   /** Puts what was pushed into the ring, without a system call. */
   publishPushed(): void {
-    this.pushed.taken(this.native.publish(PUSHED, this.pushed.count))
+    this.pushed.taken(this.native.publish(AREA.PUSHED, this.pushed.count))
     this.limit()
   }
 
@@ -203,7 +217,7 @@ export class Boundary {
 
   /** Lets completions arrive, and submits nothing. */
   getEvents(): number {
-    this.status[STATUS.AREA] = NOTHING
+    this.status[STATUS.AREA] = AREA.NOTHING
     this.#submit()
     return this.status[STATUS.ERRNO]! | 0
   }
@@ -255,4 +269,9 @@ function lackingOf(probe: readonly number[] | null): Uint8Array {
   lacking.fill(1)
   for (const opcode of probe) lacking[opcode] = 0
   return lacking
+}
+
+/** True for a transient error of io_uring_enter(2): retrying the call continues where it stopped. */
+export function isTransient(errno: number): boolean {
+  return errno === -EAGAIN || errno === -EBUSY || errno === -EINTR
 }

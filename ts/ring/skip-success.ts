@@ -1,8 +1,8 @@
-// Chains with members whose success is not reported (CQE_SKIP_SUCCESS), and when the memory of those is free.
+// Chains with members that skip their success (CQE_SKIP_SUCCESS), and when the memory of those members is free.
 //
-// The members of a chain run one after the other. So a completion says that every member before its own is done; and
-// a member that was to be silent answers only when it failed, which, unless the link is hard, ends the chain: the
-// kernel drops the rest, without a word about them.
+// The members of a chain run one after the other. So a completion proves that every member before its own is done. A
+// skip-success member completes only when it failed. Unless its link is hard, its failure ends the chain, and the kernel
+// drops the rest without a completion.
 
 import { constants } from 'node:os'
 import { SqeFlags } from '../flags/index.ts'
@@ -19,23 +19,23 @@ interface Member {
 }
 
 export class SkippedChains {
-  /** Whether there is anything to track: nearly always there is not. */
+  /** True if there is a chain to track, which is rare. */
   active = false
-  /** Silent members that are staged or in flight. */
+  /** Skip-success members that are enqueued or in flight. */
   silent = 0
-  /** The chain that the last staged entry is tied to. */
+  /** The chain that the last enqueued entry belongs to. */
   #open: Member[] = []
   readonly #chains = new Map<Submission, Member[]>()
 
-  /** An entry was staged. */
-  staged(submission: Submission, flags: number): void {
+  /** Adds an enqueued entry to the open chain. */
+  enqueued(submission: Submission, flags: number): void {
     if ((flags & SKIP) !== 0) this.silent += 1
     this.#open.push({ submission, flags })
     this.active = true
     if ((flags & LINKS) === 0) this.cut()
   }
 
-  /** A submission ends the chain that is open, as it does in the kernel. */
+  /** Ends the open chain, as a submit does in the kernel. */
   cut(): void {
     const chain = this.#open
     if (chain.length === 0) return
@@ -46,18 +46,18 @@ export class SkippedChains {
     this.active = this.#chains.size > 0
   }
 
-  /** A submission has completed for the last time. Gives the submissions that are free with it, its own left out. */
+  /** Handles the last completion of a submission. Returns the other submissions that are done with it. */
   completed(submission: Submission, result: number): readonly Submission[] {
     const chain = this.#chains.get(submission)
     if (chain === undefined) return NONE
     const at = chain.findIndex((member) => member.submission === submission)
     const own = chain[at]!
-    // A silent member that reports a cancellation behind one that reported too may only pass on that one's failure,
-    // and then the rest reports as well. It cannot be told apart from a cancellation of its own: the rest is kept.
-    const mayPassOn = result === -ECANCELED && at > 0 && !this.#isSilent(chain[at - 1]!)
+    // A skip-success member that completes as cancelled behind a member that completed too may only pass on that one's
+    // failure, and then the rest completes as well. A cancellation of its own looks the same, so the rest is kept.
+    const mayPassOn = result === -ECANCELED && at > 0 && !this.#isSkipping(chain[at - 1]!)
     const dropsTheRest = (own.flags & SKIP) !== 0 && (own.flags & SqeFlags.IO_HARDLINK) === 0 && !mayPassOn
     const freed = chain.filter((member, index) =>
-      index < at ? this.#isSilent(member) : index > at && dropsTheRest,
+      index < at ? this.#isSkipping(member) : index > at && dropsTheRest,
     )
     for (const member of freed) this.#forget(member)
     this.#forget(own)
@@ -65,8 +65,8 @@ export class SkippedChains {
     return freed.map((member) => member.submission)
   }
 
-  /** Whether a member has not reported, and did not have to. */
-  #isSilent({ submission, flags }: Member): boolean {
+  /** True for a skip-success member that has not completed. */
+  #isSkipping({ submission, flags }: Member): boolean {
     return (flags & SKIP) !== 0 && this.#chains.has(submission)
   }
 

@@ -1,0 +1,209 @@
+// The completion side of the queue API: completions that were found and not consumed, and those that were sorted out for
+// it after the promise API began.
+
+import type { Scheduler } from '../async/scheduler.ts'
+import type { Token } from '../entry/token.ts'
+import { tokenOf } from '../entry/token.ts'
+import { BUILT, OBSERVED } from '../entry/traits.ts'
+import { systemError } from '../errors.ts'
+import { CqeFlags } from '../flags/index.ts'
+import { type Boundary, isTransient } from './boundary.ts'
+import { Completion } from './completion.ts'
+import { CompletionRecords } from './completion-records.ts'
+import { Queue } from './fifo.ts'
+import type { SkippedChains } from './skip-success.ts'
+import type { Submission, SubmissionTable } from './submissions.ts'
+import { isUnsolicited, unsolicitedCompletion, unsolicitedData } from './unsolicited.ts'
+
+const { MORE } = CqeFlags
+const IS_OBSERVED = OBSERVED
+
+/** Receives one completion of {@link CompletionQueue.drain}. */
+export type OnCompletion = (userData: unknown, result: number, flags: number, token: Token) => void
+
+export class CompletionQueue {
+  readonly records: CompletionRecords
+  /** Completions with no submission: neither messages nor tags. */
+  stray = 0
+  /**
+   * The scheduler of the promise API, once that has begun. From then on it sorts all records, and the completions of
+   * the queue API come from {@link setAside} alone.
+   */
+  scheduler: Scheduler | undefined
+  private readonly boundary: Boundary
+  private readonly submissions: SubmissionTable
+  private readonly skipped: SkippedChains
+  /** Completions that were peeked at or sorted out: older than all records. */
+  private readonly aside = new Queue<Completion>()
+
+  constructor(boundary: Boundary, submissions: SubmissionTable, skipped: SkippedChains) {
+    this.boundary = boundary
+    this.submissions = submissions
+    this.skipped = skipped
+    this.records = new CompletionRecords(boundary, submissions)
+  }
+
+  /** Returns how many completions can be consumed without entering the kernel. */
+  ready(): number {
+    const { boundary } = this
+    if (this.scheduler !== undefined) {
+      this.scheduler.sort()
+      return this.aside.length
+    }
+    const known = boundary.unread + this.aside.length
+    return boundary.more ? known + boundary.native.cqReady() : known
+  }
+
+  /** Enters the kernel once, to let completions arrive. */
+  look(): void {
+    const error = this.boundary.getEvents()
+    this.scheduler?.sort()
+    if (error !== 0 && !isTransient(error)) throw systemError(error, 'io_uring_enter')
+  }
+
+  /** Consumes the oldest completion, if there is one. */
+  shift(): Completion | undefined {
+    const oldest = this.aside.shift()
+    if (oldest !== undefined || this.scheduler !== undefined) return oldest
+    for (;;) {
+      const at = this.records.next()
+      if (at < 0) {
+        if (!this.boundary.more) return undefined
+        this.look()
+        if (this.boundary.unread === 0) return undefined
+      } else {
+        const completion = this.consume(at)
+        if (completion !== undefined) return completion
+      }
+    }
+  }
+
+  /** Returns the oldest completion and leaves it where it is. */
+  peek(): Completion | undefined {
+    if (this.aside.length === 0) {
+      const completion = this.shift()
+      if (completion !== undefined) this.aside.push(completion)
+    }
+    return this.aside.first()
+  }
+
+  /** Hands all ready completions to `onCompletion`, without an object for each. Returns how many. */
+  drain(onCompletion: OnCompletion): number {
+    const { boundary, records } = this
+    let left = this.ready()
+    if (left === 0) {
+      this.look()
+      left = this.ready()
+    }
+    let delivered = 0
+    // The callback may close the ring or begin the promise API.
+    for (; left > 0 && !boundary.closing; left -= 1) {
+      if (this.scheduler !== undefined || this.aside.length > 0) {
+        const completion = this.shift()
+        if (completion === undefined) break
+        const { userData, result, flags, token } = completion
+        delivered += 1
+        onCompletion(userData, result, flags, token)
+        continue
+      }
+      let at = records.next()
+      if (at < 0) {
+        this.look()
+        at = records.next()
+        if (at < 0) break
+      }
+      const submission = records.submission(at)
+      const result = records.result(at)
+      const flags = records.flags(at)
+      records.consume()
+      if (submission !== undefined) {
+        const { userData } = submission
+        const token = tokenOf(submission)
+        if ((submission.traits & IS_OBSERVED) !== 0) this.submissions.observe(submission, result, flags)
+        if ((flags & MORE) === 0) this.release(submission, result)
+        delivered += 1
+        onCompletion(userData, result, flags, token)
+      } else if (isUnsolicited(records.high(at))) {
+        delivered += 1
+        onCompletion(unsolicitedData(records.low(at), records.high(at)), result, flags, 0)
+      } else {
+        this.stray += 1
+      }
+    }
+    return delivered
+  }
+
+  /** Keeps a completion that the promise API found for the queue API. */
+  setAside(completion: Completion): void {
+    this.aside.push(completion)
+  }
+
+  /** Removes and returns the messages and tags that wait to be consumed. */
+  removeUnsolicited(): Completion[] {
+    return this.aside.remove(({ source }) => source !== 'operation')
+  }
+
+  /** Drops all completions that were not consumed. */
+  clear(): void {
+    this.aside.remove(() => true)
+  }
+
+  /** Makes the completion of a pushed submission, and releases the submission with the last one. */
+  completion(submission: Submission, at: number): Completion {
+    const { userData } = submission
+    const token = tokenOf(submission)
+    const operationClass = submission.operationClass!
+    const built = (submission.traits & BUILT) !== 0
+    const result = this.records.result(at)
+    const flags = this.records.flags(at)
+    let { state } = submission
+    if ((submission.traits & OBSERVED) !== 0) state = this.submissions.observe(submission, result, flags)
+    if ((flags & MORE) === 0) this.release(submission, result)
+    const extra = this.records.extra(at)
+    const completion = new Completion(
+      'operation',
+      token,
+      userData,
+      result,
+      flags,
+      extra,
+      operationClass,
+      state,
+    )
+    return built ? completion.settle() : completion
+  }
+
+  /** Makes the completion of a message or a tag; counts any other completion without a submission as stray. */
+  unsolicited(at: number): Completion | undefined {
+    const { records } = this
+    const high = records.high(at)
+    if (isUnsolicited(high))
+      return unsolicitedCompletion(
+        records.low(at),
+        high,
+        records.result(at),
+        records.flags(at),
+        records.extra(at),
+      )
+    this.stray += 1
+    return undefined
+  }
+
+  private consume(at: number): Completion | undefined {
+    const { records } = this
+    records.consume()
+    const submission = records.submission(at)
+    return submission === undefined ? this.unsolicited(at) : this.completion(submission, at)
+  }
+
+  /** Releases a submission after its last completion, and the skip-success ones that are done with it. */
+  private release(submission: Submission, result: number): void {
+    this.submissions.release(submission)
+    if (!this.skipped.active) return
+    for (const other of this.skipped.completed(submission, result)) {
+      // It succeeded or never ran. If it never ran, the buffers that it provides are held for nothing.
+      if ((other.traits & OBSERVED) !== 0) this.submissions.observe(other, 0, 0)
+      this.submissions.release(other)
+    }
+  }
+}
