@@ -1,9 +1,9 @@
-// Loops that wait for each operation before the next, in a process of its own:
+// Loops that await each operation before the next, in a process of their own:
 // node benchmark/await.js <run-nop|run-read|file-handle|fs-read> <in flight> <milliseconds>.
 
 import { closeSync, promises, read as fsRead } from 'node:fs'
-import { Nop, Read, Ring } from 'uring'
 import { BLOCK, cachedFile, FILE } from './cached.js'
+import { Nop, Read, Ring } from './package.js'
 
 const [name = 'run-nop', inFlightText, millisecondsText] = process.argv.slice(2)
 const inFlight = Number(inFlightText)

@@ -1,4 +1,4 @@
-// The file that the loops read: in the page cache, without a name.
+// The file that the loops read: in the page cache, and unlinked, so that nothing is left behind.
 
 import { mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -33,14 +33,14 @@ function immediate() {
 }
 
 const server = createServer((socket) => {
-  socket.on('error', () => {}) // it is cut off at the end
+  socket.on('error', () => {}) // the client is destroyed at the end
   socket.pipe(socket)
 }).listen(0, '127.0.0.1')
 await once(server, 'listening')
 const client = connect(/** @type {import('node:net').AddressInfo} */ (server.address()).port, '127.0.0.1')
 await once(client, 'connect')
 client.setNoDelay()
-client.on('error', () => {}) // it is cut off at the end
+client.on('error', () => {}) // it is destroyed at the end
 let sent = performance.now()
 client.on('data', () => {
   echoes.push(performance.now() - sent)

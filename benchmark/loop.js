@@ -1,17 +1,19 @@
-// One loop of the facade, in a process of its own: node benchmark/loop.js <nop|entry|read> <batch> <milliseconds>.
-// The native loop that it is compared with is native/src/main.rs: the same queue, files, buffers and batches.
+// One loop of the queue API, in a process of its own: node benchmark/loop.js <nop|entry|read> <batch> <milliseconds>.
+// The native loop in native/src/main.rs has the same queue, files, buffers and batches.
 
 import { closeSync } from 'node:fs'
-import { Nop, Read, Ring } from 'uring'
 import { BLOCK, cachedFile, FILE } from './cached.js'
+import { Nop, Read, Ring } from './package.js'
 
-/** Batches between two looks at the clock. */
+/** @import { Ring as BenchRing } from 'uring' */
+
+/** Batches between two readings of the clock. */
 const STRIDE = 32
 
 /**
- * What one batch pushes.
+ * Returns the function that pushes one batch.
  *
- * @param {Ring} ring
+ * @param {BenchRing} ring
  * @param {string} name
  * @param {number} batch
  */
@@ -49,6 +51,7 @@ let bytes = 0
 
 /** @param {number} duration */
 function loop(duration) {
+  const before = process.cpuUsage()
   const start = performance.now()
   let operations = 0
   let elapsed = 0
@@ -64,10 +67,11 @@ function loop(duration) {
     operations += batch * STRIDE
     elapsed = performance.now() - start
   } while (elapsed < duration)
-  return { operations, seconds: elapsed / 1000 }
+  const { user, system } = process.cpuUsage(before)
+  return { operations, seconds: elapsed / 1000, cpu: (user + system) / 1e6 }
 }
 
-loop(milliseconds / 4) // until V8 has compiled it
+loop(milliseconds / 4) // lets V8 compile it
 const result = loop(milliseconds)
 await ring.close()
 if (failed > 0 || bytes < (name === 'read' ? BLOCK : 0)) throw new Error(`${failed} operations failed`)
