@@ -1,4 +1,4 @@
-// Documents that are made from the code are what it makes now.
+// Documents: generated ones are up to date, links lead somewhere, examples print what is said.
 
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import test from 'ava'
@@ -8,11 +8,11 @@ import { script } from '../helpers/process.ts'
 
 const OPERATIONS = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8')
 
-test('docs/operations.md is fresh (npm run docs makes it anew)', (t) => {
+test('docs/operations.md: is up to date (run npm run docs)', (t) => {
   t.is(OPERATIONS, operationsDocument())
 })
 
-test('docs/operations.md has a line for every row of the table, with nothing left out', (t) => {
+test('docs/operations.md: has a complete line for every row of the operation table', (t) => {
   const lines = OPERATIONS.split('\n').filter((line) => line.startsWith('| `'))
   const rows = operationTable()
   t.is(lines.length, rows.length)
@@ -29,7 +29,7 @@ const DOCUMENTS = readdirSync(new URL('../../docs/', import.meta.url))
 
 const SPECS = new URL('../operations/', import.meta.url)
 
-test('every operation has a test that names it', (t) => {
+test('specs: every operation has a test that names it', (t) => {
   const specs = readdirSync(SPECS, { encoding: 'utf8', recursive: true })
     .filter((name) => name.endsWith('.spec.ts'))
     .map((name) => readFileSync(new URL(name, SPECS), 'utf8'))
@@ -47,7 +47,7 @@ test('every operation has a test that names it', (t) => {
   }
 })
 
-/** What a link to a heading ends with. */
+/** Returns the fragment of a link to a heading. */
 function anchorOf(heading: string): string {
   return heading
     .toLowerCase()
@@ -55,8 +55,10 @@ function anchorOf(heading: string): string {
     .replaceAll(' ', '-')
 }
 
-for (const name of ['README.md', ...DOCUMENTS.map((document) => `docs/${document}`)]) {
-  test(`${name}: its links lead somewhere`, (t) => {
+const LINKING = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md']
+
+for (const name of [...LINKING, ...DOCUMENTS.map((document) => `docs/${document}`)]) {
+  test(`${name}: links to files and headings that exist`, (t) => {
     const file = new URL(`../../${name}`, import.meta.url)
     const prose = readFileSync(file, 'utf8').replaceAll(/```[^]*?```/g, '')
     for (const [, link = ''] of prose.matchAll(/\]\(([^)]*)\)/g)) {
@@ -71,15 +73,27 @@ for (const name of ['README.md', ...DOCUMENTS.map((document) => `docs/${document
   })
 }
 
+for (const name of ['CONTRIBUTING.md', 'docs/architecture.md']) {
+  test(`${name}: names source files that exist`, (t) => {
+    const text = readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8')
+    const paths = Array.from(text.matchAll(/`((?:ts|crates|__test__)\/[\w./-]+)`/g), ([, path = '']) => path)
+    t.true(paths.length > 5)
+    t.deepEqual(
+      paths.filter((path) => !existsSync(new URL(`../../${path}`, import.meta.url))),
+      [],
+    )
+  })
+}
+
 for (const name of DOCUMENTS) {
   const text = readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8')
   const examples = [...text.matchAll(/```ts\n((?:(?!```)[^])*)```\s+It prints ([^.]*)\./g)]
-  test(`docs/${name}: each of its examples is tried`, (t) => {
+  test(`docs/${name}: says what each example prints`, (t) => {
     t.is(examples.length, [...text.matchAll(/```ts\n/g)].length)
   })
   for (const [index, [, source = '', lines = '']] of examples.entries()) {
-    // Examples share a file.
-    test.serial(`docs/${name}: example ${index + 1} prints what is said`, async (t) => {
+    // Serial, because examples share a file.
+    test.serial(`docs/${name}: example ${index + 1} prints what it says`, async (t) => {
       t.teardown(() => rmSync('/tmp/uring-registered', { force: true }))
       const promised = [...lines.matchAll(/`(.*?)`/g)].map(([, line]) => line)
       const outcome = await script(source)
