@@ -13,9 +13,9 @@ try {
   if (paths.length === 0) await tour(ring)
   else if (!printFiles(ring, paths)) process.exitCode = 1
 } catch (error) {
-  // What is no failure of the kernel's is a bug here, and wants its stack.
+  // Anything but an error of the kernel is a bug here: its stack is needed.
   if (!(error instanceof UringError)) throw error
-  // Where nobody reads on, other programs end by SIGPIPE, without a word; Node.js ignores that signal.
+  // When the reader is gone, other programs die silently of SIGPIPE, which Node.js ignores.
   if (!['EPIPE', 'ECONNRESET'].includes(error.code)) {
     process.stderr.write(`${error.message}\n`)
     process.exitCode = 1

@@ -1,50 +1,50 @@
 // Prints files, all of them through one ring.
 //
-// Each file is read by a task, and one more task prints what these have read, in the order of the files. A task is a
-// generator that is written as if it waited: it yields an operation, and is given the completion. The task itself is
-// the operation's user data, so every completion says who goes on with it.
+// A task reads each file, and one more task prints the contents in the order of the files. A task is a generator: it
+// yields an operation and is resumed with its completion. The task is the operation's user data, so every completion names
+// the task to resume.
 
 import { Close, OpenAt, Read, Statx, Write } from 'uring'
 
 /** @import { Completion, Operation, Ring, Stats, UringError } from 'uring' */
 
 /**
- * Yields an operation to be given its completion, or nothing to go on after others have got on.
+ * Yields an operation, to be resumed with its completion, or `undefined`, to be resumed after other tasks have run.
  *
  * @template [R=void]
  * @typedef {Generator<Operation<unknown> | undefined, R, Completion>} Task
  */
 
 /**
- * A file on its way.
+ * A file that is being read and printed.
  *
  * @typedef {object} Source
  * @property {string} path
  * @property {Buffer[]} free buffers to read into
- * @property {{ buffer: Buffer, length: number }[]} filled what was read and is not printed, in order
- * @property {boolean} ended whether all that can be read has been
- * @property {string | undefined} problem why that is not all of the file
+ * @property {{ buffer: Buffer, length: number }[]} filled contents that are not printed yet, in order
+ * @property {boolean} ended true if nothing more can be read
+ * @property {string | undefined} problem why the file was not read completely
  */
 
 const STDOUT = 1
 const STDERR = 2
 
-/** Files on their way at a time: the one that is printed, and those behind it. */
+/** Files that are open at a time: the one that is printed, and the next ones. */
 const FILES = 4
 /**
- * Buffers of each: one is filled while the other is printed. So memory is the same for files of any size, and a file
- * that is ahead cannot take the buffers that the one before it needs.
+ * Buffers of each file: one is filled while the other is printed. Memory use does not depend on the size of files, and a
+ * later file cannot take buffers that an earlier one needs.
  */
 const BUFFERS = 2
 const BUFFER_BYTES = 128 * 1024
 
 /**
- * Prints files in order. What cannot be read is reported on standard error, and the rest is printed all the same.
+ * Prints files in order. Files that cannot be read are reported on standard error, and the others are printed.
  *
  * @param {Ring} ring
  * @param {readonly string[]} paths
- * @returns {boolean} whether all of them could be read
- * @throws {UringError} when standard output takes no more
+ * @returns {boolean} true if all of them could be read
+ * @throws {UringError} if standard output cannot be written
  */
 export function printFiles(ring, paths) {
   const tasks = new Tasks(ring)
@@ -74,7 +74,7 @@ export function printFiles(ring, paths) {
       yield* printSource(source)
       if (source.problem !== undefined) {
         complete = false
-        // Through the ring too, for it waits where standard error is full. Nobody to tell is no reason to stop.
+        // Through the ring too, which waits if standard error is full. A closed standard error is no reason to stop.
         yield* write(STDERR, Buffer.from(`${source.problem}\n`))
       }
       startNext(source.free)
@@ -91,7 +91,7 @@ export function printFiles(ring, paths) {
  *
  * @param {Ring} ring
  * @param {string} text
- * @throws {UringError} when standard output takes no more
+ * @throws {UringError} if standard output cannot be written
  */
 export function printText(ring, text) {
   const tasks = new Tasks(ring)
@@ -100,7 +100,7 @@ export function printText(ring, text) {
 }
 
 /**
- * Opens a file, and reads it as buffers come free.
+ * Opens a file, and reads it whenever a buffer is free.
  *
  * @param {Source} source
  * @param {Stats} stdout
@@ -121,14 +121,14 @@ function* readFile(source, stdout) {
  * @param {Source} source
  * @param {number} fd
  * @param {Stats} stdout
- * @returns {Task<string | undefined>} what went wrong
+ * @returns {Task<string | undefined>} the problem, if there was one
  */
 function* readOpen({ path, free, filled }, fd, stdout) {
   const status = yield new Statx(fd)
   if (status.error !== undefined) return `${status.error.message} '${path}'`
   const file = /** @type {Stats} */ (status.value)
   if (file.isFile() && file.dev === stdout.dev && file.ino === stdout.ino) {
-    return `${path}: input file is output file` // which would grow as it is printed, without end
+    return `${path}: input file is output file` // it would grow as it is printed, without end
   }
   for (;;) {
     const buffer = free.pop()
@@ -136,8 +136,8 @@ function* readOpen({ path, free, filled }, fd, stdout) {
       yield
       continue
     }
-    // From the file's own position, for pipes have no other; and until nothing comes, since sizes tell little: files
-    // grow while they are read, and those of /proc have none.
+    // From the file position, since pipes have no other, and until the end, since sizes are not reliable: files grow
+    // while they are read, and those in /proc have none.
     const { result: length, error } = yield new Read(fd, buffer)
     if (length > 0) {
       filled.push({ buffer, length })
@@ -174,7 +174,7 @@ function* print(bytes) {
 }
 
 /**
- * Writes all of it: pipes take what they have room for.
+ * Writes all bytes: a pipe accepts only what it has capacity for.
  *
  * @param {number} fd
  * @param {Buffer} bytes
@@ -193,7 +193,7 @@ function* write(fd, bytes) {
 class Tasks {
   #ring
   #unfinished = 0
-  /** @type {Task[]} tasks that wait for others */
+  /** @type {Task[]} tasks that wait for other tasks */
   #idle = []
 
   /** @param {Ring} ring */
@@ -207,10 +207,10 @@ class Tasks {
     this.#settle(task, task.next())
   }
 
-  /** Returns when all tasks have finished. What a task throws ends it at once. */
+  /** Returns when all tasks have finished. An error that a task throws ends the run. */
   run() {
     while (this.#unfinished > 0) {
-      // One system call hands over what was pushed, and waits until something is done.
+      // One system call submits the pushed operations and waits for the first completion.
       for (const completion of this.#ring.waitMany(1, { max: this.#ring.cqEntries })) {
         const task = /** @type {Task} */ (completion.userData)
         this.#settle(task, task.next(completion))
@@ -221,7 +221,7 @@ class Tasks {
 
   /**
    * @param {Task} task
-   * @param {IteratorResult<Operation<unknown> | undefined, void>} step what it has come to
+   * @param {IteratorResult<Operation<unknown> | undefined, void>} step what the task yielded or returned
    */
   #settle(task, { done, value }) {
     if (done) this.#unfinished -= 1

@@ -1,4 +1,4 @@
-// A tour on real input: what the kernel has, a chain of operations, a timeout, a file, and the ring beside node:fs.
+// A tour: what the kernel supports, a chain of operations, a timeout, a file, and the ring beside node:fs.
 
 import { randomUUID } from 'node:crypto'
 import { readSync } from 'node:fs'
@@ -25,7 +25,7 @@ const ROUND_MS = 60
 
 /**
  * @param {Ring} ring
- * @throws {import('uring').UringError} when standard output takes no more
+ * @throws {import('uring').UringError} if standard output cannot be written
  */
 export async function tour(ring) {
   /** @type {Say} */
@@ -36,7 +36,7 @@ export async function tour(ring) {
   const file = await temporaryFile()
   try {
     say(
-      '\nA linked chain on a temporary file: write → fsync → read, each when the one before has succeeded\n',
+      '\nA linked chain on a temporary file: write → fsync → read, each after the one before has succeeded\n',
     )
     showChain(ring, file, say)
     say('\nA timeout\n')
@@ -51,7 +51,7 @@ export async function tour(ring) {
 }
 
 /**
- * A file without a name. It goes with its descriptor, so nothing is left behind, whatever ends this process.
+ * Creates a file and unlinks it, so that it is removed with its descriptor, however this process ends.
  *
  * @returns {Promise<FileHandle>}
  */
@@ -83,11 +83,11 @@ function showKernel(ring, say) {
   row('features', namesOf(Features, ring.features))
   row(
     'operations',
-    operations.filter((kind) => ring.supports(kind)).map(({ name }) => name),
+    operations.filter((operation) => ring.supports(operation)).map(({ name }) => name),
   )
   row(
     'not supported',
-    operations.filter((kind) => !ring.supports(kind)).map(({ name }) => name),
+    operations.filter((operation) => !ring.supports(operation)).map(({ name }) => name),
   )
 }
 
@@ -118,9 +118,9 @@ function showChain(ring, file, say) {
   ring.push(new Write(file, text, { offset: 0 }).link(), 'write')
   ring.push(new Fsync(file).link(), 'fsync')
   ring.push(new Read(file, copy, { offset: 0 }), 'read')
-  const taken = ring.submit()
+  const submitted = ring.submit()
   const completions = ring.waitMany(3)
-  say(`  submit() handed over ${taken} entries`)
+  say(`  submit() handed over ${submitted} entries`)
   for (const { userData, result, flags } of completions) {
     say(`  userData '${userData}', result ${result}, flags ${flags}`)
   }
@@ -165,7 +165,7 @@ function showReadme(ring, say) {
  * @param {Say} say
  */
 async function showRace(ring, file, say) {
-  // Writing it brings it into the page cache.
+  // Writing the file brings it into the page cache.
   const content = Buffer.alloc(BLOCKS * BLOCK, 'uring')
   for (let at = 0; at < content.length;) {
     at += complete(ring, new Write(file, content.subarray(at), { offset: at })).value
@@ -173,7 +173,7 @@ async function showRace(ring, file, say) {
 
   const contenders = contendersOn(ring, file)
   const best = contenders.map(() => Infinity)
-  // In turns, so that what else the machine does meets all of them.
+  // In turns, so that other load on the machine affects all of them.
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const [index, { read }] of contenders.entries()) {
       best[index] = Math.min(best[index] ?? Infinity, await microseconds(read))
@@ -188,7 +188,7 @@ async function showRace(ring, file, say) {
 }
 
 /**
- * Ways to read a batch of blocks, from an offset on. Each gives the number of bytes.
+ * Returns the ways to read a batch of blocks from an offset on. Each returns the number of bytes.
  *
  * @param {Ring} ring
  * @param {FileHandle} file
@@ -258,7 +258,7 @@ function contendersOn(ring, file) {
 }
 
 /**
- * What one read takes.
+ * Returns the microseconds that one read takes.
  *
  * @param {(from: number) => number | Promise<number>} read
  */
@@ -268,7 +268,7 @@ async function microseconds(read) {
   let elapsed = 0
   do {
     const bytes = await read(((batches * BATCH) % BLOCKS) * BLOCK)
-    if (bytes !== BATCH * BLOCK) throw new Error(`${bytes} bytes came instead of ${BATCH * BLOCK}`)
+    if (bytes !== BATCH * BLOCK) throw new Error(`read ${bytes} bytes instead of ${BATCH * BLOCK}`)
     batches += 1
     elapsed = performance.now() - start
   } while (elapsed < ROUND_MS)
@@ -276,7 +276,7 @@ async function microseconds(read) {
 }
 
 /**
- * Runs one operation to its end.
+ * Runs one operation and returns its completion.
  *
  * @template T
  * @param {Ring} ring

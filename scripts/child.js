@@ -1,5 +1,4 @@
-// Child processes of the scripts: build steps, checks whose results are counted, and programs that take
-// over the terminal.
+// Child processes of the scripts: build steps, checks whose output is counted, and programs that use the terminal.
 
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
@@ -10,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 export const root = fileURLToPath(new URL('..', import.meta.url))
 
 /**
- * The path of a tool that a development dependency brings.
+ * Returns the path of a tool of a development dependency.
  *
  * @param {string} name
  */
@@ -19,21 +18,21 @@ export function tool(name) {
 }
 
 /**
- * Runs a command in the package's root and gives its exit code: 127 if there is no such command, 128 + n
- * if signal n ended it.
+ * Runs a command in the package's root and returns its exit code: 127 if there is no such command, 128 + n if signal n
+ * ended it.
  *
  * @param {string} command
  * @param {readonly string[]} args
  * @param {object} [options]
- * @param {'inherit' | 'stderr' | ((text: string) => void)} [options.output] where standard output goes:
- *   to this process's own, to its standard error, or to its own and to a function as well
+ * @param {'inherit' | 'stderr' | ((text: string) => void)} [options.output] where standard output goes: to that of this
+ *   process, to its standard error, or to its standard output and to a function
  * @returns {Promise<number>}
  */
 export function run(command, args, { output = 'inherit' } = {}) {
-  const watched = typeof output === 'function'
-  const stdout = watched ? 'pipe' : output === 'stderr' ? 2 : 'inherit'
+  const captured = typeof output === 'function'
+  const stdout = captured ? 'pipe' : output === 'stderr' ? 2 : 'inherit'
   const child = spawn(command, args, { cwd: root, stdio: ['ignore', stdout, 'inherit'] })
-  if (watched) {
+  if (captured) {
     child.stdout?.setEncoding('utf8').on('data', (/** @type {string} */ text) => {
       process.stdout.write(text)
       output(text)
@@ -43,8 +42,8 @@ export function run(command, args, { output = 'inherit' } = {}) {
 }
 
 /**
- * Runs a JavaScript program in this terminal and gives its exit code. Signals meant for this process go
- * to the program, which decides when to end.
+ * Runs a JavaScript program in this terminal and returns its exit code. Signals for this process are passed on to the
+ * program, which decides when to end.
  *
  * @param {string} file relative to the package's root
  * @param {readonly string[]} args
@@ -54,7 +53,7 @@ export async function runProgram(file, args, cwd = process.cwd()) {
   const child = spawn(process.execPath, [join(root, file), ...args], { cwd, stdio: 'inherit' })
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
     process.on(signal, () => {
-      // The terminal has sent its interrupt to the program already.
+      // The terminal sends its interrupt to the program itself.
       if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal)
     })
   }

@@ -1,8 +1,7 @@
 // Brings everything that is built up to date: dependencies, the native binding, the compiled facade.
 //
-// A step is skipped when the files it reads and the files it writes have the content that its last
-// successful run left, as recorded in a stamp under node_modules/.cache/uring. Progress goes to standard
-// error; a run that finds nothing to do is silent.
+// A step is skipped if the files that it reads and writes are unchanged since its last successful run, as recorded in a
+// stamp under node_modules/.cache/uring. Progress goes to standard error; a run that has nothing to do is silent.
 
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -13,13 +12,13 @@ import { root, run, tool } from './child.js'
 /**
  * @typedef {object} Step
  * @property {string} name of the stamp file
- * @property {string} title what it does, for people
+ * @property {string} title what it does, as it is printed
  * @property {readonly string[]} reads files and directories, relative to the root
  * @property {readonly string[]} writes files and directories, relative to the root
- * @property {() => Promise<number>} run gives an exit code
+ * @property {() => Promise<number>} run returns an exit code
  */
 
-/** A step that failed, after it printed why. */
+/** The error of a step that failed. The step has printed why. */
 export class StepError extends Error {
   /**
    * @param {Step} step
@@ -39,7 +38,7 @@ const steps = [
     title: 'installing dependencies',
     reads: ['package.json', '.npmrc'],
     writes: ['package-lock.json', 'node_modules/.package-lock.json'],
-    // --no-save: the lock file changes only when somebody means to change it.
+    // --no-save: the lock file changes only on purpose.
     run: () =>
       run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--include=dev', '--loglevel=error'], {
         output: 'stderr',
@@ -67,7 +66,7 @@ const steps = [
     reads: ['package.json', 'tsconfig.json', 'ts', 'binding/index.d.cts'],
     writes: ['dist'],
     run: () => {
-      // Modules that are gone from ts must not live on in dist.
+      // Modules that were removed from ts must not stay in dist.
       rmSync(join(root, 'dist'), { recursive: true, force: true })
       return run(tool('tsc'), ['-p', 'tsconfig.json'], { output: 'stderr' })
     },
@@ -75,7 +74,7 @@ const steps = [
 ]
 
 /**
- * Runs the steps that have something to do. Throws a {@link StepError} at the first that fails.
+ * Runs the steps that are out of date. Throws a {@link StepError} at the first that fails.
  *
  * @returns {Promise<void>}
  */
@@ -91,13 +90,13 @@ export async function prepare() {
     const exitCode = await step.run()
     if (exitCode !== 0) throw new StepError(step, exitCode)
     mkdirSync(stamps, { recursive: true })
-    // What was read is recorded as it was before the run: a file edited meanwhile is built next time.
+    // The digest of what was read is from before the run: a file that was edited meanwhile is built next time.
     writeFileSync(stamp, `${before} ${digest(step.writes)}\n`)
   }
 }
 
 /**
- * Runs {@link prepare} and ends this process, with the failed step's exit code, if a step fails.
+ * Runs {@link prepare}. If a step fails, ends this process with the step's exit code.
  *
  * @returns {Promise<void>}
  */
@@ -115,7 +114,7 @@ function hasCargo() {
   return spawnSync('cargo', ['--version'], { stdio: 'ignore' }).status === 0
 }
 
-/** The arguments of package.json's own "build:native" script, so that they stand in one place. */
+/** Returns the arguments of the script "build:native" in package.json, where they are defined. */
 function nativeBuildArguments() {
   /** @type {{ scripts: { 'build:native': string } }} */
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
@@ -132,8 +131,8 @@ function readStamp(file) {
 }
 
 /**
- * A hash over the paths and contents of files and of everything in directories. What does not exist
- * counts as such.
+ * Returns a hash over the paths and contents of files and of everything in directories. That a path is missing is part
+ * of the hash.
  *
  * @param {readonly string[]} paths
  */

@@ -1,6 +1,7 @@
-// Looks for lost wake-ups: a thread writes to many pipes at random moments, rings of every mode read them, and every
-// message has to come, once and in order. How many seconds: the argument, 60 by default. With URING_WAKER=thread the
-// event loop is woken the other way.
+// node scripts/soak.js [SECONDS]: looks for lost wake-ups, for 60 seconds by default.
+//
+// A thread writes to many pipes at random moments, rings of every mode read them, and every message has to arrive, once
+// and in order. URING_WAKER=thread tests the waker thread instead of uv_poll_t.
 
 import { execFileSync } from 'node:child_process'
 import { closeSync, constants, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
@@ -12,9 +13,9 @@ import { Read, Ring } from 'uring'
 
 const PIPES = 200
 const MESSAGE_BYTES = 4
-/** Milliseconds without a message, once all are written, that mean that one is lost. */
+/** Milliseconds without a message, after all were written, that mean that one is lost. */
 const PATIENCE = 20_000
-/** Milliseconds of each kind of traffic before the other's turn. */
+/** Milliseconds of each traffic pattern in turn. */
 const ROUND = 200
 
 /** @type {import('uring').RingOptions[]} */
@@ -52,7 +53,7 @@ async function read() {
   /** @param {Ring} ring @param {number} index */
   async function count(ring, index) {
     const fd = opened[index]?.read ?? -1
-    // Small for some, so that several reads have to follow each other.
+    // Small for some pipes, so that several reads have to follow each other.
     const bytes = Buffer.alloc(MESSAGE_BYTES * (1 + (index % 7)))
     for (;;) {
       const length = await ring.run(new Read(fd, bytes))
@@ -62,7 +63,8 @@ async function read() {
       for (let at = 0; at < length; at += MESSAGE_BYTES) {
         const expected = counted[index] ?? 0
         const number = bytes.readUInt32LE(at)
-        if (number !== expected) throw new Error(`pipe ${index}: message ${number} came for ${expected}`)
+        if (number !== expected)
+          throw new Error(`pipe ${index}: message ${number} arrived instead of ${expected}`)
         counted[index] = expected + 1
       }
     }
@@ -81,7 +83,7 @@ async function read() {
   let ended = false
   const watch = setInterval(() => {
     if (!ended || performance.now() - last < PATIENCE) return
-    console.error(`nothing comes any more, and ${counting.length} pipes should have ended`)
+    console.error(`no message for ${PATIENCE} ms, and not all of ${counting.length} pipes have ended`)
     process.exit(1)
   }, 1000)
   const wanted = await written
@@ -93,8 +95,8 @@ async function read() {
   await Promise.all(rings.map((ring) => ring.close()))
 
   const lost = opened.findIndex((_, index) => counted[index] !== wanted[index])
-  if (lost >= 0) throw new Error(`pipe ${lost}: ${counted[lost]} messages of ${wanted[lost]} came`)
-  console.log(`${wanted.reduce((sum, one) => sum + one, 0)} messages, each counted once`)
+  if (lost >= 0) throw new Error(`pipe ${lost}: ${counted[lost]} of ${wanted[lost]} messages arrived`)
+  console.log(`${wanted.reduce((sum, one) => sum + one, 0)} messages, each read once`)
 }
 
 /** @param {{ seconds: number, ends: number[], heard: SharedArrayBuffer }} data */
@@ -110,15 +112,15 @@ function write({ seconds, ends, heard }) {
   }
   const end = performance.now() + seconds * 1000
   while (performance.now() < end) {
-    many(send, ends.length)
-    answers(send, count, Math.min(end, performance.now() + ROUND))
+    burst(send, ends.length)
+    pingPong(send, count, Math.min(end, performance.now() + ROUND))
   }
   parentPort?.postMessage(sent)
 }
 
-/** To many pipes, and to all at once; at every distance from the reader's own turn: now, soon, and when it sleeps.
+/** Sends to some pipes, or to all at once, at random distances: while the reader works, soon after, and while it sleeps.
  * @param {(index: number) => void} send @param {number} count */
-function many(send, count) {
+function burst(send, count) {
   const clock = new Int32Array(new SharedArrayBuffer(4))
   const end = performance.now() + ROUND
   while (performance.now() < end) {
@@ -133,9 +135,9 @@ function many(send, count) {
   }
 }
 
-/** One message after the other, each while the reader is about to go to sleep after the one before.
+/** Sends one message after the other, each while the reader is about to sleep after the one before.
  * @param {(index: number) => void} send @param {Int32Array} heard @param {number} end */
-function answers(send, heard, end) {
+function pingPong(send, heard, end) {
   while (performance.now() < end) {
     const before = Atomics.load(heard, 0)
     send(0)

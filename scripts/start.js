@@ -5,6 +5,6 @@ import { prepareOrExit } from './prepare.js'
 
 await prepareOrExit()
 
-// npm runs scripts in the package's root; file arguments are meant relative to where it was called.
+// npm runs scripts in the package's root; file arguments are relative to the directory that npm was called in.
 const cwd = process.env.npm_lifecycle_event === 'start' ? process.env.INIT_CWD : undefined
 process.exitCode = await runProgram('examples/main.js', process.argv.slice(2), cwd)

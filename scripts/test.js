@@ -1,7 +1,7 @@
-// npm test -- ARGUMENTS: every check there is, then the tests of both languages. The arguments go to ava.
+// npm test -- ARGUMENTS: every check, then the tests of both languages. The arguments go to ava.
 //
-// The last line on standard output is the sum: "N passed, N failed". A check or a build that fails counts
-// as one failure, and what can still run runs.
+// The last line on standard output is the sum: "N passed, N failed". A check or a build that fails counts as one failure,
+// and the rest runs as far as it can.
 
 import { spawnSync } from 'node:child_process'
 import { stripVTControlCharacters } from 'node:util'
@@ -22,7 +22,7 @@ async function check(title, command, args) {
 }
 
 /**
- * A check by a part of the Rust tool chain that not every distribution installs with cargo.
+ * Runs a check of a Rust component that not every distribution installs with cargo.
  *
  * @param {string} component
  * @param {readonly string[]} args
@@ -36,7 +36,7 @@ async function checkRust(component, args) {
 }
 
 /**
- * Runs tests and counts what they report. A run that fails without reporting a failure is one.
+ * Runs tests and counts their results. A run that fails without reporting a failure counts as one.
  *
  * @param {string} title
  * @param {string} command
@@ -58,7 +58,7 @@ function announce(title) {
 }
 
 /**
- * Sums "test result: ok. 3 passed; 0 failed; …": one line for each test program.
+ * Adds up "test result: ok. 3 passed; 0 failed; …", one line for each test program.
  *
  * @param {string} output
  */
@@ -72,9 +72,9 @@ function countCargo(output) {
 }
 
 /**
- * Counts the lines of ava's default report that start with its signs: a tick for each test that passed, a
- * cross for each that failed, for a file that crashed, exited or has no tests, and for a timeout. (Its TAP
- * report would be easier to read, but ava 7 itself crashes there when a test times out.)
+ * Counts the lines of ava's default report that start with its symbols: a tick for each test that passed, a cross for each
+ * that failed, for a file that crashed, exited or has no tests, and for a timeout. (Its TAP report would be easier to
+ * parse, but ava 7 crashes there when a test times out.)
  *
  * @param {string} output
  */
@@ -92,7 +92,7 @@ async function main() {
     process.stderr.write(`uring: ${error.message}\n`)
     failed++
     built = false
-    // Without its tools nothing else can say anything.
+    // Without dependencies nothing else can run.
     if (error.step === 'dependencies') return
   }
 
@@ -101,7 +101,7 @@ async function main() {
   await check('format', tool('oxfmt'), ['--check'])
   await checkRust('fmt', ['--all', '--check'])
   await checkRust('clippy', ['--workspace', '--all-targets', '--', '-D', 'warnings'])
-  // The binding is tested through its facade, by ava.
+  // ava tests the binding, through the facade.
   await test(
     'cargo test',
     'cargo',

@@ -1,4 +1,4 @@
-// Everything that the reference systems offer has its counterpart here.
+// Every public name and helper of the reference systems (lio-uring, Zig, Odin) has a counterpart in this package.
 
 import { closeSync, readFileSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
@@ -12,15 +12,15 @@ const NAMES = JSON.parse(readFileSync(new URL('./names/names.json', import.meta.
   string[]
 >
 
-/** An instance of some classes: only instances have their fields. */
-type Made = ReadonlyMap<unknown, object>
+/** Instances of some classes, by class: fields exist only on instances. */
+type Instances = ReadonlyMap<unknown, object>
 
-function made(t: ExecutionContext): Made {
+function instancesOf(t: ExecutionContext): Instances {
   const ring = new uring.Ring({ entries: 1 })
   t.teardown(() => ring[Symbol.dispose]())
   ring.push(new uring.Nop())
   const completion = ring.wait()
-  if (completion === undefined) throw new Error('nothing has completed')
+  if (completion === undefined) throw new Error('no completion')
   const params = new Uint8Array(sys.structs.io_uring_params.size)
   const fd = sys.ioUringSetup(1, params)
   t.teardown(() => closeSync(fd))
@@ -37,8 +37,8 @@ function hasMember(of: unknown, name: string): of is object {
   return ((typeof of === 'object' && of !== null) || typeof of === 'function') && name in of
 }
 
-/** Whether something of this name is there: an export, or a member of one, of its instances too. */
-function exists(answer: string, instances: Made): boolean {
+/** Tells if an export, or a member of an export or of its instances, has this name. */
+function exists(answer: string, instances: Instances): boolean {
   const path = answer.split('.')
   const name = path.pop() ?? ''
   let value: unknown = uring
@@ -49,8 +49,8 @@ function exists(answer: string, instances: Made): boolean {
 }
 
 for (const [system, names] of Object.entries(NAMES)) {
-  test(`every name of ${system} is answered, by something that there is`, (t) => {
-    const instances = made(t)
+  test(`names: every name of ${system} has a counterpart that exists`, (t) => {
+    const instances = instancesOf(t)
     const answers = ANSWERS[system] ?? {}
     t.deepEqual(Object.keys(answers).toSorted(), names.toSorted())
     for (const [name, answer] of Object.entries(answers))
@@ -59,8 +59,8 @@ for (const [system, names] of Object.entries(NAMES)) {
 }
 
 for (const [system, helpers] of Object.entries(HELPERS)) {
-  test(`every helper of ${system} is answered, by something that there is`, (t) => {
-    const instances = made(t)
+  test(`names: every helper of ${system} has a counterpart that exists`, (t) => {
+    const instances = instancesOf(t)
     t.true(Object.keys(helpers).length > 20)
     for (const [name, answers] of Object.entries(helpers)) {
       for (const answer of [answers].flat()) t.true(exists(answer, instances), `${name}: ${answer}`)
@@ -68,9 +68,9 @@ for (const [system, helpers] of Object.entries(HELPERS)) {
   })
 }
 
-test('every system is answered', (t) => {
+test('names: every system is covered, and a name that does not exist is noticed', (t) => {
   t.deepEqual(Object.keys(ANSWERS), Object.keys(NAMES))
-  const instances = made(t)
+  const instances = instancesOf(t)
   for (const absent of [
     'Raed',
     'Ring.summit',

@@ -1,4 +1,4 @@
-// What the declarations promise. The type checker is the test: what does not hold here does not compile.
+// The types of the public interface. The type checker is the test: a wrong type does not compile.
 
 import test from 'ava'
 import {
@@ -60,9 +60,9 @@ import * as sys from 'uring/sys'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 
-/** Does not compile unless both are the same type. */
-function same<A, B>(answer: Equal<A, B>): boolean {
-  return answer
+/** Compiles only if both are the same type. */
+function same<A, B>(equal: Equal<A, B>): boolean {
+  return equal
 }
 
 /** Is compiled and never run. */
@@ -70,7 +70,7 @@ function compiled(use: (ring: Ring, group: BufferRing, table: FileTable) => unkn
   return typeof use === 'function'
 }
 
-test('operations and entries carry the type of their result', (t) => {
+test('types: operations and entries carry the type of their result', (t) => {
   using ring = new Ring({ entries: 8 })
   const read: Entry<number> = new Read(0, new Uint8Array(1)).link().drain().build()
   const open: Entry<number> = new OpenAt('x', { flags: 'r' }).build()
@@ -78,7 +78,7 @@ test('operations and entries carry the type of their result', (t) => {
   const stats: Operation<Stats> = new Statx('x')
   const big: Operation<BigIntStats> = new Statx('x', { bigint: true })
   const timeout: Entry<'expired' | 'count'> = new Timeout(1).build()
-  // @ts-expect-error a read gives a number
+  // @ts-expect-error a read resolves to a number
   const wrong: Entry<string> = new Read(0, new Uint8Array(1)).build()
   // @ts-expect-error the status is not in bigints
   const notBig: Operation<BigIntStats> = new Statx('x')
@@ -88,7 +88,7 @@ test('operations and entries carry the type of their result', (t) => {
   t.true(read instanceof Entry)
 })
 
-test('registered resources are what operations take', (t) => {
+test('types: operations accept registered resources', (t) => {
   t.true(same<ReturnType<Ring['registerFiles']>, FileTable>(true))
   t.true(same<ReturnType<FileTable['acquire']>, FixedFile>(true))
   t.true(same<ReturnType<FileTable['update']>, number>(true))
@@ -102,7 +102,7 @@ test('registered resources are what operations take', (t) => {
       ring.registerFiles([0, -1, { fd: 1 }] as const, { tags: [1n, 0n, 2n] })
       ring.registerFiles(64)
       table.update(0, [SKIP_FILE, -1, 0])
-      // @ts-expect-error the kernel takes no registered file here
+      // @ts-expect-error the kernel accepts no fixed file here
       ring.registerFiles([new FixedFile(0)])
       // @ts-expect-error nor here
       table.update(0, [table.at(0)])
@@ -111,17 +111,17 @@ test('registered resources are what operations take', (t) => {
       const buffers = ring.registerBuffers([new Uint8Array(1), null, new SharedArrayBuffer(1)] as const)
       buffers.update(1, [null], { tags: [0n] })
       ring.cloneBuffers(ring, { sourceOffset: 0, offset: 1, count: 1, replace: true })
-      // @ts-expect-error it is a buffer, although it has an index
+      // @ts-expect-error a fixed buffer is not a file, although it has an index
       ring.push(new Read(buffers.at(0), new Uint8Array(1)))
       const from: Operation<number> = new ReadFixed(table.at(0), buffers.at(0).subarray(1, 2))
-      // @ts-expect-error memory has to be registered
+      // @ts-expect-error the memory has to be registered
       const to = new WriteFixed(0, new Uint8Array(1))
       return [from, to]
     }),
   )
 })
 
-test('a chain resolves to what each of its steps resolves to', (t) => {
+test('types: a chain resolves to the results of its steps', (t) => {
   const open = new OpenAt('x', { direct: 'auto' })
   const zero = new SendZc(0, new Uint8Array(1), { reportUsage: true })
   const steps = [open, new Read(new FixedFile(0), new Uint8Array(1)), new Timeout(1), zero] as const
@@ -149,7 +149,7 @@ test('a chain resolves to what each of its steps resolves to', (t) => {
   t.true(same<Outcome['error'], UringError | undefined>(true))
 })
 
-test('what arrives again and again has the type of one', (t) => {
+test('types: an iteration yields the type of a single result', (t) => {
   t.true(
     compiled(async (ring, group) => {
       for (const operation of [
@@ -188,7 +188,7 @@ test('what arrives again and again has the type of one', (t) => {
   t.true(same<ReturnType<Ring['each']>, AsyncIterableIterator<unknown, undefined> & AsyncDisposable>(true))
 })
 
-test('a group of buffers takes completions, and gives buffers', (t) => {
+test('types: a BufferRing takes completions and returns buffers', (t) => {
   t.true(same<Parameters<BufferRing['put']>, [completionOrId: Completion | number]>(true))
   t.true(same<ReturnType<BufferRing['views']>, Buffer[]>(true))
   t.true(same<ReturnType<BufferRing['copy']>, Buffer>(true))
@@ -204,7 +204,7 @@ test('a group of buffers takes completions, and gives buffers', (t) => {
   )
 })
 
-test('rings are told and asked', (t) => {
+test('types: registrations and queries of a ring', (t) => {
   t.true(same<ResizeOptions, { entries?: number; cqEntries?: number }>(true))
   t.true(same<ReturnType<Ring['reference']>, RingReference>(true))
   t.true(same<ReturnType<Ring['cancelSync']>, number>(true))
@@ -224,7 +224,7 @@ test('rings are told and asked', (t) => {
         ring.push(new MsgRingData(target, 1, 2n))
         ring.push(new MsgRingSendFd(target, table.at(0), { direct: 'auto', data: 1 }))
       }
-      // @ts-expect-error a number is no ring
+      // @ts-expect-error a number is not a ring
       Ring.sendMessage(3, 1, 2)
       ring.registerRestrictions([
         { operation: Read },
@@ -236,22 +236,22 @@ test('rings are told and asked', (t) => {
       // @ts-expect-error one at a time
       ring.registerRestrictions([{ operation: 'Read' }])
       ring.registerClock('boottime')
-      // @ts-expect-error no wait follows the time of day
+      // @ts-expect-error waits cannot follow the time of day
       ring.registerClock('realtime')
       ring.registerNapi({ tracking: 'static' })
-      // @ts-expect-error that is an answer, and no setting
+      // @ts-expect-error 'inactive' is reported and cannot be set
       ring.registerNapi({ tracking: 'inactive' })
       ring.registerEventfd({ fd: 3 }, { async: true })
       const targets: CancelTarget[] = [1, 'any', { token: 1, file: table.at(0), opcode: 22 }]
       void ring.cancel({ userData: group })
-      // @ts-expect-error the kernel knows tokens
+      // @ts-expect-error the kernel knows only tokens
       ring.cancelSync({ userData: group })
       return targets.map((target) => [new AsyncCancel(target, { all: true }), ring.cancelSync(target)])
     }),
   )
 })
 
-test('arguments are of the types that the package has names for', (t) => {
+test('types: arguments have named types', (t) => {
   t.true(same<Extract<FileTarget, number>, number>(true))
   t.true(same<Path, string | Buffer | URL>(true))
   t.true(same<Bytes, ArrayBuffer | SharedArrayBuffer | ArrayBufferView>(true))
@@ -260,7 +260,7 @@ test('arguments are of the types that the package has names for', (t) => {
   t.is(times.length + addresses.length, 5)
 })
 
-test('constants are literals', (t) => {
+test('types: constants are literals', (t) => {
   t.true(same<typeof SetupFlags.SQPOLL, 2>(true))
   t.true(same<typeof sys.IORING_OP_READ, 22>(true))
   t.true(same<typeof sys.IORING_SETUP_SQPOLL, 2>(true))
@@ -270,7 +270,7 @@ test('constants are literals', (t) => {
   t.is(sys.IORING_OP_READ, Read.opcode)
   const { size, fields } = sys.structs.io_uring_sqe
   const offset: number = fields.user_data.offset
-  // @ts-expect-error there is no such member
+  // @ts-expect-error no member has this name
   t.is(fields.user_date, undefined)
   t.deepEqual([size, offset], [64, 32])
 })

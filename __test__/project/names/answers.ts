@@ -1,4 +1,4 @@
-// What answers each public name of the reference systems: a class, a member of one (`Ring.submit`), a constant
+// The counterpart of each public name of the reference systems: a class, a member of a class (`Ring.submit`), a constant
 // (`SqeFlags.ASYNC`), or an export of `uring/sys` (`sys.eventfd`).
 
 export const ANSWERS: Record<string, Record<string, string>> = {

@@ -1,5 +1,5 @@
-// What answers the helpers of the reference systems: what rings, entries, completions and groups can do there, one by
-// one, with those that are methods of nested types. Written as in `answers.ts`; several answers are all needed.
+// The counterparts of the helpers of the reference systems: the methods of rings, entries, completions and buffer groups,
+// and of nested types. Written as in `answers.ts`; if there are several, all are needed.
 
 export const HELPERS: Record<string, Record<string, string | readonly string[]>> = {
   zig: {

@@ -1,4 +1,4 @@
-// The main job, from outside: what `npm start -- FILE...` prints, what it reports, how it ends, and the tour.
+// The example program, from outside: its output, its errors and its exit codes for `npm start -- FILE...`, and the tour.
 
 import { type ChildProcess, execFileSync, spawn, type StdioOptions } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
@@ -34,7 +34,7 @@ interface Ended {
   readonly signal: NodeJS.Signals | null
 }
 
-/** Starts a program that does not outlive the test. */
+/** Starts a program, which is killed at the end of the test. */
 function start(
   t: ExecutionContext,
   command: string,
@@ -47,12 +47,12 @@ function start(
   return child
 }
 
-/** Starts the main job with arguments. */
+/** Starts the example program with arguments. */
 function startMain(t: ExecutionContext, args: readonly string[], options: Options = {}): ChildProcess {
   return start(t, process.execPath, [...(options.flags ?? []), main, ...args], options)
 }
 
-/** Starts a shell script; `"$@"` in it runs the main job with arguments. */
+/** Starts a shell script; `"$@"` in it runs the example program with arguments. */
 function startShell(
   t: ExecutionContext,
   script: string,
@@ -72,7 +72,7 @@ async function ended(child: ChildProcess): Promise<Ended> {
   return { code, signal }
 }
 
-/** All that comes from one of the child's descriptors. */
+/** Returns everything that the child writes to one of its descriptors. */
 async function everything(child: ChildProcess, fd: number): Promise<Buffer> {
   const stream = child.stdio[fd]
   const chunks: Buffer[] = []
@@ -88,7 +88,7 @@ async function outcome(child: ChildProcess): Promise<Ended & { stdout: Buffer; s
   return { ...end, stdout, stderr: stderr.toString() }
 }
 
-/** Waits until the child has printed this much, and gives it. */
+/** Waits until the child has printed `length` bytes, and returns them. */
 async function printed(child: ChildProcess, length: number): Promise<Buffer> {
   const stdout = child.stdout
   if (stdout === null) throw new Error('standard output is not a pipe')
@@ -101,7 +101,7 @@ async function printed(child: ChildProcess, length: number): Promise<Buffer> {
   return bytes
 }
 
-/** Files with these contents, in a directory of their own. */
+/** Makes files with these contents in a new directory, and returns their paths. */
 function files(t: ExecutionContext, ...contents: readonly (string | Buffer)[]): string[] {
   const parent = directory(t)
   return contents.map((content, index) => {
@@ -123,7 +123,7 @@ function sha256(bytes: Buffer): string {
 
 // Regular files
 
-test('a file is printed byte for byte', async (t) => {
+test('start: prints a file byte for byte', async (t) => {
   const content = randomBytes(300_001)
   const { code, stdout, stderr } = await outcome(startMain(t, files(t, content)))
   t.is(stderr, '')
@@ -131,13 +131,13 @@ test('a file is printed byte for byte', async (t) => {
   t.true(stdout.equals(content))
 })
 
-test('an empty file prints nothing', async (t) => {
+test('start: prints nothing for an empty file', async (t) => {
   const { code, stdout, stderr } = await outcome(startMain(t, files(t, '')))
   t.deepEqual([code, stdout.length, stderr], [0, 0, ''])
 })
 
-test('files come in the order of the arguments, whatever their sizes, and twice where named twice', async (t) => {
-  // More than are on their way at a time; the large ones take longer than those behind them.
+test('start: prints files in the order of the arguments, whatever their sizes, and again where named again', async (t) => {
+  // More files than are open at a time; the large ones take longer than those behind them.
   const contents = [700_000, 0, 1, 131_072, 0, 131_073, 5, 262_144, 3, 1_000_000, 17].map((size) =>
     randomBytes(size),
   )
@@ -148,7 +148,7 @@ test('files come in the order of the arguments, whatever their sizes, and twice 
   t.is(sha256(stdout), sha256(Buffer.concat([...contents, ...contents])))
 })
 
-test('64 MiB of data and holes pass through a pipe', async (t) => {
+test('start: prints 64 MiB of data and holes through a pipe', async (t) => {
   const content = Buffer.alloc(64 * MIB)
   for (const at of [0, 5 * MIB + 1, 20 * MIB, 63 * MIB]) randomBytes(MIB).copy(content, at)
   const { code, stdout, stderr } = await outcome(startShell(t, '"$@" | cat', files(t, content)))
@@ -158,16 +158,16 @@ test('64 MiB of data and holes pass through a pipe', async (t) => {
   t.is(sha256(stdout), sha256(content))
 })
 
-test('memory stays small for a file that is larger', async (t) => {
+test('start: uses little memory for a file that is larger', async (t) => {
   const [path = ''] = files(t, 'start')
   truncateSync(path, 1024 * MIB)
   writeFileSync(path, 'end', { flag: 'a' })
-  // The peak of this memory alone: the maximum that getrusage(2) tells survives execve(2).
-  const tell =
+  // VmHWM, because the maximum that getrusage(2) reports survives execve(2).
+  const report =
     'import{readFileSync,writeSync}from"node:fs";' +
     'process.on("exit",()=>writeSync(2,/VmHWM:.*/.exec(readFileSync("/proc/self/status","utf8"))[0]))'
   const child = startMain(t, [path], {
-    flags: ['--max-old-space-size=64', `--import=data:text/javascript,${encodeURIComponent(tell)}`],
+    flags: ['--max-old-space-size=64', `--import=data:text/javascript,${encodeURIComponent(report)}`],
   })
   let length = 0
   let last = Buffer.alloc(0)
@@ -183,7 +183,7 @@ test('memory stays small for a file that is larger', async (t) => {
   t.true(Number(peak) < 200 * 1024, `${peak} kB`)
 })
 
-test('output goes on where the file of standard output stands', async (t) => {
+test('start: writes at the file position of standard output', async (t) => {
   const [first = '', second = '', out = ''] = files(t, 'first\n', 'second\n', '')
   const fd = openSync(out, 'w')
   t.teardown(() => closeSync(fd))
@@ -194,9 +194,9 @@ test('output goes on where the file of standard output stands', async (t) => {
   t.is(readFileSync(out, 'utf8'), 'before\nfirst\nsecond\nfirst\n')
 })
 
-// Files of other kinds
+// Pipes and files of /proc
 
-test('a FIFO that another process feeds is printed in its turn', async (t) => {
+test('start: prints a FIFO that another process writes to, in its turn', async (t) => {
   const content = randomBytes(5 * MIB)
   const [before = '', source = '', after = ''] = files(t, 'before', content, 'after')
   const path = fifo(t)
@@ -207,13 +207,13 @@ test('a FIFO that another process feeds is printed in its turn', async (t) => {
   t.is(sha256(stdout), sha256(Buffer.concat([Buffer.from('before'), content, Buffer.from('after')])))
 })
 
-test('a FIFO is waited for: for its writer, for more, and for the end', async (t) => {
+test('start: waits for the writer of a FIFO, for more data, and for the end', async (t) => {
   const [before = '', after = ''] = files(t, 'before', 'after')
   const path = fifo(t)
   const child = startMain(t, [before, path, after])
-  // By then the FIFO, which comes next, has been asked for. Nobody has written to it yet.
+  // By now the FIFO, which is next, is being opened. It has no writer yet.
   t.is((await printed(child, 6)).toString(), 'before')
-  // Both ends, because this opens whether anybody reads or not.
+  // Both ends, because this opens without waiting for a reader.
   const fd = openSync(path, constants.O_RDWR)
   for (const text of ['one', 'another']) {
     writeSync(fd, text)
@@ -224,12 +224,12 @@ test('a FIFO is waited for: for its writer, for more, and for the end', async (t
   t.deepEqual([code, stdout.toString(), stderr], [0, 'after', ''])
 })
 
-test('a pipe on standard input is a file too', async (t) => {
+test('start: prints a pipe on standard input', async (t) => {
   const { code, stdout, stderr } = await outcome(startShell(t, 'echo piped | "$@"', ['/dev/stdin']))
   t.deepEqual([code, stdout.toString(), stderr], [0, 'piped\n', ''])
 })
 
-test('files of /proc, which tell no size, are printed whole', async (t) => {
+test('start: prints files of /proc, which have no size, completely', async (t) => {
   const paths = ['/proc/version', '/proc/filesystems', '/proc/cmdline']
   const { code, stdout, stderr } = await outcome(startMain(t, paths))
   t.is(stderr, '')
@@ -239,7 +239,7 @@ test('files of /proc, which tell no size, are printed whole', async (t) => {
 
 // Failures
 
-test('a file that is missing is reported as node:fs would, and the others are printed', async (t) => {
+test('start: reports a missing file as node:fs would, and prints the others', async (t) => {
   const [first = '', second = ''] = files(t, 'first\n', 'second\n')
   const missing = join(directory(t), 'no such file')
   const { code, stdout, stderr } = await outcome(startMain(t, [missing, first, missing, second]))
@@ -250,7 +250,7 @@ test('a file that is missing is reported as node:fs would, and the others are pr
   t.is(code, 1)
 })
 
-test('a directory is reported by its name, and the others are printed', async (t) => {
+test('start: reports a directory by its name, and prints the others', async (t) => {
   const [file = ''] = files(t, 'content\n')
   const parent = directory(t)
   const { code, stdout, stderr } = await outcome(startMain(t, [parent, file]))
@@ -259,7 +259,7 @@ test('a directory is reported by its name, and the others are printed', async (t
   t.is(code, 1)
 })
 
-test('failures and output come in order where both go to one place', async (t) => {
+test('start: keeps errors and output in order if both go to one file', async (t) => {
   const [first = '', second = ''] = files(t, 'first\n', 'second\n')
   const { stdout } = await outcome(
     startShell(t, 'exec "$@" 2>&1', [first, '/missing', second, '/missing too']),
@@ -273,7 +273,7 @@ test('failures and output come in order where both go to one place', async (t) =
   ])
 })
 
-test('the file that is being printed to is not printed', async (t) => {
+test('start: refuses to print the file that it writes to', async (t) => {
   const [path = '', other = ''] = files(t, 'content\n', 'other\n')
   const { code, stderr } = await outcome(startShell(t, `"$@" >> '${path}'`, [path, other]))
   t.is(stderr, `${path}: input file is output file\n`)
@@ -281,7 +281,7 @@ test('the file that is being printed to is not printed', async (t) => {
   t.is(code, 1)
 })
 
-test('a full disk is reported, and ends it', async (t) => {
+test('start: reports a full disk and ends', async (t) => {
   const fd = openSync('/dev/full', 'w')
   t.teardown(() => closeSync(fd))
   const stdio: StdioOptions = ['ignore', fd, 'pipe']
@@ -290,7 +290,7 @@ test('a full disk is reported, and ends it', async (t) => {
   t.is(code, 1)
 })
 
-test('without io_uring it says why', async (t) => {
+test('start: says why io_uring is not available', async (t) => {
   const env = { NAPI_RS_NATIVE_LIBRARY_PATH: '/no such binding' }
   const { code, stdout, stderr } = await outcome(startMain(t, files(t, 'content'), { env }))
   t.regex(stderr, /^io_uring is not available: .+\n$/)
@@ -298,25 +298,25 @@ test('without io_uring it says why', async (t) => {
   t.is(code, 1)
 })
 
-// Who reads, and who stops it
+// Readers and signals
 
-test('a reader that goes away ends it without a word', async (t) => {
+test('start: ends silently when its reader goes away', async (t) => {
   const [path = ''] = files(t, 'start')
   truncateSync(path, 1024 * MIB)
-  // Node.js gives its children sockets, the shell gives them pipes. A FIFO that nobody writes to is no reason to stay.
+  // Node.js gives its children sockets, the shell gives them pipes. A FIFO without a writer must not keep it waiting.
   const viaSocket = startMain(t, [path, fifo(t)])
   viaSocket.stdout?.once('data', () => viaSocket.stdout?.destroy())
   const [{ code }, stderr] = await Promise.all([ended(viaSocket), everything(viaSocket, 2)])
   t.deepEqual([code, stderr.toString()], [0, ''])
 
   const viaPipe = startShell(t, '{ "$@"; echo "exit code $?" >&2; } | head -c 5', [path, fifo(t)])
-  const { stdout, stderr: told } = await outcome(viaPipe)
-  t.deepEqual([stdout.toString(), told], ['start', 'exit code 0\n'])
+  const { stdout, stderr: reported } = await outcome(viaPipe)
+  t.deepEqual([stdout.toString(), reported], ['start', 'exit code 0\n'])
 })
 
-test('a full pipe is waited for, also where standard output is non-blocking', async (t) => {
+test('start: waits for a full pipe, even if standard output is non-blocking', async (t) => {
   const content = randomBytes(3 * MIB)
-  // Node.js makes a pipe non-blocking as soon as it looks at it.
+  // Node.js makes a pipe non-blocking at the first access to process.stdout.
   const look =
     'import{readFileSync,writeSync}from"node:fs";process.stdout;' +
     'writeSync(2,/flags:.*/.exec(readFileSync("/proc/self/fdinfo/1","utf8"))[0])'
@@ -329,7 +329,7 @@ test('a full pipe is waited for, also where standard output is non-blocking', as
   t.is(sha256(stdout), sha256(content))
 })
 
-test('an interrupt ends it in the middle of a wait', async (t) => {
+test('start: ends at an interrupt in the middle of a wait', async (t) => {
   const path = fifo(t)
   const child = startMain(t, [path])
   const fd = openSync(path, constants.O_RDWR)
@@ -343,7 +343,7 @@ test('an interrupt ends it in the middle of a wait', async (t) => {
 
 // The tour
 
-test('without arguments it gives a tour, and leaves nothing behind', async (t) => {
+test('tour: shows the kernel, a chain, a timeout and a race, and leaves no files behind', async (t) => {
   const TMPDIR = directory(t)
   const { code, stdout, stderr } = await outcome(startMain(t, [], { env: { TMPDIR } }))
   const text = stdout.toString()
@@ -368,13 +368,13 @@ test('without arguments it gives a tour, and leaves nothing behind', async (t) =
   t.regex(text, row('await ring.run, 32 in flight'))
 })
 
-test('the tour prints the start of the README', async (t) => {
+test('tour: prints the start of the README', async (t) => {
   const { stdout } = await outcome(startMain(t, [], { env: { TMPDIR: directory(t) } }))
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
   t.true(stdout.toString().includes(`through the ring\n\n${readme.split('\n').slice(0, 12).join('\n')}\n`))
 })
 
-test('a reader that leaves in the middle of the tour ends it without a word, and nothing is left behind', async (t) => {
+test('tour: ends silently when its reader goes away, and leaves no files behind', async (t) => {
   const TMPDIR = directory(t)
   const child = startMain(t, [], { env: { TMPDIR } })
   child.stdout?.on('data', (chunk: Buffer) => {
