@@ -1,4 +1,4 @@
-// A ring of this thread's own, made at the first use.
+// The default ring of each thread, made at its first use.
 
 import type { Entry } from './entry/entry.ts'
 import type { ChainOptions, EachOptions, RunOptions, StartOptions } from './async/flow.ts'
@@ -13,9 +13,24 @@ function ring(): Ring {
   return own
 }
 
-/** {@link Ring.run} on this thread's default ring. */
+/**
+ * Runs an operation on the default ring of this thread. It is submitted together with all that is started in the same
+ * turn of the event loop. See {@link Ring.run}.
+ *
+ * @returns a promise of what the operation resolves to; its memory is free again when the promise settles
+ * @throws {UringError} rejects with the kernel's error, `ERR_URING_UNSUPPORTED`, or `ERR_URING_UNAVAILABLE`: this system
+ * cannot make rings
+ * @throws {AbortError} rejects when `options.signal` cancelled the operation
+ * @throws {TimeoutError} rejects when `options.timeout` milliseconds were over
+ *
+ * @example
+ * ```ts
+ * const buffer = Buffer.alloc(4096)
+ * const bytes = await run(new Read(fd, buffer, { offset: 0 }), { timeout: 1000 })
+ * ```
+ */
 export function run<T>(operation: Operation<T> | Entry<T>, options?: RunOptions): Promise<T> {
-  // An async function would add a promise of its own.
+  // Not an async function, which would add a promise of its own.
   if (own !== undefined) return own.run(operation, options)
   try {
     return ring().run(operation, options)
@@ -24,7 +39,19 @@ export function run<T>(operation: Operation<T> | Entry<T>, options?: RunOptions)
   }
 }
 
-/** {@link Ring.each} on this thread's default ring. */
+/**
+ * Runs a multishot operation on the default ring of this thread: an iterator over its results, which arms the operation
+ * again until it ends. Leaving the loop cancels the operation. See {@link Ring.each}.
+ *
+ * @throws {TypeError} `ERR_INVALID_ARG_VALUE`: the operation completes only once, so use `run()`
+ * @throws {AbortError} the signal is aborted already
+ * @throws {UringError} `ERR_URING_UNSUPPORTED`, `ERR_URING_UNAVAILABLE`
+ *
+ * @example
+ * ```ts
+ * for await (const connection of each(new AcceptMulti(listener), { signal })) serve(connection)
+ * ```
+ */
 export function each<T>(
   operation: Operation<T>,
   options?: EachOptions,
@@ -32,7 +59,18 @@ export function each<T>(
   return ring().each(operation, options)
 }
 
-/** {@link Ring.chain} on this thread's default ring. */
+/**
+ * Runs operations one after the other on the default ring of this thread, as one submission. See {@link Ring.chain}.
+ *
+ * @returns a promise of what each of them resolves to, in order
+ * @throws {ChainError} rejects when a step fails; it has the outcome of every step
+ * @throws {AbortError|TimeoutError} rejects when the signal or the timeout cancelled the chain
+ *
+ * @example
+ * ```ts
+ * await chain([new Write(fd, record, { offset }), new Fsync(fd, { datasync: true })])
+ * ```
+ */
 export async function chain<const O extends readonly (Operation<unknown> | Entry<unknown>)[]>(
   operations: O,
   options?: ChainOptions,
@@ -40,7 +78,20 @@ export async function chain<const O extends readonly (Operation<unknown> | Entry
   return ring().chain(operations, options)
 }
 
-/** {@link Ring.start} on this thread's default ring. */
+/**
+ * Submits an operation on the default ring of this thread, and calls back with each of its completions, which are not
+ * decoded. An exception of the callback is an uncaught exception. See {@link Ring.start}.
+ *
+ * @returns a token that names the submission
+ * @throws {UringError} `ERR_URING_UNSUPPORTED`, `ERR_URING_UNAVAILABLE`
+ *
+ * @example
+ * ```ts
+ * start(new Fsync(fd), (result) => {
+ *   if (result < 0) console.error(`fsync failed: ${result}`)
+ * })
+ * ```
+ */
 export function start(
   operation: Operation<unknown> | Entry<unknown>,
   onCompletion: (result: number, flags: number) => void,

@@ -1,9 +1,9 @@
-// Signals that cancel. One listener a signal: eleven operations on the same one would print a warning, and a listener
-// costs more than a no-op.
+// Abort signals. Each signal has one listener for all of its operations: eleven listeners would print a warning, and a
+// listener costs more than a no-op.
 
 import { invalidType } from '../arguments/validate.ts'
 
-/** What a signal cancels. */
+/** An operation that a signal can cancel. */
 export interface Abortable {
   abort(reason: unknown): void
 }
@@ -13,7 +13,7 @@ interface Watch {
   readonly listener: () => void
 }
 
-/** `signal` if it can be one. */
+/** Returns `signal`. @throws {TypeError} it is not an AbortSignal */
 export function checkSignal(signal: AbortSignal | undefined, name: string): AbortSignal | undefined {
   if (signal !== undefined && !(signal instanceof AbortSignal))
     throw invalidType(name, 'an instance of AbortSignal', signal)

@@ -13,7 +13,7 @@ import { isCancelled, type Task } from './tasks.ts'
 
 const { MORE } = CqeFlags
 const { ECANCELED } = constants.errno
-/** Watches the step before it, and breaks nothing itself. */
+/** A link timeout watches the step before it. Its own completion never breaks a chain. */
 const LINK_TIMEOUT = 'LinkTimeout'
 
 class Step implements Task {
@@ -21,14 +21,14 @@ class Step implements Task {
   readonly multishot = false
   readonly chain: Chain
   readonly index: number
-  /** The class of the operation. */
+  /** The name of the operation's class. */
   operation = ''
   first: number | undefined = undefined
   token: Token = 0
   outcome: Outcome | undefined = undefined
-  /** Bytes that it was requested to move, if that is known. */
+  /** Bytes that the step was to move, if that is known. */
   requested: number | undefined = undefined
-  /** What it opened after the chain was cancelled. */
+  /** Files that the step opened after the chain was cancelled. */
   #leftover: readonly FileTarget[] = []
 
   constructor(chain: Chain, index: number, ref: boolean) {
@@ -49,14 +49,14 @@ class Step implements Task {
       try {
         this.outcome = { result: final, value: operationClass.decode(final, flags, state) }
       } catch (error) {
-        this.outcome = { result: final, error: error as UringError } // the memory of a group is gone
+        this.outcome = { result: final, error: error as UringError } // the memory of a buffer group is gone
       }
       if (this.chain.isCancelled) this.#leftover = operationClass.leftover(final, state)
     }
     this.chain.arrived()
   }
 
-  /** Closes what came after the chain was cancelled, if anything did: nobody takes it. */
+  /** Closes the files that the step opened after the chain was cancelled. Returns whether there were any. */
   discard(): boolean {
     for (const file of this.#leftover) this.chain.flow.close(file)
     return this.#leftover.length > 0
@@ -95,7 +95,7 @@ export class Chain implements Abortable {
     return this.#reason !== undefined || this.#milliseconds !== undefined
   }
 
-  /** The signal. */
+  /** Cancels the chain for a signal. */
   abort(reason: unknown): void {
     if (this.#milliseconds === undefined) this.#reason ??= { value: reason }
     this.#cancelNext()
@@ -110,7 +110,7 @@ export class Chain implements Abortable {
     this.#timer.unref()
   }
 
-  /** A step is done. */
+  /** Counts a completed step, and settles the promise after the last one. */
   arrived(): void {
     this.#left -= 1
     if (this.#left > 0) {
@@ -125,13 +125,13 @@ export class Chain implements Abortable {
     else this.#reject(this.#failure(broken.step, broken.error, outcomes))
   }
 
-  /** A step that has not begun cannot be found: the first that is not done, then the next. */
+  /** Cancels the first step that has not completed: the kernel does not find steps that have not begun. */
   #cancelNext(): void {
     const next = this.steps.find(({ outcome }) => outcome === undefined)
     if (next !== undefined) this.flow.cancelToken(next.token)
   }
 
-  /** The step that broke the chain: one that failed, or one whose short transfer let the next one be cancelled. */
+  /** Finds the step that broke the chain: one that failed, or one whose short transfer cancelled the next one. */
   #broken(outcomes: Outcome[]): { step: number; error: UringError } | undefined {
     const step = outcomes.findIndex(({ error }) => error !== undefined)
     const failed = outcomes[step]
@@ -167,7 +167,7 @@ export class Chain implements Abortable {
   }
 }
 
-/** The only step that was not cancelled: the kernel did not take it, and so none of the chain. */
+/** Finds the step that the kernel refused: the only one that was not cancelled. None of the chain has run then. */
 function refusedStep(outcomes: readonly Outcome[]): { step: number; error: UringError } | undefined {
   const left = outcomes.filter(({ result }) => result !== -ECANCELED)
   const error = left[0]?.error

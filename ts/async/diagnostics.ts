@@ -1,4 +1,4 @@
-// Channels of node:diagnostics_channel: what was started and what came of it. They cost nothing when nobody listens.
+// Channels of node:diagnostics_channel: operations that start, end and fail. They cost nothing without subscribers.
 
 import { type Channel, channel } from 'node:diagnostics_channel'
 import type { UringError } from '../errors.ts'
@@ -12,17 +12,17 @@ const started: Channel = channel('uring:operation:start')
 const ended: Channel = channel('uring:operation:end')
 const failed: Channel = channel('uring:operation:error')
 
-/** What the subscribers get: the same object for both ends of an operation. */
+/** The message of all channels: the same object for the start and the end of an operation. */
 export interface OperationMessage {
-  /** The class of the operation. */
+  /** The name of the operation's class. */
   readonly operation: string
   /** The kernel's result, once there is one. */
   result?: number
-  /** What it failed with, if it failed. */
+  /** The error, if the operation failed. */
   error?: UringError
 }
 
-/** A task that tells the channels too. */
+/** A task that also publishes to the channels. */
 class Observed implements Task {
   readonly ref: boolean
   readonly multishot?: boolean
@@ -42,22 +42,22 @@ class Observed implements Task {
       if (operationClass.failed(result) || !operationClass.intact(result, state))
         this.message.error = errorOf(operationClass, result, state)
     }
-    if ((flags & CqeFlags.MORE) === 0) tell(this.message)
+    if ((flags & CqeFlags.MORE) === 0) publishEnd(this.message)
     this.task.complete(operationClass, result, flags, state)
   }
 }
 
-function tell(message: OperationMessage): void {
+function publishEnd(message: OperationMessage): void {
   if (message.error !== undefined) failed.publish(message)
   ended.publish(message)
 }
 
-/** Whether anybody listens. */
+/** True if a channel has subscribers. */
 export function isObserved(): boolean {
   return started.hasSubscribers || ended.hasSubscribers || failed.hasSubscribers
 }
 
-/** An operation is about to be staged. */
+/** Publishes the start of an operation. Returns the task to enqueue it with. */
 export function startOperation(operation: Submittable, task: Task): Task {
   if (!isObserved()) return task
   const built = (operation as { operation?: string } | undefined)?.operation
@@ -66,9 +66,9 @@ export function startOperation(operation: Submittable, task: Task): Task {
   return new Observed(task, message)
 }
 
-/** It was refused. */
+/** Publishes the error of an operation that was refused. */
 export function endOperation(task: Task, error: unknown): void {
   if (!(task instanceof Observed)) return
   task.message.error = error as UringError
-  tell(task.message)
+  publishEnd(task.message)
 }

@@ -18,12 +18,12 @@ import { isCancelled, type Task } from './tasks.ts'
 const { MORE } = CqeFlags
 const { ENOBUFS } = constants.errno
 
-/** How the iterator behaves. */
+/** Settings of an iterator. */
 export interface EachSettings {
   readonly ref: boolean
   /** Results that are kept for a slow consumer before the operation is stopped. */
   readonly highWaterMark: number
-  /** Whether results lie in the kernel's buffers until the next step. */
+  /** If set, results stay in the kernel's buffers until the next step. */
   readonly borrow: boolean
   readonly signal: AbortSignal | undefined
 }
@@ -48,26 +48,26 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
   readonly #items = new Queue<Item<T>>()
   readonly #consumers = new Queue<Consumer<T>>()
   readonly #first: Entry<unknown>
-  /** What is armed next: the first one, or less of it. */
+  /** The entry to arm next: the first one, or one for what is left of it. */
   #entry: Entry<unknown>
-  /** The submission that is with the kernel. */
+  /** The submission in flight. */
   #token: Token | undefined
-  /** Results so far. */
+  /** Results that have arrived. */
   #count = 0
-  /** What they make together, where they are amounts. */
+  /** Their sum, if they are amounts. */
   #total = 0
-  /** Stopped for a slow consumer. */
+  /** The operation was stopped for a slow consumer. */
   #paused = false
-  /** Results that may be left when it goes on. */
+  /** The operation goes on when at most so many results are left. */
   #few: number
-  /** Nothing new is wanted: left, aborted, or at its end. */
+  /** No new results are taken: the loop was left, aborted or reached its end. */
   #ended = false
   #error: unknown
   #failed = false
   #reason: { readonly value: unknown } | undefined
-  /** What the consumer has borrowed: more than one where it had asked for several. */
+  /** Buffers that the consumer has borrowed: several if it called next() several times. */
   #lent: { release(): void }[] = []
-  /** Waiting for a buffer. */
+  /** Stops waiting for a buffer; absent if the operation is not waiting. */
   #starved: (() => void) | undefined
   #left: (() => void)[] = []
 
@@ -80,7 +80,7 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
     this.ref = settings.ref
   }
 
-  /** Starts. */
+  /** Arms the operation. */
   arm(): void {
     this.#paused = false
     this.#few = this.#settings.highWaterMark / 2
@@ -96,7 +96,7 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
     if (this.#token === undefined && this.#ended) this.#finish()
   }
 
-  /** The signal: what is in flight is cancelled, and the next step fails. */
+  /** Cancels the operation in flight; the next step rejects with an `AbortError`. */
   abort(reason: unknown): void {
     this.#reason = { value: reason }
     if (this.#token === undefined) this.#fail(new AbortError(reason))
@@ -123,11 +123,11 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
     return new Promise((resolve, reject) => this.#consumers.push({ resolve, reject }))
   }
 
-  /** Leaves: what is in flight is cancelled, and what came for nobody is closed or given back. */
+  /** Leaves the loop: cancels the operation, and closes or returns the results that were not consumed. */
   return(): Promise<IteratorResult<T, undefined>> {
     this.#giveBack()
     this.#end()
-    this.#failed = false // nobody asks any more
+    this.#failed = false
     for (let item = this.#items.shift(); item !== undefined; item = this.#items.shift()) this.#discard(item)
     if (this.#token === undefined) {
       this.#finish()
@@ -169,7 +169,7 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
     else this.#rearm()
   }
 
-  /** Whether there is anything left of it, which is what is armed next. */
+  /** True if the operation is to be armed again; {@link #entry} is then what is left of it. */
   #isLeft(operationClass: OperationClass, result: number, results: number, total: number): boolean {
     const left = operationClass.rearm(this.#first, result, results, total)
     if (typeof left === 'number') this.#entry = this.#first.withLeft(left)
@@ -194,7 +194,7 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
     }
   }
 
-  /** It ended without a result. */
+  /** Handles a last completion without a result. */
   #stopped(operationClass: OperationClass, result: number, state: unknown): void {
     if (this.#ended) return
     if (this.#reason !== undefined) {
@@ -207,7 +207,7 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
       this.#fail(errorOf(operationClass, result, state))
     } else {
       this.#isLeft(operationClass, result, this.#count, this.#total)
-      // The consumer may have been faster than the cancellation.
+      // The consumer may have been faster than the cancellation: then the operation goes on at once.
       if (this.#items.length < this.#settings.highWaterMark) this.#rearm()
     }
   }
@@ -218,7 +218,7 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
       this.#starved = this.#flow.whenProvided(group, () => {
         this.#starved = undefined
         if (this.#settings.borrow && this.#items.length > 0) {
-          // There are results to take first: else it would be armed for each buffer that the consumer is done with.
+          // The borrowed results are consumed first: otherwise each returned buffer would arm the operation again.
           this.#paused = true
           this.#few = 0
         } else {
@@ -248,7 +248,7 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
     }
   }
 
-  /** The consumer is back: goes on if it was stopped for it. */
+  /** Arms the operation again if it was stopped for the consumer, who has caught up. */
   #goOn(): void {
     if (
       this.#paused &&
@@ -282,7 +282,7 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
     else this.#cancel()
   }
 
-  /** Nothing is with the kernel any more. */
+  /** Ends the iteration after the last completion. */
   #finish(): void {
     const { signal } = this.#settings
     if (signal !== undefined) this.#flow.signals.unwatch(signal, this)
@@ -307,12 +307,12 @@ export class Each<T> implements AsyncIterableIterator<T, undefined>, AsyncDispos
   }
 }
 
-/** Whether an operation takes its buffers from a group: an empty one is no failure. */
+/** True for an operation that takes its buffers from a buffer group. An empty group is not a failure. */
 function hasGroup(state: unknown): state is GroupState {
   return typeof (state as Partial<GroupState> | undefined)?.group === 'number'
 }
 
-/** The consumer's own copy of what came into provided buffers, which go back at once. */
+/** Copies received bytes out of provided buffers and returns the buffers at once. */
 function copy<T>(value: T): T {
   return isReceived(value) ? (copied(value) as T) : value
 }

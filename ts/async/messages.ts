@@ -1,4 +1,4 @@
-// An asynchronous iterator over what arrives at a ring without having been asked for.
+// The iterator over unsolicited completions: messages of other rings and tags of released resources.
 
 import type { Completion } from '../ring/completion.ts'
 import { AbortError } from '../errors.ts'
@@ -7,15 +7,15 @@ import { FixedFile } from '../arguments/file.ts'
 import type { Abortable } from './abort.ts'
 import type { Flow } from './flow.ts'
 
-/** What came from another ring, or a resource of this one that was let go. */
+/** A message of another ring, or the tag of a registered resource that the kernel has released. */
 export class Message {
-  /** Where it comes from. */
+  /** `'message'` from a ring, or `'tag'` of a resource of this ring. */
   readonly source: 'message' | 'tag'
-  /** The number that was sent, or the submission of a file that was; 0 of a tag. */
+  /** The number that was sent, or the fixed-file slot of a file that was sent; 0 for a tag. */
   readonly result: number
-  /** What was sent with it, or the tag: 62 bits. */
+  /** The data that was sent along, or the tag: 62 bits. */
   readonly data: bigint
-  /** The flags that were sent, 0 unless somebody did. */
+  /** The flags that were sent along; default 0. */
   readonly flags: number
 
   /** @internal */
@@ -27,8 +27,8 @@ export class Message {
   }
 
   /**
-   * Where the kernel chose the submission of a file that was sent, that file. A message does not say that it is about a file:
-   * sender and receiver agree on it, by `data` for example.
+   * The file that was sent, if the kernel chose its fixed-file slot. A message does not tell a file from a number, so
+   * sender and receiver have to agree on it, by `data` for example.
    */
   get file(): FixedFile | undefined {
     return this.source === 'message' && this.result >= 0 ? new FixedFile(this.result) : undefined
@@ -37,9 +37,9 @@ export class Message {
 
 /** Options of {@link Ring.messages}. */
 export interface MessagesOptions {
-  /** Ends the iteration; the step after what came before then rejects with an `AbortError`. */
+  /** Ends the iteration. The step after the messages that came before rejects with an `AbortError`. */
   signal?: AbortSignal
-  /** Whether waiting for messages keeps the event loop open; true. */
+  /** If set, waiting for messages keeps the event loop open; default true. */
   ref?: boolean
 }
 
@@ -57,7 +57,7 @@ export class Messages implements AsyncIterableIterator<Message, undefined>, Asyn
   readonly #arrived = new Queue<Completion>()
   readonly #consumers = new Queue<Consumer>()
   #ended = false
-  /** Ends the waiting of a consumer, during which the ring is not collected. */
+  /** Stops waiting. While a consumer waits, the ring is not collected. */
   #unlisten: (() => void) | undefined
   #failure: { readonly error: unknown } | undefined
 
@@ -67,7 +67,7 @@ export class Messages implements AsyncIterableIterator<Message, undefined>, Asyn
     this.#signal = settings.signal
   }
 
-  /** A message, in the order of their coming. */
+  /** Delivers a message, or keeps it for the next step. */
   setAside(completion: Completion): void {
     const consumer = this.#consumers.shift()
     if (consumer === undefined) this.#arrived.push(completion)
@@ -75,12 +75,12 @@ export class Messages implements AsyncIterableIterator<Message, undefined>, Asyn
     this.#tell()
   }
 
-  /** The signal: what came before is delivered first. */
+  /** Ends the iteration for a signal. */
   abort(reason: unknown): void {
     this.fail(new AbortError(reason))
   }
 
-  /** Ends with `error`, after what came before. */
+  /** Ends the iteration with `error`, after the messages that came before. */
   fail(error: unknown): void {
     if (this.#ended) return
     this.#failure = { error }
@@ -106,7 +106,7 @@ export class Messages implements AsyncIterableIterator<Message, undefined>, Asyn
     })
   }
 
-  /** Leaves: what nobody took, and what comes from now on, is for the waiting calls. */
+  /** Leaves the loop: messages that were not consumed, and later ones, go to the queue API. */
   return(): Promise<IteratorResult<Message, undefined>> {
     this.#failure = undefined
     if (!this.#ended) this.#end()

@@ -24,12 +24,12 @@ import {
 import { MULTISHOT, OBSERVED, SINGLE_RESULT } from './traits.ts'
 
 const TWO_32 = 0x1_0000_0000
-/** Times this, a number's high word: exact, as it is a power of two, and faster than a division. */
+/** A number times this is its high word. Exact, as it is a power of two, and faster than a division. */
 const HIGH_WORD = 1 / TWO_32
-/** What a read or write moves at most in one go; the kernel cuts longer ones itself (MAX_RW_COUNT). */
+/** Bytes that one read or write moves at most (MAX_RW_COUNT); the kernel shortens longer ones itself. */
 const MAX_TRANSFER = 0x7fff_f000
 
-/** What every entry has beside its operation's fields. */
+/** The fields that all operations have. */
 interface CommonFields {
   readonly sqeFlags: number
   readonly personalityId: number
@@ -39,9 +39,8 @@ interface CommonFields {
 /**
  * Writes entries one after the other into an area of words.
  *
- * Words that are not in use are zero, so an entry costs only what it sets; flags add up. `begin` starts an entry and
- * the setters fill it in. What runs a user's code (a getter) has to come before `begin`, since it may push to the same
- * ring.
+ * Unused words are zero, so an entry costs only what it sets; flags are combined. `begin` starts an entry and the setters
+ * fill it in. Code of the program, such as a getter, has to run before `begin`: it may push to the same ring.
  */
 export class EntryWriter {
   words: Uint32Array
@@ -49,15 +48,15 @@ export class EntryWriter {
   readonly stride: number
   /** Entries that are complete. */
   count = 0
-  /** How many there can be now: the area's size, less what the kernel has not taken from the ring. */
+  /** Entries that fit now: the size of the area, less those that the kernel has not consumed from the ring. */
   limit: number
-  /** What is special about the entry that is being written: `MULTISHOT`, `OBSERVED`. */
+  /** Traits of the entry that is being written. */
   traits = 0
-  /** The opcodes that the kernel does not have, where there is one that we know. */
+  /** 1 for each opcode that the kernel does not support; absent if it supports all that this package knows. */
   private readonly lacking: Uint8Array | undefined
   /** The first word of the entry that is being written, or will be next. */
   private at = 0
-  /** Whether an entry was begun and refused half-way: its words have to be cleared. */
+  /** True after an entry was begun and refused half-way: its words have to be cleared. */
   private torn = false
 
   constructor(words: Uint32Array, entryBytes: number, lacking?: Uint8Array) {
@@ -67,14 +66,14 @@ export class EntryWriter {
     this.limit = words.length / this.stride
   }
 
-  /** Takes what is complete along to an area of another size. */
+  /** Moves the complete entries to an area of another size. */
   moveTo(words: Uint32Array): void {
     words.set(this.words.subarray(0, this.count * this.stride))
     this.words = words
     this.torn = false
   }
 
-  /** Starts the next entry: the opcode, and the flags that every operation has. */
+  /** Starts the next entry with its opcode, entry flags and personality. */
   begin(opcode: number, common: CommonFields): void {
     if (this.lacking !== undefined) this.require(opcode, common.operationClass)
     const at = this.next()
@@ -83,7 +82,7 @@ export class EntryWriter {
     if (common.personalityId !== 0) this.words[at + BUFFER] = common.personalityId << 16
   }
 
-  /** Moves on to the next entry. A getter of the caller's may have filled the queue meanwhile. */
+  /** Returns the position of the next entry. A getter of the program may have filled the area meanwhile. */
   private next(): number {
     const { at } = this
     if (this.torn || this.count >= this.limit) this.clear(at)
@@ -96,22 +95,22 @@ export class EntryWriter {
     this.words.fill(0, at, at + this.stride)
   }
 
-  /** Whether it may complete more than once. */
+  /** Marks the entry as one that may complete more than once. */
   set multishot(value: boolean) {
     if (value) this.traits |= MULTISHOT
   }
 
-  /** Whether its class looks at each completion as it is taken. */
+  /** Marks the entry as one whose class observes each completion. */
   set observed(value: boolean) {
     if (value) this.traits |= OBSERVED
   }
 
-  /** Whether it may complete more than once, and has one answer all the same. */
+  /** Marks the entry as one with several completions and a single result. */
   set singleResult(value: boolean) {
     if (value) this.traits |= MULTISHOT | SINGLE_RESULT
   }
 
-  /** `begin` for an operation on a file. */
+  /** Starts the entry of an operation on a file. */
   beginFile(opcode: number, common: CommonFields, file: FileTarget, name = 'file'): void {
     const resolved = resolveFile(file, name)
     this.begin(opcode, common)
@@ -123,7 +122,7 @@ export class EntryWriter {
     }
   }
 
-  /** `beginFile` for an entry of 128 bytes. */
+  /** Starts an entry of 128 bytes. */
   beginSqe128(opcode: number, common: CommonFields): void {
     if (this.stride < SQE128_BYTES / 4) {
       throw invalidValue('operation', common, 'has 128 bytes and needs a ring made with sqe128')
@@ -147,7 +146,7 @@ export class EntryWriter {
     this.uint64(OFF, value)
   }
 
-  /** The offset in a file; absent is the file position, which the kernel writes as -1. */
+  /** Sets the offset in a file; absent, the file position, for which the kernel uses -1. */
   offset(value: number | bigint | undefined): void {
     if (value === undefined) {
       this.words[this.at + OFF] = MAX_U32
@@ -169,24 +168,24 @@ export class EntryWriter {
     this.uint64(PAD2, value)
   }
 
-  /** The data of a command: the end of the entry, from byte 48 on. */
+  /** Sets the data of a command: the end of the entry, from byte 48 on. */
   command(bytes: Uint8Array): void {
     const { buffer, byteOffset } = this.words
     new Uint8Array(buffer, byteOffset + (this.at + ADDR3) * 4, bytes.length).set(bytes)
   }
 
-  /** The number of a command. */
+  /** Sets the number of a command. */
   commandOp(command: number): void {
     this.words[this.at + OFF] = command
   }
 
-  /** An option of a socket. */
+  /** Sets the level and the name of a socket option. */
   option(level: number, name: number): void {
     this.words[this.at + ADDR] = level
     this.words[this.at + OPTION] = name
   }
 
-  /** Everything that a read or write of one buffer sets, in one go: it is what most entries are. */
+  /** Writes the entry of a read or write of one buffer, which is what most entries are. */
   transfer(
     opcode: number,
     common: CommonFields,
@@ -216,7 +215,7 @@ export class EntryWriter {
     if (flags !== 0) words[at + OP_FLAGS] = flags
   }
 
-  /** Another submission, by its user data. */
+  /** Sets the user data of another submission, to cancel or to change it. */
   target(slot: number, generation: number): void {
     this.words[this.at + ADDR] = slot
     this.words[this.at + ADDR + 1] = generation
@@ -234,18 +233,18 @@ export class EntryWriter {
     this.words[this.at + BUFFER]! |= index
   }
 
-  /** The kernel takes the buffer from a group. */
+  /** Lets the kernel pick the buffer from a buffer group. */
   group(id: number): void {
     this.words[this.at + BUFFER]! |= id
     this.flags(SqeFlags.BUFFER_SELECT)
   }
 
-  /** A word that every operation gives another meaning. */
+  /** Sets the word whose meaning depends on the operation. */
   word(value: number): void {
     this.words[this.at + FILE_INDEX] = value
   }
 
-  /** A slot of the registered files, which the kernel counts from one; -1 is any. */
+  /** Sets a fixed-file slot, which the kernel counts from one; -1 lets it choose. */
   slot(index: number): void {
     this.words[this.at + FILE_INDEX] = index + (index < 0 ? 0 : 1)
   }
@@ -261,7 +260,7 @@ export class EntryWriter {
     }
   }
 
-  /** Starts an entry that was built before. */
+  /** Copies a built entry. */
   copy(words: Uint32Array, used: number, traits: number): void {
     const at = this.next()
     const own = this.words
@@ -269,17 +268,17 @@ export class EntryWriter {
     this.traits = traits
   }
 
-  /** Refuses what the kernel does not have. */
+  /** Checks that the kernel supports an opcode. @throws {UringError} `ERR_URING_UNSUPPORTED` */
   require(opcode: number, operationClass: { readonly name: string; readonly since: string }): void {
     if (this.lacking !== undefined && this.lacking[opcode] !== 0) throw unsupportedError(operationClass)
   }
 
-  /** The flags of a complete entry. */
+  /** Returns the entry flags of a complete entry. */
   flagsOf(index: number): number {
     return (this.words[index * this.stride + HEADER]! >>> 8) & 0xff
   }
 
-  /** Completes the entry. */
+  /** Completes the entry, with the user data of its submission. */
   end(slot: { readonly index: number; readonly generation: number }): void {
     const { at, words } = this
     words[at + USER_DATA] = slot.index
@@ -289,12 +288,12 @@ export class EntryWriter {
     this.torn = false
   }
 
-  /** The flags of the entry that was completed last. */
+  /** The entry flags of the last complete entry. */
   get lastFlags(): number {
     return this.words[this.at - this.stride + HEADER]! >>> 8
   }
 
-  /** Forgets the first `copied` entries: they are in the ring, and their words were cleared by who took them. */
+  /** Forgets the first `copied` entries: they are in the ring, and the native side has cleared their words. */
   taken(copied: number): void {
     if (copied === this.count && !this.torn) {
       this.count = 0
@@ -310,7 +309,7 @@ export class EntryWriter {
     this.drop(count - copied)
   }
 
-  /** Forgets all entries from `kept` on. */
+  /** Forgets and clears all entries from `kept` on. */
   drop(kept: number): void {
     this.words.fill(0, kept * this.stride, (this.count + (this.torn ? 1 : 0)) * this.stride)
     this.count = kept

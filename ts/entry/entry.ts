@@ -7,19 +7,19 @@ import type { EntryWriter } from './entry-writer.ts'
 import { FD, FILE_INDEX, HEADER, OFF, SQE128_BYTES, SQE_BYTES, USER_DATA } from './layout.ts'
 import { BUILT, MULTISHOT, SINGLE_RESULT } from './traits.ts'
 
-/** Marks what can be pushed: an operation or an entry. Looking it up is cheaper than `instanceof`. */
+/** Marks operations and entries. Looking it up is cheaper than `instanceof`. */
 export const SUBMITTABLE: unique symbol = Symbol('stageable')
 
 /**
- * An operation in the form that the kernel reads, and the memory that it points at.
+ * A built operation: the bytes that the kernel reads, and the memory that they point at.
  *
- * It can be pushed any number of times, to any ring, and costs no encoding then. Structs and output memory belong to
- * the entry: in flight twice at once, both submissions write to the same memory.
+ * It can be submitted any number of times, on any ring, without being encoded again. Structs and output memory belong to
+ * the entry: two submissions in flight at once write to the same memory.
  */
 export class Entry<T = number> {
-  /** Only a type: what `run()` resolves to. */
+  /** Exists only as a type: what `run()` resolves to. */
   declare readonly resultType?: T
-  /** The class that built it. */
+  /** The name of the operation's class. */
   readonly operation: string
   /** `IORING_OP_*`. */
   readonly opcode: number
@@ -27,11 +27,11 @@ export class Entry<T = number> {
   readonly words: Uint32Array
   /** @internal */
   readonly operationClass: OperationClass
-  /** What has to live until the last completion, and what the result is decoded from. @internal */
+  /** Memory that lives until the last completion, and from which the result is decoded. @internal */
   readonly state: unknown
-  /** What is special about it: `MULTISHOT`, `OBSERVED`. @internal */
+  /** Bits of `traits.ts`. @internal */
   readonly traits: number
-  /** Words up to the last that is not zero: the rest need no copying. @internal */
+  /** Words up to the last that is not zero: only those are copied. @internal */
   readonly used: number
 
   /** @internal */
@@ -48,14 +48,14 @@ export class Entry<T = number> {
   /** @internal */
   declare readonly [SUBMITTABLE]: true
 
-  /** Writes the entry, and returns what has to live. @internal */
+  /** Writes the entry, and returns its state. @internal */
   encode(entry: EntryWriter): unknown {
     this.check(entry)
     entry.copy(this.words, this.used, this.traits)
     return this.state
   }
 
-  /** Refuses what the ring of a writer cannot take. @internal */
+  /** Checks that the ring of a writer supports the entry. @throws {UringError|TypeError} @internal */
   check(writer: EntryWriter): void {
     const { words, operationClass } = this
     if (operationClass !== RAW) writer.require(this.opcode, operationClass)
@@ -64,26 +64,26 @@ export class Entry<T = number> {
     }
   }
 
-  /** The same with more entry flags. @internal */
+  /** Returns a copy with additional entry flags. @internal */
   linked(flags: number): Entry<T> {
     const words = this.words.slice()
     words[HEADER]! |= flags << 8
     return new Entry(words, this.operationClass, this.state, this.traits)
   }
 
-  /** The same with so much left of it. @internal */
+  /** Returns a copy for what is left of a multishot operation. @internal */
   withLeft(left: number): Entry<T> {
     const words = this.words.slice()
     words[this.operationClass.extent === 'word' ? FILE_INDEX : OFF] = left
     return new Entry(words, this.operationClass, this.state, this.traits)
   }
 
-  /** The offset, if it is a small one. @internal */
+  /** The low word of the offset. @internal */
   get offset(): number {
     return this.words[OFF]!
   }
 
-  /** Whether it is on a file: a descriptor, or -1 - index for a registered one. @internal */
+  /** True if the entry is on a file: a descriptor, or `-1 - index` for a fixed file. @internal */
   isOn(file: number): boolean {
     const fixed = (this.sqeFlags & SqeFlags.FIXED_FILE) !== 0
     return (this.words[FD]! | 0) === (file < 0 ? -1 - file : file) && fixed === file < 0
@@ -94,18 +94,19 @@ export class Entry<T = number> {
     return (this.words[HEADER]! >>> 8) & 0xff
   }
 
-  /** The 64 or 128 bytes, as a copy. The user data in it is zero: it is set with each push. */
+  /** A copy of the 64 or 128 bytes. The user data is zero: each submission sets its own. */
   get bytes(): Uint8Array {
     return new Uint8Array(this.words.slice().buffer)
   }
 
   /**
-   * An entry from any 64 or 128 bytes: the escape hatch for what has no class.
+   * Makes an entry of any 64 or 128 bytes, for operations that have no class.
    *
-   * **Unsafe.** The kernel reads and writes wherever the bytes point. What they point at has to be in `keep`, which
-   * lives until the last completion, and must not move. The user data is replaced.
+   * **Unsafe.** The kernel reads and writes the addresses in the bytes. The memory there must not move, and has to be in
+   * `keep`, which is held until the last completion. The user data is replaced.
    *
-   * @throws {TypeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
+   * @throws {TypeError} `ERR_INVALID_ARG_TYPE`: `bytes` is not a Uint8Array or `keep` not an array; `ERR_INVALID_ARG_VALUE`:
+   * `bytes` does not have 64 or 128 bytes
    */
   static from(bytes: Uint8Array, options: { keep?: readonly unknown[] } = {}): Entry {
     if (!(bytes instanceof Uint8Array)) throw invalidType('bytes', 'an instance of Uint8Array', bytes)
@@ -122,7 +123,7 @@ export class Entry<T = number> {
   }
 }
 
-/** What an entry of unknown meaning answers: the kernel's number. */
+/** The operation class of an entry of unknown meaning: its result is the kernel's number. */
 const RAW: OperationClass<number> = {
   ...DEFAULT_BEHAVIOR,
   name: 'Entry',

@@ -1,4 +1,4 @@
-// The two sides of the native boundary: areas that entries and completions cross in, one call per batch.
+// The native boundary: entries and completions cross it in shared areas, with one call per batch.
 
 import { constants } from 'node:os'
 import { binding, type BindingRing, type BindingSetup } from '../binding.ts'
@@ -9,7 +9,7 @@ import { SetupFlags } from '../flags/index.ts'
 import { loadError, setupError } from '../system/support.ts'
 import type { SubmissionTable } from './submissions.ts'
 
-/** Words of the status header, which both sides read and write: what is asked of a call, and what came of it. */
+/** Words of the status header: the arguments and the results of a call. Both sides read and write it. */
 export const STATUS = {
   TAIL: 0,
   HEAD: 1,
@@ -44,7 +44,7 @@ export const AREA = {
   NO_CALL: 3,
 } as const
 
-/** What the event loop's side keeps while something is in flight. */
+/** Bits of `STATUS.KEEP`: what the native side keeps alive while operations are in flight. */
 export const KEEP = {
   /** The event loop stays open. */
   LOOP: 1,
@@ -58,37 +58,37 @@ const MIN_RECORDS = 16
 const MAX_RECORDS = 4096
 
 const { EACCES, EAGAIN, EBUSY, EINTR, ENOSYS } = constants.errno
-/** Where libuv is not to be had, or somebody wants to see the other way at work, a thread waits for completions. */
+/** Use the waiter thread where libuv is unavailable (Bun, Deno) or `URING_WAKER=thread` is set. */
 export const WAKES_BY_THREAD: boolean =
   process.env.URING_WAKER === 'thread' || 'bun' in process.versions || 'deno' in process.versions
 
-/** One slice of a wait. A blocking call cannot be ended from JavaScript, so none is longer than this. */
+/** Milliseconds of one slice of a wait. A blocking call cannot be ended from JavaScript, so none is longer. */
 export const SLICE = 50
 const MICROSECONDS = 1000
 
-/** What the rest of a ring has to know of its restrictions. */
+/** The restrictions of a ring, as far as they change how entries are made. */
 export interface Restricted {
   /** Entry flags that every entry has to have. */
   readonly required: number
-  /** Whether an entry may skip its completion. */
+  /** False if an entry may not skip its completion. */
   readonly skips: boolean
 }
 
 export class Boundary {
   readonly native: BindingRing
-  /** Entries that were pushed. */
+  /** The area of the queue API's entries. */
   readonly pushed: EntryWriter
-  /** Entries that were run: an `await` between two linked pushes must not cut the chain. */
+  /** The area of the promise API's entries: an `await` between two linked pushes must not end the chain. */
   readonly run: EntryWriter
-  /** A one for every opcode that the kernel does not have. */
+  /** 1 for each opcode that the kernel does not support. */
   readonly lacking: Uint8Array
   /** Records of the completion area, as words. */
   readonly records: Uint32Array
   /** Words of one record. */
   readonly stride: number
-  /** Records less one: their number is a power of two. */
+  /** The number of records, a power of two, less one. */
   readonly mask: number
-  /** The status header: what the last call left, and how far completions were taken. */
+  /** The status header, indexed by `STATUS`. */
   readonly status: Uint32Array
   /** Entries of the submission queue. */
   entries: number
@@ -98,7 +98,7 @@ export class Boundary {
   closing = false
   /** True once the ring is gone. */
   closed = false
-  /** What its restrictions mean for the rest of the ring, if it has some. */
+  /** The restrictions of the ring, if it has any. */
   restricted: Restricted | undefined
   readonly #submit: () => void
   readonly #entryBytes: number
@@ -135,29 +135,32 @@ export class Boundary {
     return this
   }
 
-  /** Hands over what was pushed and waits for `want` completions, for a slice at most: 0 or a negative `errno`. */
+  /**
+   * Submits the entries of the queue API and waits for `want` completions, at most `slice` milliseconds. Returns 0 or a
+   * negative `errno`.
+   */
   submitPushed(want: number, slice: number): number {
-    return this.#hand(AREA.PUSHED, this.pushed, want, slice)
+    return this.#submitArea(AREA.PUSHED, this.pushed, want, slice)
   }
 
-  /** Hands over what was run, and lets completions arrive: 0 or a negative `errno`. */
+  /** Submits the entries of the promise API and lets completions arrive. Returns 0 or a negative `errno`. */
   submitRun(): number {
-    return this.#hand(AREA.RUN, this.run, 0, 0)
+    return this.#submitArea(AREA.RUN, this.run, 0, 0)
   }
 
-  #hand(area: number, staged: EntryWriter, want: number, slice: number): number {
+  #submitArea(area: number, writer: EntryWriter, want: number, slice: number): number {
     const { status } = this
     status[STATUS.AREA] = area
-    status[STATUS.COUNT] = staged.count
+    status[STATUS.COUNT] = writer.count
     status[STATUS.WANT] = want
     status[STATUS.SLICE] = slice * MICROSECONDS
     this.#submit()
-    staged.taken(status[STATUS.COPIED]!)
+    writer.taken(status[STATUS.COPIED]!)
     this.limit()
     return status[STATUS.ERRNO]! | 0
   }
 
-  /** Gives the queues other sizes, in which everything that is staged has room: 0 or a negative `errno`. */
+  /** Resizes the queues. All enqueued entries must fit. Returns 0 or a negative `errno`. */
   resize(entries: number, cqEntries: number): number {
     const bytes = 2 ** Math.ceil(Math.log2(entries)) * this.#entryBytes
     const pushed = new Uint8Array(bytes)
@@ -181,7 +184,7 @@ export class Boundary {
     if (error !== 0) throw systemError(error, 'io_uring_register')
   }
 
-  /** What is kept while something is in flight, `KEEP`. */
+  /** Sets what is kept alive, as bits of `KEEP`. */
   keep(what: number): void {
     const { status } = this
     if (status[STATUS.KEEP] === what) return
@@ -190,29 +193,29 @@ export class Boundary {
     this.#submit()
   }
 
-  /** A count since the ring was made. */
+  /** Returns a 64-bit counter of the status header. */
   count(word: number): number {
     return this.status[word]! + this.status[word + 1]! * 2 ** 32
   }
 
-  /** Puts what was pushed into the ring, without a system call. */
+  /** Publishes the entries of the queue API without a system call. */
   publishPushed(): void {
     this.pushed.taken(this.native.publish(AREA.PUSHED, this.pushed.count))
     this.limit()
   }
 
-  /** One system call, as it is: entries that the kernel took, or a negative `errno`. */
+  /** Calls io_uring_enter(2) once. Returns the entries that the kernel consumed, or a negative `errno`. */
   enter(toSubmit: number, minComplete: number, flags: number, wait: number | undefined): number {
     const taken = this.native.enter(toSubmit, minComplete, flags, wait)
     this.limit()
     return taken
   }
 
-  /** What the kernel has not taken from the ring takes up room. */
+  /** Sets how many entries can be enqueued: less those in the ring that the kernel has not consumed. */
   limit(): void {
-    const room = this.entries - this.left
-    this.pushed.limit = room
-    this.run.limit = room
+    const capacity = this.entries - this.left
+    this.pushed.limit = capacity
+    this.run.limit = capacity
   }
 
   /** Lets completions arrive, and submits nothing. */
@@ -222,22 +225,22 @@ export class Boundary {
     return this.status[STATUS.ERRNO]! | 0
   }
 
-  /** Completions in the area that were not taken. */
+  /** Completions in the area that were not consumed. */
   get unread(): number {
     return (this.status[STATUS.TAIL]! - this.status[STATUS.HEAD]!) >>> 0
   }
 
-  /** Whether completions were left in the kernel's queue. */
+  /** True if completions were left in the kernel's queue. */
   get more(): boolean {
     return this.status[STATUS.MORE] !== 0
   }
 
-  /** Entries that the kernel took in the last call. */
+  /** Entries that the kernel consumed in the last call. */
   get taken(): number {
     return this.status[STATUS.TAKEN]!
   }
 
-  /** Entries in the ring that the kernel had not taken after the last call. */
+  /** Entries in the ring that the kernel had not consumed after the last call. */
   get left(): number {
     return this.status[STATUS.SQ_READY]!
   }
@@ -259,10 +262,10 @@ function create(setup: BindingSetup): BindingRing {
 }
 
 const OPCODES = 256
-/** `IORING_OP_LAST` of the kernel that the operations are of. */
+/** `IORING_OP_LAST` of the kernel that the operations were written for. */
 const KNOWN_OPCODES = 65
 
-/** Kernels before 5.6 cannot be asked: they say so when an operation completes. */
+/** Kernels before 5.6 cannot be probed: there an unsupported operation completes with `EINVAL`. */
 function lackingOf(probe: readonly number[] | null): Uint8Array {
   const lacking = new Uint8Array(OPCODES)
   if (probe === null) return lacking

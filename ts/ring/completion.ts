@@ -1,4 +1,4 @@
-// A completion, as the program sees it.
+// A completion of the queue API.
 
 import type { UringError } from '../errors.ts'
 import { CqeFlags } from '../flags/index.ts'
@@ -7,28 +7,28 @@ import type { OperationClass } from '../operations/base/operation-class.ts'
 import { errorOf } from '../operations/base/error-of.ts'
 import type { Token } from '../entry/token.ts'
 
-/** Where a completion came from: an operation of this ring, a message from another ring, a resource that was let go. */
+/** The source of a completion: an operation, a message of another ring, or the tag of a released resource. */
 export type CompletionSource = 'operation' | 'message' | 'tag'
 
 const BUFFER_SHIFT = 16
 const { BUFFER } = CqeFlags
-/** Under this symbol a completion gives what it took from a group of buffers. */
+/** Under this symbol a completion returns the provided buffers that it consumed. */
 export const RECEIVED: unique symbol = Symbol('received')
 const UNDECODED = Symbol('undecoded')
 
-/** What completed: a snapshot, which does not change. */
+/** A completion: a snapshot that does not change. */
 export class Completion<T = unknown> {
-  /** The value that was pushed along; a bigint where the completion came from elsewhere. */
+  /** The value that was pushed with the operation; a bigint for a message or a tag. */
   readonly userData: unknown
-  /** The submission that completed; 0 for a message or a tag. */
+  /** The token of the submission; 0 for a message or a tag. */
   readonly token: Token
-  /** Where it came from. */
+  /** The source: `'operation'`, `'message'` or `'tag'`. */
   readonly source: CompletionSource
-  /** The kernel's result: a number that the operation gives its meaning, or a negative error number. */
+  /** The kernel's result: its meaning depends on the operation; a negative number is an `errno`. */
   readonly result: number
   /** The kernel's flags, `CqeFlags`. */
   readonly flags: number
-  /** The other half of a 32-byte completion. */
+  /** The second half of a 32-byte completion, as two 64-bit numbers. */
   readonly extra: readonly [bigint, bigint] | undefined
   readonly #operationClass: OperationClass
   readonly #intact: boolean
@@ -54,21 +54,21 @@ export class Completion<T = unknown> {
     this.extra = extra
     this.#operationClass = operationClass
     this.#state = state
-    // Asked now: what the owner does with a buffer from here on is no fault.
+    // Checked now: detaching a buffer after the completion is not an error.
     this.#intact = operationClass.intact(result, state)
   }
 
-  /** Whether there is no error: a notification, an expired timeout and a link timeout that was not needed are ok. */
+  /** True if there is no error. Notifications, expired timeouts and link timeouts that were not needed are ok. */
   get ok(): boolean {
     return this.#intact && (this.notification || !this.#operationClass.failed(this.result))
   }
 
-  /** The error that the result stands for. */
+  /** The error of the operation; `undefined` if it succeeded. */
   get error(): UringError | undefined {
     return this.ok ? undefined : errorOf(this.#operationClass, this.result, this.#state)
   }
 
-  /** What `run()` resolves to. @throws {UringError} `error`, where there is one */
+  /** The decoded result: the value that `run()` resolves to. @throws {UringError} `error`, if there is one */
   get value(): T {
     if (this.#value === UNDECODED) {
       const { error } = this
@@ -85,33 +85,33 @@ export class Completion<T = unknown> {
     return (this.#state as { readonly received?: Received } | undefined)?.received
   }
 
-  /** Decodes now, because the memory of an entry may be written again. @internal */
+  /** Decodes at once, because another submission may write to the memory of a built entry. @internal */
   settle(): this {
     if (this.ok) void this.value
     return this
   }
 
-  /** Whether the same submission will complete again. */
+  /** True if the same submission will complete again (`IORING_CQE_F_MORE`). */
   get more(): boolean {
     return (this.flags & CqeFlags.MORE) !== 0
   }
 
-  /** Whether this says that the memory of a zero-copy send is free again. */
+  /** True for the notification that the memory of a zero-copy send is free again (`IORING_CQE_F_NOTIF`). */
   get notification(): boolean {
     return (this.flags & CqeFlags.NOTIF) !== 0
   }
 
-  /** The provided buffer that the kernel took. */
+  /** The id of the provided buffer that the kernel consumed. */
   get bufferId(): number | undefined {
     return (this.flags & BUFFER) === 0 ? undefined : this.flags >>> BUFFER_SHIFT
   }
 
-  /** Whether the kernel keeps the buffer and will put more into it. */
+  /** True if the kernel keeps the buffer and will put more data into it (`IORING_CQE_F_BUF_MORE`). */
   get bufferMore(): boolean {
     return (this.flags & CqeFlags.BUF_MORE) !== 0
   }
 
-  /** Whether the socket has more to read. */
+  /** True if the socket had more data to read (`IORING_CQE_F_SOCK_NONEMPTY`). */
   get socketNonEmpty(): boolean {
     return (this.flags & CqeFlags.SOCK_NONEMPTY) !== 0
   }

@@ -1,4 +1,4 @@
-// First in, first out.
+// A queue: first in, first out, in constant time.
 
 const SHRINK = 1024
 
@@ -14,12 +14,12 @@ export class Queue<T> {
     this.#items.push(item)
   }
 
-  /** The oldest, which stays. */
+  /** Returns the oldest item. */
   first(): T | undefined {
     return this.#items[this.#head]
   }
 
-  /** The oldest, which goes. */
+  /** Removes and returns the oldest item. */
   shift(): T | undefined {
     if (this.length === 0) return undefined
     const item = this.#items[this.#head]
@@ -35,12 +35,12 @@ export class Queue<T> {
     return item
   }
 
-  /** From the oldest on. */
+  /** Iterates from the oldest item on. */
   [Symbol.iterator](): Iterator<T> {
     return (this.#items.slice(this.#head) as T[]).values()
   }
 
-  /** Takes out all that `matches`, which is asked once for each and changes nothing here, and gives them in order. */
+  /** Removes and returns, in order, the items that `matches` accepts. `matches` must not change the queue. */
   remove(matches: (item: T) => boolean): T[] {
     const removed: T[] = []
     const kept: T[] = []

@@ -28,7 +28,7 @@ export interface RingOptions extends ModeOptions {
 /** Under this symbol a ring gives the promise API what they share. */
 export const CORE: unique symbol = Symbol('core')
 
-/** What the queue API and the promise API of a ring share. */
+/** The parts of a ring that the queue API and the promise API share. */
 export interface RingCore {
   readonly boundary: Boundary
   readonly submissions: SubmissionTable

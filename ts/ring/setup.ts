@@ -1,40 +1,40 @@
-// What a ring is made with, checked and turned into the kernel's flags.
+// Options of a ring, validated and translated to setup flags.
 
 import type { BindingSetup } from '../binding.ts'
 import { SetupFlags } from '../flags/index.ts'
 import { flag, integer, invalidType, invalidValue, MAX_U32 } from '../arguments/validate.ts'
 
-/** What a ring can be made with by itself. */
+/** Options of a ring that do not involve another ring. */
 export interface ModeOptions {
-  /** Entries of the submission queue: 1 to 32768, rounded up to a power of two; 256. */
+  /** Entries of the submission queue: 1 to 32768, rounded up to a power of two; default 256. */
   entries?: number
-  /** Entries of the completion queue, not fewer than `entries`; four times as many. */
+  /** Entries of the completion queue: from `entries` to 65536; default four times `entries`. */
   cqEntries?: number
-  /** Takes the kernel's limits for sizes that are beyond them. */
+  /** Reduces sizes above the kernel's limits to those limits, instead of refusing them. */
   clamp?: boolean
-  /** A kernel thread picks up what is published, and sleeps after `idle` milliseconds (1000). It uses a processor. */
+  /** A kernel thread consumes published entries. It takes a processor, and sleeps after `idle` milliseconds (1000). */
   sqPoll?: boolean | { idle?: number; cpu?: number }
-  /** Polls devices for completions; for O_DIRECT on devices that can be polled. `'hybrid'` sleeps first (6.13). */
+  /** Polls the device for completions: O_DIRECT files on devices that can be polled. `'hybrid'` sleeps first (6.13). */
   ioPoll?: boolean | 'hybrid'
-  /** Starts disabled, so that restrictions can be registered. */
+  /** Starts the ring disabled, so that restrictions can be registered before `enable()` (5.10). */
   disabled?: boolean
-  /** Entries of 128 bytes. */
+  /** Uses entries of 128 bytes, for commands to drivers (5.19). */
   sqe128?: boolean
-  /** Completions of 32 bytes. */
+  /** Uses completions of 32 bytes (5.19). */
   cqe32?: boolean
-  /** Completions of 16 and 32 bytes (6.18). */
+  /** Allows completions of 16 and 32 bytes in one queue (6.18). */
   cqeMixed?: boolean
-  /** Without the array between queue and entries (6.6); part of the best mode. */
+  /** Omits the array that maps the queue to entries (6.6); part of the default mode. */
   noSqArray?: boolean
-  /** One thread submits (6.0). With one of these five given, the mode is exactly what is given. */
+  /** One thread submits (6.0). If one of these five options is present, the mode is exactly what they say. */
   singleIssuer?: boolean
-  /** Completions wait for this thread to come for them (6.1). */
+  /** Completions are posted only when this thread enters the kernel for them (6.1). */
   deferTaskrun?: boolean
-  /** Completions do not interrupt this thread (5.19). */
+  /** Completions do not interrupt this thread with a signal to itself (5.19). */
   coopTaskrun?: boolean
-  /** The kernel says when completions wait (5.19). */
+  /** The kernel flags completions that wait for this thread (5.19). */
   taskrunFlag?: boolean
-  /** A bad entry does not hold up those behind it (5.18). */
+  /** A bad entry does not stop the submission of the entries behind it (5.18). */
   submitAll?: boolean
 }
 
@@ -58,7 +58,7 @@ const SWITCHES = {
   noSqArray: SetupFlags.NO_SQARRAY,
 } as const
 
-/** The kernel's view of the options. */
+/** Translates options to the arguments of io_uring_setup(2). @throws {RangeError|TypeError} */
 export function ringSetup(options: ModeOptions): BindingSetup {
   const { entries = 256, cqEntries, clamp = false, sqPoll = false, ioPoll = false } = options
   const most = flag(clamp, 'options.clamp') ? MAX_U32 : undefined
@@ -71,13 +71,13 @@ export function ringSetup(options: ModeOptions): BindingSetup {
     setup.cqEntries = integer(cqEntries, 'options.cqEntries', rounded, most ?? MAX_CQ_ENTRIES)
   }
   for (const [name, bit] of Object.entries(SWITCHES)) {
-    const given = options[name as keyof typeof SWITCHES]
-    if (given !== undefined && flag(given, `options.${name}`)) setup.flags |= bit
+    const value = options[name as keyof typeof SWITCHES]
+    if (value !== undefined && flag(value, `options.${name}`)) setup.flags |= bit
   }
   for (const [name, bit] of Object.entries(MODE)) {
-    const given = options[name as keyof typeof MODE]
-    if (given === undefined) continue
-    setup.mode = (setup.mode ?? 0) | (flag(given, `options.${name}`) ? bit : 0)
+    const value = options[name as keyof typeof MODE]
+    if (value === undefined) continue
+    setup.mode = (setup.mode ?? 0) | (flag(value, `options.${name}`) ? bit : 0)
   }
   polling(setup, sqPoll)
   if (ioPoll === 'hybrid') setup.flags |= SetupFlags.IOPOLL | SetupFlags.HYBRID_IOPOLL

@@ -1,8 +1,8 @@
-// The submission table: what is in flight, and what it keeps alive.
+// The submission table: submissions in flight, and what they keep alive.
 //
-// A token names one submission: generation * 2^22 + submission. The submission is the low word of the kernel's user data and the
-// generation the high one, so a completion finds its submission without a search, and a token that has had its day finds
-// nothing. The native half holds this table for as long as the kernel may use what is in it.
+// The user data of an entry is the index of its submission (low word) and its generation (high word), so a completion
+// finds its submission without a search, and a stale token matches nothing. The native side holds this table as long as
+// the kernel may use the memory in it.
 
 import { generationOf, indexOf, MAX_SUBMISSIONS, type Token } from '../entry/token.ts'
 import { MULTISHOT, OBSERVED, RUN } from '../entry/traits.ts'
@@ -10,26 +10,26 @@ import { UringError } from '../errors.ts'
 import { Groups } from '../buffers/groups.ts'
 import type { OperationClass, SubmissionNames } from '../operations/base/operation-class.ts'
 
-/** 31 bits: bit 63 of the user data marks what did not come from here. */
+/** 31 bits: bit 63 of the user data marks unsolicited completions. */
 const MAX_GENERATION = 0x7fff_ffff
 
 const SPECIAL = MULTISHOT | OBSERVED
 
-/** A place for one submission. */
+/** A submission, or a free place for one. */
 export class Submission {
   readonly index: number
-  /** Goes up when the submission is given back, so that nothing finds its next submission by an old token. */
+  /** Increases when the submission is released, so that a stale token does not match the next one in this place. */
   generation = 1
-  /** What was submitted; absent in a free submission. */
+  /** The class of the operation; absent if the place is free. */
   operationClass: OperationClass | undefined = undefined
-  /** What has to live, and what the result is decoded from. */
+  /** Memory that lives until the last completion, and from which the result is decoded. */
   state: unknown = undefined
   userData: unknown = undefined
-  /** What is special about the entry: `MULTISHOT`, `OBSERVED`. */
+  /** Bits of `traits.ts`. */
   traits = 0
-  /** What the class of a watched one made of its last completion. */
+  /** The value that the class of an observed submission returned for the last completion. */
   observation: unknown = undefined
-  /** The free submission after this one. */
+  /** The next free place. */
   next: Submission | undefined = undefined
 
   constructor(index: number) {
@@ -37,18 +37,18 @@ export class Submission {
   }
 }
 
-/** Few to start with: submissions are used in turn, and all of them should stay in the processor's cache. */
+/** Places at first: few, because they are used in turn, and all of them should stay in the processor's cache. */
 const FEW = 64
 
 export class SubmissionTable implements SubmissionNames {
-  /** Submissions in use by entries that were pushed and may complete any number of times. */
+  /** Multishot submissions of the queue API. */
   multishots = 0
-  /** The memory that the kernel may choose from. */
+  /** The buffer groups of the ring. */
   readonly groups: Groups = new Groups()
-  /** What the kernel keeps between operations. */
+  /** Registered resources, which the kernel keeps between operations. */
   readonly registered: Set<object> = new Set()
   private readonly all: Submission[] = []
-  /** Free submissions are a queue: a submission rests as long as it can, so its generations last. One always stays in it. */
+  /** Free places are a queue, so that each rests as long as it can and its generations last. It is never empty. */
   private first: Submission
   private lastFree: Submission
 
@@ -59,7 +59,7 @@ export class SubmissionTable implements SubmissionNames {
     this.grow(FEW)
   }
 
-  /** Takes a submission. */
+  /** Takes a free place for a submission. */
   acquire(operationClass: OperationClass, state: unknown, userData: unknown, traits: number): Submission {
     const submission = this.first
     this.first = submission.next ?? this.more()
@@ -71,17 +71,17 @@ export class SubmissionTable implements SubmissionNames {
     return submission
   }
 
-  /** What is special about few submissions. */
+  /** Accounts for a multishot or an observed submission. */
   private begin(submission: Submission): void {
     if ((submission.traits & (MULTISHOT | RUN)) === MULTISHOT) this.multishots += 1
-    if ((submission.traits & OBSERVED) !== 0) submission.observation = this.watch(submission)
+    if ((submission.traits & OBSERVED) !== 0) submission.observation = this.enqueue(submission)
   }
 
-  private watch({ operationClass, state }: Submission): unknown {
+  private enqueue({ operationClass, state }: Submission): unknown {
     return operationClass?.onEnqueue?.(this.groups, state)
   }
 
-  /** Lets the class of a watched submission look at a completion, and gives the state to decode it with. */
+  /** Lets the class of an observed submission see a completion. Returns the state to decode it with. */
   observe(submission: Submission, result: number, flags: number): unknown {
     submission.observation = submission.operationClass?.observe(
       this.groups,
@@ -94,7 +94,7 @@ export class SubmissionTable implements SubmissionNames {
     return submission.observation
   }
 
-  /** Gives a submission back, with all that it kept alive. */
+  /** Releases a submission, and what it kept alive. */
   release(submission: Submission): void {
     submission.operationClass = undefined
     submission.state = undefined
@@ -102,7 +102,7 @@ export class SubmissionTable implements SubmissionNames {
     if ((submission.traits & SPECIAL) !== 0) this.end(submission)
     submission.traits = 0
     submission.generation += 1
-    if (submission.generation > MAX_GENERATION) return // nothing matches it any more: the submission is retired
+    if (submission.generation > MAX_GENERATION) return // the place is retired: no token would be free for it
     submission.next = undefined
     this.lastFree.next = submission
     this.lastFree = submission
@@ -113,7 +113,7 @@ export class SubmissionTable implements SubmissionNames {
     submission.observation = undefined
   }
 
-  /** The submission in use that user data names. */
+  /** Returns the submission that the two words of user data name; `undefined` if they are stale. */
   find(index: number, generation: number): Submission | undefined {
     if (index >= this.all.length) return undefined
     const submission = this.all[index]!
@@ -122,18 +122,18 @@ export class SubmissionTable implements SubmissionNames {
       : undefined
   }
 
-  /** Gives a pushed submission another user data, if the token still names one. */
+  /** Changes the user data of a pushed submission, if the token is not stale. */
   rename(token: Token, userData: unknown): void {
     const submission = this.find(indexOf(token), generationOf(token))
     if (submission !== undefined && (submission.traits & RUN) === 0) submission.userData = userData
   }
 
-  /** The submissions in use. */
+  /** Returns the submissions in use. */
   used(): Submission[] {
     return this.all.filter(({ operationClass }) => operationClass !== undefined)
   }
 
-  /** The free submission after the last one. */
+  /** Grows the table. Returns the first new place. */
   private more(): Submission {
     const { lastFree } = this
     this.grow(this.all.length * 2)

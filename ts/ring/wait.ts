@@ -49,7 +49,7 @@ export class Waits {
   /** Submits and waits until `count` completions are ready. Returns how many entries the kernel consumed. */
   submitAndWait(count: number, options: WaitOptions | undefined): number {
     if (options !== undefined) return this.within(count, options)
-    // What was pushed can complete, so only a wait for more than that has to be checked.
+    // Pushed operations can complete, so only a wait for more than those has to be checked.
     const isSure =
       this.completions.scheduler === undefined && count <= this.queue.writer.count && !this.skipped.active
     return this.waitFor(count, isSure ? this.completions.ready() : this.requirePossible(count))
