@@ -1,5 +1,5 @@
-// Rings, entries, registered files and personalities refuse every bad value. RING and METHODS say which option of a
-// ring and which argument of its methods is of which kind.
+// Tests that rings, entries, registered files and personalities reject every bad value. RING lists the bad values of the
+// options of a ring; METHODS and ASYNCHRONOUS list those of the arguments of its methods.
 
 import test from 'ava'
 import { Entry, FixedFile, Nop, Operation, Ring, type RingOptions, Timeout, type WaitOptions } from 'uring'
@@ -25,9 +25,9 @@ import {
 } from '../operations/base/bad-values.ts'
 import { good, OPERATIONS } from '../operations/base/argument-tables.ts'
 
-// ---- where it can be wrong
+// ---- bad values
 
-/** Every option of a ring. */
+/** Bad values of each option of a ring. */
 const RING: Record<keyof RingOptions, readonly Bad[]> = {
   entries: [...noInteger(1, 32_768), ...these([0, -1, 3.5, 2 ** 20], RANGE)],
   cqEntries: noInteger(256, 65_536),
@@ -57,7 +57,7 @@ const notOperations: Bad[] = [
   ...these([new TextEncoder(), Nop, Operation, [new Nop()], { opcode: 0 }, { encode: () => {} }], TYPE),
 ]
 
-/** Every argument of the ring's methods. */
+/** Bad values of each argument of the queue API. */
 const METHODS: Record<
   string,
   readonly [(ring: Ring, value: never) => unknown, Record<string, readonly Bad[]>]
@@ -103,13 +103,13 @@ const linked: Bad[] = [
 const skipping: Bad[] = [[new Nop().skipSuccess(), VALUE]]
 const multishot: Bad[] = [[new Timeout(1, { multi: true }), VALUE]]
 
-/** Options of an asynchronous method: themselves, and every one of them. */
+/** Returns bad values of the options object of an asynchronous method, and of each option in it. */
 function options(more: Record<string, readonly Bad[]>): Record<string, readonly Bad[]> {
   const each = Object.entries({ ref: KINDS.boolean, ...more })
   return { options: [...KINDS.options, ...each.flatMap(([key, kind]) => within(key, kind))] }
 }
 
-/** The same of the asynchronous flow: what is called for a promise rejects, the rest throws. */
+/** Bad values of each argument of the promise API. Methods that return a promise reject; the others throw. */
 const ASYNCHRONOUS: Record<
   string,
   readonly [(ring: Ring, value: never) => unknown, Record<string, readonly Bad[]>]
@@ -172,19 +172,19 @@ const ASYNCHRONOUS: Record<
   ],
 }
 
-/** Methods that take nothing. */
+/** Methods without arguments. */
 const WITHOUT_ARGUMENTS = ['submit', 'tryWait', 'peek', 'flush', 'close', 'ref', 'unref', 'stats']
 
-/** Options of a wait: themselves, and every one of them. */
+/** Returns bad values of the options object of a waiting method, and of each option in it. */
 function waiting(more: Record<string, readonly Bad[]>): Record<string, readonly Bad[]> {
   const options: Record<keyof WaitOptions, readonly Bad[]> = { timeout: milliseconds, minWait: milliseconds }
   const each = Object.entries({ ...options, ...more })
   return { options: [...KINDS.options, ...each.flatMap(([key, kind]) => within(key, kind))] }
 }
 
-// ---- the tests
+// ---- tests
 
-test('operations refuse bad personalities', (t) => {
+test('operations: reject bad personalities', (t) => {
   for (const [name, subject] of Object.entries(OPERATIONS)) {
     const operation = good(subject).personality(7)
     for (const bad of u16) {
@@ -194,13 +194,13 @@ test('operations refuse bad personalities', (t) => {
   }
 })
 
-test('a registered file refuses bad indexes', (t) => {
+test('FixedFile: rejects bad indexes', (t) => {
   for (const bad of noInteger(0, MAX_I32 - 1)) {
     refuses(t, 'new FixedFile', () => new FixedFile(bad[0] as number), bad, 'index')
   }
 })
 
-test('an entry refuses bad bytes and options', (t) => {
+test('Entry.from: rejects bad bytes and options', (t) => {
   const from = (bytes: unknown, options?: unknown): Entry =>
     Entry.from(bytes as Uint8Array, options as { keep: [] })
   const bad: Bad[] = [
@@ -217,7 +217,7 @@ test('an entry refuses bad bytes and options', (t) => {
   }
 })
 
-test('a ring of 64-byte entries refuses one of 128', (t) => {
+test('Ring: rejects a 128-byte entry if its entries have 64 bytes', (t) => {
   using watched = new Watched()
   const entry = Entry.from(new Uint8Array(128))
   refuses(t, 'push', () => watched.ring.push(entry), [entry, VALUE], 'entry')
@@ -227,7 +227,7 @@ test('a ring of 64-byte entries refuses one of 128', (t) => {
   watched.whole(t, 'slots')
 })
 
-test('a ring refuses bad options', (t) => {
+test('Ring: rejects bad options', (t) => {
   const ring = (options: unknown): Ring => new Ring(options as RingOptions)
   for (const bad of KINDS.options) refuses(t, 'new Ring', () => ring(bad[0]), bad, 'options')
   for (const [option, kind] of Object.entries(RING)) {
@@ -236,7 +236,7 @@ test('a ring refuses bad options', (t) => {
     }
     t.notThrows(() => ring({ entries: 4, [option]: undefined })[Symbol.dispose](), option)
   }
-  // What is enough depends on the others.
+  // Ranges that depend on another option.
   const some: [RingOptions, string][] = [
     [{ entries: 300, cqEntries: 511 }, 'cqEntries'],
     [{ entries: 4, cqEntries: 3 }, 'cqEntries'],
@@ -249,7 +249,7 @@ test('a ring refuses bad options', (t) => {
   }
 })
 
-test('every method of a ring that takes something has bad values here', (t) => {
+test('Ring: every method with arguments has bad values in this file', (t) => {
   // The methods of registrations have bad values of their own.
   const queueApi: object = Object.getPrototypeOf(Ring.prototype)
   const methods = [Ring.prototype, queueApi]
@@ -261,7 +261,7 @@ test('every method of a ring that takes something has bad values here', (t) => {
 })
 
 for (const [method, [call, rows]] of Object.entries(METHODS)) {
-  test(`a ring refuses bad arguments: ${method}`, (t) => {
+  test(`Ring: ${method} rejects bad arguments`, (t) => {
     using watched = new Watched()
     const { ring } = watched
     for (const [argument, kind] of Object.entries(rows)) {
@@ -269,7 +269,7 @@ for (const [method, [call, rows]] of Object.entries(METHODS)) {
         const label = `${method}: ${shown(bad[0])}`
         refuses(t, method, () => call(ring, bad[0] as never), bad, argument)
         watched.intact(t, label)
-        // What was pushed before is not submitted by a call that is refused.
+        // A rejected call does not submit entries that were pushed before.
         ring.push(new Nop(), 'before')
         refuses(t, method, () => call(ring, bad[0] as never), bad, argument)
         t.is(ring.sqReady, 1, label)
@@ -283,7 +283,7 @@ for (const [method, [call, rows]] of Object.entries(METHODS)) {
 }
 
 for (const [method, [call, rows]] of Object.entries(ASYNCHRONOUS)) {
-  test(`a ring refuses bad arguments of the asynchronous flow: ${method}`, async (t) => {
+  test(`Ring: asynchronous ${method} rejects bad arguments`, async (t) => {
     await using ring = new Ring({ entries: 8 })
     for (const [argument, kind] of Object.entries(rows)) {
       for (const bad of absent(kind)) {

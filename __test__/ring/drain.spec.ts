@@ -1,16 +1,16 @@
-// drain(): completions without objects, and what its callback may do.
+// Tests drain(): its callback gets the fields of each completion, and may use the ring.
 
 import test from 'ava'
 import { Nop, Ring, Timeout } from 'uring'
 
-test('it hands over everything that is ready', (t) => {
+test('drain: delivers every completion that is ready', (t) => {
   using ring = new Ring({ entries: 8 })
   const tokens = ring.pushAll([new Nop({ result: 1 }), new Nop({ result: -2 })], ['a', 'b'])
   const seen: unknown[] = []
   t.is(
     ring.drain(() => {}),
     0,
-    'and submits nothing',
+    'does not submit',
   )
   ring.submit()
   t.is(
@@ -27,7 +27,7 @@ test('it hands over everything that is ready', (t) => {
   )
 })
 
-test('with nothing ready it enters the kernel once', (t) => {
+test('drain: enters the kernel once if nothing is ready', (t) => {
   using ring = new Ring({ entries: 8 })
   ring.push(new Timeout(0))
   ring.submit()
@@ -36,13 +36,13 @@ test('with nothing ready it enters the kernel once', (t) => {
   t.is(delivered, 1)
 })
 
-test('a callback that pushes and submits is not starved, and starves nobody', (t) => {
+test('drain: leaves completions that its callback submits for the next call', (t) => {
   using ring = new Ring({ entries: 8 })
   ring.push(new Nop(), 0)
   ring.submit()
   const seen: unknown[] = []
   for (let round = 0; round < 1000; round += 1) {
-    // What the callback submits completes at once, and is for the next call.
+    // The nop that the callback submits completes at once.
     const delivered = ring.drain((userData) => {
       seen.push(userData)
       ring.push(new Nop(), (userData as number) + 1)
@@ -56,7 +56,7 @@ test('a callback that pushes and submits is not starved, and starves nobody', (t
   )
 })
 
-test('what a callback throws propagates, and the rest waits', (t) => {
+test('drain: propagates an exception of its callback and keeps the remaining completions', (t) => {
   using ring = new Ring({ entries: 8 })
   for (let index = 0; index < 6; index += 1) ring.push(new Nop(), index)
   ring.submit()
@@ -75,7 +75,7 @@ test('what a callback throws propagates, and the rest waits', (t) => {
   t.is(ring.cqReady, 0)
 })
 
-test('a callback may take completions itself', (t) => {
+test('drain: its callback may consume completions with wait() and drain()', (t) => {
   using ring = new Ring({ entries: 8 })
   for (let index = 0; index < 6; index += 1) ring.push(new Nop(), index)
   ring.submit()
@@ -90,7 +90,7 @@ test('a callback may take completions itself', (t) => {
   t.is(ring.wait()?.userData, 'more')
 })
 
-test('a callback may look ahead', (t) => {
+test('drain: its callback may peek()', (t) => {
   using ring = new Ring({ entries: 8 })
   for (let index = 0; index < 4; index += 1) ring.push(new Nop(), index)
   ring.submit()
@@ -106,7 +106,7 @@ for (const [name, close] of [
   ['dispose', (ring: Ring): void => ring[Symbol.dispose]()],
   ['close', (ring: Ring): void => void ring.close()],
 ] as const) {
-  test(`a callback that closes the ring (${name}) ends it`, (t) => {
+  test(`drain: stops after the callback closes the ring with ${name}`, (t) => {
     const ring = new Ring({ entries: 8 })
     for (let index = 0; index < 6; index += 1) ring.push(new Nop(), index)
     ring.submit()

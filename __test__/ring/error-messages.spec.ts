@@ -1,4 +1,4 @@
-// What is said of a mistake, letter by letter: what node:fs says of the same one.
+// Tests that argument errors have the same code and message as the errors of node:fs for the same mistake.
 
 import { closeSync, fsync, openSync, readSync, rmSync } from 'node:fs'
 import { Agent } from 'node:http'
@@ -10,7 +10,7 @@ function messageOf(t: ExecutionContext, call: () => unknown): string {
   return `${error?.code}: ${error?.message}`
 }
 
-/** What Node.js says of one name, as it would say it of another. */
+/** Replaces the argument name `from` in a message of Node.js by `to`. */
 function renamed(message: string, from: string, to: string): string {
   const word = to.includes('.') ? 'property' : 'argument'
   return message
@@ -31,7 +31,7 @@ const RECEIVED = [
   () => {}, function named() {},
 ]
 
-test('mistakes are described as node:fs describes them', (t) => {
+test('argument errors: have the messages of node:fs', (t) => {
   using ring = new Ring({ entries: 4 })
   const nowhere = '/nonexistent/directory/file'
   const buffer = Buffer.alloc(4)
@@ -82,7 +82,7 @@ test('mistakes are described as node:fs describes them', (t) => {
       () => rmSync(nowhere, as(options)),
       'options',
     ]),
-    // What was received.
+    // How the received value is described.
     ...RECEIVED.map((value): (typeof pairs)[number] => [
       () => new OpenAt(nowhere, { cloexec: as(value) }),
       'options.cloexec',
@@ -95,9 +95,9 @@ test('mistakes are described as node:fs describes them', (t) => {
   }
 })
 
-test('mistakes that node:fs does not know are described in its way', (t) => {
+test('argument errors: follow the format of node:fs where it has no counterpart', (t) => {
   const as = <T>(value: unknown): T => value as T
-  // The list is ours, the rest is theirs.
+  // Only the list of accepted types differs.
   t.is(
     messageOf(t, () => new Write(0, as('x'))),
     renamed(
@@ -116,7 +116,7 @@ test('mistakes that node:fs does not know are described in its way', (t) => {
       ).replace("'fifo', 'lifo'", "'monotonic', 'boottime', 'realtime'"),
     )
   }
-  // Large numbers have their digits in groups.
+  // Digits of large numbers are grouped.
   const buffer = Buffer.alloc(4)
   for (const large of [2 ** 53, -(2 ** 40), 2n ** 64n, -(2n ** 70n)]) {
     const received = /Received .+/s

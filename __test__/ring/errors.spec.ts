@@ -1,4 +1,4 @@
-// Failures: what node:fs says of them, letter for letter, and the errors that only rings have.
+// Tests that failures have the same code and message as in node:fs, and the errors that only rings have.
 
 import fs from 'node:fs'
 import { mkdirSync, openSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -44,8 +44,8 @@ interface SystemError extends Error {
   readonly dest?: string
 }
 
-/** What a user can see of a system error. */
-function seen(error: unknown): object {
+/** Returns the public fields of a system error. */
+function fieldsOf(error: unknown): object {
   const { message, code, errno, syscall, path, dest } = error as SystemError
   return { message, code, errno, syscall, path, dest }
 }
@@ -59,8 +59,8 @@ async function failure(promise: Promise<unknown>): Promise<unknown> {
   throw new Error('it did not fail')
 }
 
-/** A directory with one thing of each kind in it, and descriptors that are good for little. */
-interface Place {
+/** Paths and descriptors for which operations fail. */
+interface Fixture {
   readonly file: string
   readonly folder: string
   readonly full: string
@@ -75,7 +75,7 @@ interface Place {
   readonly broken: number
 }
 
-function place(t: ExecutionContext): Place {
+function createFixture(t: ExecutionContext): Fixture {
   const root = directory(t)
   const at = (name: string): string => join(root, name)
   writeFileSync(at('file'), 'hello')
@@ -99,7 +99,7 @@ function place(t: ExecutionContext): Place {
   }
 }
 
-const NO_FILE = 1_000_000
+const CLOSED_FD = 1_000_000
 const { promises } = fs
 const call = {
   read: promisify(fs.read),
@@ -117,39 +117,44 @@ const bytes = Buffer.alloc(4)
 type Failing = readonly [
   name: string,
   code: string,
-  operation: (place: Place) => Operation<unknown>,
-  node: (place: Place) => Promise<unknown>,
+  operation: (fixture: Fixture) => Operation<unknown>,
+  node: (fixture: Fixture) => Promise<unknown>,
 ]
 
 const FAILURES: readonly Failing[] = [
-  ['open nothing', 'ENOENT', (p) => new OpenAt(p.none), (p) => promises.open(p.none)],
+  ['open a missing file', 'ENOENT', (p) => new OpenAt(p.none), (p) => promises.open(p.none)],
   [
-    'open by URL',
+    'open a missing file by URL',
     'ENOENT',
     (p) => new OpenAt(pathToFileURL(p.none)),
     (p) => promises.open(pathToFileURL(p.none)),
   ],
   [
-    'open by bytes',
+    'open a missing file by bytes',
     'ENOENT',
     (p) => new OpenAt(Buffer.from(p.none)),
     (p) => promises.open(Buffer.from(p.none)),
   ],
-  ['open nothing by openat2', 'ENOENT', (p) => new OpenAt2(p.none), (p) => promises.open(p.none)],
+  ['open a missing file with openat2', 'ENOENT', (p) => new OpenAt2(p.none), (p) => promises.open(p.none)],
   [
-    'open a new one that is there',
+    'open an existing file exclusively',
     'EEXIST',
     (p) => new OpenAt(p.file, { flags: 'wx' }),
     (p) => promises.open(p.file, 'wx'),
   ],
   [
-    'open a directory to write',
+    'open a directory for writing',
     'EISDIR',
     (p) => new OpenAt(p.folder, { flags: 'w' }),
     (p) => promises.open(p.folder, 'w'),
   ],
-  ['open behind a file', 'ENOTDIR', (p) => new OpenAt(`${p.file}/x`), (p) => promises.open(`${p.file}/x`)],
-  ['open a loop', 'ELOOP', (p) => new OpenAt(p.loop), (p) => promises.open(p.loop)],
+  [
+    'open a path below a file',
+    'ENOTDIR',
+    (p) => new OpenAt(`${p.file}/x`),
+    (p) => promises.open(`${p.file}/x`),
+  ],
+  ['open a symlink loop', 'ELOOP', (p) => new OpenAt(p.loop), (p) => promises.open(p.loop)],
   ['open a long name', 'ENAMETOOLONG', (p) => new OpenAt(p.long), (p) => promises.open(p.long)],
   [
     'open a file as a directory',
@@ -158,9 +163,14 @@ const FAILURES: readonly Failing[] = [
     (p) => promises.open(p.file, fs.constants.O_DIRECTORY),
   ],
   ['open the empty path', 'ENOENT', () => new OpenAt(''), () => promises.open('')],
-  ['read no file', 'EBADF', () => new Read(NO_FILE, bytes), () => call.read(NO_FILE, bytes, 0, 4, null)],
   [
-    'read what is for writing',
+    'read a closed descriptor',
+    'EBADF',
+    () => new Read(CLOSED_FD, bytes),
+    () => call.read(CLOSED_FD, bytes, 0, 4, null),
+  ],
+  [
+    'read a write-only descriptor',
     'EBADF',
     (p) => new Read(p.writable, bytes),
     (p) => call.read(p.writable, bytes, 0, 4, null),
@@ -171,45 +181,65 @@ const FAILURES: readonly Failing[] = [
     (p) => new Read(p.folderFd, bytes, { offset: 0 }),
     (p) => call.read(p.folderFd, bytes, 0, 4, 0),
   ],
-  ['readv no file', 'EBADF', () => new Readv(NO_FILE, [bytes]), () => call.readv(NO_FILE, [bytes])],
+  [
+    'readv a closed descriptor',
+    'EBADF',
+    () => new Readv(CLOSED_FD, [bytes]),
+    () => call.readv(CLOSED_FD, [bytes]),
+  ],
   [
     'readv a directory',
     'EISDIR',
     (p) => new Readv(p.folderFd, [bytes], { offset: 0 }),
     (p) => call.readv(p.folderFd, [bytes], 0),
   ],
-  ['write no file', 'EBADF', () => new Write(NO_FILE, bytes), () => call.write(NO_FILE, bytes, 0, 4, null)],
   [
-    'write what is for reading',
+    'write a closed descriptor',
+    'EBADF',
+    () => new Write(CLOSED_FD, bytes),
+    () => call.write(CLOSED_FD, bytes, 0, 4, null),
+  ],
+  [
+    'write a read-only descriptor',
     'EBADF',
     (p) => new Write(p.readable, bytes),
     (p) => call.write(p.readable, bytes, 0, 4, null),
   ],
   [
-    'write a pipe that nobody reads',
+    'write a pipe without readers',
     'EPIPE',
     (p) => new Write(p.broken, bytes),
     (p) => call.write(p.broken, bytes, 0, 4, null),
   ],
-  ['writev no file', 'EBADF', () => new Writev(NO_FILE, [bytes]), () => call.writev(NO_FILE, [bytes])],
   [
-    'writev what is for reading',
+    'writev a closed descriptor',
+    'EBADF',
+    () => new Writev(CLOSED_FD, [bytes]),
+    () => call.writev(CLOSED_FD, [bytes]),
+  ],
+  [
+    'writev a read-only descriptor',
     'EBADF',
     (p) => new Writev(p.readable, [bytes]),
     (p) => call.writev(p.readable, [bytes]),
   ],
-  ['stat nothing', 'ENOENT', (p) => new Statx(p.none), (p) => promises.stat(p.none)],
-  ['stat a loop', 'ELOOP', (p) => new Statx(p.loop), (p) => promises.stat(p.loop)],
+  ['stat a missing file', 'ENOENT', (p) => new Statx(p.none), (p) => promises.stat(p.none)],
+  ['stat a symlink loop', 'ELOOP', (p) => new Statx(p.loop), (p) => promises.stat(p.loop)],
   [
-    'lstat nothing',
+    'lstat a missing file',
     'ENOENT',
     (p) => new Statx(p.none, { flags: AtFlags.SYMLINK_NOFOLLOW }),
     (p) => promises.lstat(p.none),
   ],
-  ['fstat no file', 'EBADF', () => new Statx(NO_FILE), () => call.fstat(NO_FILE)],
-  ['rename nothing', 'ENOENT', (p) => new RenameAt(p.none, p.file), (p) => promises.rename(p.none, p.file)],
+  ['fstat a closed descriptor', 'EBADF', () => new Statx(CLOSED_FD), () => call.fstat(CLOSED_FD)],
   [
-    'rename a directory onto a full one',
+    'rename a missing file',
+    'ENOENT',
+    (p) => new RenameAt(p.none, p.file),
+    (p) => promises.rename(p.none, p.file),
+  ],
+  [
+    'rename a directory onto a non-empty one',
     'ENOTEMPTY',
     (p) => new RenameAt(p.folder, p.full),
     (p) => promises.rename(p.folder, p.full),
@@ -220,35 +250,35 @@ const FAILURES: readonly Failing[] = [
     (p) => new RenameAt(p.file, p.folder),
     (p) => promises.rename(p.file, p.folder),
   ],
-  ['link nothing', 'ENOENT', (p) => new LinkAt(p.none, p.long), (p) => promises.link(p.none, p.long)],
+  ['link a missing file', 'ENOENT', (p) => new LinkAt(p.none, p.long), (p) => promises.link(p.none, p.long)],
   [
-    'link to what is there',
+    'link to an existing path',
     'EEXIST',
     (p) => new LinkAt(p.file, p.link),
     (p) => promises.link(p.file, p.link),
   ],
   [
-    'symlink to what is there',
+    'symlink to an existing path',
     'EEXIST',
     (p) => new SymlinkAt('tärget', p.file),
     (p) => promises.symlink('tärget', p.file),
   ],
   [
-    'symlink in no directory',
+    'symlink in a missing directory',
     'ENOENT',
     (p) => new SymlinkAt(p.file, `${p.none}/x`),
     (p) => promises.symlink(p.file, `${p.none}/x`),
   ],
-  ['unlink nothing', 'ENOENT', (p) => new UnlinkAt(p.none), (p) => promises.unlink(p.none)],
+  ['unlink a missing file', 'ENOENT', (p) => new UnlinkAt(p.none), (p) => promises.unlink(p.none)],
   ['unlink a directory', 'EISDIR', (p) => new UnlinkAt(p.folder), (p) => promises.unlink(p.folder)],
   [
-    'rmdir nothing',
+    'rmdir a missing directory',
     'ENOENT',
     (p) => new UnlinkAt(p.none, { directory: true }),
     (p) => promises.rmdir(p.none),
   ],
   [
-    'rmdir a full one',
+    'rmdir a non-empty directory',
     'ENOTEMPTY',
     (p) => new UnlinkAt(p.full, { directory: true }),
     (p) => promises.rmdir(p.full),
@@ -259,50 +289,60 @@ const FAILURES: readonly Failing[] = [
     (p) => new UnlinkAt(p.file, { directory: true }),
     (p) => promises.rmdir(p.file),
   ],
-  ['mkdir what is there', 'EEXIST', (p) => new MkDirAt(p.folder), (p) => promises.mkdir(p.folder)],
+  ['mkdir an existing directory', 'EEXIST', (p) => new MkDirAt(p.folder), (p) => promises.mkdir(p.folder)],
   [
-    'mkdir in no directory',
+    'mkdir in a missing directory',
     'ENOENT',
     (p) => new MkDirAt(`${p.none}/x`),
     (p) => promises.mkdir(`${p.none}/x`),
   ],
-  ['truncate no file', 'EBADF', () => new Ftruncate(NO_FILE, 0), () => call.ftruncate(NO_FILE, 0)],
   [
-    'truncate what is for reading',
+    'truncate a closed descriptor',
+    'EBADF',
+    () => new Ftruncate(CLOSED_FD, 0),
+    () => call.ftruncate(CLOSED_FD, 0),
+  ],
+  [
+    'truncate a read-only descriptor',
     'EINVAL',
     (p) => new Ftruncate(p.readable, 0),
     (p) => call.ftruncate(p.readable, 0),
   ],
-  ['fsync no file', 'EBADF', () => new Fsync(NO_FILE), () => call.fsync(NO_FILE)],
+  ['fsync a closed descriptor', 'EBADF', () => new Fsync(CLOSED_FD), () => call.fsync(CLOSED_FD)],
   ['fsync a pipe', 'EINVAL', (p) => new Fsync(p.fifo), (p) => call.fsync(p.fifo)],
-  ['fdatasync no file', 'EBADF', () => new Fsync(NO_FILE, { datasync: true }), () => call.fdatasync(NO_FILE)],
-  ['close no file', 'EBADF', () => new Close(NO_FILE), () => call.close(NO_FILE)],
+  [
+    'fdatasync a closed descriptor',
+    'EBADF',
+    () => new Fsync(CLOSED_FD, { datasync: true }),
+    () => call.fdatasync(CLOSED_FD),
+  ],
+  ['close a closed descriptor', 'EBADF', () => new Close(CLOSED_FD), () => call.close(CLOSED_FD)],
 ]
 
 for (const [name, code, operation, node] of FAILURES) {
-  test(`the error is the one of node:fs: ${name}`, async (t) => {
-    const here = place(t)
+  test(`run, chain: reject with the error of node:fs: ${name}`, async (t) => {
+    const fixture = createFixture(t)
     using ring = new Ring({ entries: 4 })
-    const expected = seen(await failure(node(here)))
+    const expected = fieldsOf(await failure(node(fixture)))
     t.like(expected, { code })
-    const made = operation(here)
+    const made = operation(fixture)
     for (const promise of [
       ring.run(made),
       ring.run(made.build()),
       ring.run(made, { timeout: 60_000, signal: new AbortController().signal }),
     ]) {
       const error = await failure(promise)
-      t.deepEqual(seen(error), expected)
+      t.deepEqual(fieldsOf(error), expected)
       t.true(error instanceof UringError && error instanceof Error)
       t.like(error, { name: 'UringError', operation: made.constructor.name, cause: undefined })
     }
     const broken = await failure(ring.chain([new Nop(), made]))
     t.true(broken instanceof ChainError)
-    t.deepEqual(seen((broken as ChainError).cause), expected)
+    t.deepEqual(fieldsOf((broken as ChainError).cause), expected)
   })
 }
 
-test('an error has what it has and nothing else', async (t) => {
+test('UringError: has only the properties that apply', async (t) => {
   using ring = new Ring({ entries: 4 })
   const open = (await failure(ring.run(new OpenAt('/nowhere')))) as UringError
   t.deepEqual(Object.keys(open).toSorted(), ['code', 'errno', 'name', 'operation', 'path', 'syscall'])
@@ -310,25 +350,25 @@ test('an error has what it has and nothing else', async (t) => {
     String(open.stack),
     /^UringError: ENOENT: no such file or directory, open '\/nowhere'|^Error: ENOENT/,
   )
-  const read = (await failure(ring.run(new Read(NO_FILE, bytes)))) as UringError
+  const read = (await failure(ring.run(new Read(CLOSED_FD, bytes)))) as UringError
   t.false('path' in read || 'dest' in read)
-  t.not(open, await failure(ring.run(new OpenAt('/nowhere'))), 'each failure is an error of its own')
+  t.not(open, await failure(ring.run(new OpenAt('/nowhere'))), 'each failure creates a new error')
 })
 
-test('a failed run and its completion say the same', async (t) => {
+test('run: rejects with the same fields as Completion.error', async (t) => {
   using ring = new Ring({ entries: 4 })
   for (const make of [
     () => new OpenAt('/nowhere'),
-    () => new Read(NO_FILE, bytes),
+    () => new Read(CLOSED_FD, bytes),
     () => new Nop({ result: -62 }),
   ]) {
     ring.push(make())
     const { error } = ring.wait() ?? {}
-    t.deepEqual(seen(await failure(ring.run<unknown>(make()))), seen(error))
+    t.deepEqual(fieldsOf(await failure(ring.run<unknown>(make()))), fieldsOf(error))
   }
 })
 
-test('codes that Node.js has no words for have a name', async (t) => {
+test('UringError: names codes that Node.js has no message for', async (t) => {
   using ring = new Ring({ entries: 4 })
   for (const [errno, code] of [
     [-62, 'ETIME'],
@@ -342,7 +382,7 @@ test('codes that Node.js has no words for have a name', async (t) => {
   }
 })
 
-test('AbortError, TimeoutError and ChainError say what they are', async (t) => {
+test('AbortError, TimeoutError, ChainError: have their class, code, message and cause', async (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = fifo(t)
   const reason = new Error('mine')
@@ -371,7 +411,7 @@ test('AbortError, TimeoutError and ChainError say what they are', async (t) => {
   const chain = (await chained) as ChainError
   t.true(chain instanceof ChainError && chain instanceof UringError)
   t.like(chain, { name: 'ChainError', step: 1, operation: 'OpenAt' })
-  t.like(seen(chain), {
+  t.like(fieldsOf(chain), {
     code: 'ENOENT',
     errno: -2,
     syscall: 'open',
@@ -385,15 +425,15 @@ test('AbortError, TimeoutError and ChainError say what they are', async (t) => {
   t.true(chain.outcomes[1] !== undefined && !('value' in chain.outcomes[1]))
 })
 
-test('a buffer that was taken away in mid-flight is an error of its own', async (t) => {
+test('run: rejects with ERR_URING_BUFFER_DETACHED if the buffer is transferred in flight', async (t) => {
   using ring = new Ring({ entries: 4 })
   const fd = fifo(t)
-  const room = new Uint8Array(new ArrayBuffer(4))
-  const read = failure(ring.run(new Read(fd, room)))
+  const buffer = new Uint8Array(new ArrayBuffer(4))
+  const read = failure(ring.run(new Read(fd, buffer)))
   await new Promise(setImmediate)
-  // Held until the end: the kernel writes to it.
-  const taken = structuredClone(room.buffer, { transfer: [room.buffer] })
+  // The new owner must stay alive until the read is done: the kernel writes to this memory.
+  const transferred = structuredClone(buffer.buffer, { transfer: [buffer.buffer] })
   fs.writeSync(fd, 'abcd')
   t.like(await read, { name: 'UringError', code: 'ERR_URING_BUFFER_DETACHED', operation: 'Read' })
-  t.is(Buffer.from(taken).toString(), 'abcd')
+  t.is(Buffer.from(transferred).toString(), 'abcd')
 })

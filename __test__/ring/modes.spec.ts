@@ -1,4 +1,4 @@
-// Rings of every kind: both flows on each, and what is special about them.
+// Tests both APIs on rings with each combination of setup flags.
 
 import { readdirSync, readFileSync, writeSync } from 'node:fs'
 import test from 'ava'
@@ -10,16 +10,16 @@ const MODES: Record<string, RingOptions> = {
   plain: { submitAll: false },
   cooperative: { coopTaskrun: true, taskrunFlag: true },
   deferred: { singleIssuer: true, deferTaskrun: true },
-  'with a polling thread': { sqPoll: { idle: 1 } },
-  'with entries of 128 bytes': { sqe128: true },
-  'with completions of 32 bytes': { cqe32: true },
-  'with completions of both sizes': { cqeMixed: true },
-  'with wide entries and completions': { sqe128: true, cqe32: true },
-  'without an array of indices': { submitAll: true, noSqArray: true },
+  sqPoll: { sqPoll: { idle: 1 } },
+  sqe128: { sqe128: true },
+  cqe32: { cqe32: true },
+  cqeMixed: { cqeMixed: true },
+  'sqe128 and cqe32': { sqe128: true, cqe32: true },
+  noSqArray: { submitAll: true, noSqArray: true },
 }
 
 for (const [name, options] of Object.entries(MODES)) {
-  test(`what is awaited completes on a ring: ${name}`, async (t) => {
+  test(`run, chain, each: complete in mode: ${name}`, async (t) => {
     await using ring = new Ring({ entries: 8, ...options })
     const { read, write } = pipe(t)
     for (let round = 0; round < 20; round += 1) {
@@ -45,7 +45,7 @@ for (const [name, options] of Object.entries(MODES)) {
   })
 }
 
-/** Threads of this process with a name that begins so. */
+/** Returns the number of threads of this process whose name starts with `name`. */
 function threads(name: string): number {
   return readdirSync('/proc/self/task').filter((id) => {
     try {
@@ -56,7 +56,7 @@ function threads(name: string): number {
   }).length
 }
 
-test('a polling thread that fell asleep is woken by what is submitted, and not by what is published', async (t) => {
+test('sqPoll: submit() wakes an idle polling thread, flush() does not', async (t) => {
   using ring = new Ring({ entries: 4, sqPoll: { idle: 1 } })
   const asleep = async (): Promise<void> => {
     while (!ring.sqNeedsEnter) await new Promise(setImmediate)
@@ -76,13 +76,13 @@ test('a polling thread that fell asleep is woken by what is submitted, and not b
   t.is(ring.wait()?.result, 3)
 })
 
-test.serial('attached rings share the polling thread', (t) => {
+test.serial('attach: rings share the polling thread', (t) => {
   const before = threads('iou-sqp-')
   using first = new Ring({ entries: 4, sqPoll: true })
   using shared = new Ring({ entries: 4, sqPoll: true, attach: first })
   const use = (ring: Ring): void => {
     ring.push(new Nop({ result: 6 }))
-    t.is(ring.wait()?.result, 6) // by now its thread runs, and has its name
+    t.is(ring.wait()?.result, 6) // by now its thread runs and is named
   }
   use(first)
   use(shared)
@@ -92,7 +92,7 @@ test.serial('attached rings share the polling thread', (t) => {
   t.is(threads('iou-sqp-'), before + 2)
 })
 
-test('the other ring of a pair outlives the one that it was attached to', async (t) => {
+test('attach: a ring keeps working after the ring that it was attached to is closed', async (t) => {
   const first = new Ring({ entries: 4, sqPoll: true })
   await using shared = new Ring({ entries: 4, sqPoll: true, attach: first })
   await first.close()
@@ -102,7 +102,7 @@ test('the other ring of a pair outlives the one that it was attached to', async 
 for (const ioPoll of [true, 'hybrid'] as const) {
   const options = { entries: 8, ioPoll }
 
-  test(`polled, ${ioPoll}: what is not of a device completes in both flows`, async (t) => {
+  test(`ioPoll ${ioPoll}: nops complete in both APIs`, async (t) => {
     await using ring = new Ring(options)
     t.truthy(ring.setupFlags & SetupFlags.IOPOLL)
     t.is((ring.setupFlags & SetupFlags.HYBRID_IOPOLL) !== 0, ioPoll === 'hybrid')
@@ -112,14 +112,14 @@ for (const ioPoll of [true, 'hybrid'] as const) {
     t.is((await Promise.all(results)).length, 50)
   })
 
-  test(`polled, ${ioPoll}: operations that cannot be polled are refused`, async (t) => {
+  test(`ioPoll ${ioPoll}: a timeout fails with EINVAL`, async (t) => {
     await using ring = new Ring(options)
     await t.throwsAsync(ring.run(new Timeout(1)), { code: 'EINVAL' })
     ring.push(new Timeout(1))
     t.is(ring.wait()?.error?.code, 'EINVAL')
   })
 
-  test(`polled, ${ioPoll}: what is of no device that can be polled is refused`, async (t) => {
+  test(`ioPoll ${ioPoll}: a read of a pipe fails with ENOTSUP`, async (t) => {
     await using ring = new Ring(options)
     const { read, write } = pipe(t)
     writeSync(write, 'there')
@@ -130,14 +130,14 @@ for (const ioPoll of [true, 'hybrid'] as const) {
   })
 }
 
-test('a wide entry needs a wide ring, in both flows', async (t) => {
-  await using narrow = new Ring({ entries: 4 })
-  await using wide = new Ring({ entries: 4, sqe128: true, cqe32: true })
+test('sqe128: UringCmd80 throws on a ring without it, in both APIs', async (t) => {
+  await using ring64 = new Ring({ entries: 4 })
+  await using ring128 = new Ring({ entries: 4, sqe128: true, cqe32: true })
   const operation = new UringCmd80(0, 0)
-  t.throws(() => narrow.push(operation), { message: /sqe128/ })
-  await t.throwsAsync(narrow.run(operation), { message: /sqe128/ })
-  await t.throwsAsync(wide.run(operation), { code: 'ENOTSUP' })
-  wide.push(new Nop({ extra: [1, 2n ** 63n] }))
-  t.deepEqual(wide.wait()?.extra, [1n, 2n ** 63n])
-  t.is(await wide.run(new Nop({ result: 4 })), 4)
+  t.throws(() => ring64.push(operation), { message: /sqe128/ })
+  await t.throwsAsync(ring64.run(operation), { message: /sqe128/ })
+  await t.throwsAsync(ring128.run(operation), { code: 'ENOTSUP' })
+  ring128.push(new Nop({ extra: [1, 2n ** 63n] }))
+  t.deepEqual(ring128.wait()?.extra, [1n, 2n ** 63n])
+  t.is(await ring128.run(new Nop({ result: 4 })), 4)
 })

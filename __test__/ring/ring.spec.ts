@@ -1,4 +1,4 @@
-// What a ring is made with, what it tells, and its end.
+// Tests the constructor of Ring, its properties, and close().
 
 import { readlinkSync, readdirSync, statSync } from 'node:fs'
 import test from 'ava'
@@ -15,7 +15,7 @@ function ringDescriptors(): number {
   }).length
 }
 
-test('sizes are rounded up to powers of two, and the completion queue is four times as long', (t) => {
+test('Ring: rounds sizes up to powers of two; cqEntries defaults to four times entries', (t) => {
   using small = new Ring({ entries: 12 })
   t.is(small.entries, 16)
   t.is(small.cqEntries, 64)
@@ -26,12 +26,12 @@ test('sizes are rounded up to powers of two, and the completion queue is four ti
   t.is(whole.cqEntries, 1024)
 })
 
-test('clamp takes the limits of the kernel in place of sizes beyond them', (t) => {
+test('Ring: clamp reduces sizes to the limits of the kernel', (t) => {
   using ring = new Ring({ entries: 1 << 20, clamp: true })
   t.is(ring.entries, 32_768)
 })
 
-test('the default mode is the best that the kernel has', (t) => {
+test('Ring: sets the best setup flags by default', (t) => {
   using ring = new Ring()
   const { SINGLE_ISSUER, DEFER_TASKRUN, TASKRUN_FLAG, SUBMIT_ALL, NO_SQARRAY } = SetupFlags
   const best = SINGLE_ISSUER | DEFER_TASKRUN | TASKRUN_FLAG | SUBMIT_ALL | NO_SQARRAY
@@ -39,7 +39,7 @@ test('the default mode is the best that the kernel has', (t) => {
   t.truthy(ring.features & Features.NODROP)
 })
 
-test('a mode that is given is taken exactly, also when all of it is false', (t) => {
+test('Ring: sets exactly the given setup flags, even if all are false', (t) => {
   const mode =
     SetupFlags.SINGLE_ISSUER |
     SetupFlags.DEFER_TASKRUN |
@@ -52,7 +52,7 @@ test('a mode that is given is taken exactly, also when all of it is false', (t) 
   t.is(cooperative.setupFlags & mode, SetupFlags.COOP_TASKRUN | SetupFlags.TASKRUN_FLAG)
 })
 
-test('options that the kernel does not combine are EINVAL, and say so', (t) => {
+test('Ring: throws EINVAL for options that the kernel does not combine', (t) => {
   const error = t.throws(() => new Ring({ deferTaskrun: true }), { instanceOf: UringError })
   t.is(error.code, 'EINVAL')
   t.is(error.errno, -22)
@@ -72,7 +72,7 @@ for (const [name, options] of Object.entries({
   'sqe128 and cqe32': { sqe128: true, cqe32: true },
   noSqArray: { submitAll: true, noSqArray: true },
 })) {
-  test(`operations complete in mode: ${name}`, (t) => {
+  test(`Ring: completes operations in mode: ${name}`, (t) => {
     using ring = new Ring({ entries: 8, ...options })
     for (let round = 0; round < 20; round += 1) {
       const tokens = [0, 1, 2, 3, 4].map((index) => ring.push(new Nop({ result: index }), index))
@@ -91,7 +91,7 @@ for (const [name, options] of Object.entries({
   })
 }
 
-test('rings can share kernel workers', (t) => {
+test('Ring: attach shares kernel workers', (t) => {
   using first = new Ring({ entries: 4 })
   using second = new Ring({ entries: 4, attach: first })
   t.truthy(second.setupFlags & SetupFlags.ATTACH_WQ)
@@ -99,23 +99,23 @@ test('rings can share kernel workers', (t) => {
   t.true(second.wait()?.ok)
 })
 
-test('a disabled ring keeps what is pushed, and closes all the same', (t) => {
+test('submit: throws EBADFD on a disabled ring and keeps its entries', (t) => {
   using ring = new Ring({ entries: 4, disabled: true })
   ring.push(new Nop())
   t.throws(() => ring.submit(), { code: 'EBADFD' })
   t.is(ring.sqReady, 1)
 })
 
-test('both halves of a 32-byte completion arrive', (t) => {
+test('Completion.extra: has both halves of a CQE32', (t) => {
   for (const mode of [{ cqe32: true }, { cqeMixed: true }]) {
     using ring = new Ring({ entries: 4, ...mode })
-    // In a mixed queue the wide ones come around its end again and again.
+    // In a mixed queue CQE32s reach the end of the queue again and again.
     for (let round = 0; round < 20; round += 1) {
       ring.push(new Nop({ extra: [1n << 63n, round] }))
       ring.push(new Nop())
-      const [wide, narrow] = ring.waitMany(2)
-      t.deepEqual(wide?.extra, [1n << 63n, BigInt(round)])
-      t.deepEqual(narrow?.extra, 'cqe32' in mode ? [0n, 0n] : undefined)
+      const [extended, plain] = ring.waitMany(2)
+      t.deepEqual(extended?.extra, [1n << 63n, BigInt(round)])
+      t.deepEqual(plain?.extra, 'cqe32' in mode ? [0n, 0n] : undefined)
     }
   }
   using ring = new Ring({ entries: 4 })
@@ -123,13 +123,13 @@ test('both halves of a 32-byte completion arrive', (t) => {
   t.is(ring.wait()?.error?.code, 'EINVAL')
 })
 
-test('supports() answers by the opcode', (t) => {
+test('supports: returns true for a known opcode and false for an unknown one', (t) => {
   using ring = new Ring({ entries: 4 })
   t.true(ring.supports(Read))
   t.false(ring.supports({ opcode: 255 }))
 })
 
-test('everything throws ERR_URING_CLOSED once the ring is closed, and closing again is fine', async (t) => {
+test('close: every later call throws ERR_URING_CLOSED, but closing again is allowed', async (t) => {
   for (const close of [
     (ring: Ring) => ring.close(),
     (ring: Ring) => ring[Symbol.dispose](),
@@ -167,7 +167,7 @@ test('everything throws ERR_URING_CLOSED once the ring is closed, and closing ag
   }
 })
 
-test.serial('close() waits without blocking until what is in flight is cancelled', async (t) => {
+test.serial('close: resolves when the operations in flight are cancelled', async (t) => {
   const fd = fifo(t)
   const before = ringDescriptors()
   const ring = new Ring({ entries: 4 })
@@ -184,24 +184,24 @@ for (const [name, close] of [
   ['close()', (ring: Ring) => ring.close()],
   ['dispose', (ring: Ring) => ring[Symbol.dispose]()],
 ] as const) {
-  test.serial(`${name} waits for what cannot be cancelled any more`, async (t) => {
+  test.serial(`${name}: waits for a write that cannot be cancelled`, async (t) => {
     const { path, fd } = file(t)
     const bytes = Buffer.alloc(64 * 1024 * 1024, 'x')
     const ring = new Ring({ entries: 4 })
     ring.push(new Write(fd, bytes, { offset: 0 }).async())
     ring.submit()
-    while (statSync(path).size === 0); // until a kernel worker is in the middle of it
+    while (statSync(path).size === 0); // until a kernel worker has begun to write
     let turned = false
     setImmediate(() => void (turned = true))
     await close(ring)
-    // The kernel has read all of the buffer, or said how far it got: nothing moves any more.
+    // The kernel does not read the buffer any more.
     const { size } = statSync(path)
     t.is(size, bytes.length)
     t.is(turned, name === 'close()', 'close() lets the event loop turn, dispose blocks')
   })
 }
 
-test.serial('a thousand rings leave no descriptor behind', async (t) => {
+test.serial('close: leaks no descriptor over a thousand rings', async (t) => {
   const before = ringDescriptors()
   for (let index = 0; index < 1000; index += 1) {
     const ring = new Ring({ entries: 4 })

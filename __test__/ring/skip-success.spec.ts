@@ -1,4 +1,4 @@
-// Operations whose success is not reported, and when their memory is let go.
+// Tests operations with skipSuccess(), and when their memory is released.
 
 import { readFileSync } from 'node:fs'
 import test from 'ava'
@@ -6,11 +6,11 @@ import { Nop, Read, Ring, Write } from 'uring'
 import { fifo, file } from '../helpers/files.ts'
 import { script } from '../helpers/process.ts'
 
-test('a success is silent, a failure is not', (t) => {
+test('skipSuccess: reports failures but no success', (t) => {
   using ring = new Ring({ entries: 8 })
   const { fd, path } = file(t)
   ring.push(new Write(fd, Buffer.from('quiet'), { offset: 0 }).link().skipSuccess(), 'write')
-  ring.push(new Nop(), 'nop') // after it, for a worker may have to write
+  ring.push(new Nop(), 'nop') // linked, because the write may go to a kernel worker
   t.deepEqual(
     ring.waitMany(1).map((completion) => completion.userData),
     ['nop'],
@@ -21,18 +21,18 @@ test('a success is silent, a failure is not', (t) => {
   t.is(ring.wait({ timeout: 60_000 })?.userData, 'failed')
 })
 
-test('in a chain the loud steps report, each with its own data', (t) => {
+test('skipSuccess: other operations of a chain complete with their own userData', (t) => {
   using ring = new Ring({ entries: 8 })
   const { fd, path } = file(t)
   for (let round = 0; round < 100; round += 1) {
-    ring.push(new Write(fd, Buffer.from('a'), { offset: 0 }).link().skipSuccess(), 'silent')
-    ring.push(new Write(fd, Buffer.from('b'), { offset: 1 }).link(), 'loud')
-    ring.push(new Write(fd, Buffer.from('c'), { offset: 2 }).link().skipSuccess(), 'silent')
+    ring.push(new Write(fd, Buffer.from('a'), { offset: 0 }).link().skipSuccess(), 'skipped')
+    ring.push(new Write(fd, Buffer.from('b'), { offset: 1 }).link(), 'reported')
+    ring.push(new Write(fd, Buffer.from('c'), { offset: 2 }).link().skipSuccess(), 'skipped')
     ring.push(new Nop({ result: round }), 'last')
     t.deepEqual(
       ring.waitMany(2).map((completion) => [completion.userData, completion.result]),
       [
-        ['loud', 1],
+        ['reported', 1],
         ['last', round],
       ],
     )
@@ -40,7 +40,7 @@ test('in a chain the loud steps report, each with its own data', (t) => {
   t.is(readFileSync(path, 'utf8'), 'abc')
 })
 
-test('behind a silent step that failed nobody answers', (t) => {
+test('skipSuccess: operations behind a failed one do not complete', (t) => {
   using ring = new Ring({ entries: 8 })
   ring.push(new Nop({ result: -5 }).link().skipSuccess(), 'failed')
   ring.push(new Nop().link(), 'never')
@@ -49,22 +49,22 @@ test('behind a silent step that failed nobody answers', (t) => {
   t.is(ring.wait({ timeout: 5 }), undefined)
 })
 
-test('behind a loud step that failed everybody answers, silent or not', (t) => {
+test('skipSuccess: cancelled operations complete if the failed one does not use it', (t) => {
   using ring = new Ring({ entries: 8 })
   ring.push(new Nop({ result: -5 }).link(), 'failed')
-  ring.push(new Nop().link().skipSuccess(), 'silent')
+  ring.push(new Nop().link().skipSuccess(), 'skipped')
   ring.push(new Nop(), 'last')
   t.deepEqual(
     ring.waitMany(3, { timeout: 60_000 }).map((completion) => [completion.userData, completion.error?.code]),
     [
       ['failed', 'EIO'],
-      ['silent', 'ECANCELED'],
+      ['skipped', 'ECANCELED'],
       ['last', 'ECANCELED'],
     ],
   )
 })
 
-test('behind a hard link a silent failure ends nothing', (t) => {
+test('skipSuccess: a failure before a hard link does not affect the next operation', (t) => {
   using ring = new Ring({ entries: 8 })
   ring.push(new Nop({ result: -5 }).hardLink().skipSuccess(), 'failed')
   ring.push(new Nop(), 'next')
@@ -74,7 +74,7 @@ test('behind a hard link a silent failure ends nothing', (t) => {
   )
 })
 
-test('a ring with silent operations in flight closes when the kernel has let go of them', async (t) => {
+test('skipSuccess: close() waits until the operations in flight have released their memory', async (t) => {
   const fd = fifo(t)
   const buffer = Buffer.alloc(4, '.')
   for (const close of [(ring: Ring) => ring.close(), (ring: Ring) => ring[Symbol.dispose]()]) {
@@ -84,14 +84,14 @@ test('a ring with silent operations in flight closes when the kernel has let go 
     await close(ring)
     const ring2 = new Ring({ entries: 4 })
     ring2.push(new Write(fd, Buffer.from('data')))
-    ring2.push(new Read(fd, Buffer.alloc(4)), 'who gets it')
-    t.is(ring2.waitMany(2).find(({ userData }) => userData === 'who gets it')?.result, 4)
+    ring2.push(new Read(fd, Buffer.alloc(4)), 'second read')
+    t.is(ring2.waitMany(2).find(({ userData }) => userData === 'second read')?.result, 4)
     t.is(buffer.toString(), '....')
     ring2[Symbol.dispose]()
   }
 })
 
-test('memory of silent steps is let go with their chain', async (t) => {
+test('skipSuccess: memory is released with the chain', async (t) => {
   const outcome = await script(
     `
     import { openSync } from 'node:fs'
@@ -99,25 +99,25 @@ test('memory of silent steps is let go with their chain', async (t) => {
     const ring = new Ring({ entries: 8 })
     const fd = openSync('/dev/null', 'w')
     const buffers = []
-    const stage = (operation) => { const buffer = Buffer.alloc(64); buffers.push(new WeakRef(buffer)); ring.push(operation(buffer)) }
+    const enqueue = (operation) => { const buffer = Buffer.alloc(64); buffers.push(new WeakRef(buffer)); ring.push(operation(buffer)) }
     for (let round = 0; round < 100; round += 1) {
-      stage((buffer) => new Write(fd, buffer).link().skipSuccess())
+      enqueue((buffer) => new Write(fd, buffer).link().skipSuccess())
       ring.push(new Nop())
       ring.wait()
       ring.push(new Nop({ result: -5 }).link().skipSuccess())
-      stage((buffer) => new Write(fd, buffer).link())
-      stage((buffer) => new Write(fd, buffer).skipSuccess())
+      enqueue((buffer) => new Write(fd, buffer).link())
+      enqueue((buffer) => new Write(fd, buffer).skipSuccess())
       ring.wait()
       ring.push(new Nop({ result: -5 }).link())
-      stage((buffer) => new Write(fd, buffer).link().skipSuccess())
-      stage((buffer) => new Write(fd, buffer))
+      enqueue((buffer) => new Write(fd, buffer).link().skipSuccess())
+      enqueue((buffer) => new Write(fd, buffer))
       ring.waitMany(3)
     }
     for (let round = 0; round < 5; round += 1) { globalThis.gc(); await new Promise(setImmediate) }
     const held = buffers.filter((reference) => reference.deref() !== undefined).length
-    console.log(held <= 4 ? 'free' : held + ' are held')
+    console.log(held <= 4 ? 'released' : held + ' are held')
     `,
     ['--expose-gc'],
   )
-  t.deepEqual(outcome, { code: 0, signal: null, stdout: 'free\n', stderr: '' })
+  t.deepEqual(outcome, { code: 0, signal: null, stdout: 'released\n', stderr: '' })
 })

@@ -1,5 +1,5 @@
-// The kernel sets the flag that says that completions wait for this thread after it has handed them over: by then they
-// may have come, and the flag says so for ever. No call may believe it without end.
+// Tests that a stale IORING_SQ_TASKRUN flag does not make any call loop forever. The kernel can set the flag after the
+// task work that it announces has run already; it then stays set although no completion is outstanding.
 
 import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
 import test from 'ava'
@@ -7,10 +7,10 @@ import { Nop, Read, Ring, type RingOptions, Timeout, Write } from 'uring'
 import { ioUringSetup } from 'uring/sys'
 import { fifo } from '../helpers/files.ts'
 
-const SQ_FLAGS = 40 + 16 // in struct io_uring_params: where the flags of the submission queue are
+const SQ_FLAGS = 40 + 16 // offset of sq_off.flags in struct io_uring_params
 const TASKRUN = 1 << 2
 
-/** Where the flags are in the mapping of a ring's queues. */
+/** Returns the offset of the submission queue's flags in the mapping of a ring. */
 function flagsOffset(): number {
   const params = Buffer.alloc(120)
   const fd = ioUringSetup(4, params)
@@ -19,7 +19,7 @@ function flagsOffset(): number {
   return params.readUInt32LE(SQ_FLAGS)
 }
 
-/** Where the queues of rings are mapped. */
+/** Returns the addresses at which rings are mapped. */
 function mappings(): bigint[] {
   return readFileSync('/proc/self/maps', 'utf8')
     .split('\n')
@@ -27,8 +27,8 @@ function mappings(): bigint[] {
     .map((line) => BigInt(`0x${line.split('-')[0]}`))
 }
 
-/** Sets the flag of a ring that was made last. */
-function lie(before: readonly bigint[]): void {
+/** Sets IORING_SQ_TASKRUN in each ring whose mapping is not in `before`. */
+function setTaskrun(before: readonly bigint[]): void {
   const memory = openSync('/proc/self/mem', 'r+')
   const word = Buffer.alloc(4)
   for (const mapping of mappings().filter((address) => !before.includes(address))) {
@@ -42,31 +42,31 @@ function lie(before: readonly bigint[]): void {
 
 const MODES: Record<string, RingOptions> = {
   'the default mode': {},
-  'task work that does not interrupt': { coopTaskrun: true, taskrunFlag: true },
+  'coopTaskrun and taskrunFlag': { coopTaskrun: true, taskrunFlag: true },
 }
 
 for (const [name, mode] of Object.entries(MODES)) {
-  test.serial(`a flag that lies keeps no call from returning: ${name}`, async (t) => {
+  test.serial(`Ring: every call returns while IORING_SQ_TASKRUN is stale: ${name}`, async (t) => {
     const before = mappings()
     await using ring = new Ring({ entries: 8, ...mode })
-    t.is(await ring.run(new Nop({ result: 7 })), 7) // the event loop is woken from here on
+    t.is(await ring.run(new Nop({ result: 7 })), 7) // registers the eventfd
     t.true(mappings().length > before.length)
 
-    lie(before)
+    setTaskrun(before)
     t.is(await ring.run(new Nop({ result: 8 })), 8)
-    lie(before)
+    setTaskrun(before)
     t.is(await ring.run(new Timeout(1)), 'expired')
-    lie(before)
+    setTaskrun(before)
     ring.push(new Nop({ result: 9 }))
     t.is(ring.wait()?.result, 9)
-    lie(before)
+    setTaskrun(before)
     t.is(ring.tryWait(), undefined)
 
-    // What comes later wakes the event loop all the same.
+    // A later completion still wakes the event loop.
     const fd = fifo(t)
     const bytes = Buffer.alloc(4)
     const read = ring.run(new Read(fd, bytes))
-    lie(before)
+    setTaskrun(before)
     t.is(await ring.run(new Write(fd, Buffer.from('late'))), 4)
     t.is(await read, 4)
     t.is(bytes.toString(), 'late')

@@ -1,11 +1,11 @@
-// What is pushed, and how it goes in.
+// Tests push(), pushAll(), submit(), flush() and enter(): how entries reach the kernel.
 
 import { openSync, readFileSync } from 'node:fs'
 import test from 'ava'
 import { Close, Entry, Fsync, Nop, Read, Ring, Timeout, UringError, Write } from 'uring'
 import { fifo, file } from '../helpers/files.ts'
 
-test('any value comes back with its completion', (t) => {
+test('push: returns any userData with the completion', (t) => {
   using ring = new Ring({ entries: 16 })
   const values = [undefined, null, 0, -0, Number.NaN, 'text', 1n << 70n, Symbol('s'), {}, () => {}, ring, [1]]
   for (const value of values) ring.push(new Nop(), value)
@@ -13,7 +13,7 @@ test('any value comes back with its completion', (t) => {
   t.true(values.every((value, index) => Object.is(value, back[index])))
 })
 
-test('completions come when they are done, in whatever order that is', (t) => {
+test('wait: returns completions in the order in which operations finish', (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = fifo(t)
   ring.push(new Read(fd, Buffer.alloc(1)), 'late')
@@ -30,7 +30,7 @@ test('completions come when they are done, in whatever order that is', (t) => {
   )
 })
 
-test('a full queue refuses, and loses nothing', (t) => {
+test('push: throws ERR_URING_SQ_FULL if the queue is full, and loses no entry', (t) => {
   using ring = new Ring({ entries: 4 })
   for (let index = 0; index < 4; index += 1) ring.push(new Nop(), index)
   t.is(ring.sqSpaceLeft, 0)
@@ -48,7 +48,7 @@ test('a full queue refuses, and loses nothing', (t) => {
   t.is(ring.tryWait(), undefined)
 })
 
-test('pushAll takes all or none', (t) => {
+test('pushAll: enqueues all operations or none', (t) => {
   using ring = new Ring({ entries: 4 })
   ring.push(new Nop(), 'first')
   t.throws(() => ring.pushAll([new Nop(), new Nop(), new Nop(), new Nop()]), { code: 'ERR_URING_SQ_FULL' })
@@ -70,11 +70,11 @@ test('pushAll takes all or none', (t) => {
   t.deepEqual(ring.pushAll([]), [])
 })
 
-test('a push that is refused leaves no slot behind', (t) => {
+test('push: frees the submission of an operation that it rejects', (t) => {
   using ring = new Ring({ entries: 4 })
   const bad = new Read(0, Buffer.alloc(1))
   bad.offset = Number.NaN
-  // Free slots are used in turn, and a token says which.
+  // Free submissions are used in turn, and the low bits of a token are the index of its submission.
   let last = ring.push(new Nop())
   ring.wait()
   for (let round = 0; round < 100; round += 1) {
@@ -85,26 +85,26 @@ test('a push that is refused leaves no slot behind', (t) => {
     })
     const token = ring.push(new Nop())
     ring.wait()
-    t.is((token - last + 64) % 64, 1, 'one slot is used, and none before it')
-    t.true(token % 2 ** 22 < 64, 'all of them are among the first, so none is missing')
+    t.is((token - last + 64) % 64, 1, 'exactly one submission was used')
+    t.true(token % 2 ** 22 < 64, 'the table has not grown')
     last = token
   }
   t.is(ring.inFlight, 0)
 })
 
-test('an entry that was refused half-way leaves nothing in the next one', (t) => {
+test('push: clears the entry after encoding failed half-way', (t) => {
   using ring = new Ring({ entries: 4 })
   const fd = openSync('/dev/null', 'r')
   const read = new Read(fd, Buffer.alloc(1), { offset: 5, flags: 1 })
-  // It passes for memory until its address is asked for.
+  // Passes the validation; encoding fails when it takes the address.
   read.bytes = { BYTES_PER_ELEMENT: 1, length: 5 } as unknown as Uint8Array
   t.throws(() => ring.push(read), { code: 'ERR_INVALID_ARG_TYPE' })
-  // The kernel closes nothing whose entry has an offset.
+  // The kernel rejects a close whose entry has an offset.
   ring.push(new Close(fd))
   t.is(ring.wait()?.error, undefined)
 })
 
-test('what the kernel has not taken counts against the queue', (t) => {
+test('push: counts entries that the kernel has not consumed as used space', (t) => {
   using ring = new Ring({ entries: 4 })
   for (let index = 0; index < 3; index += 1) ring.push(new Nop(), index)
   t.is(ring.flush(), 3)
@@ -117,7 +117,7 @@ test('what the kernel has not taken counts against the queue', (t) => {
   )
 })
 
-test('linked operations run one after the other', (t) => {
+test('link: runs linked operations one after another', (t) => {
   using ring = new Ring({ entries: 8 })
   const { fd, path } = file(t)
   for (let index = 0; index < 5; index += 1) {
@@ -129,7 +129,7 @@ test('linked operations run one after the other', (t) => {
   t.is(readFileSync(path, 'utf8'), '01234')
 })
 
-test('a failed step cancels what is linked behind it, and not what is hard-linked', (t) => {
+test('link: a failure cancels operations behind a link but not behind a hard link', (t) => {
   using ring = new Ring({ entries: 8 })
   ring.push(new Nop({ result: -5 }).link())
   ring.push(new Nop())
@@ -139,10 +139,10 @@ test('a failed step cancels what is linked behind it, and not what is hard-linke
   t.deepEqual(codes.toSorted(), ['ECANCELED', 'EIO', 'EIO', undefined])
 })
 
-test('a chain that does not fit behind what the kernel has left over still goes in whole', (t) => {
+test('pushAll: enqueues a chain behind flushed entries only if all of it fits', (t) => {
   using ring = new Ring({ entries: 8 })
   const { fd, path } = file(t)
-  // What was published and not entered stands in the ring: there is room for five more.
+  // Entries that were flushed but not submitted use space of the queue: five are left.
   for (let index = 0; index < 3; index += 1) ring.push(new Nop(), 'before')
   t.is(ring.flush(), 3)
   const chain = [1, 2, 3, 4, 5].map((digit) => new Write(fd, Buffer.from(`${digit}`)).link())
@@ -153,12 +153,12 @@ test('a chain that does not fit behind what the kernel has left over still goes 
   t.is(readFileSync(path, 'utf8'), '12345')
 })
 
-test('what is linked over a submission is two chains', (t) => {
+test('link: a link at the end of a submission does not reach the next submission', (t) => {
   using ring = new Ring({ entries: 8 })
   ring.push(new Nop({ result: -5 }).link())
   ring.submit()
   ring.push(new Nop(), 'not cancelled')
-  // A link that ends with its submission may complete after what came later.
+  // The linked operation may complete after the later one.
   t.deepEqual(
     ring
       .waitMany(2)
@@ -168,7 +168,7 @@ test('what is linked over a submission is two chains', (t) => {
   )
 })
 
-test('an unknown opcode fails alone', (t) => {
+test('submit: an unknown opcode fails only its own entry', (t) => {
   for (const submitAll of [true, false]) {
     using ring = new Ring({ entries: 8, submitAll })
     const bytes = new Uint8Array(64)
@@ -176,7 +176,7 @@ test('an unknown opcode fails alone', (t) => {
     ring.push(new Nop(), 'a')
     ring.push(Entry.from(bytes), 'unknown')
     ring.push(new Nop(), 'b')
-    // Without SUBMIT_ALL the kernel stops behind a bad entry; the rest goes in with the next call.
+    // Without SUBMIT_ALL the kernel stops after a bad entry; the next call submits the rest.
     t.is(ring.submit(), submitAll ? 3 : 2)
     t.is(ring.sqReady, submitAll ? 0 : 1)
     const done = ring.waitMany(3)
@@ -192,7 +192,7 @@ test('an unknown opcode fails alone', (t) => {
   }
 })
 
-test('more completions than the queue holds all arrive, in order', (t) => {
+test('drain: delivers more completions than the queue holds, in order', (t) => {
   using ring = new Ring({ entries: 4, cqEntries: 4 })
   const count = 10_000
   for (let index = 0; index < count; index += 1) {
@@ -210,7 +210,7 @@ test('more completions than the queue holds all arrive, in order', (t) => {
   t.false(ring.cqOverflowed)
 })
 
-test('an operation is encoded when it is pushed: what is changed later changes nothing', (t) => {
+test('push: encodes the operation at once, so later changes have no effect', (t) => {
   using ring = new Ring({ entries: 8 })
   const operation = new Nop({ result: 1 })
   ring.push(operation)
@@ -222,7 +222,7 @@ test('an operation is encoded when it is pushed: what is changed later changes n
   )
 })
 
-test('an entry can be pushed any number of times, to any ring', (t) => {
+test('push: accepts the same entry any number of times, on any ring', (t) => {
   using first = new Ring({ entries: 4 })
   using second = new Ring({ entries: 4, sqe128: true })
   const entry = new Nop({ result: 3 }).build()
@@ -238,7 +238,7 @@ test('an entry can be pushed any number of times, to any ring', (t) => {
   }
 })
 
-test('the bytes of an entry are a copy, and make the same entry again', (t) => {
+test('Entry.bytes: returns a copy from which Entry.from() makes an equal entry', (t) => {
   using ring = new Ring({ entries: 4 })
   const entry = new Nop({ result: 3 }).build()
   const { bytes } = entry
@@ -255,7 +255,7 @@ test('the bytes of an entry are a copy, and make the same entry again', (t) => {
   )
 })
 
-test('an entry of 128 bytes needs a ring that has them', (t) => {
+test('push: accepts a 128-byte entry only on a ring with sqe128', (t) => {
   using narrow = new Ring({ entries: 4 })
   using wide = new Ring({ entries: 4, sqe128: true })
   const entry = Entry.from(new Uint8Array(128))
@@ -265,14 +265,14 @@ test('an entry of 128 bytes needs a ring that has them', (t) => {
   t.is(wide.wait()?.result, 0)
 })
 
-test('what a getter of the caller pushes meanwhile is not lost', (t) => {
+test('push: keeps an operation that a getter pushes during encoding', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t, 'abc')
   const buffer = Buffer.alloc(3)
   let asked = 0
   const target = {
     get fd(): number {
-      // Asked when the operation is made and when it is pushed.
+      // Read once by the constructor and once by push().
       if (asked++ === 1) ring.push(new Nop({ result: 9 }), 'inner')
       return fd
     },
@@ -288,7 +288,7 @@ test('what a getter of the caller pushes meanwhile is not lost', (t) => {
   t.is(buffer.toString(), 'abc')
 })
 
-test('drained operations wait for those before them', (t) => {
+test('Operation.drain: delays an operation until all earlier ones are done', (t) => {
   using ring = new Ring({ entries: 8 })
   ring.push(new Timeout(20), 'timeout')
   ring.push(new Nop().drain(), 'behind')
@@ -299,7 +299,7 @@ test('drained operations wait for those before them', (t) => {
   )
 })
 
-test('operations go to a kernel worker when they are told to', (t) => {
+test('Operation.async: an operation completes on a kernel worker', (t) => {
   using ring = new Ring({ entries: 8 })
   const { fd } = file(t, 'content')
   const buffer = Buffer.alloc(7)
@@ -308,13 +308,13 @@ test('operations go to a kernel worker when they are told to', (t) => {
   t.is(buffer.toString(), 'content')
 })
 
-test('an unknown personality is refused by the kernel', (t) => {
+test('Operation.personality: an unknown personality fails with EINVAL', (t) => {
   using ring = new Ring({ entries: 4 })
   ring.push(new Nop().personality(9))
   t.is(ring.wait()?.error?.code, 'EINVAL')
 })
 
-test('flush publishes without a system call, and enter is one', (t) => {
+test('flush: publishes entries without a system call, and enter() submits them', (t) => {
   using ring = new Ring({ entries: 4 })
   ring.push(new Nop({ result: 1 }))
   t.is(ring.flush(), 1)
@@ -327,7 +327,7 @@ test('flush publishes without a system call, and enter is one', (t) => {
   t.throws(() => ring.enter(0, 0, 1 << 30), { code: 'EINVAL', message: /io_uring_enter/ })
 })
 
-test('a polling thread takes what is published by itself', (t) => {
+test('flush: a polling thread consumes published entries', (t) => {
   using ring = new Ring({ entries: 4, sqPoll: true })
   ring.push(new Nop({ result: 1 }))
   ring.flush()

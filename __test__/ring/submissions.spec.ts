@@ -1,4 +1,4 @@
-// The submission table by itself: tokens that outlive millions of submissions.
+// Tests the submission table on its own: tokens, generations and growth.
 
 import test from 'ava'
 import { Nop } from 'uring'
@@ -12,7 +12,7 @@ function find(submissions: SubmissionTable, token: number): Submission | undefin
   return submissions.find(indexOf(token), generationOf(token))
 }
 
-test('a token that is a million generations old finds nothing', (t) => {
+test('SubmissionTable: a token that is a million generations old matches nothing', (t) => {
   const submissions = new SubmissionTable()
   const first = submissions.acquire(subject, undefined, 'old', 0)
   const old = tokenOf(first)
@@ -27,7 +27,7 @@ test('a token that is a million generations old finds nothing', (t) => {
   t.pass()
 })
 
-test('free submissions are used in turn', (t) => {
+test('SubmissionTable: uses free submissions in turn', (t) => {
   const submissions = new SubmissionTable()
   const seen = new Set<number>()
   for (let index = 0; index < 50; index += 1) {
@@ -38,10 +38,10 @@ test('free submissions are used in turn', (t) => {
   t.is(seen.size, 50)
 })
 
-test('a submission whose generations are used up is retired', (t) => {
+test('SubmissionTable: retires a submission whose generations are used up', (t) => {
   const submissions = new SubmissionTable()
   const used: Submission[] = []
-  // All that there are at first, at the end of their generations.
+  // Acquires every submission of the initial table and sets it to its last generation.
   for (let index = 0; index < 63; index += 1) used.push(submissions.acquire(subject, undefined, undefined, 0))
   for (const submission of used) submission.generation = MAX_GENERATION
   const last = tokenOf(used[0] as Submission)
@@ -57,7 +57,7 @@ test('a submission whose generations are used up is retired', (t) => {
   t.is(find(submissions, last), undefined)
 })
 
-test('the table grows, and keeps what is in it', (t) => {
+test('SubmissionTable: keeps its submissions when it grows', (t) => {
   const submissions = new SubmissionTable()
   const all = Array.from({ length: 5000 }, (_, index) =>
     submissions.acquire(subject, { index }, index, index % 2),

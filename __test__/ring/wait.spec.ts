@@ -1,10 +1,10 @@
-// The waiting calls.
+// Tests peek(), tryWait(), wait(), waitMany() and submitAndWait(), and the completions that they return.
 
 import test from 'ava'
 import { Completion, Entry, Nop, Read, Ring, Timeout, TimeoutRemove, Write } from 'uring'
 import { fifo } from '../helpers/files.ts'
 
-test('peek leaves, tryWait takes', (t) => {
+test('peek: leaves the completion in the queue; tryWait() consumes it', (t) => {
   using ring = new Ring({ entries: 4 })
   t.is(ring.peek(), undefined)
   t.is(ring.tryWait(), undefined)
@@ -23,7 +23,7 @@ test('peek leaves, tryWait takes', (t) => {
   t.is(ring.tryWait(), undefined)
 })
 
-test('what was looked at is the first to be taken, by whichever call', (t) => {
+test('peek: its completion is the next one for wait(), waitMany() and drain()', (t) => {
   using ring = new Ring({ entries: 4 })
   for (const take of [
     () => ring.wait()?.userData,
@@ -43,7 +43,7 @@ test('what was looked at is the first to be taken, by whichever call', (t) => {
   }
 })
 
-test('wait returns undefined at the timeout, not before', (t) => {
+test('wait: returns undefined at the timeout, not before', (t) => {
   using ring = new Ring({ entries: 4 })
   const start = performance.now()
   t.is(ring.wait({ timeout: 120.5 }), undefined)
@@ -51,7 +51,7 @@ test('wait returns undefined at the timeout, not before', (t) => {
   t.is(ring.wait({ timeout: 0 }), undefined)
 })
 
-test('wait submits first', (t) => {
+test('wait: submits pushed operations first', (t) => {
   using ring = new Ring({ entries: 4 })
   ring.push(new Nop(), 'pushed')
   t.is(ring.wait({ timeout: 0 })?.userData, 'pushed')
@@ -59,27 +59,27 @@ test('wait submits first', (t) => {
   ring.submit()
   ring.push(new Nop(), 'pushed')
   t.is(ring.wait()?.userData, 'ready')
-  t.is(ring.inFlight + ring.cqReady, 1, 'what was pushed went in with it')
+  t.is(ring.inFlight + ring.cqReady, 1, 'the pushed operation was submitted')
 })
 
-test('submitAndWait counts what the kernel took, and takes nothing', (t) => {
+test('submitAndWait: returns the number of submitted entries and consumes no completion', (t) => {
   using ring = new Ring({ entries: 8 })
   for (let index = 0; index < 3; index += 1) ring.push(new Nop(), index)
   t.is(ring.submitAndWait(3), 3)
   t.is(ring.cqReady, 3)
-  t.is(ring.submitAndWait(3), 0, 'they are there already')
+  t.is(ring.submitAndWait(3), 0, 'nothing is left to submit')
   t.is(ring.waitMany(3).length, 3)
   t.is(ring.submitAndWait(0), 0)
 })
 
-test('submitAndWait goes on when the kernel ends a wait early', (t) => {
+test('submitAndWait: continues if the kernel ends a wait early', (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = fifo(t)
   ring.push(new Timeout(5), 'timeout')
   ring.push(new Read(fd, Buffer.alloc(1)), 'read')
   ring.push(new Timeout(60).link())
   ring.push(new Write(fd, Buffer.from('x')))
-  // The first expiry wakes the waiter; the last one breaks its link, so the write is cancelled.
+  // The first expiry wakes the waiter; the second breaks its link, so the write is cancelled.
   t.is(ring.submitAndWait(3), 4)
   t.is(ring.cqReady, 3)
   ring.push(new Write(fd, Buffer.from('x')))
@@ -87,7 +87,7 @@ test('submitAndWait goes on when the kernel ends a wait early', (t) => {
   t.is(ring.waitMany(5).length, 5)
 })
 
-test('waitMany waits for count, and takes max', (t) => {
+test('waitMany: waits for count and returns up to max', (t) => {
   using ring = new Ring({ entries: 8 })
   for (let index = 0; index < 5; index += 1) ring.push(new Nop(), index)
   t.is(ring.waitMany(2).length, 2)
@@ -98,7 +98,7 @@ test('waitMany waits for count, and takes max', (t) => {
   t.deepEqual(ring.waitMany(0), [])
 })
 
-test('more than the completion area holds can be waited for', (t) => {
+test('waitMany: returns more completions than the completion area holds', (t) => {
   using ring = new Ring({ entries: 4096, cqEntries: 16_384 })
   for (let round = 0; round < 3; round += 1) {
     for (let index = 0; index < 4096; index += 1) ring.push(new Nop({ result: index }))
@@ -111,21 +111,21 @@ test('more than the completion area holds can be waited for', (t) => {
   t.true(results.every((result, index) => result === index % 4096))
 })
 
-test('a wait that could never end is refused', (t) => {
+test('wait: throws ERR_URING_NOTHING_IN_FLIGHT if it could never end', (t) => {
   using ring = new Ring({ entries: 8 })
   t.throws(() => ring.wait(), { code: 'ERR_URING_NOTHING_IN_FLIGHT' })
   ring.push(new Nop())
   t.throws(() => ring.submitAndWait(2), { code: 'ERR_URING_NOTHING_IN_FLIGHT' })
-  t.is(ring.sqReady, 1, 'and submits nothing')
+  t.is(ring.sqReady, 1, 'does not submit')
   t.is(ring.waitMany(1).length, 1)
   t.throws(() => ring.waitMany(1), { code: 'ERR_URING_NOTHING_IN_FLIGHT' })
   t.is(ring.wait({ timeout: 1 }), undefined)
-  // Skipped successes do not count as something that will come.
+  // An operation with skipSuccess() may never complete, so it does not count.
   ring.push(new Nop().skipSuccess())
   t.throws(() => ring.wait(), { code: 'ERR_URING_NOTHING_IN_FLIGHT' })
 })
 
-test('an operation that completes many times counts as any number', (t) => {
+test('waitMany: counts a multishot operation as any number of completions', (t) => {
   using ring = new Ring({ entries: 8 })
   const token = ring.push(new Timeout(2, { multi: true, count: 3 }), 'tick')
   const done = ring.waitMany(3)
@@ -141,23 +141,23 @@ test('an operation that completes many times counts as any number', (t) => {
   t.throws(() => ring.wait(), { code: 'ERR_URING_NOTHING_IN_FLIGHT' })
 })
 
-test('minWait: all that is wanted, or one once it is over', (t) => {
+test('waitMany: ends at count, or at the first completion after minWait', (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = fifo(t)
   for (let index = 0; index < 2; index += 1) ring.push(new Nop())
   ring.push(new Read(fd, Buffer.alloc(1)))
   t.is(ring.waitMany(3, { minWait: 20, timeout: 60_000 }).length, 2)
-  // Nothing is there after minWait: then the first one ends the wait.
+  // No completion within minWait: the first one afterwards ends the wait.
   ring.push(new Timeout(60))
   ring.push(new Timeout(60_000), 'long')
   t.is(ring.waitMany(2, { minWait: 1, timeout: 60_000 }).length, 1)
-  // Something is ready at the start: minWait is the timeout.
+  // A completion is ready at the start: minWait acts as the timeout.
   ring.push(new Nop())
   ring.submit()
   t.is(ring.waitMany(2, { minWait: 1 }).length, 1)
 })
 
-test('a completion is a snapshot that explains itself', (t) => {
+test('Completion: has the fields of the CQE and a UringError for a failure', (t) => {
   using ring = new Ring({ entries: 8 })
   const token = ring.push(new Nop({ result: -2 }), 'data')
   const completion = ring.wait()
@@ -187,7 +187,7 @@ test('a completion is a snapshot that explains itself', (t) => {
   t.throws(() => completion?.value, { code: 'ENOENT' })
 })
 
-test('a message from another ring has the number that was sent, and no token', (t) => {
+test('wait: returns an unsolicited message with its data and no token', (t) => {
   using from = new Ring({ entries: 4 })
   using to = new Ring({ entries: 4 })
   const bytes = Buffer.alloc(64)
@@ -200,7 +200,7 @@ test('a message from another ring has the number that was sent, and no token', (
     t.is(from.wait()?.result, 0)
   }
   send((1n << 63n) | 5n, -7)
-  t.is(to.cqReady, 0, 'it is there when this ring comes for it')
+  t.is(to.cqReady, 0, 'it arrives when this ring enters the kernel')
   t.like(to.wait({ timeout: Infinity }), {
     token: 0,
     source: 'message',
@@ -211,7 +211,7 @@ test('a message from another ring has the number that was sent, and no token', (
   })
   send((3n << 62n) | ((1n << 62n) - 1n), 0)
   t.like(to.wait({ timeout: Infinity }), { token: 0, source: 'tag', userData: (1n << 62n) - 1n })
-  // What names no live token is nobody's.
+  // Data that looks like the token of a dead submission is stray.
   send(12_345n, 0)
   send((1n << 63n) | 6n, 1)
   t.is(to.wait({ timeout: Infinity })?.userData, 6n)
@@ -220,7 +220,7 @@ test('a message from another ring has the number that was sent, and no token', (
   t.is(to.inFlight, 0)
 })
 
-test('tokens name one submission: a stale one finds nothing', (t) => {
+test('token: a stale token cancels nothing', (t) => {
   using ring = new Ring({ entries: 8 })
   const old = ring.push(new Nop())
   ring.wait()
@@ -238,11 +238,11 @@ test('tokens name one submission: a stale one finds nothing', (t) => {
   )
 })
 
-test('a stale token does not find what is in its slot now', (t) => {
+test('token: a stale token does not match a later submission with the same index', (t) => {
   using ring = new Ring({ entries: 8 })
   const old = ring.push(new Nop())
   ring.wait()
-  // SubmissionTable are used in turn: a long timeout goes into each until one stands where the old token points.
+  // Submissions are used in turn: push and remove timeouts until one has the index of the old token.
   let live = ring.push(new Timeout(60_000))
   for (let round = 0; round < 1000 && live % 2 ** 22 !== old % 2 ** 22; round += 1) {
     ring.push(new TimeoutRemove(live))
