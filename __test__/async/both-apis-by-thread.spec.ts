@@ -1,4 +1,4 @@
-// The same, woken by a thread.
+// Runs the specs of both APIs and of messages with the waiter thread instead of libuv.
 
 import '../helpers/by-thread.ts'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -7,7 +7,7 @@ import { Nop, Ring } from 'uring'
 import './both-apis.spec.ts'
 import './messages.spec.ts'
 
-test('it is a thread that wakes the event loop here', async (t) => {
+test('waiter thread: runs with URING_WAKER=thread', async (t) => {
   const ring = new Ring({ entries: 4 })
   await ring.run(new Nop())
   const names = readdirSync('/proc/self/task').map((id) => {

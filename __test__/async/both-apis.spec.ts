@@ -1,4 +1,4 @@
-// Both flows on one ring: the waiting calls get what was pushed, promises and callbacks get what was run.
+// Tests the queue API and the promise API on one ring: each gets the completions of its own operations.
 
 import { readSync, writeSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -6,23 +6,23 @@ import test from 'ava'
 import { Entry, Nop, Read, Ring, Timeout } from 'uring'
 import { fifo } from '../helpers/files.ts'
 
-/** Operations with results that tell them apart. */
+// Operations whose results tell the two APIs apart.
 const pushed = (index: number): Nop => new Nop({ result: 1000 + index })
 const run = (index: number): Nop => new Nop({ result: 2000 + index })
 const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index)
 
-/** Lets what was asked for in this turn be submitted. */
+/** Waits until the operations started in this turn are submitted. */
 function endOfTurn(): Promise<void> {
   return new Promise((resolve) => process.nextTick(resolve))
 }
 
-/** Lets a thing happen that nothing tells of: the event loop comes round a few times. */
+/** Lets the event loop turn a few times. */
 async function turns(): Promise<void> {
   for (let left = 5; left > 0; left -= 1) await turn()
 }
 
-test('what is pushed and what is run in one turn goes to whom it belongs, whichever way it is taken', async (t) => {
-  for (const take of [
+test('queue and promise API: each gets its own completions, whichever method reaps them', async (t) => {
+  for (const consume of [
     (ring: Ring) => ring.waitMany(8).map(({ userData, result }) => [userData, result]),
     (ring: Ring) =>
       range(8).map(() => {
@@ -30,13 +30,13 @@ test('what is pushed and what is run in one turn goes to whom it belongs, whiche
         return [completion?.userData, completion?.result]
       }),
     (ring: Ring) => {
-      const taken: unknown[] = []
+      const consumed: unknown[] = []
       ring.submitAndWait(8)
       t.is(
-        ring.drain((userData, result) => taken.push([userData, result])),
+        ring.drain((userData, result) => consumed.push([userData, result])),
         8,
       )
-      return taken
+      return consumed
     },
     (ring: Ring) => {
       ring.submit()
@@ -56,9 +56,9 @@ test('what is pushed and what is run in one turn goes to whom it belongs, whiche
       ring.push(pushed(index), `pushed ${index}`)
       ring.start(run(100 + index), (result) => started.push(result))
     }
-    t.is(ring.sqReady, 8, 'each flow stages its own')
+    t.is(ring.sqReady, 8, 'run() and start() do not use the queue of push()')
     t.deepEqual(
-      take(ring),
+      consume(ring),
       range(8).map((index) => [`pushed ${index}`, 1000 + index]),
     )
     t.is(ring.tryWait(), undefined)
@@ -82,11 +82,11 @@ test('what is pushed and what is run in one turn goes to whom it belongs, whiche
   }
 })
 
-test('a run does not submit what was pushed, and submit() does not send what is run', async (t) => {
+test('run: does not submit pushed operations, nor does submit() submit those of run()', async (t) => {
   const ring = new Ring({ entries: 8 })
   ring.push(pushed(1).link(), 'first')
   t.is(await ring.run(run(1)), 2001)
-  t.is(ring.sqReady, 1, 'an await between two linked ones does not cut the chain')
+  t.is(ring.sqReady, 1, 'an await between two linked pushes does not break the link')
   ring.push(new Nop({ result: 7 }), 'second')
   const later = ring.run(run(2))
   t.is(ring.submit(), 2)
@@ -99,7 +99,7 @@ test('a run does not submit what was pushed, and submit() does not send what is 
   await ring.close()
 })
 
-test('what a waiting call finds of the other flow is delivered later, and not inside it', async (t) => {
+test('wait, waitMany, submitAndWait: deliver completions of the promise API later, not inside the call', async (t) => {
   const fd = fifo(t)
   for (const find of [
     (ring: Ring) => {
@@ -119,29 +119,29 @@ test('what a waiting call finds of the other flow is delivered later, and not in
     },
   ]) {
     const ring = new Ring({ entries: 8 })
-    const told: unknown[] = []
+    const results: unknown[] = []
     const bytes = Buffer.alloc(8)
     const read = ring.run(new Read(fd, bytes))
-    void read.then((length) => told.push(length))
+    void read.then((length) => results.push(length))
     await turns()
-    ring.start(new Timeout(5), (result) => told.push(result))
+    ring.start(new Timeout(5), (result) => results.push(result))
     await endOfTurn()
     t.is(ring.inFlight, 2)
     writeSync(fd, 'here')
     t.is(find(ring), 'expired')
-    t.is(bytes.toString('latin1', 0, 4), 'here', 'it was done meanwhile')
-    t.deepEqual(told, [])
+    t.is(bytes.toString('latin1', 0, 4), 'here', 'the read completed during the wait')
+    t.deepEqual(results, [])
     t.is(await read, 4)
     await turns()
     t.deepEqual(
-      told.toSorted((a, b) => Number(a) - Number(b)),
+      results.toSorted((a, b) => Number(a) - Number(b)),
       [-62, 4],
     )
     await ring.close()
   }
 })
 
-test('tryWait, peek, drain and submit find completions of the other flow, and deliver them later', async (t) => {
+test('tryWait, peek, drain, submit: deliver completions of the promise API later, not inside the call', async (t) => {
   const fd = fifo(t)
   for (const find of [
     (ring: Ring) => ring.tryWait(),
@@ -153,21 +153,21 @@ test('tryWait, peek, drain and submit find completions of the other flow, and de
   ]) {
     const ring = new Ring({ entries: 8 })
     const bytes = Buffer.alloc(8)
-    let told = 0
-    ring.start(new Read(fd, bytes), (result) => (told = result))
+    let length = 0
+    ring.start(new Read(fd, bytes), (result) => (length = result))
     await turns()
     writeSync(fd, 'here')
     t.is(find(ring), undefined)
-    t.is(told, 0)
+    t.is(length, 0)
     t.is(bytes.toString('latin1', 0, 4), 'here')
-    t.is(ring.inFlight, 0, 'it was taken')
+    t.is(ring.inFlight, 0, 'the completion was reaped')
     await endOfTurn()
-    t.is(told, 4, 'and nothing else has to happen')
+    t.is(length, 4, 'delivered at the end of the turn')
     await ring.close()
   }
 })
 
-test('what was pushed is kept for the waiting calls when the event loop finds it', async (t) => {
+test('event loop: keeps completions of pushed operations for the queue API', async (t) => {
   const ring = new Ring({ entries: 8 })
   const fd = fifo(t)
   const bytes = Buffer.alloc(8)
@@ -176,7 +176,7 @@ test('what was pushed is kept for the waiting calls when the event loop finds it
   const read = ring.run(new Read(fd, Buffer.alloc(1)))
   await turns()
   writeSync(fd, 'ab')
-  // Whichever of the two takes how much: both are done.
+  // Both reads complete, however the bytes are split between them.
   writeSync(fd, 'cd')
   await read
   for (let left = 1000; left > 0 && ring.cqReady === 0; left -= 1) await turn()
@@ -191,7 +191,7 @@ test('what was pushed is kept for the waiting calls when the event loop finds it
   await ring.close()
 })
 
-test('peek looks at the oldest of several that come together, and changes nothing in their order', async (t) => {
+test('peek: returns the oldest of several new completions and keeps their order', async (t) => {
   const ring = new Ring({ entries: 8 })
   const fds = range(4).map(() => fifo(t))
   const read = ring.run(new Read(fds[3] ?? -1, Buffer.alloc(1)))
@@ -209,11 +209,11 @@ test('peek looks at the oldest of several that come together, and changes nothin
   await ring.close()
 })
 
-test('a wait that could only be ended by what is run is refused: that comes to its promise', async (t) => {
+test('wait: throws ERR_URING_NOTHING_IN_FLIGHT if only completions of the promise API could end it', async (t) => {
   const ring = new Ring({ entries: 8 })
   const fd = fifo(t)
   const read = ring.run(new Read(fd, Buffer.alloc(8)))
-  t.throws(() => ring.wait(), { code: 'ERR_URING_NOTHING_IN_FLIGHT' }, 'staged')
+  t.throws(() => ring.wait(), { code: 'ERR_URING_NOTHING_IN_FLIGHT' }, 'the read is enqueued, not submitted')
   await turns()
   const ticks = ring.each(new Timeout(600_000, { multi: true }))
   await turns()
@@ -226,10 +226,10 @@ test('a wait that could only be ended by what is run is refused: that comes to i
   t.is(ring.wait()?.userData, 'pushed')
   writeSync(fd, 'done')
   t.is(ring.wait({ timeout: 1 }), undefined)
-  // Found and not delivered: it counts for nothing either.
+  // A completion that is reaped but not yet delivered does not count either.
   t.throws(() => ring.wait(), { code: 'ERR_URING_NOTHING_IN_FLIGHT' })
   t.is(await read, 4)
-  // An operation that was pushed and completes any number of times may still end it.
+  // A pushed multishot operation may end the wait.
   ring.push(new Timeout(2, { multi: true, count: 2 }), 'tick')
   t.deepEqual(
     ring.waitMany(2).map(({ userData }) => userData),
@@ -240,7 +240,7 @@ test('a wait that could only be ended by what is run is refused: that comes to i
   await ring.close()
 })
 
-test('what has come for the waiting calls is seen though deliveries stand in front of it', async (t) => {
+test('wait: returns a pushed completion while deliveries to callbacks are outstanding', async (t) => {
   const ring = new Ring({ entries: 512 })
   await ring.run(new Nop())
   ring.push(new Timeout(1), 'pushed')
@@ -251,7 +251,7 @@ test('what has come for the waiting calls is seen though deliveries stand in fro
     for (const _ of range(400)) {
       ring.start(new Nop(), () => {
         delivered += 1
-        // Deliveries pause after 256, and the rest of the batch stays where it is.
+        // Deliveries pause after 256; the rest of the batch stays queued.
         if (delivered !== 256) return
         queueMicrotask(() => {
           try {
@@ -271,7 +271,7 @@ test('what has come for the waiting calls is seen though deliveries stand in fro
   await ring.close()
 })
 
-test('a thousand deliveries go on by themselves, and let others have their turn between them', async (t) => {
+test('start: delivers a thousand completions over several turns of the event loop', async (t) => {
   const ring = new Ring({ entries: 1024 })
   let delivered = 0
   const all = new Promise<void>((resolve) => {
@@ -283,19 +283,19 @@ test('a thousand deliveries go on by themselves, and let others have their turn 
     }
   })
   await endOfTurn()
-  const turnsOfOthers = [delivered]
-  while ((turnsOfOthers.at(-1) ?? 0) < 1000) {
+  const deliveredPerTurn = [delivered]
+  while ((deliveredPerTurn.at(-1) ?? 0) < 1000) {
     await turn()
-    turnsOfOthers.push(delivered)
-    if (turnsOfOthers.length > 100) break
+    deliveredPerTurn.push(delivered)
+    if (deliveredPerTurn.length > 100) break
   }
   await all
-  t.true(turnsOfOthers.length > 2)
-  t.true(turnsOfOthers.length < 100)
+  t.true(deliveredPerTurn.length > 2)
+  t.true(deliveredPerTurn.length < 100)
   await ring.close()
 })
 
-test('what was pushed before the first run is there after it', async (t) => {
+test('run: its first call keeps completions of operations pushed before', async (t) => {
   const ring = new Ring({ entries: 8 })
   for (const index of range(4)) ring.push(pushed(index), index)
   ring.submit()
@@ -314,7 +314,7 @@ test('what was pushed before the first run is there after it', async (t) => {
   await ring.close()
 })
 
-test('a run inside drain, and a drain inside a callback: each gets its own', async (t) => {
+test('drain and start: each gets its own completions if one is called inside the other', async (t) => {
   const ring = new Ring({ entries: 16 })
   for (const index of range(4)) ring.push(pushed(index), index)
   ring.submit()
@@ -352,7 +352,7 @@ test('a run inside drain, and a drain inside a callback: each gets its own', asy
   await ring.close()
 })
 
-test('a thrown drain callback loses nothing of either flow', async (t) => {
+test('drain: an exception of its callback loses no completion of either API', async (t) => {
   const ring = new Ring({ entries: 16 })
   const promises = range(4).map((index) => ring.run(run(index)))
   for (const index of range(4)) ring.push(pushed(index), index)
@@ -376,28 +376,28 @@ test('a thrown drain callback loses nothing of either flow', async (t) => {
   await ring.close()
 })
 
-test('one of those that wait for room can be cancelled, and only that one', async (t) => {
+test('cancel: cancels one pending operation and no other', async (t) => {
   const ring = new Ring({ entries: 4, cqEntries: 4 })
   const fd = fifo(t)
-  const told: string[] = []
+  const results: string[] = []
   for (const index of range(3))
-    ring.start(new Read(fd, Buffer.alloc(1)), (result) => told.push(`${index}: ${result}`))
+    ring.start(new Read(fd, Buffer.alloc(1)), (result) => results.push(`${index}: ${result}`))
   await endOfTurn()
   const chain = ring.chain([new Nop(), new Read(fd, Buffer.alloc(1))])
-  const token = ring.start(new Read(fd, Buffer.alloc(1)), (result) => told.push(`waiting: ${result}`))
+  const token = ring.start(new Read(fd, Buffer.alloc(1)), (result) => results.push(`waiting: ${result}`))
   const other = ring.run(new Read(fd, Buffer.alloc(1)))
   t.is(ring.pending, 3)
   t.is(await ring.cancel(token), 1)
-  t.deepEqual(told, ['waiting: -125'])
+  t.deepEqual(results, ['waiting: -125'])
   t.is(ring.pending, 2)
   writeSync(fd, 'abcde')
   t.deepEqual(await chain, [0, 1])
   t.is(await other, 1)
-  t.deepEqual(told.slice(1).toSorted(), ['0: 1', '1: 1', '2: 1'])
+  t.deepEqual(results.slice(1).toSorted(), ['0: 1', '1: 1', '2: 1'])
   await ring.close()
 })
 
-test('a message from another ring goes to the waiting calls, and wakes nobody who runs', async (t) => {
+test('wait: returns an unsolicited message, which does not affect a pending run()', async (t) => {
   const from = new Ring({ entries: 4 })
   const ring = new Ring({ entries: 4 })
   const fd = fifo(t)
@@ -418,7 +418,7 @@ test('a message from another ring goes to the waiting calls, and wakes nobody wh
   await from.close()
 })
 
-test('thousands of both at random: every one comes once, to its own side', async (t) => {
+test('queue and promise API: thousands of random operations complete exactly once, each in its own API', async (t) => {
   const ring = new Ring({ entries: 32, cqEntries: 64 })
   const fd = fifo(t)
   let seed = 12_345
@@ -433,7 +433,7 @@ test('thousands of both at random: every one comes once, to its own side', async
   let pushes = 0
   let runs = 0
   let outstanding = 0
-  const took = (userData: unknown, result: number): void => {
+  const record = (userData: unknown, result: number): void => {
     count(byPush, Number(userData))
     outstanding -= 1
     if (result !== -62 && result !== Number(userData) % 1000) t.fail(`${String(userData)} has ${result}`)
@@ -469,23 +469,23 @@ test('thousands of both at random: every one comes once, to its own side', async
       case 0: {
         if (outstanding > 0) {
           const completion = ring.wait()
-          took(completion?.userData, completion?.result ?? 0)
+          record(completion?.userData, completion?.result ?? 0)
         }
         break
       }
       case 1: {
-        for (const { userData, result } of ring.waitMany(Math.min(outstanding, 3))) took(userData, result)
+        for (const { userData, result } of ring.waitMany(Math.min(outstanding, 3))) record(userData, result)
         break
       }
       case 2: {
-        ring.drain((userData, result) => took(userData, result))
+        ring.drain((userData, result) => record(userData, result))
         break
       }
       case 3: {
         const seen = ring.peek()
         const completion = ring.tryWait()
-        if (seen !== undefined && seen !== completion) t.fail('peek takes')
-        if (completion !== undefined) took(completion.userData, completion.result)
+        if (seen !== undefined && seen !== completion) t.fail('peek() and tryWait() differ')
+        if (completion !== undefined) record(completion.userData, completion.result)
         break
       }
       case 4: {
@@ -501,7 +501,7 @@ test('thousands of both at random: every one comes once, to its own side', async
       }
     }
   }
-  for (const { userData, result } of ring.waitMany(outstanding)) took(userData, result)
+  for (const { userData, result } of ring.waitMany(outstanding)) record(userData, result)
   await Promise.all(running)
   await turns()
   t.is(outstanding, 0)

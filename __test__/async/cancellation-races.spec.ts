@@ -1,4 +1,4 @@
-// Cancellations that meet the completion of what they cancel, and what a worker of the kernel is at.
+// Tests cancellations that race with the completion of their target, and cancellation of operations in kernel workers.
 
 import { execFileSync } from 'node:child_process'
 import { closeSync, constants, openSync, readdirSync, readlinkSync, writeSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { left } from '../helpers/cancellation.ts'
 import { directory, fifo } from '../helpers/files.ts'
 import { nextTurn, rejection } from '../helpers/promises.ts'
 
-test('a cancellation that meets its completion, 10,000 times: every byte is read by somebody, once', async (t) => {
+test('run: reads each byte exactly once in 10,000 races between abort and completion', async (t) => {
   using ring = new Ring({ entries: 64 })
   const seen = { resolved: 0, aborted: 0 }
   const loop = async (offset: number): Promise<void> => {
@@ -17,10 +17,10 @@ test('a cancellation that meets its completion, 10,000 times: every byte is read
     for (let round = 0; round < 1250; round += 1) {
       const controller = new AbortController()
       const { signal } = controller
-      const room = Buffer.of(0)
+      const buffer = Buffer.of(0)
       const byte = (round % 255) + 1
       const read = ring
-        .run(new Read(fd, room), round % 7 === 0 ? { signal, timeout: 60_000 } : { signal })
+        .run(new Read(fd, buffer), round % 7 === 0 ? { signal, timeout: 60_000 } : { signal })
         .then(
           (count) => count,
           (error: unknown) => error,
@@ -34,12 +34,12 @@ test('a cancellation that meets its completion, 10,000 times: every byte is read
       const outcome = await read
       if (outcome === 1) {
         seen.resolved += 1
-        if (room[0] !== byte) throw new Error(`${room[0]} instead of ${byte}`)
+        if (buffer[0] !== byte) throw new Error(`${buffer[0]} instead of ${byte}`)
         if (left(fd) !== '') throw new Error('a byte came twice')
       } else {
         seen.aborted += 1
         if (!(outcome instanceof AbortError)) throw outcome
-        if (room[0] !== 0) throw new Error('written after all')
+        if (buffer[0] !== 0) throw new Error('the kernel wrote to the buffer of an aborted read')
         if (left(fd) !== String.fromCodePoint(byte)) throw new Error('a byte was lost')
       }
     }
@@ -51,25 +51,25 @@ test('a cancellation that meets its completion, 10,000 times: every byte is read
   t.is(ring.stats().stray, 0)
 })
 
-test('a timeout that meets its completion: every byte is read by somebody, once', async (t) => {
+test('run: reads each byte exactly once in races between timeout and completion', async (t) => {
   using ring = new Ring({ entries: 64 })
   const loop = async (): Promise<void> => {
     const fd = fifo(t)
     for (let round = 0; round < 100; round += 1) {
-      const room = Buffer.of(0)
+      const buffer = Buffer.of(0)
       const write = ring.run(new Timeout((round % 10) / 5)).then(() => writeSync(fd, 'x'))
-      const outcome = await ring.run(new Read(fd, room), { timeout: 1 }).catch((error: unknown) => error)
+      const outcome = await ring.run(new Read(fd, buffer), { timeout: 1 }).catch((error: unknown) => error)
       await write
       if (outcome !== 1 && !(outcome instanceof TimeoutError)) throw outcome
       const expected = outcome === 1 ? ['x', ''] : ['\0', 'x']
-      t.deepEqual([room.toString(), left(fd)], expected)
+      t.deepEqual([buffer.toString(), left(fd)], expected)
     }
   }
   await Promise.all(Array.from({ length: 8 }, loop))
   t.is(ring.inFlight, 0)
 })
 
-test('a cancellation by token that meets its completion finds it or does not, and loses nothing', async (t) => {
+test('cancel: loses no byte in races between cancellation by token and completion', async (t) => {
   using ring = new Ring({ entries: 64 })
   const fd = fifo(t)
   for (let round = 0; round < 1000; round += 1) {
@@ -84,7 +84,7 @@ test('a cancellation by token that meets its completion finds it or does not, an
   }
 })
 
-test('what a worker of the kernel is at is interrupted', async (t) => {
+test('run, chain: signal and timeout interrupt an operation in a kernel worker', async (t) => {
   using ring = new Ring({ entries: 8 })
   const path = join(directory(t), 'fifo')
   execFileSync('mkfifo', [path])
@@ -93,7 +93,7 @@ test('what a worker of the kernel is at is interrupted', async (t) => {
     const { signal } = controller
     const opening = rejection(ring.run(new OpenAt(path).async(), { signal, ...options }))
     const chain = rejection(ring.chain([new OpenAt(path).async(), new Nop()], { signal, ...options }))
-    await new Promise((resolve) => setTimeout(resolve, 10)) // long enough for a worker to take it, mostly
+    await new Promise((resolve) => setTimeout(resolve, 10)) // usually enough for a kernel worker to start it
     if (options.timeout === undefined) controller.abort()
     const expected = options.timeout === undefined ? AbortError : TimeoutError
     t.true((await opening) instanceof expected)
@@ -102,7 +102,7 @@ test('what a worker of the kernel is at is interrupted', async (t) => {
   }
 })
 
-test('an open that is aborted while somebody opens the other end leaks no descriptor', async (t) => {
+test('run: leaks no descriptor if OpenAt is aborted while it completes', async (t) => {
   using ring = new Ring({ entries: 64 })
   const path = join(directory(t), 'fifo')
   execFileSync('mkfifo', [path])
@@ -126,7 +126,7 @@ test('an open that is aborted while somebody opens the other end leaks no descri
     try {
       writer = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK)
     } catch {
-      // Nobody reads yet.
+      // The reader has not opened it yet.
     }
     controller.abort()
     const outcome = await opening

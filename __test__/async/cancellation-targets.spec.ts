@@ -1,4 +1,4 @@
-// What ring.cancel finds, and what it does not.
+// Tests which operations cancel() matches for each kind of target.
 
 import { writeSync } from 'node:fs'
 import test from 'ava'
@@ -7,7 +7,7 @@ import { fill } from '../helpers/cancellation.ts'
 import { fifo } from '../helpers/files.ts'
 import { codeOf, nextTurn, rejection } from '../helpers/promises.ts'
 
-test('cancel finds one by its token, before and after it is submitted, and only once', async (t) => {
+test('cancel: matches a token once, before and after submission', async (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = fifo(t)
   for (const prepare of [() => {}, nextTurn]) {
@@ -26,48 +26,48 @@ test('cancel finds one by its token, before and after it is submitted, and only 
   t.is(ring.inFlight, 0)
 })
 
-test('cancel by file, by opcode, by both, and everything', async (t) => {
+test('cancel: matches by file, by opcode, by both, and any', async (t) => {
   using ring = new Ring({ entries: 16 })
   const [a, b, c] = [fifo(t), fifo(t), fifo(t)]
   ring.registerFiles([c])
-  const ended: string[] = []
-  const note = async (name: string, promise: Promise<unknown>): Promise<void> => {
+  const cancelled: string[] = []
+  const expectCancelled = async (name: string, promise: Promise<unknown>): Promise<void> => {
     t.is(codeOf(await rejection(promise)), 'ECANCELED')
-    ended.push(name)
+    cancelled.push(name)
   }
   const read = (fd: number | FixedFile): Promise<number> => ring.run(new Read(fd, Buffer.alloc(1)))
   const all = [
-    note('a', read(a)),
-    note('a', read(a)),
-    note('a', read(a)),
-    note('b', read(b)),
-    note('b', read(b)),
-    note('fixed', read(new FixedFile(0))),
-    note('timeout', ring.run(new Timeout(60_000))),
+    expectCancelled('a', read(a)),
+    expectCancelled('a', read(a)),
+    expectCancelled('a', read(a)),
+    expectCancelled('b', read(b)),
+    expectCancelled('b', read(b)),
+    expectCancelled('fixed', read(new FixedFile(0))),
+    expectCancelled('timeout', ring.run(new Timeout(60_000))),
   ]
-  const take = (): string[] => ended.splice(0).toSorted()
+  const takeCancelled = (): string[] => cancelled.splice(0).toSorted()
   t.is(await ring.cancel({ file: a }), 1)
-  t.deepEqual(take(), ['a'])
+  t.deepEqual(takeCancelled(), ['a'])
   t.is(await ring.cancel({ file: a }, { all: true }), 2)
-  t.deepEqual(take(), ['a', 'a'])
+  t.deepEqual(takeCancelled(), ['a', 'a'])
   t.is(await ring.cancel({ file: a }, { all: true }), 0)
   t.is(await ring.cancel({ file: a }), 0)
-  t.is(await ring.cancel({ file: 0 }), 0, 'a descriptor is no slot')
+  t.is(await ring.cancel({ file: 0 }), 0, 'a descriptor does not match a fixed-file slot')
   t.is(await ring.cancel({ file: new FixedFile(0) }), 1)
-  t.deepEqual(take(), ['fixed'])
+  t.deepEqual(takeCancelled(), ['fixed'])
   t.is(await ring.cancel({ file: b, opcode: Write.opcode }, { all: true }), 0)
   t.is(await ring.cancel({ file: b, opcode: Read.opcode }), 1)
-  t.deepEqual(take(), ['b'])
+  t.deepEqual(takeCancelled(), ['b'])
   t.is(await ring.cancel({ opcode: Timeout.opcode }), 1)
-  t.deepEqual(take(), ['timeout'])
-  const more = [note('a', read(a)), note('timeout', ring.run(new Timeout(60_000)))]
+  t.deepEqual(takeCancelled(), ['timeout'])
+  const more = [expectCancelled('a', read(a)), expectCancelled('timeout', ring.run(new Timeout(60_000)))]
   t.is(await ring.cancel('any'), 3)
-  t.deepEqual(take(), ['a', 'b', 'timeout'])
+  t.deepEqual(takeCancelled(), ['a', 'b', 'timeout'])
   t.is(await ring.cancel('any'), 0)
   await Promise.all([...all, ...more])
 })
 
-test('cancel reaches what was pushed, by token and by the value that was pushed with it', async (t) => {
+test('cancel: matches pushed operations by token and by userData', async (t) => {
   using ring = new Ring({ entries: 16 })
   const fd = fifo(t)
   const mine = { mine: true }
@@ -85,12 +85,12 @@ test('cancel reaches what was pushed, by token and by the value that was pushed 
   t.is(await ring.cancel({ userData: 'none' }), 0)
   t.is(await ring.cancel(token), 1)
   t.is(ring.wait()?.userData, 'token')
-  t.is(await ring.cancel('any'), 3, 'both flows')
+  t.is(await ring.cancel('any'), 3, 'operations of both APIs')
   t.is(codeOf(await run), 'ECANCELED')
   t.is(ring.waitMany(2).length, 2)
 })
 
-test('a full ring can be cancelled', async (t) => {
+test('cancel: works while the capacity of the ring is used up', async (t) => {
   using ring = new Ring({ entries: 2, cqEntries: 4 })
   const fd = fifo(t)
   const tokens: number[] = []
@@ -107,7 +107,7 @@ test('a full ring can be cancelled', async (t) => {
   t.deepEqual(results, [-125, -125, -125, -125])
 })
 
-test('cancel finds what waits for room: one, all of a kind, and everything', async (t) => {
+test('cancel: matches pending operations by file and by opcode, one or all', async (t) => {
   using ring = new Ring({ entries: 4, cqEntries: 4 })
   const release = await fill(t, ring)
   const [a, b] = [fifo(t), fifo(t)]
@@ -133,7 +133,7 @@ test('cancel finds what waits for room: one, all of a kind, and everything', asy
   t.is(await timeout, 'expired')
 })
 
-test('cancelling everything takes what waits and what is in flight', async (t) => {
+test('cancel: any matches operations pending and in flight', async (t) => {
   using ring = new Ring({ entries: 4, cqEntries: 4 })
   const fd = fifo(t)
   const reads = Array.from({ length: 10 }, () => rejection(ring.run(new Read(fd, Buffer.alloc(1)))))
@@ -144,7 +144,7 @@ test('cancelling everything takes what waits and what is in flight', async (t) =
   t.is(ring.inFlight + ring.pending, 0)
 })
 
-test('a bad target is refused, and cancels nothing', async (t) => {
+test('cancel: rejects a bad target and cancels nothing', async (t) => {
   using ring = new Ring({ entries: 2, cqEntries: 4 })
   const release = await fill(t, ring)
   const waiting = ring.run(new Nop())
@@ -169,7 +169,7 @@ test('a bad target is refused, and cancels nothing', async (t) => {
   t.is(await waiting, 0)
 })
 
-test('one ring cancels nothing of another', async (t) => {
+test('cancel: does not match operations of another ring', async (t) => {
   using ring = new Ring({ entries: 4 })
   using other = new Ring({ entries: 4 })
   const fd = fifo(t)

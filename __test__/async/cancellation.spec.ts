@@ -1,4 +1,4 @@
-// What was run and is not wanted any more: signals and timeouts.
+// Tests the options `signal` and `timeout` of run().
 
 import { readFileSync, writeSync } from 'node:fs'
 import test from 'ava'
@@ -9,7 +9,7 @@ import { listenersOf, nextTurn, rejection } from '../helpers/promises.ts'
 
 // ---- signals
 
-test('a signal that is aborted already: nothing is submitted, and the reason is the cause', async (t) => {
+test('run: submits nothing if its signal is aborted already, and rejects with the reason as cause', async (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd, path } = file(t)
   const reason = { mine: true }
@@ -27,19 +27,19 @@ test('a signal that is aborted already: nothing is submitted, and the reason is 
 })
 
 for (const [name, prepare] of [
-  ['before it was submitted', () => {}],
-  ['while it is in flight', nextTurn],
+  ['before submission', () => {}],
+  ['in flight', nextTurn],
 ] as const) {
   for (const timeout of [undefined, 60_000]) {
-    test(`a signal ${name}${timeout === undefined ? '' : ', beside a timeout'}: the kernel is done when the promise settles`, async (t) => {
+    test(`run: rejects only when the kernel is done, aborted ${name}${timeout === undefined ? '' : ' with a timeout'}`, async (t) => {
       using ring = new Ring({ entries: 4 })
       const fd = fifo(t)
-      const room = Buffer.from('....')
+      const buffer = Buffer.from('....')
       const controller = new AbortController()
       const reason = new Error('mine')
       const { signal } = controller
       const read = rejection(
-        ring.run(new Read(fd, room), timeout === undefined ? { signal } : { signal, timeout }),
+        ring.run(new Read(fd, buffer), timeout === undefined ? { signal } : { signal, timeout }),
       )
       await prepare()
       controller.abort(reason)
@@ -51,13 +51,13 @@ for (const [name, prepare] of [
       t.is(listenersOf(signal), 0)
       writeSync(fd, 'abcd')
       await nextTurn()
-      t.is(room.toString(), '....')
+      t.is(buffer.toString(), '....')
       t.is(left(fd), 'abcd')
     })
   }
 }
 
-test('a signal after the end does nothing; an operation that finished first resolves', async (t) => {
+test('run: ignores an abort after the operation has completed', async (t) => {
   using ring = new Ring({ entries: 4 })
   const fd = fifo(t)
   const controller = new AbortController()
@@ -70,7 +70,7 @@ test('a signal after the end does nothing; an operation that finished first reso
   await nextTurn()
   writeSync(fd, 'x')
   t.is(ring.tryWait(), undefined)
-  t.is(ring.inFlight, 0, 'it has completed, and nobody was told yet')
+  t.is(ring.inFlight, 0, 'it has completed, but the promise is not settled')
   controller.abort()
   t.is(await read, 1)
   const { submitted } = ring.stats()
@@ -78,7 +78,7 @@ test('a signal after the end does nothing; an operation that finished first reso
   t.is(ring.stats().submitted, submitted)
 })
 
-test('the reason of AbortSignal.timeout can be found', async (t) => {
+test('run: rejects with the reason of AbortSignal.timeout() in the chain of causes', async (t) => {
   using ring = new Ring({ entries: 4 })
   const error = await rejection(
     ring.run(new Read(fifo(t), Buffer.alloc(1)), { signal: AbortSignal.timeout(5) }),
@@ -87,7 +87,7 @@ test('the reason of AbortSignal.timeout can be found', async (t) => {
   t.is(((error as AbortError).cause as Error & { cause: DOMException }).cause.name, 'TimeoutError')
 })
 
-test('one listener a signal, however many operations wait for it, and none afterwards', async (t) => {
+test('run, chain, each: share one listener per signal and remove it at the end', async (t) => {
   using ring = new Ring({ entries: 64 })
   const fd = fifo(t)
   const warnings: Error[] = []
@@ -128,7 +128,7 @@ test('one listener a signal, however many operations wait for it, and none after
   t.is(ring.inFlight, 0)
 })
 
-test('a signal while the operation waits for room: it goes at once, and never to the kernel', async (t) => {
+test('run: an abort removes a pending operation without submitting it', async (t) => {
   using ring = new Ring({ entries: 2, cqEntries: 4 })
   const release = await fill(t, ring)
   const { fd, path } = file(t)
@@ -167,31 +167,31 @@ test('a signal is aborted in a callback, and by a handler of its own abort', asy
 
 // ---- timeouts
 
-test('a timeout cancels what takes longer, in fractions of milliseconds too', async (t) => {
+test('run: rejects with TimeoutError after a timeout, also of fractions of milliseconds', async (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = fifo(t)
   for (const timeout of [0, 0.25, 1, 12.5]) {
-    const room = Buffer.from('....')
+    const buffer = Buffer.from('....')
     const start = performance.now()
-    const error = await rejection(ring.run(new Read(fd, room), { timeout }))
+    const error = await rejection(ring.run(new Read(fd, buffer), { timeout }))
     t.true(performance.now() - start >= timeout)
     t.true(error instanceof TimeoutError)
     t.is((error as Error).message, `The operation took longer than ${timeout} ms`)
     t.true((error as Error).cause instanceof UringError)
     t.is(ring.inFlight, 0)
     writeSync(fd, 'abcd')
-    t.is(left(fd), 'abcd', 'the kernel was done')
-    t.is(room.toString(), '....')
+    t.is(left(fd), 'abcd', 'the kernel does not read any more')
+    t.is(buffer.toString(), '....')
   }
 })
 
-test('an operation that is faster than its timeout resolves, and leaves no timeout behind', async (t) => {
+test('run: resolves before its timeout and leaves no timeout in flight', async (t) => {
   using ring = new Ring({ entries: 8 })
   const { fd } = file(t, 'hello')
   for (const timeout of [0, 0.5, 60_000, Infinity, Number.MAX_VALUE, 2 ** 53 - 1]) {
     t.is(await ring.run(new Nop({ result: 7 }), { timeout }), 7)
     t.is(await ring.run(new Read(fd, Buffer.alloc(9), { offset: 0 }).build(), { timeout }), 5)
-    // The name may have to be looked up on the disk, by a worker, beside which a shorter time would run out.
+    // The lookup of a name may read the disk in a kernel worker, and a short timeout could expire first.
     const longer = Math.max(timeout, 10_000)
     await t.throwsAsync(ring.run(new OpenAt('/nowhere'), { timeout: longer }), { code: 'ENOENT' })
     await t.throwsAsync(ring.run(new OpenAt(''), { timeout: longer }), { code: 'ENOENT' })
@@ -200,7 +200,7 @@ test('an operation that is faster than its timeout resolves, and leaves no timeo
   }
 })
 
-test('without an end there is no timeout in the kernel', async (t) => {
+test('run: submits no timeout to the kernel for Infinity', async (t) => {
   using ring = new Ring({ entries: 8 })
   await ring.run(new Nop(), { timeout: Infinity })
   t.is(ring.stats().submitted, 1)
@@ -208,7 +208,7 @@ test('without an end there is no timeout in the kernel', async (t) => {
   t.is(ring.stats().submitted, 3)
 })
 
-test('signal and timeout together: whichever comes first', async (t) => {
+test('run: rejects for the signal or the timeout, whichever comes first', async (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = fifo(t)
   const controller = new AbortController()
@@ -225,7 +225,7 @@ test('signal and timeout together: whichever comes first', async (t) => {
   t.is(ring.inFlight, 0)
 })
 
-test('the time runs while an operation waits for room', async (t) => {
+test('run: the timeout also runs while the operation is pending', async (t) => {
   using ring = new Ring({ entries: 2, cqEntries: 4 })
   const release = await fill(t, ring)
   const { fd, path } = file(t)
@@ -242,7 +242,7 @@ test('the time runs while an operation waits for room', async (t) => {
   t.is(readFileSync(path, 'utf8'), 'y')
 })
 
-test('an operation that somebody else cancels is neither aborted nor late', async (t) => {
+test('run: rejects with ECANCELED, not AbortError or TimeoutError, after cancel()', async (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = fifo(t)
   const { signal } = new AbortController()

@@ -1,4 +1,4 @@
-// Chains: operations that run one after the other, as one submission.
+// Tests chain(): values, failing steps, order, and cancellation by signal and timeout.
 
 import {
   closeSync,
@@ -39,12 +39,12 @@ import { directory, fifo, file } from '../helpers/files.ts'
 import { pipe } from '../helpers/pipes.ts'
 import { nextTurn, rejection } from '../helpers/promises.ts'
 
-/** Results of the steps, and codes of their errors. */
+/** Returns the result of each step of a chain, or the code of its error. */
 function outcomesOf(error: unknown): unknown[] {
   return (error as ChainError).outcomes.map(({ result, error }) => error?.code ?? result)
 }
 
-/** Whether a descriptor of this process leads there. */
+/** Returns true if a descriptor of this process refers to `path`. */
 function isOpen(path: string): boolean {
   return readdirSync('/proc/self/fd').some((fd) => {
     try {
@@ -55,20 +55,20 @@ function isOpen(path: string): boolean {
   })
 }
 
-test('the values come in order, each of its type', async (t) => {
+test('chain: resolves to the values of its steps, in order and typed', async (t) => {
   using ring = new Ring({ entries: 8 })
   const { fd, path } = file(t)
-  const room = Buffer.alloc(5)
+  const buffer = Buffer.alloc(5)
   const [written, synced, read, stats, nothing] = await ring.chain([
     new Write(fd, Buffer.from('hello'), { offset: 0 }),
     new Fsync(fd, { datasync: true }),
-    new Read(fd, room, { offset: 0 }),
+    new Read(fd, buffer, { offset: 0 }),
     new Statx(path),
     new Nop({ result: 9 }).build(),
   ])
   const numbers: number[] = [written, synced, read, stats.size, nothing]
   t.deepEqual(numbers, [5, 0, 5, 5, 9])
-  t.is(room.toString(), 'hello')
+  t.is(buffer.toString(), 'hello')
   t.true(stats.isFile())
   t.deepEqual(await ring.chain([]), [])
   t.deepEqual(await ring.chain([new Timeout(1)]), ['expired'])
@@ -76,21 +76,21 @@ test('the values come in order, each of its type', async (t) => {
   t.deepEqual([one, other], [0, 1])
 })
 
-test('a step begins when the one before it is done', async (t) => {
+test('chain: starts a step after the previous one is done', async (t) => {
   using ring = new Ring({ entries: 8 })
   const { fd, path } = file(t)
   const gate = fifo(t)
   const chain = ring.chain([new Read(gate, Buffer.alloc(1)), new Write(fd, Buffer.from('after'))])
   await nextTurn()
   t.is(ring.inFlight, 2)
-  t.is(await ring.run(new Nop()), 0, 'others do not wait for it')
+  t.is(await ring.run(new Nop()), 0, 'other operations do not wait for the chain')
   t.is(readFileSync(path, 'utf8'), '')
   writeSync(gate, 'x')
   t.deepEqual(await chain, [1, 5])
   t.is(readFileSync(path, 'utf8'), 'after')
 })
 
-test('a chain is what it was when it was asked for', async (t) => {
+test('chain: encodes its operations at the call, so later changes have no effect', async (t) => {
   using ring = new Ring({ entries: 4, cqEntries: 4 })
   const gate = fifo(t)
   const { fd, path } = file(t)
@@ -106,11 +106,11 @@ test('a chain is what it was when it was asked for', async (t) => {
   t.deepEqual(await chain, [1, 1, 0])
   await Promise.all(reads)
   t.is(readFileSync(path, 'utf8'), 'A')
-  t.is(write.build().bytes[1], 0, 'the operations are not marked')
+  t.is(write.build().bytes[1], 0, 'the link flag is not set on the operation itself')
 })
 
 for (const step of [0, 1, 2, 3]) {
-  test(`a failing step cancels what is behind it: step ${step} of 4`, async (t) => {
+  test(`chain: a failing step cancels the following steps: step ${step} of 4`, async (t) => {
     using ring = new Ring({ entries: 8 })
     const operations = [0, 1, 2, 3].map((index) =>
       index === step ? new OpenAt('/nowhere') : new Nop({ result: index }),
@@ -130,7 +130,7 @@ for (const step of [0, 1, 2, 3]) {
     t.is(ring.inFlight, 0)
 
     const hard = (await rejection(ring.chain(operations, { hard: true }))) as ChainError
-    t.true(hard instanceof ChainError, 'a hard chain goes on, and rejects')
+    t.true(hard instanceof ChainError, 'a hard chain continues and still rejects')
     t.like(hard, { step, code: 'ENOENT' })
     t.deepEqual(
       outcomesOf(hard),
@@ -139,7 +139,7 @@ for (const step of [0, 1, 2, 3]) {
   })
 }
 
-test('the first of several failures is named; a failure that cancels nothing rejects too', async (t) => {
+test('chain: rejects with the first of several failures, also if it cancels no step', async (t) => {
   using ring = new Ring({ entries: 8 })
   const path = directory(t)
   const hard = await rejection(
@@ -147,13 +147,13 @@ test('the first of several failures is named; a failure that cancels nothing rej
   )
   t.like(hard, { step: 1, code: 'EBADF', operation: 'Read' })
   t.deepEqual(outcomesOf(hard), [0, 'EBADF', 'ENOENT'])
-  // Whether the kernel cancels the rest here differs; what counts is that the step is named.
+  // It depends on the kernel if the rest is cancelled here; only the named step matters.
   const soft = await rejection(ring.chain([new MkDirAt(path), new Nop({ result: 1 })]))
   t.like(soft, { step: 0, code: 'EEXIST', path })
   t.is((soft as ChainError).outcomes.length, 2)
 })
 
-test('a step that the kernel does not even take is named, not one that was cancelled for it', async (t) => {
+test('chain: names a step that fails at submission, not a step that was cancelled because of it', async (t) => {
   using ring = new Ring({ entries: 8 })
   for (const hard of [false, true]) {
     const error = await rejection(
@@ -164,7 +164,7 @@ test('a step that the kernel does not even take is named, not one that was cance
   }
 })
 
-test('a short transfer breaks a chain, and is named', async (t) => {
+test('chain: rejects with ERR_URING_SHORT after a short transfer', async (t) => {
   using ring = new Ring({ entries: 8 })
   const { fd } = file(t, 'hello')
   const { read: from, write: to } = pipe(t)
@@ -187,7 +187,7 @@ test('a short transfer breaks a chain, and is named', async (t) => {
   }
 })
 
-test('a short transfer with a timeout of its own breaks a chain, and is named', async (t) => {
+test('chain: rejects with ERR_URING_SHORT after a short transfer with a LinkTimeout', async (t) => {
   using ring = new Ring({ entries: 8 })
   const { fd } = file(t, 'hello')
   const error = await rejection(
@@ -197,7 +197,7 @@ test('a short transfer with a timeout of its own breaks a chain, and is named', 
   t.is((error as ChainError).outcomes[1]?.value, 'cancelled')
 })
 
-test('a short transfer does not break a hard chain, nor one that ends with it', async (t) => {
+test('chain: accepts a short transfer in a hard chain and as the last step', async (t) => {
   using ring = new Ring({ entries: 8 })
   const { fd } = file(t, 'hello')
   const short = new Read(fd, Buffer.alloc(10), { offset: 0 })
@@ -209,7 +209,7 @@ test('a short transfer does not break a hard chain, nor one that ends with it', 
   t.like(failed, { step: 1, code: 'ENOENT' })
 })
 
-test('a step that was cancelled by somebody is not called short', async (t) => {
+test('chain: rejects with ECANCELED, not ERR_URING_SHORT, if cancel() cancels a step', async (t) => {
   using ring = new Ring({ entries: 8 })
   const { fd } = file(t, 'hello')
   const gate = fifo(t)
@@ -224,7 +224,7 @@ test('a step that was cancelled by somebody is not called short', async (t) => {
   t.deepEqual(outcomesOf(error), [5, 'ECANCELED', 'ECANCELED'])
 })
 
-test('a LinkTimeout watches the step before it', async (t) => {
+test('chain: a LinkTimeout limits the step before it', async (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = fifo(t)
   t.deepEqual(await ring.chain([new Nop({ result: 1 }), new LinkTimeout(60_000), new Nop({ result: 2 })]), [
@@ -240,7 +240,7 @@ test('a LinkTimeout watches the step before it', async (t) => {
   t.is((error as ChainError).outcomes[2]?.value, 'expired')
 })
 
-test('a chain that is longer than the queue is refused, one that fits is not', async (t) => {
+test('chain: rejects with ERR_URING_SQ_FULL only if it is longer than the queue', async (t) => {
   using ring = new Ring({ entries: 4 })
   const long = Array.from({ length: 5 }, () => new Nop())
   await t.throwsAsync(ring.chain(long), { instanceOf: UringError, code: 'ERR_URING_SQ_FULL' })
@@ -248,14 +248,14 @@ test('a chain that is longer than the queue is refused, one that fits is not', a
   t.is(ring.stats().submitted, 4)
 })
 
-test('many chains at once are neither split nor mixed', async (t) => {
+test('chain: hundreds of chains at once are neither split nor mixed', async (t) => {
   using ring = new Ring({ entries: 8, cqEntries: 16 })
   const { fd, path } = file(t)
   const COUNT = 200
   let most = 0
   const chains = Array.from({ length: COUNT }, async (_, index) => {
-    // Each writes its own place twice; a chain that was cut would read before it has written.
-    const room = Buffer.alloc(4)
+    // Each chain writes its own range twice; in a split chain the read could run before the second write.
+    const buffer = Buffer.alloc(4)
     const bytes = Buffer.alloc(4)
     bytes.writeUInt32LE(index)
     const offset = index * 4
@@ -264,10 +264,10 @@ test('many chains at once are neither split nor mixed', async (t) => {
       new Write(fd, Buffer.from('....'), { offset }).async(),
       new Write(fd, bytes, { offset }),
       new Fsync(fd),
-      new Read(fd, room, { offset }),
+      new Read(fd, buffer, { offset }),
     ])
     most = Math.max(most, ring.inFlight)
-    return [...values, room.readUInt32LE()]
+    return [...values, buffer.readUInt32LE()]
   })
   const failing = Array.from({ length: COUNT }, (_, index) =>
     rejection(
@@ -292,7 +292,7 @@ test('many chains at once are neither split nor mixed', async (t) => {
   t.is(readFileSync(path).length, COUNT * 4)
 })
 
-test('chains and single operations are submitted in the order in which they were asked for', async (t) => {
+test('chain, run: submit in the order of the calls', async (t) => {
   using ring = new Ring({ entries: 8, cqEntries: 8 })
   const fd = fifo(t)
   const numbers = Array.from({ length: 60 }, (_, index) => index)
@@ -308,7 +308,7 @@ test('chains and single operations are submitted in the order in which they were
 
 // ---- signal and timeout
 
-test('a signal that is aborted already: nothing is submitted', async (t) => {
+test('chain: submits nothing if its signal is aborted already', async (t) => {
   using ring = new Ring({ entries: 8 })
   const reason = new Error('mine')
   const error = await rejection(ring.chain([new Nop()], { signal: AbortSignal.abort(reason) }))
@@ -322,7 +322,7 @@ for (const [name, hard] of [
   ['a hard chain', true],
 ] as const) {
   for (const way of ['signal', 'timeout'] as const) {
-    test(`${name} that is cancelled by its ${way}: every step is in before it rejects`, async (t) => {
+    test(`chain: ${name} that its ${way} cancels rejects after all its steps have completed`, async (t) => {
       using ring = new Ring({ entries: 8 })
       const gates = [fifo(t), fifo(t), fifo(t)]
       const reason = new Error('mine')
@@ -355,14 +355,14 @@ for (const [name, hard] of [
       t.deepEqual(outcomesOf(broken), [1, ...reads, hard ? 2 : 'ECANCELED'])
       for (const gate of gates) {
         writeSync(gate, 'x')
-        t.is(readSync(gate, Buffer.alloc(2)), 1, 'nobody reads any more')
+        t.is(readSync(gate, Buffer.alloc(2)), 1, 'the read was cancelled')
       }
     })
   }
 }
 
-test('a step that begins a moment after the signal is cancelled as well', async (t) => {
-  // A worker of the kernel says that a step is done before it starts the next one.
+test('chain: cancels a step that starts just after the abort', async (t) => {
+  // A kernel worker posts the completion of a step before it starts the next one.
   using ring = new Ring({ entries: 8, submitAll: false })
   const { fd } = file(t, 'x')
   const { read: gate } = pipe(t)
@@ -387,7 +387,7 @@ test('a step that begins a moment after the signal is cancelled as well', async 
   t.is(ring.inFlight, 0)
 })
 
-test('a signal after the end does nothing, and a failure of its own is no abort', async (t) => {
+test('chain: ignores an abort after its end and keeps its own failure', async (t) => {
   using ring = new Ring({ entries: 8 })
   const controller = new AbortController()
   const { signal } = controller
@@ -401,7 +401,7 @@ test('a signal after the end does nothing, and a failure of its own is no abort'
   t.deepEqual(await ring.chain([new Timeout(20)], { timeout: 2 ** 40 }), ['expired'])
 })
 
-test('a chain that waits for room is taken back whole', async (t) => {
+test('chain: is cancelled as a whole while it is pending', async (t) => {
   using ring = new Ring({ entries: 4, cqEntries: 8 })
   const gate = fifo(t)
   const reads = Array.from({ length: 6 }, () => ring.run(new Read(gate, Buffer.alloc(1))))
@@ -424,7 +424,7 @@ test('a chain that waits for room is taken back whole', async (t) => {
   await Promise.all(reads)
 })
 
-test('what a chain opens after it was aborted is closed; what it opened before is told', async (t) => {
+test('chain: closes descriptors opened after the abort and reports those opened before', async (t) => {
   using ring = new Ring({ entries: 8 })
   const gate = fifo(t)
   const { path } = file(t)
@@ -435,7 +435,7 @@ test('what a chain opens after it was aborted is closed; what it opened before i
     ring.chain(
       [
         new OpenAt(path, { flags: 'w' }),
-        new OpenAt(named).async(), // waits in a worker for somebody who writes
+        new OpenAt(named).async(), // blocks in a kernel worker until a writer opens the FIFO
         new Read(gate, Buffer.alloc(1)),
       ],
       { signal: controller.signal },
@@ -447,10 +447,10 @@ test('what a chain opens after it was aborted is closed; what it opened before i
     try {
       writer = openSync(named, constants.O_WRONLY | constants.O_NONBLOCK)
     } catch {
-      // It is not there yet.
+      // The reader has not opened it yet.
     }
   }
-  controller.abort() // it has been opened, and nobody was told yet
+  controller.abort() // the file is open, but the completion has not been delivered
   const error = await chain
   closeSync(writer)
   t.true(error instanceof AbortError)
@@ -466,10 +466,10 @@ test('what a chain opens after it was aborted is closed; what it opened before i
   t.false(isOpen(named))
 })
 
-test.serial('both ends of a pipe that a chain makes after it was aborted are closed', async (t) => {
+test.serial('chain: closes both ends of a pipe created after the abort', async (t) => {
   using ring = new Ring({ entries: 8 })
   const gate = fifo(t)
-  await ring.run(new Nop()) // from here on the ring has all the descriptors that it needs
+  await ring.run(new Nop()) // creates the descriptors that the ring needs
   const before = readdirSync('/proc/self/fd').length
   const controller = new AbortController()
   const steps = [new Read(gate, Buffer.alloc(1)), new Pipe()]
@@ -490,7 +490,7 @@ test.serial('both ends of a pipe that a chain makes after it was aborted are clo
   t.is(readdirSync('/proc/self/fd').length, before)
 })
 
-test('what a chain opens is its own when it was aborted too late', async (t) => {
+test('chain: resolves to the opened descriptor if the abort is too late', async (t) => {
   using ring = new Ring({ entries: 8 })
   const named = join(directory(t), 'fifo')
   execFileSync('mkfifo', [named])
@@ -502,7 +502,7 @@ test('what a chain opens is its own when it was aborted too late', async (t) => 
     try {
       writer = openSync(named, constants.O_WRONLY | constants.O_NONBLOCK)
     } catch {
-      // It is not there yet.
+      // The reader has not opened it yet.
     }
   }
   controller.abort()
@@ -513,18 +513,18 @@ test('what a chain opens is its own when it was aborted too late', async (t) => 
   closeSync(writer)
 })
 
-test('a chain opens, and closes what is known before', async (t) => {
+test('chain: closes a descriptor after its other steps', async (t) => {
   using ring = new Ring({ entries: 8 })
   const path = join(directory(t), 'file')
   writeFileSync(path, 'hello')
   const fd = openSync(path, 'r')
-  const room = Buffer.alloc(5)
-  t.deepEqual(await ring.chain([new Read(fd, room), new Close(fd)]), [5, 0])
-  t.is(room.toString(), 'hello')
+  const buffer = Buffer.alloc(5)
+  t.deepEqual(await ring.chain([new Read(fd, buffer), new Close(fd)]), [5, 0])
+  t.is(buffer.toString(), 'hello')
   t.false(isOpen(path))
 })
 
-test('closing the ring ends a chain step by step, and tells all of it', async (t) => {
+test('chain: rejects with the outcome of each step when the ring is closed', async (t) => {
   const ring = new Ring({ entries: 8 })
   const gates = [fifo(t), fifo(t)]
   const chain = rejection(

@@ -1,4 +1,4 @@
-// Iterators over multishot operations that are aborted by a signal.
+// Tests each() with a signal.
 
 import { getEventListeners, once } from 'node:events'
 import { closeSync, writeSync } from 'node:fs'
@@ -13,7 +13,7 @@ const GROUP = 5
 
 const aborted = (reason: unknown): AbortSignal => AbortSignal.abort(reason)
 
-test('a signal that is aborted already: each throws, and nothing is submitted', (t) => {
+test('each: throws and submits nothing if its signal is aborted already', (t) => {
   const ring = ringFor(t)
   const reason = new Error('before')
   const error = t.throws(() => ring.each(forever(), { signal: aborted(reason) }), {
@@ -25,7 +25,7 @@ test('a signal that is aborted already: each throws, and nothing is submitted', 
   t.is(ring.pending + ring.inFlight, 0)
 })
 
-test('a signal that aborts while a step waits: the step rejects, and the iteration is over', async (t) => {
+test('each: an abort rejects a waiting next() and ends the iteration', async (t) => {
   const ring = ringFor(t)
   const controller = new AbortController()
   const { signal } = controller
@@ -44,7 +44,7 @@ test('a signal that aborts while a step waits: the step rejects, and the iterati
   t.is(getEventListeners(signal, 'abort').length, 0)
 })
 
-test('what came before the signal is delivered, and then the step rejects', async (t) => {
+test('each: yields the results before an abort, then rejects', async (t) => {
   const ring = ringFor(t)
   const [left, right] = pair(t)
   await give(ring, GROUP, 1, 16)
@@ -63,7 +63,7 @@ test('what came before the signal is delivered, and then the step rejects', asyn
   t.deepEqual(await received.next(), DONE)
 })
 
-test('a signal that aborts when the operation has to be armed again: it is not', async (t) => {
+test('each: does not re-arm after an abort', async (t) => {
   const ring = ringFor(t, SMALL)
   const controller = new AbortController()
   const results = ring.each(new Timeout(1, { multi: true }), { signal: controller.signal })
@@ -76,7 +76,7 @@ test('a signal that aborts when the operation has to be armed again: it is not',
   t.is(ring.inFlight, 0)
 })
 
-test.serial('connections that came before the signal are delivered, or closed by return()', async (t) => {
+test.serial('each: yields connections accepted before an abort, and return() closes the rest', async (t) => {
   const ring = ringFor(t)
   const server = listening(t, ring)
   const controller = new AbortController()
@@ -86,7 +86,7 @@ test.serial('connections that came before the signal are delivered, or closed by
   await until(() => ring.stats().completed >= completed + 3)
   controller.abort()
   const { value } = await connections.next()
-  if (value === undefined) throw new Error('there is none')
+  if (value === undefined) throw new Error('the iteration ended')
   await connections.return?.()
   t.deepEqual(await connections.next(), DONE)
   const ends = sockets.map((socket) => once(socket.resume(), 'end'))
@@ -96,7 +96,7 @@ test.serial('connections that came before the signal are delivered, or closed by
   await ends[0]
 })
 
-test('a signal that aborts while nothing is with the kernel: starved, stopped, or without room', async (t) => {
+test('each: an abort ends iterations that lack buffers, are stopped, or are pending', async (t) => {
   const small = ringFor(t, { entries: 1, cqEntries: 2 })
   const ring = ringFor(t)
   const [left, right] = pair(t)
@@ -110,8 +110,9 @@ test('a signal that aborts while nothing is with the kernel: starved, stopped, o
   await give(ring, GROUP + 1, 1, 2)
   const stopped = ring.each(new RecvMulti(right, GROUP + 1), { signal, highWaterMark: 1 })
   await until(() => ring.stats().completed > 3 && ring.inFlight === 0)
-  const room = [small.run(forever(), {}).catch(codes), small.each(forever()), small.each(forever())]
-  t.deepEqual(await room[0], ['ERR_INVALID_ARG_VALUE'])
+  t.deepEqual(await small.run(forever(), {}).catch(codes), ['ERR_INVALID_ARG_VALUE'])
+  small.each(forever())
+  small.each(forever())
   await until(() => small.inFlight === 2)
   const pending = small.each(forever(), { signal })
   t.is(small.pending, 1)
@@ -136,7 +137,7 @@ test('a signal that aborts while nothing is with the kernel: starved, stopped, o
   t.is(getEventListeners(signal, 'abort').length, 0)
 })
 
-test('listeners are taken away when the iteration ends, fails, or is left', async (t) => {
+test('each: removes its listener when the iteration ends, fails, or is left', async (t) => {
   const ring = ringFor(t)
   const { signal } = new AbortController()
   const listeners = (): number => getEventListeners(signal, 'abort').length
@@ -150,7 +151,7 @@ test('listeners are taken away when the iteration ends, fails, or is left', asyn
   t.is(listeners(), 0)
 })
 
-test('a signal that aborts after the end changes nothing', async (t) => {
+test('each: ignores an abort after the end', async (t) => {
   const ring = ringFor(t)
   const controller = new AbortController()
   const results = ring.each(new Timeout(1, { multi: true, count: 1 }), { signal: controller.signal })

@@ -1,4 +1,4 @@
-// Iterators over multishot operations that end before the operation does: loops that are left, rings that are closed.
+// Tests iterations that end before their operation: loops that are left, return(), and rings that are closed.
 
 import { once } from 'node:events'
 import { closeSync, writeSync } from 'node:fs'
@@ -50,7 +50,7 @@ const LEAVING: Record<
   return: async (connections) => {
     const first = async (): Promise<number> => {
       for await (const fd of connections) return fd
-      throw new Error('there is none')
+      throw new Error('the iteration ended')
     }
     closeSync(await first())
   },
@@ -62,36 +62,39 @@ const LEAVING: Record<
   'throw()': async (connections) => {
     const { value } = await connections.next()
     if (value !== undefined) closeSync(value)
-    const reason = new Error('given')
+    const reason = new Error('mine')
     const failed = await failure(Promise.resolve(connections.throw?.(reason)))
     if (failed !== reason) throw failed
   },
 }
 
 for (const [name, leave] of Object.entries(LEAVING)) {
-  test.serial(`leaving by ${name} cancels, and closes what was accepted for nobody`, async (t) => {
-    const ring = ringFor(t)
-    const server = listening(t, ring)
-    await ring.run(new Nop()) // makes what the ring needs for the event loop
-    const before = descriptors()
-    const connections = ring.each(new AcceptMulti(server.fd))
-    const { completed } = ring.stats()
-    const sockets = await clients(t, server.address, 4)
-    await until(() => ring.stats().completed >= completed + 4)
-    await leave(connections)
-    t.is(ring.inFlight, 0)
-    t.deepEqual(await connections.next(), DONE)
-    await Promise.all(sockets.map((socket) => once(socket.resume(), 'end')))
-    for (const socket of sockets) await once(socket.destroy(), 'close')
-    t.is(descriptors(), before)
-    // Nobody accepts any more.
-    await client(t, server.address)
-    await turns()
-    t.is(ring.inFlight, 0)
-  })
+  test.serial(
+    `each: leaving the loop by ${name} cancels the operation and closes connections that were not consumed`,
+    async (t) => {
+      const ring = ringFor(t)
+      const server = listening(t, ring)
+      await ring.run(new Nop()) // creates the descriptors that the ring needs
+      const before = descriptors()
+      const connections = ring.each(new AcceptMulti(server.fd))
+      const { completed } = ring.stats()
+      const sockets = await clients(t, server.address, 4)
+      await until(() => ring.stats().completed >= completed + 4)
+      await leave(connections)
+      t.is(ring.inFlight, 0)
+      t.deepEqual(await connections.next(), DONE)
+      await Promise.all(sockets.map((socket) => once(socket.resume(), 'end')))
+      for (const socket of sockets) await once(socket.destroy(), 'close')
+      t.is(descriptors(), before)
+      // The ring does not accept any more.
+      await client(t, server.address)
+      await turns()
+      t.is(ring.inFlight, 0)
+    },
+  )
 }
 
-test('a worker hears no warning of the connections that are closed for nobody', async (t) => {
+test('each: closes connections that were not consumed without a warning in a worker', async (t) => {
   const { code, signal, stdout, stderr } = await script(`
     import { Worker } from 'node:worker_threads'
     new Worker(\`
@@ -122,7 +125,7 @@ test('a worker hears no warning of the connections that are closed for nobody', 
   )
 })
 
-test.serial('the registered files that were accepted for nobody are closed', async (t) => {
+test.serial('each: closes fixed files that were accepted and not consumed', async (t) => {
   const ring = ringFor(t)
   ring.registerFiles(4)
   const server = listening(t, ring)
@@ -132,7 +135,7 @@ test.serial('the registered files that were accepted for nobody are closed', asy
     const connections = ring.each(new AcceptMulti(server.fd, options))
     sockets.push(...(await clients(t, server.address, 4)))
     const { value } = await connections.next()
-    if (value === undefined) throw new Error('there is none')
+    if (value === undefined) throw new Error('the iteration ended')
     await ring.run(new Close(value))
     await connections.return?.()
     await Promise.all(sockets.splice(0).map((socket) => once(socket.resume(), 'end')))
@@ -141,7 +144,7 @@ test.serial('the registered files that were accepted for nobody are closed', asy
 })
 
 test.serial(
-  'what came before the ring was closed can still be taken, and what is left is closed',
+  'each: yields connections accepted before the ring was closed, and return() closes the rest',
   async (t) => {
     for (const close of [(ring: Ring) => ring.close(), async (ring: Ring) => ring[Symbol.dispose]()]) {
       const before = descriptors()
@@ -153,20 +156,20 @@ test.serial(
       await until(() => ring.stats().completed >= completed + 9)
       await close(ring)
       const first = await connections.next()
-      if (first.value === undefined) throw new Error('there is none')
+      if (first.value === undefined) throw new Error('the iteration ended')
       closeSync(first.value)
       await connections.return?.()
       t.deepEqual(await connections.next(), DONE)
       await Promise.all(sockets.map((socket) => once(socket.resume(), 'end')))
       for (const socket of sockets) await once(socket.destroy(), 'close')
-      t.is(descriptors(), before + 1) // the one that listens
+      t.is(descriptors(), before + 1) // the listening socket
     }
   },
 )
 
 // ---- return()
 
-test('next() after the end, and return() twice', async (t) => {
+test('each: next() and return() resolve to done after the end', async (t) => {
   const ring = ringFor(t)
   const results = ring.each(new Timeout(1, { multi: true, count: 1 }))
   t.deepEqual(await results.next(), { done: false, value: 'expired' })
@@ -180,13 +183,13 @@ test('next() after the end, and return() twice', async (t) => {
   t.is(ring.inFlight, 0)
 })
 
-test('return() before the operation was submitted', async (t) => {
+test('each: return() works before the operation is submitted', async (t) => {
   const ring = ringFor(t)
   t.deepEqual(await ring.each(forever()).return?.(), DONE)
   t.is(ring.inFlight, 0)
 })
 
-test('leaving in the moment in which the operation completes and goes on: it is cancelled all the same', async (t) => {
+test('each: return() and abort cancel an operation that has just completed with more to come', async (t) => {
   const ring = ringFor(t)
   const clock = ringFor(t, { entries: 1 })
   const controller = new AbortController()
@@ -203,23 +206,20 @@ test('leaving in the moment in which the operation completes and goes on: it is 
   t.is(ring.inFlight, 0)
 })
 
-test.serial(
-  'connections that were accepted and not heard of when the loop was left are closed',
-  async (t) => {
-    const ring = ringFor(t, { entries: 4, submitAll: false }) // accepts while the thread does other things
-    const others = ringFor(t)
-    const server = listening(t, others)
-    const connections = ring.each(new AcceptMulti(server.fd))
-    await until(() => ring.inFlight === 1)
-    const sockets = [1, 2, 3].map(() => socket(t, others))
-    for (const fd of sockets) t.is(value(others, new Connect(fd, server.address)), 0)
-    t.is(ring.cqReady, 3)
-    t.deepEqual(await connections.return?.(), DONE)
-    for (const fd of sockets) t.is(value(others, new Recv(fd, Buffer.alloc(1))), 0)
-  },
-)
+test.serial('each: return() closes connections whose completions are not reaped yet', async (t) => {
+  const ring = ringFor(t, { entries: 4, submitAll: false }) // posts completions on any entry to the kernel
+  const others = ringFor(t)
+  const server = listening(t, others)
+  const connections = ring.each(new AcceptMulti(server.fd))
+  await until(() => ring.inFlight === 1)
+  const sockets = [1, 2, 3].map(() => socket(t, others))
+  for (const fd of sockets) t.is(value(others, new Connect(fd, server.address)), 0)
+  t.is(ring.cqReady, 3)
+  t.deepEqual(await connections.return?.(), DONE)
+  for (const fd of sockets) t.is(value(others, new Recv(fd, Buffer.alloc(1))), 0)
+})
 
-test('return() after a failure that nobody has seen: it stays unseen', async (t) => {
+test('each: return() discards a failure that was not delivered', async (t) => {
   const ring = ringFor(t)
   const results = ring.each(new AcceptMulti(987_654))
   await until(() => ring.stats().completed > 0)
@@ -227,7 +227,7 @@ test('return() after a failure that nobody has seen: it stays unseen', async (t)
   t.deepEqual(await results.next(), DONE)
 })
 
-test('leaving while the operation waits for room', async (t) => {
+test('each: return() removes a pending operation', async (t) => {
   const ring = ringFor(t, { entries: 1, cqEntries: 2 })
   const { read, write } = pipe(t, true)
   const reads = [ring.run(new Read(read, Buffer.alloc(1))), ring.run(new Read(read, Buffer.alloc(1)))]
@@ -243,7 +243,7 @@ test('leaving while the operation waits for room', async (t) => {
   t.deepEqual(await Promise.all(reads), [1, 1])
 })
 
-test('leaving while there are no buffers, and while it is stopped for the consumer', async (t) => {
+test('each: return() ends an iteration that lacks buffers, and one that is stopped for a slow consumer', async (t) => {
   const ring = ringFor(t)
   const [left, right] = pair(t)
   const starved = ring.each(new RecvMulti(right, GROUP))
@@ -260,7 +260,7 @@ test('leaving while there are no buffers, and while it is stopped for the consum
   t.deepEqual(await stopped.return?.(), DONE)
   t.deepEqual(await stopped.next(), DONE)
 
-  // Neither comes back when there are buffers.
+  // New buffers re-arm neither of them.
   await give(ring, GROUP, 1, 16)
   writeSync(left, 'ghi')
   await turns()
@@ -270,7 +270,7 @@ test('leaving while there are no buffers, and while it is stopped for the consum
 
 // ---- closing the ring
 
-test('closing the ring ends what is armed, starved, stopped, or without room with an error', async (t) => {
+test('each: closing the ring fails iterations that are armed, lack buffers, are stopped, or are pending', async (t) => {
   for (const close of [(ring: Ring) => ring.close(), async (ring: Ring) => ring[Symbol.dispose]()]) {
     const ring = ringFor(t, { entries: 1, cqEntries: 2 })
     const [left, right] = pair(t)
@@ -300,7 +300,7 @@ test('closing the ring ends what is armed, starved, stopped, or without room wit
   }
 })
 
-test('a lack of buffers that is heard of when the ring is gone', async (t) => {
+test('each: rejects with ERR_URING_CLOSED if the ring is disposed of before a lack of buffers is handled', async (t) => {
   const ring = ringFor(t)
   const [left, right] = pair(t)
   await give(ring, GROUP, 1, 1)
@@ -308,7 +308,7 @@ test('a lack of buffers that is heard of when the ring is gone', async (t) => {
   const steps = [received.next(), received.next()] as const
   await until(() => ring.inFlight === 1)
   writeSync(left, 'xy')
-  t.is(ring.tryWait(), undefined) // finds what is the iteration's
+  t.is(ring.tryWait(), undefined) // reaps the completions of the iteration
   t.is(ring.inFlight, 0)
   ring[Symbol.dispose]()
   const { value } = await steps[0]
@@ -316,7 +316,7 @@ test('a lack of buffers that is heard of when the ring is gone', async (t) => {
   t.is(codes(await failure(steps[1]))[0], 'ERR_URING_CLOSED')
 })
 
-test('leaving more iterations than there are entries in the moment in which the ring is gone', async (t) => {
+test('each: return() works for more iterations than entries just after the ring is disposed of', async (t) => {
   const ring = ringFor(t, { entries: 2, cqEntries: 64 })
   const controller = new AbortController()
   const iterations = Array.from({ length: 20 }, (_, index) =>

@@ -1,4 +1,4 @@
-// Iterators over multishot operations: what they bring, step by step, and with which error they fail.
+// Tests each(): its results, its steps, its failures, and that it keeps the process alive.
 
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { createSocket } from 'node:dgram'
@@ -37,7 +37,7 @@ const GROUP = 5
 
 // ---- timeouts and polls
 
-test('a timeout brings as many results as it was to expire, and ends', async (t) => {
+test('each: a timeout with a count yields that many results and ends', async (t) => {
   const ring = ringFor(t)
   t.deepEqual(await all(ring.each(new Timeout(1, { multi: true, count: 3 }))), [
     'expired',
@@ -47,7 +47,7 @@ test('a timeout brings as many results as it was to expire, and ends', async (t)
   t.is(ring.inFlight, 0)
 })
 
-test('a timeout expires as often as it was to, although the completion queue was full in between', async (t) => {
+test('each: a timeout with a count keeps it across a completion-queue overflow', async (t) => {
   const ring = ringFor(t, SMALL)
   const results = ring.each(new Timeout(1, { multi: true, count: 7 }))
   await turns(1)
@@ -57,7 +57,7 @@ test('a timeout expires as often as it was to, although the completion queue was
   t.true(ring.stats().rearmed > 0)
 })
 
-test('a timeout that was stopped for a slow consumer expires as often as it was to', async (t) => {
+test('each: a timeout with a count keeps it across stops for a slow consumer', async (t) => {
   const ring = ringFor(t)
   let count = 0
   for await (const result of ring.each(new Timeout(1, { multi: true, count: 50 }), { highWaterMark: 1 })) {
@@ -70,7 +70,7 @@ test('a timeout that was stopped for a slow consumer expires as often as it was 
   t.true(ring.stats().rearmed > 0)
 })
 
-test('a timeout without a count goes on until the loop is left', async (t) => {
+test('each: a timeout without a count continues until the loop is left', async (t) => {
   const ring = ringFor(t)
   let count = 0
   for await (const _ of ring.each(new Timeout(1, { multi: true }))) {
@@ -81,7 +81,7 @@ test('a timeout without a count goes on until the loop is left', async (t) => {
   t.is(ring.inFlight, 0)
 })
 
-test('a poll brings each event, and goes on after its completion queue was full', async (t) => {
+test('each: a poll yields each event and re-arms after a completion-queue overflow', async (t) => {
   const ring = ringFor(t, SMALL)
   const fd = counter(t)
   const events = ring.each(new PollAdd(fd, PollEvents.IN, { multi: true }))
@@ -110,9 +110,9 @@ test('a poll brings each event, and goes on after its completion queue was full'
 
 // ---- arguments
 
-test('what is no multishot operation is refused at once, and nothing is submitted', (t) => {
+test('each: throws for operations that are not multishot and submits nothing', (t) => {
   const ring = ringFor(t)
-  const refused = (operation: unknown, expected: object): void => {
+  const expectThrow = (operation: unknown, expected: object): void => {
     t.throws(() => ring.each(operation as Operation<unknown>), expected)
   }
   for (const operation of [
@@ -123,15 +123,15 @@ test('what is no multishot operation is refused at once, and nothing is submitte
     forever().link(),
     forever().skipSuccess(),
   ])
-    refused(operation, { code: 'ERR_INVALID_ARG_VALUE', instanceOf: TypeError, message: /operation/ })
+    expectThrow(operation, { code: 'ERR_INVALID_ARG_VALUE', instanceOf: TypeError, message: /operation/ })
   for (const operation of [forever().build(), Entry.from(new Uint8Array(64)), undefined, null, {}, Timeout])
-    refused(operation, { code: 'ERR_INVALID_ARG_TYPE', instanceOf: TypeError, message: /operation/ })
+    expectThrow(operation, { code: 'ERR_INVALID_ARG_TYPE', instanceOf: TypeError, message: /operation/ })
   t.is(ring.inFlight, 0)
   t.is(ring.pending, 0)
   t.is(ring.stats().submitted, 0)
 })
 
-test('options that cannot be are refused at once, and nothing is submitted', (t) => {
+test('each: throws for bad options and submits nothing', (t) => {
   const ring = ringFor(t)
   for (const [options, code, name] of [
     [{ highWaterMark: 0 }, 'ERR_OUT_OF_RANGE', 'highWaterMark'],
@@ -149,7 +149,7 @@ test('options that cannot be are refused at once, and nothing is submitted', (t)
 
 // ---- steps
 
-test('next() several times before anything came: each step gets its result, in order', async (t) => {
+test('each: resolves several waiting calls of next() in order', async (t) => {
   const ring = ringFor(t)
   const [left, right] = pair(t)
   await give(ring, GROUP, 1, 16)
@@ -163,14 +163,14 @@ test('next() several times before anything came: each step gets its result, in o
   t.deepEqual(await Promise.all(steps.slice(3)), [DONE, DONE])
 })
 
-test('steps between the stop for a slow consumer and its cancellation: it goes on', async (t) => {
+test('each: continues if next() is called while a stop for a slow consumer is being cancelled', async (t) => {
   const ring = ringFor(t)
   const [left, right] = pair(t)
   await give(ring, GROUP, 1, 16)
   const received = ring.each(new RecvMulti(right, GROUP), { highWaterMark: 1 })
   await until(() => ring.inFlight === 1)
   writeSync(left, 'a')
-  // Told of in the call that brings the byte too, and before the next call.
+  // run() resolves in the same batch as the byte, before the next call into the kernel.
   const steps = await ring.run(new Nop()).then(() => [received.next(), received.next()])
   t.deepEqual(await steps[0]?.then(({ value }) => value && text(value)), 'a')
   await until(() => ring.stats().rearmed > 0)
@@ -181,7 +181,7 @@ test('steps between the stop for a slow consumer and its cancellation: it goes o
 
 // ---- failures
 
-test('a failure rejects the next step, and the iteration is over', async (t) => {
+test('each: a failure rejects the next step and ends the iteration', async (t) => {
   const ring = ringFor(t)
   const [, right] = pair(t)
   await give(ring, GROUP, 8, 8)
@@ -201,12 +201,12 @@ test('a failure rejects the next step, and the iteration is over', async (t) => 
   }
 })
 
-test('what came before a failure is delivered first', async (t) => {
+test('each: yields the results before a failure first', async (t) => {
   const ring = ringFor(t)
   ring.registerFiles(2)
   const server = listening(t, ring)
   const connections = ring.each(new AcceptMulti(server.fd, { direct: 'auto' }))
-  await clients(t, server.address, 3) // one more than there are slots
+  await clients(t, server.address, 3) // one more than there are fixed-file slots
   await until(() => ring.inFlight === 0)
   t.is((await connections.next()).done, false)
   t.is((await connections.next()).done, false)
@@ -214,8 +214,8 @@ test('what came before a failure is delivered first', async (t) => {
   t.deepEqual(await connections.next(), DONE)
 })
 
-test('memory of a group that was given away: the step rejects, and nothing goes on in the kernel', async (t) => {
-  // In a process of its own: the kernel writes to what it was given.
+test('each: rejects with ERR_URING_BUFFER_DETACHED and cancels if the memory of the buffer group is transferred', async (t) => {
+  // Runs in a process of its own, because the kernel writes to memory that another owner has.
   const { code, stdout, stderr } = await script(`
     import { writeSync } from 'node:fs'
     import { ProvideBuffers, Recv, RecvMulti, Ring, SocketDomain, SocketType } from 'uring'
@@ -248,7 +248,7 @@ test('memory of a group that was given away: the step rejects, and nothing goes 
 
 // ---- the event loop
 
-test('a program ends by itself when its loops were left, and does not wait for what is not to be waited for', async (t) => {
+test('each: does not keep the process alive after the loop is left, or with ref false', async (t) => {
   const { code, stdout, stderr } = await script(`
     import { Ring, Timeout } from 'uring'
     const ring = new Ring({ entries: 4 })
@@ -266,7 +266,7 @@ test('a program ends by itself when its loops were left, and does not wait for w
   t.is(code, 0)
 })
 
-test('a loop keeps its program open', async (t) => {
+test('each: keeps the process alive while an iteration is open', async (t) => {
   const { code, stdout, stderr } = await script(`
     import { Ring, Timeout } from 'uring'
     const ring = new Ring({ entries: 4 })
@@ -282,7 +282,7 @@ test('a loop keeps its program open', async (t) => {
   t.is(code, 0)
 })
 
-test("the loop's body has the store of who wrote it", async (t) => {
+test('each: the body of a loop has the AsyncLocalStorage store of the loop', async (t) => {
   const ring = ringFor(t)
   const storage = new AsyncLocalStorage<string>()
   const stores: (string | undefined)[] = []
@@ -304,9 +304,9 @@ test("the loop's body has the store of who wrote it", async (t) => {
   t.deepEqual(stores, ['loop', 'loop', 'loop', 'loop'])
 })
 
-// ---- one of each
+// ---- multishot operation classes
 
-test('an iteration over ReadMulti: what is written to a pipe, to its end', async (t) => {
+test('each with ReadMulti: yields what is written to a pipe until its end', async (t) => {
   const ring = ringFor(t)
   await give(ring, GROUP, 4, 8)
   const [read, write] = await ring.run(new Pipe())
@@ -324,10 +324,10 @@ test('an iteration over ReadMulti: what is written to a pipe, to its end', async
   t.is(ring.inFlight, 0)
 })
 
-test('an iteration over RecvMultiBundle: bytes of several buffers at once, to the end', async (t) => {
+test('each with RecvMultiBundle: yields bytes of several buffers at once until the end', async (t) => {
   const ring = ringFor(t)
   await give(ring, GROUP, 4, 16)
-  const [left, right] = socketEnds(t)
+  const [left, right] = halfOwnedPair(t)
   writeSync(left, 'sixteen bytes ..and some more')
   closeSync(left)
   const pieces = (await all(ring.each(new RecvMultiBundle(right, GROUP)))).map(text)
@@ -336,7 +336,7 @@ test('an iteration over RecvMultiBundle: bytes of several buffers at once, to th
   t.is(ring.inFlight, 0)
 })
 
-test('an iteration over RecvMsgMulti: messages with their senders, as copies', async (t) => {
+test('each with RecvMsgMulti: yields messages with their senders, as copies', async (t) => {
   const ring = ringFor(t)
   const { fd, port } = bound(t, SocketType.DGRAM)
   const memory = await give(ring, GROUP, 256, 8)
@@ -359,11 +359,11 @@ test('an iteration over RecvMsgMulti: messages with their senders, as copies', a
   await messages.return?.()
 })
 
-test('several iterations at once on one ring', async (t) => {
+test('each: runs several iterations at once on one ring', async (t) => {
   const ring = ringFor(t, { entries: 4 })
   const found = await Promise.all(
     Array.from({ length: 8 }, async (_, index) => {
-      const [left, right] = socketEnds(t)
+      const [left, right] = halfOwnedPair(t)
       await give(ring, index, 2, 8)
       const received = ring.each(new RecvMulti(right, index))
       writeSync(left, `iteration ${index}`)
@@ -377,8 +377,8 @@ test('several iterations at once on one ring', async (t) => {
   )
 })
 
-/** A pair of sockets, the first of which the test closes. */
-function socketEnds(t: ExecutionContext): [number, number] {
+/** Creates a pair of sockets. The test closes the first one, the teardown the second. */
+function halfOwnedPair(t: ExecutionContext): [number, number] {
   const [left, right] = socketpair(SocketDomain.UNIX, SocketType.STREAM)
   return [left, closing(t, right)]
 }

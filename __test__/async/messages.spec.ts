@@ -1,4 +1,4 @@
-// Messages as an iterator: what comes, in which order, and who gets it.
+// Tests messages(): the iterator over messages from other rings.
 
 import { once } from 'node:events'
 import { writeSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { pipe } from '../helpers/pipes.ts'
 import { script } from '../helpers/process.ts'
 
 const ENTRIES = 8
-const MULTISHOT = 2000
+const MESSAGES = 2000
 
 function send(from: Ring, to: Ring, ...data: readonly (number | bigint)[]): void {
   for (const number of data) {
@@ -19,17 +19,17 @@ function send(from: Ring, to: Ring, ...data: readonly (number | bigint)[]): void
   }
 }
 
-async function take(messages: AsyncIterator<Message, undefined>, count: number): Promise<bigint[]> {
-  const taken: bigint[] = []
+async function takeData(messages: AsyncIterator<Message, undefined>, count: number): Promise<bigint[]> {
+  const data: bigint[] = []
   for (let left = count; left > 0; left -= 1) {
     const { value } = await messages.next()
     if (value === undefined) break
-    taken.push(value.data)
+    data.push(value.data)
   }
-  return taken
+  return data
 }
 
-test('messages come with their numbers, in order', async (t) => {
+test('messages: yields messages with their data, in order', async (t) => {
   await using ring = new Ring({ entries: ENTRIES })
   using other = new Ring({ entries: ENTRIES })
   const messages = ring.messages()
@@ -43,9 +43,9 @@ test('messages come with their numbers, in order', async (t) => {
   t.like(second, { source: 'message', result: 8, data: 9n, flags: 0x10000 })
 })
 
-// The kernel's own flags of wide completions (0x8000) and of fillers (0x20), which this ring has none of.
+// IORING_CQE_F_32 (0x8000) and IORING_CQE_F_SKIP (0x20), which the kernel sets only on rings with mixed CQEs.
 for (const userFlags of [0x8000, 0x20, 0xffff_ffff]) {
-  test(`a message with the flags 0x${userFlags.toString(16)} arrives, and takes no completion away`, (t) => {
+  test(`wait: returns a message with the flags 0x${userFlags.toString(16)} and the completion after it`, (t) => {
     using ring = new Ring({ entries: ENTRIES })
     using other = new Ring({ entries: ENTRIES })
     other.push(new MsgRingData(ring, 8, 9, { userFlags }))
@@ -59,7 +59,7 @@ for (const userFlags of [0x8000, 0x20, 0xffff_ffff]) {
   })
 }
 
-test('a step that waits is resolved by the event loop', async (t) => {
+test('messages: the event loop resolves waiting calls of next()', async (t) => {
   await using ring = new Ring({ entries: ENTRIES })
   await using other = new Ring({ entries: ENTRIES })
   const messages = ring.messages()
@@ -73,7 +73,7 @@ test('a step that waits is resolved by the event loop', async (t) => {
   )
 })
 
-test('a worker is a sender like any other', async (t) => {
+test('messages: yields messages sent from a worker', async (t) => {
   await using ring = new Ring({ entries: ENTRIES })
   const source = `
     const { workerData } = require('node:worker_threads')
@@ -84,20 +84,20 @@ test('a worker is a sender like any other', async (t) => {
       await ring.close()
     })
   `
-  const worker = new Worker(source, { eval: true, workerData: { fd: ring.fd, count: MULTISHOT } })
-  const exit = once(worker, 'exit') // rejects with an error of the worker's
+  const worker = new Worker(source, { eval: true, workerData: { fd: ring.fd, count: MESSAGES } })
+  const exit = once(worker, 'exit') // rejects if the worker fails
   const data: bigint[] = []
   for await (const message of ring.messages()) {
-    if (data.push(message.data) === MULTISHOT) break
+    if (data.push(message.data) === MESSAGES) break
   }
   t.deepEqual(
     data,
-    Array.from({ length: MULTISHOT }, (_, index) => BigInt(index)),
+    Array.from({ length: MESSAGES }, (_, index) => BigInt(index)),
   )
   t.deepEqual(await exit, [0])
 })
 
-test('a file that was sent is in the slot that the message names', async (t) => {
+test('messages: names the fixed-file slot of a file that was sent', async (t) => {
   await using ring = new Ring({ entries: ENTRIES })
   using other = new Ring({ entries: ENTRIES })
   const { read, write } = pipe(t)
@@ -115,7 +115,7 @@ test('a file that was sent is in the slot that the message names', async (t) => 
   t.is(buffer.toString('latin1', 0, 4), 'sent')
 })
 
-test('tags come too, and say that they are', async (t) => {
+test('messages: yields tags of registered resources, with source tag', async (t) => {
   await using ring = new Ring({ entries: ENTRIES })
   const { read } = pipe(t)
   const table = ring.registerFiles([read], { tags: [99n] })
@@ -126,7 +126,7 @@ test('tags come too, and say that they are', async (t) => {
   t.like(tag, { source: 'tag', result: 0, data: 99n, file: undefined })
 })
 
-test('what came before comes first, and the waiting calls see none of it meanwhile', async (t) => {
+test('messages: yields earlier messages first and hides all messages from the queue API', async (t) => {
   using ring = new Ring({ entries: ENTRIES })
   using other = new Ring({ entries: ENTRIES })
   send(other, ring, 1, 2)
@@ -137,15 +137,15 @@ test('what came before comes first, and the waiting calls see none of it meanwhi
   ring.push(new Nop(), 'mine')
   t.is(ring.wait()?.userData, 'mine')
   t.is(ring.tryWait(), undefined)
-  t.deepEqual(await take(messages, 3), [1n, 2n, 3n])
+  t.deepEqual(await takeData(messages, 3), [1n, 2n, 3n])
 })
 
-test('what nobody took is the waiting calls’ again', async (t) => {
+test('messages: return() leaves unread messages to the queue API', async (t) => {
   using ring = new Ring({ entries: ENTRIES })
   using other = new Ring({ entries: ENTRIES })
   const messages = ring.messages()
   send(other, ring, 1, 2, 3)
-  t.deepEqual(await take(messages, 1), [1n])
+  t.deepEqual(await takeData(messages, 1), [1n])
   const waiting = messages.return?.()
   t.deepEqual(await waiting, { done: true, value: undefined })
   send(other, ring, 4)
@@ -161,7 +161,7 @@ test('what nobody took is the waiting calls’ again', async (t) => {
   t.deepEqual(await messages.next(), { done: true, value: undefined })
 })
 
-test('leaving ends the steps that wait', async (t) => {
+test('messages: dispose ends waiting calls of next()', async (t) => {
   await using ring = new Ring({ entries: ENTRIES })
   const messages = ring.messages()
   const steps = [messages.next(), messages.next()]
@@ -169,7 +169,7 @@ test('leaving ends the steps that wait', async (t) => {
   for (const step of steps) t.deepEqual(await step, { done: true, value: undefined })
 })
 
-test('one reader at a time', async (t) => {
+test('messages: throws ERR_INVALID_STATE while another iterator is open', async (t) => {
   await using ring = new Ring({ entries: ENTRIES })
   await using other = new Ring({ entries: ENTRIES })
   const first = ring.messages()
@@ -177,10 +177,10 @@ test('one reader at a time', async (t) => {
   await first.return?.()
   const second = ring.messages()
   await other.run(new MsgRingData(ring, 0, 5))
-  t.deepEqual(await take(second, 1), [5n])
+  t.deepEqual(await takeData(second, 1), [5n])
 })
 
-test('throwing into it leaves it', async (t) => {
+test('messages: throw() rejects with the reason and closes the iterator', async (t) => {
   await using ring = new Ring({ entries: ENTRIES })
   const first = ring.messages()
   const reason = new Error('mine')
@@ -188,7 +188,7 @@ test('throwing into it leaves it', async (t) => {
   t.notThrows(() => ring.messages())
 })
 
-test('a signal ends it after what came before', async (t) => {
+test('messages: an abort ends the iteration after the messages that arrived before', async (t) => {
   await using ring = new Ring({ entries: ENTRIES })
   using other = new Ring({ entries: ENTRIES })
   const controller = new AbortController()
@@ -196,12 +196,12 @@ test('a signal ends it after what came before', async (t) => {
   send(other, ring, 1)
   ring.tryWait() // enters the kernel, where the message arrives
   controller.abort('enough')
-  t.deepEqual(await take(messages, 1), [1n])
+  t.deepEqual(await takeData(messages, 1), [1n])
   await t.throwsAsync(messages.next(), { name: 'AbortError', code: 'ABORT_ERR' })
   t.deepEqual(await messages.next(), { done: true, value: undefined })
 })
 
-test('a signal ends the step that waits', async (t) => {
+test('messages: an abort rejects the waiting call of next()', async (t) => {
   await using ring = new Ring({ entries: ENTRIES })
   const controller = new AbortController()
   const messages = ring.messages({ signal: controller.signal })
@@ -212,7 +212,7 @@ test('a signal ends the step that waits', async (t) => {
   t.notThrows(() => ring.messages())
 })
 
-test('closing the ring ends it with an error', async (t) => {
+test('messages: rejects with ERR_URING_CLOSED when the ring is closed', async (t) => {
   const ring = new Ring({ entries: ENTRIES })
   const step = ring.messages().next()
   const closing = ring.close()
@@ -221,14 +221,14 @@ test('closing the ring ends it with an error', async (t) => {
   t.throws(() => ring.messages(), { code: 'ERR_URING_CLOSED' })
 })
 
-test('disposing of the ring ends it with an error', async (t) => {
+test('messages: rejects with ERR_URING_CLOSED when the ring is disposed of', async (t) => {
   const ring = new Ring({ entries: ENTRIES })
   const step = ring.messages().next()
   ring[Symbol.dispose]()
   await t.throwsAsync(step, { code: 'ERR_URING_CLOSED' })
 })
 
-test('arguments that cannot be open nothing', (t) => {
+test('messages: throws for bad arguments and opens no iterator', (t) => {
   using ring = new Ring({ entries: ENTRIES })
   const wrong = (options: unknown) => () => ring.messages(options as Parameters<Ring['messages']>[0])
   t.throws(wrong(1), { code: 'ERR_INVALID_ARG_TYPE', message: /"options"/ })
@@ -238,7 +238,7 @@ test('arguments that cannot be open nothing', (t) => {
   t.notThrows(() => ring.messages())
 })
 
-test('waiting for messages keeps the process alive, until it is left', async (t) => {
+test('messages: keeps the process alive until the loop is left', async (t) => {
   const outcome = await script(
     `
     import { MsgRingData, Ring } from 'uring'
@@ -259,7 +259,7 @@ test('waiting for messages keeps the process alive, until it is left', async (t)
   t.deepEqual(outcome, { code: 0, signal: null, stdout: '6\n', stderr: '' })
 })
 
-test('a reader holds its ring', async (t) => {
+test('messages: a waiting call of next() keeps its ring alive', async (t) => {
   const outcome = await script(
     `
     import { MsgRingData, Ring } from 'uring'
@@ -285,7 +285,7 @@ test('a reader holds its ring', async (t) => {
   t.deepEqual(outcome, { code: 0, signal: null, stdout: '6\n', stderr: '' })
 })
 
-test('with ref false it does not keep the process alive', async (t) => {
+test('messages: does not keep the process alive with ref false', async (t) => {
   const outcome = await script(`
     import { Ring } from 'uring'
     const ring = new Ring({ entries: 8 })

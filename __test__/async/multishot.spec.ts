@@ -1,4 +1,4 @@
-// Iterators over multishot operations under traffic: more than the queues, the buffers and the consumer can take.
+// Tests each() under load: overflows of the completion queue, lack of buffers, and slow consumers.
 
 import { closeSync, writeSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
@@ -24,8 +24,8 @@ import { closing, pair } from '../helpers/sockets.ts'
 const GROUP = 3
 const text = ({ bytes }: Received): string => bytes.toString('latin1')
 
-/** A program whose clients send their numbers, `first` of them before it says so; ends when all were closed. */
-const callers = (port: number, from: number, count: number): string => `
+/** Returns source text of clients that each connect, send their number, and wait until the server closes. */
+const clientsSource = (port: number, from: number, count: number): string => `
   import { connect } from 'node:net'
   import { once } from 'node:events'
   const ends = []
@@ -37,14 +37,14 @@ const callers = (port: number, from: number, count: number): string => `
   await Promise.all(ends)
 `
 
-/** A socket that listens, and its port. */
+/** Creates a listening socket; returns its descriptor and port. */
 function listener(t: ExecutionContext, ring: Ring): { fd: number; port: number } {
   const { fd, address } = listening(t, ring, undefined, 1024)
-  if (!('port' in address)) throw new Error('it has no port')
+  if (!('port' in address)) throw new Error('the address has no port')
   return { fd, port: address.port }
 }
 
-/** Accepts so many clients, and gives their numbers. */
+/** Accepts `count` clients; returns the numbers that they send. */
 async function numbersOf(
   ring: Ring,
   listener: number,
@@ -63,20 +63,20 @@ async function numbersOf(
 }
 
 for (const [name, highWaterMark] of [
-  ['and its queue alone', 100_000],
-  ['and a consumer that is slow', 4],
+  ['fast consumer', 100_000],
+  ['slow consumer', 4],
 ] as const) {
   test.serial(
-    `1,000 clients on a ring with room for eight completions, ${name}: each is accepted once`,
+    `each: accepts each of 1,000 clients once with a completion queue of eight, ${name}`,
     async (t) => {
       const ring = ringFor(t, { entries: 4, cqEntries: 8 })
       const server = listener(t, ring)
       await ring.run(new Nop())
       const before = descriptors()
-      // Half of them are there before they are accepted: there is no room for what the kernel has to tell.
-      const early = script(callers(server.port, 0, 500))
+      // Half of the clients connect before the accept, so that their completions overflow the queue.
+      const early = script(clientsSource(server.port, 0, 500))
       await until(() => waiting(server.fd) === 500)
-      const late = script(callers(server.port, 500, 500))
+      const late = script(clientsSource(server.port, 500, 500))
       const numbers = await numbersOf(ring, server.fd, 1000, highWaterMark)
       t.deepEqual(
         numbers.toSorted((a, b) => a - b),
@@ -91,21 +91,21 @@ for (const [name, highWaterMark] of [
   )
 }
 
-/** Bytes that are all where they should be, or are seen not to be. */
+/** Returns bytes in which every word depends on its position. */
 function pattern(length: number): Buffer {
   const bytes = Buffer.alloc(length)
   for (let at = 0; at + 4 <= length; at += 4) bytes.writeUInt32LE(Math.imul(at, 2_654_435_761) >>> 0, at)
   return bytes
 }
 
-/** Sends all of it, and says that there is no more. */
+/** Sends all bytes and shuts the sending side down. */
 async function sendAll(ring: Ring, fd: number, bytes: Buffer): Promise<void> {
   for (let at = 0; at < bytes.length;) at += await ring.run(new Send(fd, bytes.subarray(at)))
   await ring.run(new Shutdown(fd, 'write'))
 }
 
 for (const buffers of ['copy', 'borrow'] as const) {
-  test(`a stream through four small buffers, each given back when it was read, arrives whole: ${buffers}`, async (t) => {
+  test(`each: receives a whole stream through four small buffers that are returned after each read: ${buffers}`, async (t) => {
     const ring = ringFor(t, { entries: 8 })
     const [left, right] = pair(t)
     const content = pattern(40_000)
@@ -114,7 +114,7 @@ for (const buffers of ['copy', 'borrow'] as const) {
     const sent = sendAll(ring, left, content)
     const pieces: Buffer[] = []
     for await (const received of ring.each(new RecvMulti(right, GROUP), { buffers })) {
-      const id = pieces.length % 4 // the oldest first
+      const id = pieces.length % 4 // buffers are used in the order in which they were provided
       pieces.push(Buffer.from(received.bytes))
       t.is(received.bytes.buffer === memory.buffer, buffers === 'borrow')
       if (buffers === 'borrow') t.is(received.bytes.byteOffset, memory.byteOffset + id * size)
@@ -122,12 +122,12 @@ for (const buffers of ['copy', 'borrow'] as const) {
     }
     await sent
     t.true(Buffer.concat(pieces).equals(content))
-    t.true(ring.stats().rearmed > 0) // it was without a buffer, again and again
+    t.true(ring.stats().rearmed > 0) // it ran out of buffers repeatedly
     t.is(ring.inFlight, 0)
   })
 }
 
-test('without a buffer nothing turns: it is armed again when there is one', async (t) => {
+test('each: makes no system call without a buffer, and re-arms when one is provided', async (t) => {
   const ring = ringFor(t)
   const [left, right] = pair(t)
   await give(ring, GROUP, 2, 1)
@@ -141,7 +141,7 @@ test('without a buffer nothing turns: it is armed again when there is one', asyn
   await turns(200)
   t.is(ring.stats().systemCalls, systemCalls)
   t.is(ring.stats().rearmed, rearmed)
-  // Another group's buffers are no help: one try, and it waits again.
+  // A buffer of another group causes at most one attempt.
   await give(ring, GROUP + 1, 2, 1)
   await until(() => ring.inFlight === 0)
   t.true(ring.stats().rearmed <= rearmed + 1)
@@ -151,7 +151,7 @@ test('without a buffer nothing turns: it is armed again when there is one', asyn
   await received.return?.()
 })
 
-test('two that are without buffers: each goes on when there are some', async (t) => {
+test('each: two iterations without buffers both continue when buffers are provided', async (t) => {
   const ring = ringFor(t)
   const sockets = [pair(t), pair(t)]
   const steps = sockets.map(([left, right], index) => {
@@ -168,11 +168,11 @@ test('two that are without buffers: each goes on when there are some', async (t)
   await ring.close()
 })
 
-test('for a slow consumer it is stopped, and goes on where it was', async (t) => {
+test('each: stops for a slow consumer and continues where it stopped', async (t) => {
   const ring = ringFor(t, { entries: 4, cqEntries: 8 })
-  const [left, right] = ends(t)
+  const [left, right] = halfOwnedPair(t)
   const content = pattern(6000)
-  await give(ring, GROUP, 1, content.length + 1) // the end takes one too, for a moment
+  await give(ring, GROUP, 1, content.length + 1) // the end of the stream needs a buffer, too
   const highWaterMark = 10
   const received = ring.each(new RecvMulti(right, GROUP), { highWaterMark })
   writeSync(left, content)
@@ -188,7 +188,7 @@ test('for a slow consumer it is stopped, and goes on where it was', async (t) =>
     stops += 1
     await turns()
     const { completed, systemCalls, rearmed } = ring.stats()
-    // What is kept, what the queues held, and what came until the kernel heard of it.
+    // Buffered results, plus the capacity of the queues, plus what completed before the cancellation took effect.
     t.true(completed - bytes < highWaterMark + 3 * 16 + 2 * rearmed + 1)
     await turns()
     t.is(ring.stats().systemCalls, systemCalls)
@@ -198,7 +198,7 @@ test('for a slow consumer it is stopped, and goes on where it was', async (t) =>
   t.is(stops, 6)
 })
 
-test('a slow consumer does not hold up the others', async (t) => {
+test('each: a slow consumer does not delay other iterations', async (t) => {
   const ring = ringFor(t)
   const [left, right] = pair(t)
   await give(ring, GROUP, 1, 64)
@@ -206,7 +206,7 @@ test('a slow consumer does not hold up the others', async (t) => {
   const slow = ring.each(new RecvMulti(right, GROUP), { highWaterMark: 2 })
   writeSync(left, 'slowly')
   await until(() => ring.inFlight === 0)
-  const [from, to] = ends(t)
+  const [from, to] = halfOwnedPair(t)
   writeSync(from, 'fast')
   closeSync(from)
   t.is((await all(ring.each(new RecvMulti(to, GROUP + 1)))).map(text).join(''), 'fast')
@@ -218,7 +218,7 @@ test('a slow consumer does not hold up the others', async (t) => {
   t.is(found, 'slowly')
 })
 
-test("copies are the consumer's: later traffic does not change them", async (t) => {
+test('each: later traffic does not change copied results', async (t) => {
   const ring = ringFor(t)
   const [left, right] = pair(t)
   const memory = await give(ring, GROUP, 3, 1)
@@ -228,7 +228,7 @@ test("copies are the consumer's: later traffic does not change them", async (t) 
     const step = received.next()
     writeSync(left, word)
     const { value } = await step
-    if (value === undefined) throw new Error('nothing came')
+    if (value === undefined) throw new Error('the iteration ended')
     kept.push(value)
     await give(ring, GROUP, 3, 1, memory)
   }
@@ -240,10 +240,10 @@ test("copies are the consumer's: later traffic does not change them", async (t) 
   await received.return?.()
 })
 
-test('the end of the stream ends the iteration, and is no result', async (t) => {
+test('each: ends at the end of the stream without a further result', async (t) => {
   const ring = ringFor(t)
   await give(ring, GROUP, 8, 8)
-  const [left, right] = ends(t)
+  const [left, right] = halfOwnedPair(t)
   const received = ring.each(new RecvMulti(right, GROUP))
   writeSync(left, 'all')
   const first = await received.next()
@@ -256,8 +256,8 @@ test('the end of the stream ends the iteration, and is no result', async (t) => 
   t.is(ring.inFlight, 0)
 })
 
-test('a limit is for the whole iteration: over stops, overflow, and a lack of buffers', async (t) => {
-  for (const [options, highWaterMark, given] of [
+test('each: applies a limit to the whole iteration across stops, overflows and lack of buffers', async (t) => {
+  for (const [options, highWaterMark, buffers] of [
     [{ entries: 16 }, 1000, 200],
     [{ entries: 16 }, 2, 200],
     [{ entries: 4, cqEntries: 8 }, 1000, 200],
@@ -265,26 +265,26 @@ test('a limit is for the whole iteration: over stops, overflow, and a lack of bu
   ] as const) {
     const ring = ringFor(t, options)
     const [left, right] = pair(t)
-    const memory = await give(ring, GROUP, 1, given)
+    const memory = await give(ring, GROUP, 1, buffers)
     const content = Buffer.from(Array.from({ length: 200 }, (_, index) => index))
     writeSync(left, content)
     const found: number[] = []
     for await (const { bytes } of ring.each(new RecvMulti(right, GROUP, { limit: 100 }), { highWaterMark })) {
       found.push(...bytes)
       if (highWaterMark === 2) await until(() => ring.inFlight === 0)
-      if (found.length % given === 0) await give(ring, GROUP, 1, given, memory)
+      if (found.length % buffers === 0) await give(ring, GROUP, 1, buffers, memory)
     }
     t.deepEqual(found, [...content.subarray(0, 100)])
     t.is(ring.inFlight, 0)
-    if (found.length < given && options.entries === 16 && highWaterMark === 1000) continue
+    if (found.length < buffers && options.entries === 16 && highWaterMark === 1000) continue
     t.true(ring.stats().rearmed > 0)
   }
 })
 
-test.serial('several listeners at once, each with its own clients', async (t) => {
+test.serial('each: accepts on several listeners at once, each with its own clients', async (t) => {
   const ring = ringFor(t, { entries: 4, cqEntries: 16 })
   const servers = [listener(t, ring), listener(t, ring), listener(t, ring)]
-  const children = servers.map(({ port }, index) => script(callers(port, index * 100, 30)))
+  const children = servers.map(({ port }, index) => script(clientsSource(port, index * 100, 30)))
   const numbers = await Promise.all(servers.map(({ fd }) => numbersOf(ring, fd, 30, 8)))
   for (const [index, own] of numbers.entries()) {
     t.deepEqual(
@@ -296,8 +296,8 @@ test.serial('several listeners at once, each with its own clients', async (t) =>
   t.is(ring.inFlight, 0)
 })
 
-/** A pair of sockets, the first of which the test closes. */
-function ends(t: ExecutionContext): [number, number] {
+/** Creates a pair of sockets. The test closes the first one, the teardown the second. */
+function halfOwnedPair(t: ExecutionContext): [number, number] {
   const [left, right] = socketpair(SocketDomain.UNIX, SocketType.STREAM)
   return [left, closing(t, right)]
 }

@@ -1,4 +1,4 @@
-// The asynchronous flow: run, start, the default ring, when entries are submitted and when completions are delivered.
+// Tests run(), start() and the default ring: values, order of submission, and when completions are delivered.
 
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
@@ -33,12 +33,12 @@ import { type Outcome, run as runProgram, script } from '../helpers/process.ts'
 import { codeOf, nextTurn } from '../helpers/promises.ts'
 
 const OK: Outcome = { code: 0, signal: null, stdout: 'ok\n', stderr: '' }
-/** What a call throws instead of rejecting fails the test. */
-const called = (call: () => Promise<unknown>): Promise<unknown> => call()
+/** Calls a function; if it throws instead of returning a rejected promise, the test fails. */
+const invoke = (call: () => Promise<unknown>): Promise<unknown> => call()
 
 // ---- values
 
-test('run resolves to what each class makes of its result', async (t) => {
+test('run: resolves to the decoded result of each operation class', async (t) => {
   using ring = new Ring({ entries: 8 })
   const path = join(directory(t), 'file')
   t.is(await ring.run(new Nop()), 0)
@@ -73,7 +73,7 @@ test('run resolves to what each class makes of its result', async (t) => {
   await t.throwsAsync(ring.run(new Read(fd, bytes)), { code: 'EBADF' })
 })
 
-test('a built entry runs again and again, and many times at once', async (t) => {
+test('run: runs a built entry repeatedly, also several times at once', async (t) => {
   using ring = new Ring({ entries: 4, cqEntries: 8 })
   const { fd } = file(t, 'hello')
   const bytes = Buffer.alloc(5)
@@ -89,7 +89,7 @@ test('a built entry runs again and again, and many times at once', async (t) => 
   t.is(await ring.run(Entry.from(new Nop({ result: 3 }).build().bytes)), 3)
 })
 
-test('a late completion wakes the event loop', async (t) => {
+test('run: resolves when a completion arrives later', async (t) => {
   using ring = new Ring({ entries: 256 })
   const fd = fifo(t)
   const reads = Array.from({ length: 200 }, () => ring.run(new Read(fd, Buffer.alloc(1))))
@@ -100,7 +100,7 @@ test('a late completion wakes the event loop', async (t) => {
   t.is(ring.inFlight, 0)
 })
 
-test('a thread wakes the event loop where it is asked to', async (t) => {
+test('run: completions arrive through the waiter thread with URING_WAKER=thread', async (t) => {
   const source = `
     import { readdirSync, readFileSync } from 'node:fs'
     import { Ring, Timeout } from 'uring'
@@ -115,9 +115,9 @@ test('a thread wakes the event loop where it is asked to', async (t) => {
   t.deepEqual(await runProgram(process.execPath, args, { URING_WAKER: 'thread' }), OK)
 })
 
-// ---- order, room, batches
+// ---- order, capacity, batches
 
-test('thousands run on a small ring: all complete, in order, and never more in flight than it can tell of', async (t) => {
+test('run: thousands of operations complete in order on a small ring, with at most cqEntries in flight', async (t) => {
   using ring = new Ring({ entries: 4, cqEntries: 8 })
   const COUNT = 5000
   const order: number[] = []
@@ -143,15 +143,15 @@ test('thousands run on a small ring: all complete, in order, and never more in f
   t.is(ring.stats().completed, COUNT)
 })
 
-test('thousands that wait: what has room is in flight, the rest is pending, and all of it comes', async (t) => {
+test('run: keeps operations beyond the capacity pending until others complete', async (t) => {
   using ring = new Ring({ entries: 4, cqEntries: 8 })
   const fd = fifo(t)
   const COUNT = 2000
   let most = 0
   const bytes = Array.from({ length: COUNT }, () => Buffer.alloc(1))
   const order: number[] = []
-  const reads = bytes.map(async (room, index) => {
-    const count = await ring.run(new Read(fd, room))
+  const reads = bytes.map(async (buffer, index) => {
+    const count = await ring.run(new Read(fd, buffer))
     most = Math.max(most, ring.inFlight)
     order.push(index)
     return count
@@ -171,7 +171,7 @@ test('thousands that wait: what has room is in flight, the rest is pending, and 
   )
 })
 
-test('writes that wait for room reach the pipe in the order in which they were run', async (t) => {
+test('run: submits pending writes in the order of the calls', async (t) => {
   using ring = new Ring({ entries: 4, cqEntries: 8 })
   const fd = fifo(t)
   const numbers = Array.from({ length: 3000 }, (_, index) => index)
@@ -190,7 +190,7 @@ test('writes that wait for room reach the pipe in the order in which they were r
   )
 })
 
-test('what is run in one turn is one submission', async (t) => {
+test('run: submits the operations of one turn together', async (t) => {
   using ring = new Ring({ entries: 64 })
   await ring.run(new Nop())
   for (let round = 0; round < 5; round += 1) {
@@ -204,7 +204,7 @@ test('what is run in one turn is one submission', async (t) => {
   }
 })
 
-test('awaiting loops go in step: one submission for a round of all of them', async (t) => {
+test('run: submits one round of all awaiting loops together', async (t) => {
   using ring = new Ring({ entries: 64 })
   const before = ring.stats().systemCalls
   const loop = async (): Promise<void> => {
@@ -214,7 +214,7 @@ test('awaiting loops go in step: one submission for a round of all of them', asy
   t.true(ring.stats().systemCalls - before <= 300, `${ring.stats().systemCalls - before} calls`)
 })
 
-test('a change after the call changes nothing, though the operation waits for room', async (t) => {
+test('run: encodes a pending operation at the call, so later changes have no effect', async (t) => {
   using ring = new Ring({ entries: 1, cqEntries: 2 })
   const { fd, path } = file(t, '..........')
   const gate = fifo(t)
@@ -236,7 +236,7 @@ test('a change after the call changes nothing, though the operation waits for ro
   t.is(readFileSync(path, 'utf8'), 'ABC.......')
 })
 
-test('a chain that needs more room than there is waits without keeping the event loop from its work', async (t) => {
+test('chain: waits for capacity without blocking the event loop', async (t) => {
   using ring = new Ring({ entries: 4, cqEntries: 8 })
   const fd = fifo(t)
   const reads = Array.from({ length: 6 }, () => ring.run(new Read(fd, Buffer.alloc(1))))
@@ -250,7 +250,7 @@ test('a chain that needs more room than there is waits without keeping the event
   t.deepEqual(await Promise.all([...reads, chained, behind]), [1, 1, 1, 1, 1, 1, [0, 0, 3], 4])
 })
 
-// ---- refusals
+// ---- rejections
 
 const multishot = (): Operation<unknown> => new Timeout(1, { multi: true, count: 1 })
 
@@ -258,12 +258,12 @@ for (const [name, options, error] of [
   ['null', null, { code: 'ERR_INVALID_ARG_TYPE', instanceOf: TypeError, message: /"options"/ }],
   ['a string', 'x', { code: 'ERR_INVALID_ARG_TYPE', instanceOf: TypeError, message: /"options"/ }],
   [
-    'a signal that is none',
+    'an object as signal',
     { signal: {} },
     { code: 'ERR_INVALID_ARG_TYPE', instanceOf: TypeError, message: /"options.signal"/ },
   ],
   [
-    'a timeout in words',
+    'a string as timeout',
     { timeout: '1' },
     { code: 'ERR_INVALID_ARG_TYPE', instanceOf: TypeError, message: /"options.timeout"/ },
   ],
@@ -273,17 +273,17 @@ for (const [name, options, error] of [
     { code: 'ERR_OUT_OF_RANGE', instanceOf: RangeError, message: /"options.timeout"/ },
   ],
   [
-    'a timeout that is no number',
+    'NaN as timeout',
     { timeout: Number.NaN },
     { code: 'ERR_OUT_OF_RANGE', instanceOf: RangeError, message: /"options.timeout"/ },
   ],
   [
-    'a ref that is neither true nor false',
+    'a number as ref',
     { ref: 1 },
     { code: 'ERR_INVALID_ARG_TYPE', instanceOf: TypeError, message: /"options.ref"/ },
   ],
 ] as const) {
-  test(`run and chain reject bad options, and never throw: ${name}`, async (t) => {
+  test(`run, chain: reject bad options instead of throwing: ${name}`, async (t) => {
     using ring = new Ring({ entries: 4 })
     for (const call of [
       () => ring.run(new Nop(), options as never),
@@ -291,13 +291,13 @@ for (const [name, options, error] of [
       () => ownRing.run(new Nop(), options as never),
       () => ownRing.chain([new Nop()], options as never),
     ]) {
-      await t.throwsAsync(called(call), error)
+      await t.throwsAsync(invoke(call), error)
     }
     t.is(ring.stats().submitted, 0)
   })
 }
 
-test('run and chain reject what cannot be run, and never throw', async (t) => {
+test('run, chain: reject operations that they cannot await instead of throwing', async (t) => {
   using ring = new Ring({ entries: 2, cqEntries: 4 })
   const fd = fifo(t)
   const value = { code: 'ERR_INVALID_ARG_VALUE', instanceOf: TypeError }
@@ -306,32 +306,32 @@ test('run and chain reject what cannot be run, and never throw', async (t) => {
     for (const options of [undefined, {}, { timeout: 1000 }, { signal: new AbortController().signal }]) {
       const run = (operation: unknown) => () => ring.run(operation as Nop, options)
       const about = (expected: object, message: RegExp): object => ({ ...expected, message })
-      await t.throwsAsync(called(run(multishot())), about(value, /'operation' .*each\(\)/))
-      await t.throwsAsync(called(run(multishot().build())), about(value, /'operation' .*each\(\)/))
-      await t.throwsAsync(called(run(new Nop().skipSuccess())), about(value, /'operation' .*skipSuccess/))
-      await t.throwsAsync(called(run(new Nop().skipSuccess().build())), value)
-      await t.throwsAsync(called(run(new Nop().link())), about(value, /'operation' .*linked/))
-      await t.throwsAsync(called(run(new Nop().hardLink().build())), value)
-      for (const none of [undefined, null, {}, 'Nop', Nop])
-        await t.throwsAsync(called(run(none)), about(type, /"operation"/))
-      const torn = new Read(fd, Buffer.alloc(1))
-      torn.file = -1
-      await t.throwsAsync(called(run(torn)), { code: 'ERR_OUT_OF_RANGE' })
+      await t.throwsAsync(invoke(run(multishot())), about(value, /'operation' .*each\(\)/))
+      await t.throwsAsync(invoke(run(multishot().build())), about(value, /'operation' .*each\(\)/))
+      await t.throwsAsync(invoke(run(new Nop().skipSuccess())), about(value, /'operation' .*skipSuccess/))
+      await t.throwsAsync(invoke(run(new Nop().skipSuccess().build())), value)
+      await t.throwsAsync(invoke(run(new Nop().link())), about(value, /'operation' .*linked/))
+      await t.throwsAsync(invoke(run(new Nop().hardLink().build())), value)
+      for (const invalid of [undefined, null, {}, 'Nop', Nop])
+        await t.throwsAsync(invoke(run(invalid)), about(type, /"operation"/))
+      const broken = new Read(fd, Buffer.alloc(1))
+      broken.file = -1
+      await t.throwsAsync(invoke(run(broken)), { code: 'ERR_OUT_OF_RANGE' })
 
       const chain =
         (...operations: unknown[]) =>
         () =>
           ring.chain(operations as Nop[], options)
-      await t.throwsAsync(called(chain(new Nop(), multishot())), about(value, /'operations\[1\]'/))
-      await t.throwsAsync(called(chain(new Nop(), new Nop().skipSuccess())), about(value, /\[1\]/))
-      await t.throwsAsync(called(chain(new Nop(), new Nop().link())), about(value, /\[1\].*linked/))
-      await t.throwsAsync(called(chain(new Nop(), undefined)), about(type, /"operations\[1\]"/))
-      await t.throwsAsync(called(chain(new Nop(), new Nop(), new Nop())), { code: 'ERR_URING_SQ_FULL' })
+      await t.throwsAsync(invoke(chain(new Nop(), multishot())), about(value, /'operations\[1\]'/))
+      await t.throwsAsync(invoke(chain(new Nop(), new Nop().skipSuccess())), about(value, /\[1\]/))
+      await t.throwsAsync(invoke(chain(new Nop(), new Nop().link())), about(value, /\[1\].*linked/))
+      await t.throwsAsync(invoke(chain(new Nop(), undefined)), about(type, /"operations\[1\]"/))
+      await t.throwsAsync(invoke(chain(new Nop(), new Nop(), new Nop())), { code: 'ERR_URING_SQ_FULL' })
       await t.throwsAsync(
-        called(() => ring.chain('no' as never, options)),
+        invoke(() => ring.chain('no' as never, options)),
         about(type, /"operations"/),
       )
-      await t.throwsAsync(called(chain(new Nop(), torn)), { code: 'ERR_OUT_OF_RANGE' })
+      await t.throwsAsync(invoke(chain(new Nop(), broken)), { code: 'ERR_OUT_OF_RANGE' })
     }
     t.throws(() => ring.start(multishot().skipSuccess(), () => {}), value)
     t.throws(() => ring.start(new Nop().link(), () => {}), value)
@@ -344,9 +344,9 @@ test('run and chain reject what cannot be run, and never throw', async (t) => {
     t.throws(() => ring.each(multishot(), { buffers: 'lend' as never }), value)
   }
   await refused()
-  t.is(ring.stats().submitted, 0, 'nothing of it was submitted')
-  t.is(await ring.run(new Nop({ result: 5 })), 5, 'and the ring goes on')
-  // The same while there is no room.
+  t.is(ring.stats().submitted, 0, 'no rejected operation was submitted')
+  t.is(await ring.run(new Nop({ result: 5 })), 5, 'the ring still works')
+  // Repeats the calls while the capacity is used up.
   const reads = Array.from({ length: 5 }, () => ring.run(new Read(fd, Buffer.alloc(1))))
   await nextTurn()
   t.is(ring.pending, 1)
@@ -358,26 +358,26 @@ test('run and chain reject what cannot be run, and never throw', async (t) => {
   t.is(ring.stats().submitted, 7)
 })
 
-test('a closed ring rejects and throws', async (t) => {
+test('run, chain, cancel, start, each: fail with ERR_URING_CLOSED on a closed ring', async (t) => {
   const closed = { code: 'ERR_URING_CLOSED' }
   for (const used of [false, true]) {
     const ring = new Ring({ entries: 4 })
     if (used) await ring.run(new Nop())
     await ring.close()
     await t.throwsAsync(
-      called(() => ring.run(new Nop())),
+      invoke(() => ring.run(new Nop())),
       closed,
     )
     await t.throwsAsync(
-      called(() => ring.run(new Nop(), { timeout: 5 })),
+      invoke(() => ring.run(new Nop(), { timeout: 5 })),
       closed,
     )
     await t.throwsAsync(
-      called(() => ring.chain([new Nop()])),
+      invoke(() => ring.chain([new Nop()])),
       closed,
     )
     await t.throwsAsync(
-      called(() => ring.cancel('any')),
+      invoke(() => ring.cancel('any')),
       closed,
     )
     t.throws(() => ring.start(new Nop(), () => {}), closed)
@@ -388,7 +388,7 @@ test('a closed ring rejects and throws', async (t) => {
 
 // ---- the event loop
 
-test('what is in flight holds the event loop open, unless it is told not to', async (t) => {
+test('run, start, chain: keep the event loop alive unless ref is false or the ring is unref()ed', async (t) => {
   const prelude = `
     import { execFileSync } from 'node:child_process'
     import { constants, mkdtempSync, openSync, rmSync } from 'node:fs'
@@ -410,7 +410,7 @@ test('what is in flight holds the event loop open, unless it is told not to', as
       `ring.unref()
        ring.run(new Timeout(20)).then(() => console.log('ok'))
        ring.ref()`,
-      // Nothing of this holds it.
+      // None of these keeps the process alive.
       `for (let count = 0; count < 20; count += 1) ring.run(read(), { ref: false }).then(never, never)
        ring.start(read(), never, { ref: false })
        ring.run(read(), { ref: false, timeout: 60_000 }).then(never, never)
@@ -426,7 +426,7 @@ test('what is in flight holds the event loop open, unless it is told not to', as
        await new Promise(setImmediate)
        ring.unref()
        console.log('ok')`,
-      // What waits for room holds it too; what was cancelled does not.
+      // A pending operation keeps the process alive; a cancelled one does not.
       `for (let count = 0; count < 8; count += 1) ring.run(read(), { ref: false }).then(never, never)
        ring.run(new Nop()).then(() => console.log('ok'))
        setTimeout(() => ring.cancel(ring.start(read(), () => {}, { ref: false })).then(() => ring.cancel({ file: fd })), 20).unref()
@@ -439,7 +439,7 @@ test('what is in flight holds the event loop open, unless it is told not to', as
   for (const outcome of all) t.deepEqual(outcome, OK)
 })
 
-test('64 awaiting loops keep neither immediates nor timers nor sockets from their turn', async (t) => {
+test('run: 64 awaiting loops do not starve immediates, timers or sockets', async (t) => {
   using ring = new Ring({ entries: 64 })
   const seen = { immediates: 0, timers: 0, echoes: 0 }
   let total = 0
@@ -478,7 +478,7 @@ test('64 awaiting loops keep neither immediates nor timers nor sockets from thei
   t.true(most <= 512, `${most} completions in one turn`)
 })
 
-test('a flood of completions in one batch is delivered in several turns', async (t) => {
+test('start: delivers a large batch of completions over several turns', async (t) => {
   using ring = new Ring({ entries: 4096, cqEntries: 8192 })
   const delivered: number[] = []
   for (let index = 0; index < 4096; index += 1) {
@@ -496,7 +496,7 @@ test('a flood of completions in one batch is delivered in several turns', async 
 
 // ---- start
 
-test('start calls back with each completion', async (t) => {
+test('start: calls back with each completion', async (t) => {
   using ring = new Ring({ entries: 4 })
   const calls: [number, boolean][] = []
   await new Promise<void>((resolve) => {
@@ -518,7 +518,7 @@ test('start calls back with each completion', async (t) => {
   )
 })
 
-test('start gives a token, which cancels', async (t) => {
+test('start: returns a token that cancels the operation', async (t) => {
   using ring = new Ring({ entries: 4, cqEntries: 4 })
   const fd = fifo(t)
   const results: number[] = []
@@ -529,8 +529,8 @@ test('start gives a token, which cancels', async (t) => {
   t.is(ring.pending, 2)
   t.is(await ring.cancel(tokens[0] ?? 0), 1)
   t.deepEqual(results, [-125])
-  t.is(await ring.cancel(tokens[0] ?? 0), 0, 'a stale one finds nothing')
-  t.is(await ring.cancel(tokens[5] ?? 0), 1, 'one that waits for room')
+  t.is(await ring.cancel(tokens[0] ?? 0), 0, 'a stale token matches nothing')
+  t.is(await ring.cancel(tokens[5] ?? 0), 1, 'a pending operation')
   await nextTurn()
   t.deepEqual(results, [-125, -125])
   writeSync(fd, 'xxxx')
@@ -538,9 +538,9 @@ test('start gives a token, which cancels', async (t) => {
   t.deepEqual(results.slice(2), [1, 1, 1, 1])
 })
 
-// ---- what a callback or a handler may do
+// ---- callbacks and promise handlers that use the ring
 
-test('a callback that starts: what it starts is delivered after it, not inside it', async (t) => {
+test('start: delivers what a callback starts after that callback has returned', async (t) => {
   using ring = new Ring({ entries: 8 })
   const order: string[] = []
   await new Promise<void>((resolve) => {
@@ -557,7 +557,7 @@ test('a callback that starts: what it starts is delivered after it, not inside i
   t.deepEqual(order, ['one', 'one ends', 'two', 'three'])
 })
 
-test('a callback that starts more than there is room for', async (t) => {
+test('start: a callback may start more operations than the ring has capacity for', async (t) => {
   using ring = new Ring({ entries: 4, cqEntries: 8 })
   const results: number[] = []
   await new Promise<void>((resolve) => {
@@ -575,7 +575,7 @@ test('a callback that starts more than there is room for', async (t) => {
   )
 })
 
-test('a callback that cancels another operation', async (t) => {
+test('start: a callback may cancel another operation', async (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = fifo(t)
   let found: Promise<number> | undefined
@@ -587,7 +587,7 @@ test('a callback that cancels another operation', async (t) => {
   t.is(await found, 1)
 })
 
-test('a callback that throws is an uncaught exception, and the batch goes on', async (t) => {
+test('start: an exception in a callback is uncaught, and the rest of the batch is delivered', async (t) => {
   const source = `
     import { Nop, Ring } from 'uring'
     const ring = new Ring({ entries: 8 })
@@ -616,7 +616,7 @@ test('a callback that throws is an uncaught exception, and the batch goes on', a
   t.regex(uncaught.stderr, /Error: mine/)
 })
 
-test('a callback that closes the ring: the rest of the batch is delivered', async (t) => {
+test('start: delivers the rest of the batch after a callback closes the ring', async (t) => {
   const ring = new Ring({ entries: 8, cqEntries: 8 })
   const fd = fifo(t)
   const results: number[] = []
@@ -634,7 +634,7 @@ test('a callback that closes the ring: the rest of the batch is delivered', asyn
   t.is(ring.fd, -1)
 })
 
-test('a callback that disposes of the ring: the rest of the batch is delivered, and what was in flight is told', async (t) => {
+test('start: delivers the rest of the batch after a callback disposes of the ring, and cancels what is in flight', async (t) => {
   const ring = new Ring({ entries: 8, cqEntries: 8 })
   const fd = fifo(t)
   const results: number[] = []
@@ -650,10 +650,10 @@ test('a callback that disposes of the ring: the rest of the batch is delivered, 
   t.deepEqual(results, [0, 1, 2, 3, 4])
   t.is(ring.fd, -1)
   writeSync(fd, 'x')
-  t.is(readSync(fd, Buffer.alloc(2)), 1, 'nobody reads any more')
+  t.is(readSync(fd, Buffer.alloc(2)), 1, 'the read was cancelled')
 })
 
-test('a callback that blocks in wait for something pushed: nothing is delivered meanwhile', async (t) => {
+test('start: delivers nothing while a callback blocks in wait()', async (t) => {
   using ring = new Ring({ entries: 8 })
   const order: string[] = []
   ring.start(new Nop(), () => {
@@ -673,7 +673,7 @@ test('a callback that blocks in wait for something pushed: nothing is delivered 
   t.deepEqual(order.slice(3).toSorted(), ['fourth', 'third'])
 })
 
-test('a handler of a promise may start, cancel, wait, throw and close', async (t) => {
+test('run: a promise handler may start, cancel, wait, throw and close', async (t) => {
   const ring = new Ring({ entries: 8 })
   const fd = fifo(t)
   await ring.run(new Nop())
@@ -714,9 +714,9 @@ test('a handler of a promise may start, cancel, wait, throw and close', async (t
   t.is(ring.fd, -1)
 })
 
-// ---- beside the low-level flow
+// ---- with the queue API
 
-test('a run between two linked pushes does not cut them', async (t) => {
+test('run: does not break a link between two pushed operations', async (t) => {
   using ring = new Ring({ entries: 8 })
   ring.push(new Nop({ result: -1 }).link(), 'fails')
   t.is(await ring.run(new Nop({ result: 1 })), 1)
@@ -733,7 +733,7 @@ test('a run between two linked pushes does not cut them', async (t) => {
   )
 })
 
-test('wait takes what was pushed, promises what was run, whichever call finds them', async (t) => {
+test('run: its completions settle promises and pushed ones are left for wait(), whichever call reaps them', async (t) => {
   using ring = new Ring({ entries: 16 })
   const fd = fifo(t)
   let settled = 0
@@ -750,7 +750,7 @@ test('wait takes what was pushed, promises what was run, whichever call finds th
   t.is(settled, 0)
   t.is(ring.tryWait(), undefined)
   t.deepEqual(await Promise.all(reads), [1, 1, 1, 1])
-  // The other way round: the event loop finds what was pushed, and keeps it.
+  // The event loop reaps completions of pushed operations and keeps them for wait().
   ring.push(new Nop({ result: 1 }), 'a')
   ring.push(new Timeout(1), 'b')
   ring.submit()
@@ -761,7 +761,7 @@ test('wait takes what was pushed, promises what was run, whichever call finds th
   )
 })
 
-test('a wait for what only promises wait for could never end, and is refused', async (t) => {
+test('wait: throws ERR_URING_NOTHING_IN_FLIGHT if only operations of the promise API are in flight', async (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = fifo(t)
   const read = ring.run(new Read(fd, Buffer.alloc(1)))
@@ -784,9 +784,9 @@ test('a wait for what only promises wait for could never end, and is refused', a
   t.is(await ring.cancel(token), 1)
 })
 
-// ---- what else is told
+// ---- statistics, context, diagnostics, default ring
 
-test('stats count', async (t) => {
+test('stats: counts submissions, completions and cancellations', async (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = fifo(t)
   t.deepEqual(ring.stats(), {
@@ -806,7 +806,7 @@ test('stats count', async (t) => {
   t.like(ring.stats(), { submitted: 4, completed: 4, cancelled: 1, stray: 0 })
 })
 
-test('the store of an AsyncLocalStorage after an await is the caller’s', async (t) => {
+test('run, chain, each, cancel: keep the AsyncLocalStorage store of the caller across an await', async (t) => {
   using ring = new Ring({ entries: 4, cqEntries: 8 })
   const fd = fifo(t)
   const storage = new AsyncLocalStorage<number>()
@@ -845,89 +845,92 @@ test('the store of an AsyncLocalStorage after an await is the caller’s', async
   )
 })
 
-test.serial('diagnostics channels tell of each operation, and only who listens', async (t) => {
-  using ring = new Ring({ entries: 4 })
-  const fd = fifo(t)
-  const told: [string, string, number | undefined, string | undefined][] = []
-  const objects: unknown[] = []
-  const listeners = ['start', 'end', 'error'].map((event) => {
-    const listener = (message: unknown): void => {
-      const { operation, result, error } = message as OperationMessage
-      objects.push(message)
-      told.push([event, operation, result, error?.code])
+test.serial(
+  'diagnostics channels: publish start, error and end of each operation while subscribed',
+  async (t) => {
+    using ring = new Ring({ entries: 4 })
+    const fd = fifo(t)
+    const events: [string, string, number | undefined, string | undefined][] = []
+    const objects: unknown[] = []
+    const listeners = ['start', 'end', 'error'].map((event) => {
+      const listener = (message: unknown): void => {
+        const { operation, result, error } = message as OperationMessage
+        objects.push(message)
+        events.push([event, operation, result, error?.code])
+      }
+      return [`uring:operation:${event}`, listener] as const
+    })
+    const takeEvents = (): typeof events => events.splice(0)
+    await ring.run(new Nop())
+    for (const [name, listener] of listeners) subscribe(name, listener)
+    t.teardown(() => {
+      for (const [name, listener] of listeners) unsubscribe(name, listener)
+    })
+
+    const nop = ring.run(new Nop({ result: 3 }))
+    t.deepEqual(takeEvents(), [['start', 'Nop', undefined, undefined]])
+    await nop
+    t.deepEqual(takeEvents(), [['end', 'Nop', 3, undefined]])
+    t.is(new Set(objects).size, 1, 'start and end share one message object')
+    await t.throwsAsync(ring.run(new OpenAt('/nowhere/at/all').build()), { code: 'ENOENT' })
+    t.deepEqual(takeEvents(), [
+      ['start', 'OpenAt', undefined, undefined],
+      ['error', 'OpenAt', -2, 'ENOENT'],
+      ['end', 'OpenAt', -2, 'ENOENT'],
+    ])
+    await ring.run(new Nop(), { timeout: 60_000, signal: new AbortController().signal })
+    await new Promise((resolve) => ring.start(new Nop({ result: 4 }), resolve))
+    await ring.chain([new Nop({ result: 5 }), new Fsync(file(t).fd)])
+    t.deepEqual(takeEvents(), [
+      ['start', 'Nop', undefined, undefined],
+      ['end', 'Nop', 0, undefined],
+      ['start', 'Nop', undefined, undefined],
+      ['end', 'Nop', 4, undefined],
+      ['start', 'Nop', undefined, undefined],
+      ['start', 'Fsync', undefined, undefined],
+      ['end', 'Nop', 5, undefined],
+      ['end', 'Fsync', 0, undefined],
+    ])
+    for await (const tick of ring.each(new Timeout(1, { multi: true, count: 1 }))) {
+      t.is(tick, 'expired')
+      break
     }
-    return [`uring:operation:${event}`, listener] as const
-  })
-  const take = (): typeof told => told.splice(0)
-  await ring.run(new Nop())
-  for (const [name, listener] of listeners) subscribe(name, listener)
-  t.teardown(() => {
+    t.deepEqual(takeEvents().slice(0, 2), [
+      ['start', 'Timeout', undefined, undefined],
+      ['end', 'Timeout', -62, undefined],
+    ])
+    const read = ring.run(new Read(fd, Buffer.alloc(1)))
+    await ring.cancel({ file: fd })
+    await t.throwsAsync(read, { code: 'ECANCELED' })
+    t.deepEqual(
+      takeEvents().filter(([, operation]) => operation === 'Read'),
+      [
+        ['start', 'Read', undefined, undefined],
+        ['error', 'Read', -125, 'ECANCELED'],
+        ['end', 'Read', -125, 'ECANCELED'],
+      ],
+    )
+    const refused = await ring.run(multishot(), { timeout: 5 }).catch(codeOf)
+    t.is(refused, 'ERR_INVALID_ARG_VALUE')
+    await t.throwsAsync(ring.run(undefined as never), { code: 'ERR_INVALID_ARG_TYPE' })
+    t.deepEqual(takeEvents(), [
+      ['start', 'Timeout', undefined, undefined],
+      ['error', 'Timeout', undefined, 'ERR_INVALID_ARG_VALUE'],
+      ['end', 'Timeout', undefined, 'ERR_INVALID_ARG_VALUE'],
+      ['start', 'unknown', undefined, undefined],
+      ['error', 'unknown', undefined, 'ERR_INVALID_ARG_TYPE'],
+      ['end', 'unknown', undefined, 'ERR_INVALID_ARG_TYPE'],
+    ])
+    const late = ring.run(new Timeout(1))
     for (const [name, listener] of listeners) unsubscribe(name, listener)
-  })
+    takeEvents()
+    await late
+    await ring.run(new Nop())
+    t.deepEqual(takeEvents(), [])
+  },
+)
 
-  const nop = ring.run(new Nop({ result: 3 }))
-  t.deepEqual(take(), [['start', 'Nop', undefined, undefined]])
-  await nop
-  t.deepEqual(take(), [['end', 'Nop', 3, undefined]])
-  t.is(new Set(objects).size, 1, 'one object for both ends')
-  await t.throwsAsync(ring.run(new OpenAt('/nowhere/at/all').build()), { code: 'ENOENT' })
-  t.deepEqual(take(), [
-    ['start', 'OpenAt', undefined, undefined],
-    ['error', 'OpenAt', -2, 'ENOENT'],
-    ['end', 'OpenAt', -2, 'ENOENT'],
-  ])
-  await ring.run(new Nop(), { timeout: 60_000, signal: new AbortController().signal })
-  await new Promise((resolve) => ring.start(new Nop({ result: 4 }), resolve))
-  await ring.chain([new Nop({ result: 5 }), new Fsync(file(t).fd)])
-  t.deepEqual(take(), [
-    ['start', 'Nop', undefined, undefined],
-    ['end', 'Nop', 0, undefined],
-    ['start', 'Nop', undefined, undefined],
-    ['end', 'Nop', 4, undefined],
-    ['start', 'Nop', undefined, undefined],
-    ['start', 'Fsync', undefined, undefined],
-    ['end', 'Nop', 5, undefined],
-    ['end', 'Fsync', 0, undefined],
-  ])
-  for await (const tick of ring.each(new Timeout(1, { multi: true, count: 1 }))) {
-    t.is(tick, 'expired')
-    break
-  }
-  t.deepEqual(take().slice(0, 2), [
-    ['start', 'Timeout', undefined, undefined],
-    ['end', 'Timeout', -62, undefined],
-  ])
-  const read = ring.run(new Read(fd, Buffer.alloc(1)))
-  await ring.cancel({ file: fd })
-  await t.throwsAsync(read, { code: 'ECANCELED' })
-  t.deepEqual(
-    take().filter(([, operation]) => operation === 'Read'),
-    [
-      ['start', 'Read', undefined, undefined],
-      ['error', 'Read', -125, 'ECANCELED'],
-      ['end', 'Read', -125, 'ECANCELED'],
-    ],
-  )
-  const refused = await ring.run(multishot(), { timeout: 5 }).catch(codeOf)
-  t.is(refused, 'ERR_INVALID_ARG_VALUE')
-  await t.throwsAsync(ring.run(undefined as never), { code: 'ERR_INVALID_ARG_TYPE' })
-  t.deepEqual(take(), [
-    ['start', 'Timeout', undefined, undefined],
-    ['error', 'Timeout', undefined, 'ERR_INVALID_ARG_VALUE'],
-    ['end', 'Timeout', undefined, 'ERR_INVALID_ARG_VALUE'],
-    ['start', 'unknown', undefined, undefined],
-    ['error', 'unknown', undefined, 'ERR_INVALID_ARG_TYPE'],
-    ['end', 'unknown', undefined, 'ERR_INVALID_ARG_TYPE'],
-  ])
-  const late = ring.run(new Timeout(1))
-  for (const [name, listener] of listeners) unsubscribe(name, listener)
-  take()
-  await late
-  await ring.run(new Nop())
-  t.deepEqual(take(), [])
-})
-
-test('the default ring of a thread is made at its first use, and is one', async (t) => {
+test('default ring: is created once for each thread, at its first use', async (t) => {
   const source = `
     import { readdirSync, readlinkSync } from 'node:fs'
     import { isMainThread, Worker } from 'node:worker_threads'
@@ -950,7 +953,7 @@ test('the default ring of a thread is made at its first use, and is one', async 
   t.deepEqual(await script(source), { ...OK, stdout: '8\n1 [1,[0,2],3,"expired","ENOENT"]\n' })
 })
 
-test('AsyncCancel can be run as any other operation', async (t) => {
+test('run: runs AsyncCancel like any other operation', async (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = fifo(t)
   const reads = Array.from({ length: 3 }, () => ring.run(new Read(fd, Buffer.alloc(1))).catch(codeOf))

@@ -1,4 +1,4 @@
-// Operations that complete more than once and have one answer all the same: run() waits for the last completion.
+// Tests run() with operations that have a single result of several completions.
 
 import { connect, createServer } from 'node:net'
 import { once } from 'node:events'
@@ -17,7 +17,7 @@ import {
 import { socketpair } from 'uring/sys'
 import { closing } from '../helpers/sockets.ts'
 
-/** A descriptor of a TCP connection, and what comes out of its other end. */
+/** Creates a TCP connection; returns its descriptor and a function that waits for bytes at the other end. */
 async function connection(
   t: ExecutionContext,
 ): Promise<{ fd: number; received(bytes: number): Promise<string> }> {
@@ -39,20 +39,20 @@ async function connection(
   return { fd: (client as unknown as { _handle: { fd: number } })._handle.fd, received }
 }
 
-test('a zero-copy send resolves at its notification, to the bytes that were sent', async (t) => {
+test('run: resolves to the bytes sent when the notification of a zero-copy send arrives', async (t) => {
   await using ring = new Ring()
   const { fd, received } = await connection(t)
   t.is(await ring.run(new SendZc(fd, Buffer.from('one'))), 3)
   t.is(await ring.run(new SendMsgZc(fd, { buffers: [Buffer.from('tw'), Buffer.from('o')] })), 3)
   t.deepEqual(await ring.run(new SendZc(fd, Buffer.from('three'), { reportUsage: true })), {
     bytes: 5,
-    copied: true, // as always on the loopback
+    copied: true, // always so on the loopback
   })
   t.is(await received(11), 'onetwothree')
   t.is(ring.inFlight, 0)
 })
 
-test('a zero-copy send that fails rejects when its memory is free', async (t) => {
+test('run: rejects after a failed zero-copy send has released its memory', async (t) => {
   await using ring = new Ring()
   const [left, right] = socketpair(SocketDomain.UNIX, SocketType.STREAM)
   closing(t, left)
@@ -64,7 +64,7 @@ test('a zero-copy send that fails rejects when its memory is free', async (t) =>
   t.is(await ring.run(new Send(left, Buffer.from('x'))), 1)
 })
 
-test('a bundle resolves to all bytes that were sent', async (t) => {
+test('run: resolves to the total bytes sent by a SendBundle', async (t) => {
   await using ring = new Ring()
   const { fd, received } = await connection(t)
   await ring.run(new ProvideBuffers(Buffer.from('onetwosix'), 3, 3, 7))

@@ -1,12 +1,12 @@
-// Completions that nothing would come back for.
+// Tests that no completion stays behind when the event loop is woken once for many.
 
 import test from 'ava'
 import { run } from '../helpers/process.ts'
 import { OK, PRELUDE, WAKERS, woken } from '../helpers/waker.ts'
 
 for (const [name, waker] of WAKERS) {
-  // On a ring that defers its work one call brings twenty completions.
-  test(`woken by ${name}, 200 reads that are ready at once are all delivered`, async (t) => {
+  // With DEFER_TASKRUN one call into the kernel posts at most twenty completions.
+  test(`${name}: delivers 200 reads that become ready at once`, async (t) => {
     const outcome = await woken(
       waker,
       `${PRELUDE}
@@ -16,7 +16,7 @@ for (const [name, waker] of WAKERS) {
           const ring = new Ring({ entries: 64, cqEntries, ...mode })
           for (let round = 0; round < 3; round += 1) {
             const reads = pipes.map((fd) => ring.run(new Read(fd, Buffer.alloc(4))))
-            await ring.run(new Timeout(1)) // they are with the kernel
+            await ring.run(new Timeout(1)) // by now the reads are submitted
             for (const [index, fd] of pipes.entries()) writeSync(fd, 'x'.repeat(index % 4 + 1))
             assert.deepEqual(await Promise.all(reads), pipes.map((_, index) => index % 4 + 1))
           }
@@ -29,9 +29,9 @@ for (const [name, waker] of WAKERS) {
     t.deepEqual(outcome, OK)
   })
 
-  // Seventeen reads are woken by one byte, and sixteen have to wait again: so twenty at a time fill up exactly the 64
-  // completions that there is room for, and those behind them have to be asked for.
-  test(`woken by ${name}, what is behind a full completion area is delivered`, async (t) => {
+  // One byte wakes seventeen reads, and sixteen of them have to wait again. So batches of twenty fill exactly the 64
+  // entries of the completion queue, and the ring has to ask the kernel for the rest.
+  test(`${name}: delivers completions that did not fit into a full completion queue`, async (t) => {
     const outcome = await woken(
       waker,
       `${PRELUDE}
@@ -42,7 +42,7 @@ for (const [name, waker] of WAKERS) {
       for (const fd of pipes.slice(0, 63)) ring.push(new Read(fd, Buffer.alloc(1)))
       ring.submit()
       const reads = pipes.slice(63).map((fd) => ring.run(new Read(fd, Buffer.alloc(1))))
-      await new Promise((resolve) => setTimeout(resolve, 20)) // the event loop comes round with nothing to do
+      await new Promise((resolve) => setTimeout(resolve, 20)) // the event loop turns and finds no completion
       for (const fd of [crowded, ...pipes]) writeSync(fd, 'x')
       assert.deepEqual(await Promise.all(reads), Array(40).fill(1))
       assert.equal(ring.waitMany(64).length, 64)
@@ -52,7 +52,7 @@ for (const [name, waker] of WAKERS) {
     t.deepEqual(outcome, OK)
   })
 
-  test(`woken by ${name}, no message is lost and none comes twice: to 200 pipes, at random moments and all at once`, async (t) => {
+  test(`${name}: delivers each message to 200 pipes exactly once, at random times and all at once`, async (t) => {
     const outcome = await run(process.execPath, ['scripts/soak.js', '1.5'], { URING_WAKER: waker })
     t.is(outcome.stderr, '')
     t.regex(outcome.stdout, /^\d+ messages, each counted once\n$/)

@@ -256,13 +256,13 @@ test('Entry.bytes: returns a copy from which Entry.from() makes an equal entry',
 })
 
 test('push: accepts a 128-byte entry only on a ring with sqe128', (t) => {
-  using narrow = new Ring({ entries: 4 })
-  using wide = new Ring({ entries: 4, sqe128: true })
+  using ring64 = new Ring({ entries: 4 })
+  using ring128 = new Ring({ entries: 4, sqe128: true })
   const entry = Entry.from(new Uint8Array(128))
-  t.throws(() => narrow.push(entry), { code: 'ERR_INVALID_ARG_VALUE', message: /sqe128/ })
-  t.is(narrow.sqReady, 0)
-  wide.push(entry)
-  t.is(wide.wait()?.result, 0)
+  t.throws(() => ring64.push(entry), { code: 'ERR_INVALID_ARG_VALUE', message: /sqe128/ })
+  t.is(ring64.sqReady, 0)
+  ring128.push(entry)
+  t.is(ring128.wait()?.result, 0)
 })
 
 test('push: keeps an operation that a getter pushes during encoding', (t) => {

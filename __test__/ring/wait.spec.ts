@@ -25,7 +25,7 @@ test('peek: leaves the completion in the queue; tryWait() consumes it', (t) => {
 
 test('peek: its completion is the next one for wait(), waitMany() and drain()', (t) => {
   using ring = new Ring({ entries: 4 })
-  for (const take of [
+  for (const consume of [
     () => ring.wait()?.userData,
     () => ring.waitMany(1)[0]?.userData,
     () => {
@@ -38,7 +38,7 @@ test('peek: its completion is the next one for wait(), waitMany() and drain()', 
     ring.push(new Nop(), 'second')
     ring.submit()
     t.is(ring.peek()?.userData, 'first')
-    t.is(take(), 'first')
+    t.is(consume(), 'first')
     ring.drain(() => {})
   }
 })
