@@ -4,6 +4,7 @@ import '../helpers/by-thread.ts'
 import { readdirSync, readFileSync } from 'node:fs'
 import test from 'ava'
 import { Nop, Ring } from 'uring'
+import './both-apis-delivery.spec.ts'
 import './both-apis.spec.ts'
 import './messages.spec.ts'
 

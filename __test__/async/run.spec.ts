@@ -1,22 +1,18 @@
-// Tests run(), start() and the default ring: values, order of submission, and when completions are delivered.
+// Tests run() and the default ring: values, rejections, and run() beside the queue API.
 
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { readFileSync, readSync, writeSync } from 'node:fs'
-import { connect, createServer, type AddressInfo } from 'node:net'
+import { readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import {
   AsyncCancel,
   Close,
-  CqeFlags,
   Entry,
   Fsync,
   MkDirAt,
   Nop,
   OpenAt,
   type Operation,
-  type OperationMessage,
   Pipe,
   Read,
   Readv,
@@ -27,12 +23,13 @@ import {
   Write,
   Writev,
 } from 'uring'
-import * as ownRing from 'uring'
+import * as uring from 'uring'
 import { directory, fifo, file } from '../helpers/files.ts'
 import { type Outcome, run as runProgram, script } from '../helpers/process.ts'
 import { codeOf, nextTurn } from '../helpers/promises.ts'
 
 const OK: Outcome = { code: 0, signal: null, stdout: 'ok\n', stderr: '' }
+
 /** Calls a function; if it throws instead of returning a rejected promise, the test fails. */
 const invoke = (call: () => Promise<unknown>): Promise<unknown> => call()
 
@@ -115,141 +112,6 @@ test('run: completions arrive through the waiter thread with URING_WAKER=thread'
   t.deepEqual(await runProgram(process.execPath, args, { URING_WAKER: 'thread' }), OK)
 })
 
-// ---- order, capacity, batches
-
-test('run: thousands of operations complete in order on a small ring, with at most cqEntries in flight', async (t) => {
-  using ring = new Ring({ entries: 4, cqEntries: 8 })
-  const COUNT = 5000
-  const order: number[] = []
-  let most = 0
-  const look = (): void => {
-    most = Math.max(most, ring.inFlight)
-  }
-  const all = Array.from({ length: COUNT }, async (_, index) => {
-    order.push(await ring.run(new Nop({ result: index })))
-    look()
-  })
-  look()
-  t.true(ring.pending >= COUNT - ring.cqEntries && ring.pending <= COUNT)
-  await Promise.all(all)
-  t.deepEqual(
-    order,
-    Array.from({ length: COUNT }, (_, index) => index),
-  )
-  t.is(ring.pending, 0)
-  t.is(ring.inFlight, 0)
-  t.true(most <= ring.cqEntries)
-  t.is(ring.stats().overflowed, 0)
-  t.is(ring.stats().completed, COUNT)
-})
-
-test('run: keeps operations beyond the capacity pending until others complete', async (t) => {
-  using ring = new Ring({ entries: 4, cqEntries: 8 })
-  const fd = fifo(t)
-  const COUNT = 2000
-  let most = 0
-  const bytes = Array.from({ length: COUNT }, () => Buffer.alloc(1))
-  const order: number[] = []
-  const reads = bytes.map(async (buffer, index) => {
-    const count = await ring.run(new Read(fd, buffer))
-    most = Math.max(most, ring.inFlight)
-    order.push(index)
-    return count
-  })
-  await nextTurn()
-  t.is(ring.inFlight, 8)
-  t.is(ring.pending, COUNT - 8)
-  const sent = Buffer.from(Array.from({ length: COUNT }, (_, index) => index % 251))
-  writeSync(fd, sent)
-  t.deepEqual(await Promise.all(reads), Array(COUNT).fill(1))
-  t.true(most <= 8)
-  t.is(ring.pending, 0)
-  t.deepEqual(
-    Buffer.concat(bytes).toSorted((a, b) => a - b),
-    sent.toSorted((a, b) => a - b),
-    'each byte once',
-  )
-})
-
-test('run: submits pending writes in the order of the calls', async (t) => {
-  using ring = new Ring({ entries: 4, cqEntries: 8 })
-  const fd = fifo(t)
-  const numbers = Array.from({ length: 3000 }, (_, index) => index)
-  await Promise.all(
-    numbers.map((number) => {
-      const bytes = Buffer.alloc(4)
-      bytes.writeUInt32LE(number)
-      return ring.run(new Write(fd, bytes))
-    }),
-  )
-  const got = Buffer.alloc(12_001)
-  t.is(readSync(fd, got), 12_000)
-  t.deepEqual(
-    numbers.map((number) => got.readUInt32LE(number * 4)),
-    numbers,
-  )
-})
-
-test('run: submits the operations of one turn together', async (t) => {
-  using ring = new Ring({ entries: 64 })
-  await ring.run(new Nop())
-  for (let round = 0; round < 5; round += 1) {
-    const before = ring.stats()
-    await Promise.all(Array.from({ length: 64 }, () => ring.run(new Nop())))
-    const { submitted, completed, systemCalls } = ring.stats()
-    t.is(submitted - before.submitted, 64)
-    t.is(completed - before.completed, 64)
-    const calls = systemCalls - before.systemCalls
-    t.true(calls === 1 || calls === 2, `${calls} calls`)
-  }
-})
-
-test('run: submits one round of all awaiting loops together', async (t) => {
-  using ring = new Ring({ entries: 64 })
-  const before = ring.stats().systemCalls
-  const loop = async (): Promise<void> => {
-    for (let round = 0; round < 100; round += 1) await ring.run(new Nop())
-  }
-  await Promise.all(Array.from({ length: 64 }, loop))
-  t.true(ring.stats().systemCalls - before <= 300, `${ring.stats().systemCalls - before} calls`)
-})
-
-test('run: encodes a pending operation at the call, so later changes have no effect', async (t) => {
-  using ring = new Ring({ entries: 1, cqEntries: 2 })
-  const { fd, path } = file(t, '..........')
-  const gate = fifo(t)
-  const operation = new Write(fd, Buffer.from('A'), { offset: 0 })
-  const direct = ring.run(operation)
-  operation.offset = 1
-  operation.bytes = Buffer.from('B')
-  await direct
-  const gates = [ring.run(new Read(gate, Buffer.alloc(1))), ring.run(new Read(gate, Buffer.alloc(1)))]
-  const first = ring.run(operation)
-  operation.offset = 2
-  operation.bytes = Buffer.from('C')
-  const second = ring.run(operation)
-  operation.file = 12_345
-  await nextTurn()
-  t.is(ring.pending, 2)
-  writeSync(gate, 'xx')
-  t.deepEqual(await Promise.all([...gates, first, second]), [1, 1, 1, 1])
-  t.is(readFileSync(path, 'utf8'), 'ABC.......')
-})
-
-test('chain: waits for capacity without blocking the event loop', async (t) => {
-  using ring = new Ring({ entries: 4, cqEntries: 8 })
-  const fd = fifo(t)
-  const reads = Array.from({ length: 6 }, () => ring.run(new Read(fd, Buffer.alloc(1))))
-  const chained = ring.chain([new Nop(), new Nop(), new Nop({ result: 3 })])
-  const behind = ring.run(new Nop({ result: 4 }))
-  await new Promise((resolve) => setTimeout(resolve, 1))
-  for (let turn = 0; turn < 10; turn += 1) await nextTurn()
-  t.is(ring.inFlight, 6)
-  t.is(ring.pending, 2)
-  writeSync(fd, 'xxxxxx')
-  t.deepEqual(await Promise.all([...reads, chained, behind]), [1, 1, 1, 1, 1, 1, [0, 0, 3], 4])
-})
-
 // ---- rejections
 
 const multishot = (): Operation<unknown> => new Timeout(1, { multi: true, count: 1 })
@@ -288,8 +150,8 @@ for (const [name, options, error] of [
     for (const call of [
       () => ring.run(new Nop(), options as never),
       () => ring.chain([new Nop()], options as never),
-      () => ownRing.run(new Nop(), options as never),
-      () => ownRing.chain([new Nop()], options as never),
+      () => uring.run(new Nop(), options as never),
+      () => uring.chain([new Nop()], options as never),
     ]) {
       await t.throwsAsync(invoke(call), error)
     }
@@ -386,334 +248,6 @@ test('run, chain, cancel, start, each: fail with ERR_URING_CLOSED on a closed ri
   }
 })
 
-// ---- the event loop
-
-test('run, start, chain: keep the event loop alive unless ref is false or the ring is unref()ed', async (t) => {
-  const prelude = `
-    import { execFileSync } from 'node:child_process'
-    import { constants, mkdtempSync, openSync, rmSync } from 'node:fs'
-    import { Nop, Read, Ring, Timeout } from 'uring'
-    const directory = mkdtempSync('/tmp/uring-test-')
-    execFileSync('mkfifo', [directory + '/fifo'])
-    const fd = openSync(directory + '/fifo', constants.O_RDWR | constants.O_NONBLOCK)
-    rmSync(directory, { recursive: true })
-    const read = () => new Read(fd, Buffer.alloc(1))
-    const ring = new Ring({ entries: 4, cqEntries: 8 })
-    const never = () => console.log('never')
-  `
-  const all = await Promise.all(
-    [
-      "ring.run(new Timeout(20)).then(() => console.log('ok'))",
-      "ring.run(new Timeout(20), { timeout: 60_000 }).then(() => console.log('ok'))",
-      "ring.start(new Timeout(20), () => console.log('ok'))",
-      "ring.chain([new Nop(), new Timeout(20)]).then(() => console.log('ok'))",
-      `ring.unref()
-       ring.run(new Timeout(20)).then(() => console.log('ok'))
-       ring.ref()`,
-      // None of these keeps the process alive.
-      `for (let count = 0; count < 20; count += 1) ring.run(read(), { ref: false }).then(never, never)
-       ring.start(read(), never, { ref: false })
-       ring.run(read(), { ref: false, timeout: 60_000 }).then(never, never)
-       ring.chain([read(), new Nop()], { ref: false, timeout: 60_000 }).then(never, never)
-       setTimeout(() => console.log('ok'), 20)`,
-      `const other = new Ring({ entries: 4 })
-       other.each(new Timeout(60_000, { multi: true }), { ref: false }).next().then(never, never)
-       other.chain([read(), new Nop()], { ref: false }).then(never, never)
-       other.run(read(), { ref: false, timeout: 60_000, signal: new AbortController().signal }).then(never, never)
-       setTimeout(() => console.log('ok'), 20)`,
-      `ring.run(read()).then(never, never)
-       ring.start(read(), never)
-       await new Promise(setImmediate)
-       ring.unref()
-       console.log('ok')`,
-      // A pending operation keeps the process alive; a cancelled one does not.
-      `for (let count = 0; count < 8; count += 1) ring.run(read(), { ref: false }).then(never, never)
-       ring.run(new Nop()).then(() => console.log('ok'))
-       setTimeout(() => ring.cancel(ring.start(read(), () => {}, { ref: false })).then(() => ring.cancel({ file: fd })), 20).unref()
-       process.on('exit', (code) => { if (code !== 0) console.log(code) })`.replaceAll(
-        'never, never',
-        '() => {}, () => {}',
-      ),
-    ].map((source) => script(prelude + source)),
-  )
-  for (const outcome of all) t.deepEqual(outcome, OK)
-})
-
-test('run: 64 awaiting loops do not starve immediates, timers or sockets', async (t) => {
-  using ring = new Ring({ entries: 64 })
-  const seen = { immediates: 0, timers: 0, echoes: 0 }
-  let total = 0
-  let sinceLast = 0
-  let most = 0
-  const isEnough = (): boolean => seen.immediates >= 100 && seen.timers >= 5 && seen.echoes >= 20
-  const server = createServer((socket) => void socket.pipe(socket))
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
-  client.on('data', () => {
-    seen.echoes += 1
-    client.write('x')
-  })
-  await new Promise((resolve) => client.once('connect', resolve))
-  client.write('x')
-  const timer = setInterval(() => (seen.timers += 1), 1)
-  let immediate = setImmediate(function again() {
-    seen.immediates += 1
-    most = Math.max(most, sinceLast)
-    sinceLast = 0
-    immediate = setImmediate(again)
-  })
-  const loop = async (): Promise<void> => {
-    while (total < 1_000_000 && !isEnough()) {
-      await ring.run(new Nop())
-      total += 1
-      sinceLast += 1
-    }
-  }
-  await Promise.all(Array.from({ length: 64 }, loop))
-  clearInterval(timer)
-  clearImmediate(immediate)
-  client.removeAllListeners('data').resume().end()
-  await new Promise((resolve) => server.close(resolve))
-  t.true(isEnough(), `${JSON.stringify(seen)} in ${total} operations`)
-  t.true(most <= 512, `${most} completions in one turn`)
-})
-
-test('start: delivers a large batch of completions over several turns', async (t) => {
-  using ring = new Ring({ entries: 4096, cqEntries: 8192 })
-  const delivered: number[] = []
-  for (let index = 0; index < 4096; index += 1) {
-    ring.start(new Nop({ result: index }), (result) => delivered.push(result))
-  }
-  const counts: number[] = []
-  while (delivered.length < 4096) {
-    await nextTurn()
-    counts.push(delivered.length)
-  }
-  t.true(counts.length >= 4096 / 256 / 2, `${counts}`)
-  t.true(counts.every((count, index) => count - (counts[index - 1] ?? 0) <= 512))
-  t.true(delivered.every((result, index) => result === index))
-})
-
-// ---- start
-
-test('start: calls back with each completion', async (t) => {
-  using ring = new Ring({ entries: 4 })
-  const calls: [number, boolean][] = []
-  await new Promise<void>((resolve) => {
-    ring.start(new Timeout(1, { multi: true, count: 3 }), (result, flags) => {
-      calls.push([result, (flags & CqeFlags.MORE) !== 0])
-      if ((flags & CqeFlags.MORE) === 0) resolve()
-    })
-  })
-  t.deepEqual(calls, [
-    [-62, true],
-    [-62, true],
-    [-62, false],
-  ])
-  t.is(await new Promise((resolve) => ring.start(new Nop({ result: 9 }), resolve)), 9)
-  t.is(
-    await new Promise((resolve) => ring.start(new Nop({ result: -2 }), resolve)),
-    -2,
-    'an error is a result',
-  )
-})
-
-test('start: returns a token that cancels the operation', async (t) => {
-  using ring = new Ring({ entries: 4, cqEntries: 4 })
-  const fd = fifo(t)
-  const results: number[] = []
-  const read = (): number => ring.start(new Read(fd, Buffer.alloc(1)), (result) => results.push(result))
-  const tokens = Array.from({ length: 6 }, read)
-  t.is(new Set(tokens).size, 6)
-  await nextTurn()
-  t.is(ring.pending, 2)
-  t.is(await ring.cancel(tokens[0] ?? 0), 1)
-  t.deepEqual(results, [-125])
-  t.is(await ring.cancel(tokens[0] ?? 0), 0, 'a stale token matches nothing')
-  t.is(await ring.cancel(tokens[5] ?? 0), 1, 'a pending operation')
-  await nextTurn()
-  t.deepEqual(results, [-125, -125])
-  writeSync(fd, 'xxxx')
-  while (results.length < 6) await nextTurn()
-  t.deepEqual(results.slice(2), [1, 1, 1, 1])
-})
-
-// ---- callbacks and promise handlers that use the ring
-
-test('start: delivers what a callback starts after that callback has returned', async (t) => {
-  using ring = new Ring({ entries: 8 })
-  const order: string[] = []
-  await new Promise<void>((resolve) => {
-    ring.start(new Nop(), () => {
-      order.push('one')
-      ring.start(new Nop(), () => {
-        order.push('three')
-        resolve()
-      })
-      order.push('one ends')
-    })
-    ring.start(new Nop(), () => order.push('two'))
-  })
-  t.deepEqual(order, ['one', 'one ends', 'two', 'three'])
-})
-
-test('start: a callback may start more operations than the ring has capacity for', async (t) => {
-  using ring = new Ring({ entries: 4, cqEntries: 8 })
-  const results: number[] = []
-  await new Promise<void>((resolve) => {
-    ring.start(new Nop(), () => {
-      for (let index = 0; index < 100; index += 1) {
-        ring.start(new Nop({ result: index }), (result) => {
-          if (results.push(result) === 100) resolve()
-        })
-      }
-    })
-  })
-  t.deepEqual(
-    results,
-    Array.from({ length: 100 }, (_, index) => index),
-  )
-})
-
-test('start: a callback may cancel another operation', async (t) => {
-  using ring = new Ring({ entries: 8 })
-  const fd = fifo(t)
-  let found: Promise<number> | undefined
-  const result = await new Promise<number>((resolve) => {
-    const token = ring.start(new Read(fd, Buffer.alloc(1)), resolve)
-    ring.start(new Nop(), () => (found = ring.cancel(token)))
-  })
-  t.is(result, -125)
-  t.is(await found, 1)
-})
-
-test('start: an exception in a callback is uncaught, and the rest of the batch is delivered', async (t) => {
-  const source = `
-    import { Nop, Ring } from 'uring'
-    const ring = new Ring({ entries: 8 })
-    const order = []
-    process.on('uncaughtException', (error, origin) => order.push(error.message + ' ' + origin))
-    for (let index = 0; index < 5; index += 1) {
-      ring.start(new Nop(), () => {
-        order.push(index)
-        if (index === 1 || index === 3) throw new Error('mine' + index)
-      })
-    }
-    ring.run(new Nop()).then(() => order.push('run'))
-    setTimeout(() => ring.run(new Nop()).then(() => {
-      console.log(order.slice(0, 5).join() + ' ' + order.slice(5).toSorted().join())
-    }), 1)`
-  t.deepEqual(await script(source), {
-    ...OK,
-    stdout: '0,1,2,3,4 mine1 uncaughtException,mine3 uncaughtException,run\n',
-  })
-  const uncaught = await script(`
-    import { Nop, Ring } from 'uring'
-    new Ring({ entries: 8 }).start(new Nop(), () => { throw new Error('mine') })
-    setTimeout(() => console.log('too late'), 1000)`)
-  t.is(uncaught.code, 1)
-  t.is(uncaught.stdout, '')
-  t.regex(uncaught.stderr, /Error: mine/)
-})
-
-test('start: delivers the rest of the batch after a callback closes the ring', async (t) => {
-  const ring = new Ring({ entries: 8, cqEntries: 8 })
-  const fd = fifo(t)
-  const results: number[] = []
-  let closing: Promise<void> | undefined
-  const waiting = ring.run(new Read(fd, Buffer.alloc(1)))
-  for (let index = 0; index < 5; index += 1) {
-    ring.start(new Nop({ result: index }), (result) => {
-      results.push(result)
-      closing ??= ring.close()
-    })
-  }
-  await t.throwsAsync(waiting, { code: 'ECANCELED' })
-  await closing
-  t.deepEqual(results, [0, 1, 2, 3, 4])
-  t.is(ring.fd, -1)
-})
-
-test('start: delivers the rest of the batch after a callback disposes of the ring, and cancels what is in flight', async (t) => {
-  const ring = new Ring({ entries: 8, cqEntries: 8 })
-  const fd = fifo(t)
-  const results: number[] = []
-  const waiting = ring.run(new Read(fd, Buffer.alloc(1)))
-  for (let index = 0; index < 5; index += 1) {
-    ring.start(new Nop({ result: index }), (result) => {
-      results.push(result)
-      ring[Symbol.dispose]()
-    })
-  }
-  await t.throwsAsync(waiting, { code: 'ECANCELED' })
-  await nextTurn()
-  t.deepEqual(results, [0, 1, 2, 3, 4])
-  t.is(ring.fd, -1)
-  writeSync(fd, 'x')
-  t.is(readSync(fd, Buffer.alloc(2)), 1, 'the read was cancelled')
-})
-
-test('start: delivers nothing while a callback blocks in wait()', async (t) => {
-  using ring = new Ring({ entries: 8 })
-  const order: string[] = []
-  ring.start(new Nop(), () => {
-    order.push('first')
-    ring.start(new Nop(), () => order.push('fourth'))
-    ring.push(new Timeout(5), 'pushed')
-    const completion = ring.wait()
-    order.push(`waited for ${String(completion?.userData)}`)
-  })
-  ring.start(new Nop(), () => order.push('second'))
-  void (async () => {
-    await ring.run(new Nop())
-    order.push('third')
-  })()
-  while (order.length < 5) await nextTurn()
-  t.deepEqual(order.slice(0, 3), ['first', 'waited for pushed', 'second'])
-  t.deepEqual(order.slice(3).toSorted(), ['fourth', 'third'])
-})
-
-test('run: a promise handler may start, cancel, wait, throw and close', async (t) => {
-  const ring = new Ring({ entries: 8 })
-  const fd = fifo(t)
-  await ring.run(new Nop())
-  t.is(await ring.run(new Nop({ result: 2 })), 2)
-  const read = ring.run(new Read(fd, Buffer.alloc(1)))
-  await ring.run(new Nop())
-  t.is(await ring.cancel({ file: fd }), 1)
-  await t.throwsAsync(read, { code: 'ECANCELED' })
-
-  const others = Array.from({ length: 3 }, (_, index) => ring.run(new Nop({ result: index })))
-  const order: string[] = []
-  const started = new Promise<void>((resolve) => {
-    ring.start(new Nop(), () => {
-      order.push('started')
-      resolve()
-    })
-  })
-  await others[0]
-  ring.push(new Timeout(5), 'pushed')
-  t.is(ring.wait()?.userData, 'pushed')
-  order.push('waited')
-  await started
-  t.deepEqual(order.toSorted(), ['started', 'waited'])
-  t.deepEqual(await Promise.all(others), [0, 1, 2])
-
-  await t.throwsAsync(
-    (async () => {
-      await ring.run(new Nop())
-      throw new Error('mine')
-    })(),
-    { message: 'mine' },
-  )
-  const last = Array.from({ length: 4 }, (_, index) => ring.run(new Nop({ result: index })))
-  await last[0]
-  const closing = ring.close()
-  t.deepEqual(await Promise.all(last), [0, 1, 2, 3])
-  await closing
-  t.is(ring.fd, -1)
-})
-
 // ---- with the queue API
 
 test('run: does not break a link between two pushed operations', async (t) => {
@@ -784,27 +318,7 @@ test('wait: throws ERR_URING_NOTHING_IN_FLIGHT if only operations of the promise
   t.is(await ring.cancel(token), 1)
 })
 
-// ---- statistics, context, diagnostics, default ring
-
-test('stats: counts submissions, completions and cancellations', async (t) => {
-  using ring = new Ring({ entries: 8 })
-  const fd = fifo(t)
-  t.deepEqual(ring.stats(), {
-    submitted: 0,
-    completed: 0,
-    cancelled: 0,
-    overflowed: 0,
-    rearmed: 0,
-    stray: 0,
-    systemCalls: 0,
-  })
-  await Promise.all([ring.run(new Nop()), ring.run(new Nop())])
-  t.like(ring.stats(), { submitted: 2, completed: 2, cancelled: 0 })
-  const read = ring.run(new Read(fd, Buffer.alloc(1)))
-  t.is(await ring.cancel({ file: fd }), 1)
-  await t.throwsAsync(read, { code: 'ECANCELED' })
-  t.like(ring.stats(), { submitted: 4, completed: 4, cancelled: 1, stray: 0 })
-})
+// ---- context, default ring
 
 test('run, chain, each, cancel: keep the AsyncLocalStorage store of the caller across an await', async (t) => {
   using ring = new Ring({ entries: 4, cqEntries: 8 })
@@ -844,91 +358,6 @@ test('run, chain, each, cancel: keep the AsyncLocalStorage store of the caller a
     Array.from({ length: 20 }, (_, index) => index),
   )
 })
-
-test.serial(
-  'diagnostics channels: publish start, error and end of each operation while subscribed',
-  async (t) => {
-    using ring = new Ring({ entries: 4 })
-    const fd = fifo(t)
-    const events: [string, string, number | undefined, string | undefined][] = []
-    const objects: unknown[] = []
-    const listeners = ['start', 'end', 'error'].map((event) => {
-      const listener = (message: unknown): void => {
-        const { operation, result, error } = message as OperationMessage
-        objects.push(message)
-        events.push([event, operation, result, error?.code])
-      }
-      return [`uring:operation:${event}`, listener] as const
-    })
-    const takeEvents = (): typeof events => events.splice(0)
-    await ring.run(new Nop())
-    for (const [name, listener] of listeners) subscribe(name, listener)
-    t.teardown(() => {
-      for (const [name, listener] of listeners) unsubscribe(name, listener)
-    })
-
-    const nop = ring.run(new Nop({ result: 3 }))
-    t.deepEqual(takeEvents(), [['start', 'Nop', undefined, undefined]])
-    await nop
-    t.deepEqual(takeEvents(), [['end', 'Nop', 3, undefined]])
-    t.is(new Set(objects).size, 1, 'start and end share one message object')
-    await t.throwsAsync(ring.run(new OpenAt('/nowhere/at/all').build()), { code: 'ENOENT' })
-    t.deepEqual(takeEvents(), [
-      ['start', 'OpenAt', undefined, undefined],
-      ['error', 'OpenAt', -2, 'ENOENT'],
-      ['end', 'OpenAt', -2, 'ENOENT'],
-    ])
-    await ring.run(new Nop(), { timeout: 60_000, signal: new AbortController().signal })
-    await new Promise((resolve) => ring.start(new Nop({ result: 4 }), resolve))
-    await ring.chain([new Nop({ result: 5 }), new Fsync(file(t).fd)])
-    t.deepEqual(takeEvents(), [
-      ['start', 'Nop', undefined, undefined],
-      ['end', 'Nop', 0, undefined],
-      ['start', 'Nop', undefined, undefined],
-      ['end', 'Nop', 4, undefined],
-      ['start', 'Nop', undefined, undefined],
-      ['start', 'Fsync', undefined, undefined],
-      ['end', 'Nop', 5, undefined],
-      ['end', 'Fsync', 0, undefined],
-    ])
-    for await (const tick of ring.each(new Timeout(1, { multi: true, count: 1 }))) {
-      t.is(tick, 'expired')
-      break
-    }
-    t.deepEqual(takeEvents().slice(0, 2), [
-      ['start', 'Timeout', undefined, undefined],
-      ['end', 'Timeout', -62, undefined],
-    ])
-    const read = ring.run(new Read(fd, Buffer.alloc(1)))
-    await ring.cancel({ file: fd })
-    await t.throwsAsync(read, { code: 'ECANCELED' })
-    t.deepEqual(
-      takeEvents().filter(([, operation]) => operation === 'Read'),
-      [
-        ['start', 'Read', undefined, undefined],
-        ['error', 'Read', -125, 'ECANCELED'],
-        ['end', 'Read', -125, 'ECANCELED'],
-      ],
-    )
-    const refused = await ring.run(multishot(), { timeout: 5 }).catch(codeOf)
-    t.is(refused, 'ERR_INVALID_ARG_VALUE')
-    await t.throwsAsync(ring.run(undefined as never), { code: 'ERR_INVALID_ARG_TYPE' })
-    t.deepEqual(takeEvents(), [
-      ['start', 'Timeout', undefined, undefined],
-      ['error', 'Timeout', undefined, 'ERR_INVALID_ARG_VALUE'],
-      ['end', 'Timeout', undefined, 'ERR_INVALID_ARG_VALUE'],
-      ['start', 'unknown', undefined, undefined],
-      ['error', 'unknown', undefined, 'ERR_INVALID_ARG_TYPE'],
-      ['end', 'unknown', undefined, 'ERR_INVALID_ARG_TYPE'],
-    ])
-    const late = ring.run(new Timeout(1))
-    for (const [name, listener] of listeners) unsubscribe(name, listener)
-    takeEvents()
-    await late
-    await ring.run(new Nop())
-    t.deepEqual(takeEvents(), [])
-  },
-)
 
 test('default ring: is created once for each thread, at its first use', async (t) => {
   const source = `

@@ -5,6 +5,9 @@ import { getEventListeners } from 'node:events'
 /** Lets the event loop turn once. */
 export const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
+/** Waits until the operations started in this turn are submitted; the event loop does not turn. */
+export const endOfTurn = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve))
+
 /** What a promise rejects with; an error that says so if it resolves. */
 export const rejection = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(
