@@ -6,7 +6,8 @@ import test from 'ava'
 import { AcceptMulti, RecvMulti, Timeout } from 'uring'
 import { listening } from '../helpers/connections.ts'
 import { DONE, SMALL, clients, forever, overflow, text } from '../helpers/each.ts'
-import { all, codes, failure, give, ringFor, turns, until } from '../helpers/multishot.ts'
+import { all, codes, failure, give, ringFor, until } from '../helpers/multishot.ts'
+import { endOfTurn } from '../helpers/promises.ts'
 import { pair } from '../helpers/sockets.ts'
 
 const GROUP = 5
@@ -67,7 +68,8 @@ test('each: does not re-arm after an abort', async (t) => {
   const ring = ringFor(t, SMALL)
   const controller = new AbortController()
   const results = ring.each(new Timeout(1, { multi: true }), { signal: controller.signal })
-  await turns(1)
+  await endOfTurn() // without a turn of the event loop, which could already deliver completions
+  t.is(ring.inFlight, 1)
   overflow(ring)
   controller.abort()
   for (let count = 0; count < 3; count += 1) t.is((await results.next()).value, 'expired')

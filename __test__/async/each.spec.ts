@@ -30,6 +30,7 @@ import { DONE, SMALL, clients, forever, overflow, text } from '../helpers/each.t
 import { all, failure, give, ringFor, turns, until } from '../helpers/multishot.ts'
 import { counter, countUp, reset } from '../helpers/polls.ts'
 import { script } from '../helpers/process.ts'
+import { endOfTurn } from '../helpers/promises.ts'
 import { closing, pair } from '../helpers/sockets.ts'
 import { bound } from '../helpers/streams.ts'
 
@@ -50,7 +51,8 @@ test('each: a timeout with a count yields that many results and ends', async (t)
 test('each: a timeout with a count keeps it across a completion-queue overflow', async (t) => {
   const ring = ringFor(t, SMALL)
   const results = ring.each(new Timeout(1, { multi: true, count: 7 }))
-  await turns(1)
+  await endOfTurn() // without a turn of the event loop, which could already deliver completions
+  t.is(ring.inFlight, 1)
   overflow(ring)
   t.is((await all(results)).length, 7)
   t.true(ring.stats().overflowed > 0)
