@@ -3,10 +3,9 @@
 import { writeSync } from 'node:fs'
 import test from 'ava'
 import { Nop, Read, Ring, Timeout } from 'uring'
-import { range } from '../helpers/both-apis.ts'
 import { fifo } from '../helpers/files.ts'
 import { turns } from '../helpers/multishot.ts'
-import { endOfTurn, nextTurn } from '../helpers/promises.ts'
+import { endOfTurn, nextTurn, range } from '../helpers/promises.ts'
 
 test('wait, waitMany, submitAndWait: deliver completions of the promise API later, not inside the call', async (t) => {
   const fd = fifo(t)

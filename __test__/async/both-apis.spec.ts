@@ -3,10 +3,9 @@
 import { readSync, writeSync } from 'node:fs'
 import test from 'ava'
 import { Entry, Nop, Read, Ring, Timeout } from 'uring'
-import { pushed, range, run } from '../helpers/both-apis.ts'
 import { fifo } from '../helpers/files.ts'
 import { turns } from '../helpers/multishot.ts'
-import { endOfTurn, nextTurn } from '../helpers/promises.ts'
+import { awaited, endOfTurn, nextTurn, pushed, range } from '../helpers/promises.ts'
 
 test('queue and promise API: each gets its own completions, whichever method reaps them', async (t) => {
   for (const consume of [
@@ -39,9 +38,9 @@ test('queue and promise API: each gets its own completions, whichever method rea
     const promises: Promise<number>[] = []
     const started: number[] = []
     for (const index of range(8)) {
-      promises.push(ring.run(run(index)))
+      promises.push(ring.run(awaited(index)))
       ring.push(pushed(index), `pushed ${index}`)
-      ring.start(run(100 + index), (result) => started.push(result))
+      ring.start(awaited(100 + index), (result) => started.push(result))
     }
     t.is(ring.sqReady, 8, 'run() and start() do not use the queue of push()')
     t.deepEqual(
@@ -72,10 +71,10 @@ test('queue and promise API: each gets its own completions, whichever method rea
 test('run: does not submit pushed operations, nor does submit() submit those of run()', async (t) => {
   const ring = new Ring({ entries: 8 })
   ring.push(pushed(1).link(), 'first')
-  t.is(await ring.run(run(1)), 2001)
+  t.is(await ring.run(awaited(1)), 2001)
   t.is(ring.sqReady, 1, 'an await between two linked pushes does not break the link')
   ring.push(new Nop({ result: 7 }), 'second')
-  const later = ring.run(run(2))
+  const later = ring.run(awaited(2))
   t.is(ring.submit(), 2)
   t.is(ring.inFlight, 0)
   t.deepEqual(
@@ -91,7 +90,7 @@ test('run: its first call keeps completions of operations pushed before', async 
   for (const index of range(4)) ring.push(pushed(index), index)
   ring.submit()
   t.is(ring.peek()?.userData, 0)
-  t.is(await ring.run(run(1)), 2001)
+  t.is(await ring.run(awaited(1)), 2001)
   t.is(ring.cqReady, 4)
   t.is(ring.wait()?.userData, 0)
   const seen: unknown[] = []
@@ -113,7 +112,7 @@ test('drain and start: each gets its own completions if one is called inside the
   const seen: unknown[] = []
   const count = ring.drain((userData, result) => {
     seen.push(userData, result)
-    inner.push(ring.run(run(seen.length)))
+    inner.push(ring.run(awaited(seen.length)))
   })
   t.is(count, 4)
   t.deepEqual(
@@ -124,7 +123,7 @@ test('drain and start: each gets its own completions if one is called inside the
 
   const order: unknown[] = []
   await new Promise<void>((resolve) => {
-    ring.start(run(1), (result) => {
+    ring.start(awaited(1), (result) => {
       order.push(result)
       ring.push(pushed(1), 'inside')
       order.push(ring.wait()?.userData)
@@ -133,8 +132,8 @@ test('drain and start: each gets its own completions if one is called inside the
       ring.drain((userData) => order.push(userData))
       order.push('end of the first')
     })
-    ring.start(run(2), (result) => order.push(result))
-    ring.start(run(3), (result) => {
+    ring.start(awaited(2), (result) => order.push(result))
+    ring.start(awaited(3), (result) => {
       order.push(result)
       resolve()
     })
@@ -145,7 +144,7 @@ test('drain and start: each gets its own completions if one is called inside the
 
 test('drain: an exception of its callback loses no completion of either API', async (t) => {
   const ring = new Ring({ entries: 16 })
-  const promises = range(4).map((index) => ring.run(run(index)))
+  const promises = range(4).map((index) => ring.run(awaited(index)))
   for (const index of range(4)) ring.push(pushed(index), index)
   ring.submit()
   t.throws(

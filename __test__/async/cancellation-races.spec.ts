@@ -5,9 +5,8 @@ import { closeSync, constants, openSync, readdirSync, readlinkSync, writeSync } 
 import { join } from 'node:path'
 import test from 'ava'
 import { AbortError, Nop, OpenAt, Read, Ring, Timeout, TimeoutError } from 'uring'
-import { left } from '../helpers/cancellation.ts'
 import { directory, fifo } from '../helpers/files.ts'
-import { nextTurn, rejection } from '../helpers/promises.ts'
+import { nextTurn, readAvailable, rejection } from '../helpers/promises.ts'
 
 test('run: reads each byte exactly once in 10,000 races between abort and completion', async (t) => {
   using ring = new Ring({ entries: 64 })
@@ -35,12 +34,12 @@ test('run: reads each byte exactly once in 10,000 races between abort and comple
       if (outcome === 1) {
         seen.resolved += 1
         if (buffer[0] !== byte) throw new Error(`${buffer[0]} instead of ${byte}`)
-        if (left(fd) !== '') throw new Error('a byte came twice')
+        if (readAvailable(fd) !== '') throw new Error('a byte came twice')
       } else {
         seen.aborted += 1
         if (!(outcome instanceof AbortError)) throw outcome
         if (buffer[0] !== 0) throw new Error('the kernel wrote to the buffer of an aborted read')
-        if (left(fd) !== String.fromCodePoint(byte)) throw new Error('a byte was lost')
+        if (readAvailable(fd) !== String.fromCodePoint(byte)) throw new Error('a byte was lost')
       }
     }
   }
@@ -62,7 +61,7 @@ test('run: reads each byte exactly once in races between timeout and completion'
       await write
       if (outcome !== 1 && !(outcome instanceof TimeoutError)) throw outcome
       const expected = outcome === 1 ? ['x', ''] : ['\0', 'x']
-      t.deepEqual([buffer.toString(), left(fd)], expected)
+      t.deepEqual([buffer.toString(), readAvailable(fd)], expected)
     }
   }
   await Promise.all(Array.from({ length: 8 }, loop))
@@ -79,7 +78,7 @@ test('cancel: loses no byte in races between cancellation by token and completio
     writeSync(fd, 'x')
     const found = await ring.cancel(token)
     while (results.length === 0) await nextTurn()
-    t.deepEqual([...results, left(fd)], results[0] === 1 ? [1, ''] : [-125, 'x'])
+    t.deepEqual([...results, readAvailable(fd)], results[0] === 1 ? [1, ''] : [-125, 'x'])
     if (results[0] !== 1) t.is(found, 1)
   }
 })

@@ -3,9 +3,8 @@
 import { writeSync } from 'node:fs'
 import test from 'ava'
 import { ChainError, FixedFile, Nop, Read, Ring, Timeout, Write } from 'uring'
-import { fill } from '../helpers/cancellation.ts'
 import { fifo } from '../helpers/files.ts'
-import { codeOf, nextTurn, rejection } from '../helpers/promises.ts'
+import { codeOf, fillRing, nextTurn, rejection } from '../helpers/promises.ts'
 
 test('cancel: matches a token once, before and after submission', async (t) => {
   using ring = new Ring({ entries: 8 })
@@ -109,7 +108,7 @@ test('cancel: works while the capacity of the ring is used up', async (t) => {
 
 test('cancel: matches pending operations by file and by opcode, one or all', async (t) => {
   using ring = new Ring({ entries: 4, cqEntries: 4 })
-  const release = await fill(t, ring)
+  const release = await fillRing(t, ring)
   const [a, b] = [fifo(t), fifo(t)]
   const { submitted } = ring.stats()
   const read = (fd: number): Promise<unknown> => rejection(ring.run(new Read(fd, Buffer.alloc(1))))
@@ -146,7 +145,7 @@ test('cancel: any matches operations pending and in flight', async (t) => {
 
 test('cancel: rejects a bad target and cancels nothing', async (t) => {
   using ring = new Ring({ entries: 2, cqEntries: 4 })
-  const release = await fill(t, ring)
+  const release = await fillRing(t, ring)
   const waiting = ring.run(new Nop())
   for (const [target, code] of [
     [undefined, 'ERR_INVALID_ARG_TYPE'],

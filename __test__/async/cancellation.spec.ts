@@ -3,9 +3,8 @@
 import { readFileSync, writeSync } from 'node:fs'
 import test from 'ava'
 import { AbortError, Nop, OpenAt, Read, Ring, Timeout, TimeoutError, UringError, Write } from 'uring'
-import { fill, left } from '../helpers/cancellation.ts'
 import { fifo, file } from '../helpers/files.ts'
-import { listenersOf, nextTurn, rejection } from '../helpers/promises.ts'
+import { fillRing, listenersOf, nextTurn, readAvailable, rejection } from '../helpers/promises.ts'
 
 // ---- signals
 
@@ -52,7 +51,7 @@ for (const [name, prepare] of [
       writeSync(fd, 'abcd')
       await nextTurn()
       t.is(buffer.toString(), '....')
-      t.is(left(fd), 'abcd')
+      t.is(readAvailable(fd), 'abcd')
     })
   }
 }
@@ -130,7 +129,7 @@ test('run, chain, each: share one listener per signal and remove it at the end',
 
 test('run: an abort removes a pending operation without submitting it', async (t) => {
   using ring = new Ring({ entries: 2, cqEntries: 4 })
-  const release = await fill(t, ring)
+  const release = await fillRing(t, ring)
   const { fd, path } = file(t)
   const controller = new AbortController()
   const { signal } = controller
@@ -180,7 +179,7 @@ test('run: rejects with TimeoutError after a timeout, also of fractions of milli
     t.true((error as Error).cause instanceof UringError)
     t.is(ring.inFlight, 0)
     writeSync(fd, 'abcd')
-    t.is(left(fd), 'abcd', 'the kernel does not read any more')
+    t.is(readAvailable(fd), 'abcd', 'the kernel does not read any more')
     t.is(buffer.toString(), '....')
   }
 })
@@ -227,7 +226,7 @@ test('run: rejects for the signal or the timeout, whichever comes first', async 
 
 test('run: the timeout also runs while the operation is pending', async (t) => {
   using ring = new Ring({ entries: 2, cqEntries: 4 })
-  const release = await fill(t, ring)
+  const release = await fillRing(t, ring)
   const { fd, path } = file(t)
   const start = performance.now()
   const error = await rejection(ring.run(new Write(fd, Buffer.from('x')), { timeout: 15 }))

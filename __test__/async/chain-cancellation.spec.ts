@@ -5,10 +5,9 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import test from 'ava'
 import { AbortError, ChainError, Fsync, Nop, OpenAt, Pipe, Read, Ring, Timeout, TimeoutError } from 'uring'
-import { isOpen, outcomesOf } from '../helpers/chains.ts'
 import { directory, fifo, file } from '../helpers/files.ts'
 import { pipe } from '../helpers/pipes.ts'
-import { codeOf, nextTurn, rejection } from '../helpers/promises.ts'
+import { codeOf, isOpen, nextTurn, outcomesOf, rejection } from '../helpers/promises.ts'
 
 /** Opens the writing end of a FIFO as soon as a reader has opened or is opening it. */
 async function openWriter(path: string): Promise<number> {

@@ -21,10 +21,9 @@ import {
   UringError,
   Write,
 } from 'uring'
-import { isOpen, outcomesOf } from '../helpers/chains.ts'
 import { directory, fifo, file } from '../helpers/files.ts'
 import { pipe } from '../helpers/pipes.ts'
-import { nextTurn, rejection } from '../helpers/promises.ts'
+import { isOpen, nextTurn, outcomesOf, rejection } from '../helpers/promises.ts'
 
 test('chain: resolves to the values of its steps, in order and typed', async (t) => {
   using ring = new Ring({ entries: 8 })

@@ -5,8 +5,20 @@ import { closeSync, writeSync } from 'node:fs'
 import test from 'ava'
 import { AcceptMulti, RecvMulti, Timeout } from 'uring'
 import { listening } from '../helpers/connections.ts'
-import { DONE, SMALL, clients, forever, overflow, text } from '../helpers/each.ts'
-import { all, codes, failure, give, ringFor, until } from '../helpers/multishot.ts'
+import {
+  clients,
+  codes,
+  collect,
+  DONE,
+  failure,
+  forever,
+  overflow,
+  provideBuffers,
+  ringFor,
+  SMALL,
+  text,
+  until,
+} from '../helpers/multishot.ts'
 import { endOfTurn } from '../helpers/promises.ts'
 import { pair } from '../helpers/sockets.ts'
 
@@ -48,7 +60,7 @@ test('each: an abort rejects a waiting next() and ends the iteration', async (t)
 test('each: yields the results before an abort, then rejects', async (t) => {
   const ring = ringFor(t)
   const [left, right] = pair(t)
-  await give(ring, GROUP, 1, 16)
+  await provideBuffers(ring, GROUP, 1, 16)
   const controller = new AbortController()
   const received = ring.each(new RecvMulti(right, GROUP), { signal: controller.signal })
   await until(() => ring.inFlight === 1)
@@ -109,7 +121,7 @@ test('each: an abort ends iterations that lack buffers, are stopped, or are pend
   writeSync(left, 'ab')
   const starved = ring.each(new RecvMulti(right, GROUP), { signal })
   await until(() => ring.stats().completed === 1)
-  await give(ring, GROUP + 1, 1, 2)
+  await provideBuffers(ring, GROUP + 1, 1, 2)
   const stopped = ring.each(new RecvMulti(right, GROUP + 1), { signal, highWaterMark: 1 })
   await until(() => ring.stats().completed > 3 && ring.inFlight === 0)
   t.deepEqual(await small.run(forever(), {}).catch(codes), ['ERR_INVALID_ARG_VALUE'])
@@ -145,7 +157,7 @@ test('each: removes its listener when the iteration ends, fails, or is left', as
   const listeners = (): number => getEventListeners(signal, 'abort').length
   const results = ring.each(new Timeout(1, { multi: true, count: 1 }), { signal })
   t.is(listeners(), 1)
-  await all(results)
+  await collect(results)
   t.is(listeners(), 0)
   await failure(ring.each(new AcceptMulti(987_654), { signal }).next())
   t.is(listeners(), 0)
@@ -157,7 +169,7 @@ test('each: ignores an abort after the end', async (t) => {
   const ring = ringFor(t)
   const controller = new AbortController()
   const results = ring.each(new Timeout(1, { multi: true, count: 1 }), { signal: controller.signal })
-  await all(results)
+  await collect(results)
   controller.abort()
   t.deepEqual(await results.next(), DONE)
 })

@@ -16,9 +16,22 @@ import {
   type Ring,
   Timeout,
 } from 'uring'
-import { client, listening, socket, value } from '../helpers/connections.ts'
-import { DONE, clients, forever, text } from '../helpers/each.ts'
-import { all, codes, descriptors, failure, give, ringFor, turns, until } from '../helpers/multishot.ts'
+import { value } from '../helpers/completions.ts'
+import { client, listening, socket } from '../helpers/connections.ts'
+import {
+  clients,
+  codes,
+  collect,
+  descriptors,
+  DONE,
+  failure,
+  forever,
+  provideBuffers,
+  ringFor,
+  text,
+  turns,
+  until,
+} from '../helpers/multishot.ts'
 import { pipe } from '../helpers/pipes.ts'
 import { script } from '../helpers/process.ts'
 import { pair } from '../helpers/sockets.ts'
@@ -201,7 +214,7 @@ test('each: return() and abort cancel an operation that has just completed with 
   clock.wait()
   controller.abort()
   t.deepEqual(await left.return?.(), DONE)
-  const error = await failure(all(other))
+  const error = await failure(collect(other))
   t.is(error.name, 'AbortError')
   t.is(ring.inFlight, 0)
 })
@@ -254,14 +267,14 @@ test('each: return() ends an iteration that lacks buffers, and one that is stopp
   t.deepEqual(await starved.return?.(), DONE)
   t.deepEqual(await step, DONE)
 
-  await give(ring, GROUP, 1, 16)
+  await provideBuffers(ring, GROUP, 1, 16)
   const stopped = ring.each(new RecvMulti(right, GROUP), { highWaterMark: 1 })
   await until(() => ring.stats().completed > 2 && ring.inFlight === 0)
   t.deepEqual(await stopped.return?.(), DONE)
   t.deepEqual(await stopped.next(), DONE)
 
   // New buffers re-arm neither of them.
-  await give(ring, GROUP, 1, 16)
+  await provideBuffers(ring, GROUP, 1, 16)
   writeSync(left, 'ghi')
   await turns()
   t.is(ring.inFlight, 0)
@@ -277,7 +290,7 @@ test('each: closing the ring fails iterations that are armed, lack buffers, are 
     writeSync(left, 'ab')
     const starved = ring.each(new RecvMulti(right, GROUP))
     await until(() => ring.stats().completed === 1)
-    await give(ring, GROUP + 1, 1, 2)
+    await provideBuffers(ring, GROUP + 1, 1, 2)
     const stopped = ring.each(new RecvMulti(right, GROUP + 1), { highWaterMark: 1 })
     await until(() => ring.stats().completed > 3 && ring.inFlight === 0)
     const armed = ring.each(forever())
@@ -293,7 +306,7 @@ test('each: closing the ring fails iterations that are armed, lack buffers, are 
       (await Promise.all(steps)).map((error) => codes(error)[0]),
       ['ERR_URING_CLOSED', 'ECANCELED', 'ECANCELED', 'ERR_URING_CLOSED'],
     )
-    const last = await failure(all(stopped))
+    const last = await failure(collect(stopped))
     t.is(codes(last)[0], 'ERR_URING_CLOSED')
     t.throws(() => ring.each(forever()), { code: 'ERR_URING_CLOSED' })
     t.deepEqual(await Promise.all([starved.return?.(), armed.return?.(), stopped.next()]), [DONE, DONE, DONE])
@@ -303,7 +316,7 @@ test('each: closing the ring fails iterations that are armed, lack buffers, are 
 test('each: rejects with ERR_URING_CLOSED if the ring is disposed of before a lack of buffers is handled', async (t) => {
   const ring = ringFor(t)
   const [left, right] = pair(t)
-  await give(ring, GROUP, 1, 1)
+  await provideBuffers(ring, GROUP, 1, 1)
   const received = ring.each(new RecvMulti(right, GROUP))
   const steps = [received.next(), received.next()] as const
   await until(() => ring.inFlight === 1)

@@ -26,8 +26,20 @@ import {
 } from 'uring'
 import { socketpair } from 'uring/sys'
 import { listening } from '../helpers/connections.ts'
-import { DONE, SMALL, clients, forever, overflow, text } from '../helpers/each.ts'
-import { all, failure, give, ringFor, turns, until } from '../helpers/multishot.ts'
+import {
+  clients,
+  collect,
+  DONE,
+  failure,
+  forever,
+  overflow,
+  provideBuffers,
+  ringFor,
+  SMALL,
+  text,
+  turns,
+  until,
+} from '../helpers/multishot.ts'
 import { counter, countUp, reset } from '../helpers/polls.ts'
 import { script } from '../helpers/process.ts'
 import { endOfTurn } from '../helpers/promises.ts'
@@ -40,7 +52,7 @@ const GROUP = 5
 
 test('each: a timeout with a count yields that many results and ends', async (t) => {
   const ring = ringFor(t)
-  t.deepEqual(await all(ring.each(new Timeout(1, { multi: true, count: 3 }))), [
+  t.deepEqual(await collect(ring.each(new Timeout(1, { multi: true, count: 3 }))), [
     'expired',
     'expired',
     'expired',
@@ -54,7 +66,7 @@ test('each: a timeout with a count keeps it across a completion-queue overflow',
   await endOfTurn() // without a turn of the event loop, which could already deliver completions
   t.is(ring.inFlight, 1)
   overflow(ring)
-  t.is((await all(results)).length, 7)
+  t.is((await collect(results)).length, 7)
   t.true(ring.stats().overflowed > 0)
   t.true(ring.stats().rearmed > 0)
 })
@@ -154,7 +166,7 @@ test('each: throws for bad options and submits nothing', (t) => {
 test('each: resolves several waiting calls of next() in order', async (t) => {
   const ring = ringFor(t)
   const [left, right] = pair(t)
-  await give(ring, GROUP, 1, 16)
+  await provideBuffers(ring, GROUP, 1, 16)
   const received = ring.each(new RecvMulti(right, GROUP))
   const steps = [received.next(), received.next(), received.next(), received.next(), received.next()]
   await until(() => ring.inFlight === 1)
@@ -168,7 +180,7 @@ test('each: resolves several waiting calls of next() in order', async (t) => {
 test('each: continues if next() is called while a stop for a slow consumer is being cancelled', async (t) => {
   const ring = ringFor(t)
   const [left, right] = pair(t)
-  await give(ring, GROUP, 1, 16)
+  await provideBuffers(ring, GROUP, 1, 16)
   const received = ring.each(new RecvMulti(right, GROUP), { highWaterMark: 1 })
   await until(() => ring.inFlight === 1)
   writeSync(left, 'a')
@@ -186,7 +198,7 @@ test('each: continues if next() is called while a stop for a slow consumer is be
 test('each: a failure rejects the next step and ends the iteration', async (t) => {
   const ring = ringFor(t)
   const [, right] = pair(t)
-  await give(ring, GROUP, 8, 8)
+  await provideBuffers(ring, GROUP, 8, 8)
   const { fd } = bound(t, SocketType.STREAM)
   for (const [operation, code] of [
     [new AcceptMulti(987_654), 'EBADF'],
@@ -289,7 +301,7 @@ test('each: the body of a loop has the AsyncLocalStorage store of the loop', asy
   const storage = new AsyncLocalStorage<string>()
   const stores: (string | undefined)[] = []
   const [left, right] = pair(t)
-  await give(ring, GROUP, 1, 8)
+  await provideBuffers(ring, GROUP, 1, 8)
   const received = storage.run('armed', () => ring.each(new RecvMulti(right, GROUP)))
   const loop = storage.run('loop', async () => {
     for await (const _ of received) {
@@ -310,7 +322,7 @@ test('each: the body of a loop has the AsyncLocalStorage store of the loop', asy
 
 test('each with ReadMulti: yields what is written to a pipe until its end', async (t) => {
   const ring = ringFor(t)
-  await give(ring, GROUP, 4, 8)
+  await provideBuffers(ring, GROUP, 4, 8)
   const [read, write] = await ring.run(new Pipe())
   closing(t, read)
   const received = ring.each(new ReadMulti(read, GROUP))
@@ -328,11 +340,11 @@ test('each with ReadMulti: yields what is written to a pipe until its end', asyn
 
 test('each with RecvMultiBundle: yields bytes of several buffers at once until the end', async (t) => {
   const ring = ringFor(t)
-  await give(ring, GROUP, 4, 16)
+  await provideBuffers(ring, GROUP, 4, 16)
   const [left, right] = halfOwnedPair(t)
   writeSync(left, 'sixteen bytes ..and some more')
   closeSync(left)
-  const pieces = (await all(ring.each(new RecvMultiBundle(right, GROUP)))).map(text)
+  const pieces = (await collect(ring.each(new RecvMultiBundle(right, GROUP)))).map(text)
   t.is(pieces.join(''), 'sixteen bytes ..and some more')
   t.true(pieces.some((piece) => piece.length > 4))
   t.is(ring.inFlight, 0)
@@ -341,7 +353,7 @@ test('each with RecvMultiBundle: yields bytes of several buffers at once until t
 test('each with RecvMsgMulti: yields messages with their senders, as copies', async (t) => {
   const ring = ringFor(t)
   const { fd, port } = bound(t, SocketType.DGRAM)
-  const memory = await give(ring, GROUP, 256, 8)
+  const memory = await provideBuffers(ring, GROUP, 256, 8)
   const socket = createSocket('udp4')
   t.teardown(() => socket.close())
   await once(socket.bind(0, '127.0.0.1'), 'listening')
@@ -366,11 +378,11 @@ test('each: runs several iterations at once on one ring', async (t) => {
   const found = await Promise.all(
     Array.from({ length: 8 }, async (_, index) => {
       const [left, right] = halfOwnedPair(t)
-      await give(ring, index, 2, 8)
+      await provideBuffers(ring, index, 2, 8)
       const received = ring.each(new RecvMulti(right, index))
       writeSync(left, `iteration ${index}`)
       closeSync(left)
-      return (await all(received)).map(text).join('')
+      return (await collect(received)).map(text).join('')
     }),
   )
   t.deepEqual(

@@ -17,7 +17,15 @@ import {
 } from 'uring'
 import { socketpair } from 'uring/sys'
 import { listening } from '../helpers/connections.ts'
-import { all, descriptors, give, ringFor, turns, until, waiting } from '../helpers/multishot.ts'
+import {
+  acceptQueueLength,
+  collect,
+  descriptors,
+  provideBuffers,
+  ringFor,
+  turns,
+  until,
+} from '../helpers/multishot.ts'
 import { script } from '../helpers/process.ts'
 import { closing, pair } from '../helpers/sockets.ts'
 
@@ -75,7 +83,7 @@ for (const [name, highWaterMark] of [
       const before = descriptors()
       // Half of the clients connect before the accept, so that their completions overflow the queue.
       const early = script(clientsSource(server.port, 0, 500))
-      await until(() => waiting(server.fd) === 500)
+      await until(() => acceptQueueLength(server.fd) === 500)
       const late = script(clientsSource(server.port, 500, 500))
       const numbers = await numbersOf(ring, server.fd, 1000, highWaterMark)
       t.deepEqual(
@@ -110,7 +118,7 @@ for (const buffers of ['copy', 'borrow'] as const) {
     const [left, right] = pair(t)
     const content = pattern(40_000)
     const size = 64
-    const memory = await give(ring, GROUP, size, 4)
+    const memory = await provideBuffers(ring, GROUP, size, 4)
     const sent = sendAll(ring, left, content)
     const pieces: Buffer[] = []
     for await (const received of ring.each(new RecvMulti(right, GROUP), { buffers })) {
@@ -118,7 +126,7 @@ for (const buffers of ['copy', 'borrow'] as const) {
       pieces.push(Buffer.from(received.bytes))
       t.is(received.bytes.buffer === memory.buffer, buffers === 'borrow')
       if (buffers === 'borrow') t.is(received.bytes.byteOffset, memory.byteOffset + id * size)
-      await give(ring, GROUP, size, 1, memory.subarray(id * size, (id + 1) * size), id)
+      await provideBuffers(ring, GROUP, size, 1, memory.subarray(id * size, (id + 1) * size), id)
     }
     await sent
     t.true(Buffer.concat(pieces).equals(content))
@@ -130,7 +138,7 @@ for (const buffers of ['copy', 'borrow'] as const) {
 test('each: makes no system call without a buffer, and re-arms when one is provided', async (t) => {
   const ring = ringFor(t)
   const [left, right] = pair(t)
-  await give(ring, GROUP, 2, 1)
+  await provideBuffers(ring, GROUP, 2, 1)
   const received = ring.each(new RecvMulti(right, GROUP))
   writeSync(left, 'abcdef')
   const first = await received.next()
@@ -142,10 +150,10 @@ test('each: makes no system call without a buffer, and re-arms when one is provi
   t.is(ring.stats().systemCalls, systemCalls)
   t.is(ring.stats().rearmed, rearmed)
   // A buffer of another group causes at most one attempt.
-  await give(ring, GROUP + 1, 2, 1)
+  await provideBuffers(ring, GROUP + 1, 2, 1)
   await until(() => ring.inFlight === 0)
   t.true(ring.stats().rearmed <= rearmed + 1)
-  await give(ring, GROUP, 2, 1)
+  await provideBuffers(ring, GROUP, 2, 1)
   const { value } = await step
   t.is(value && text(value), 'cd')
   await received.return?.()
@@ -160,7 +168,7 @@ test('each: two iterations without buffers both continue when buffers are provid
   })
   await until(() => ring.stats().completed === 2)
   t.is(ring.inFlight, 0)
-  await give(ring, GROUP, 4, 2)
+  await provideBuffers(ring, GROUP, 4, 2)
   t.deepEqual(
     (await Promise.all(steps)).map(({ value }) => value && text(value)),
     ['to 0', 'to 1'],
@@ -172,7 +180,7 @@ test('each: stops for a slow consumer and continues where it stopped', async (t)
   const ring = ringFor(t, { entries: 4, cqEntries: 8 })
   const [left, right] = halfOwnedPair(t)
   const content = pattern(6000)
-  await give(ring, GROUP, 1, content.length + 1) // the end of the stream needs a buffer, too
+  await provideBuffers(ring, GROUP, 1, content.length + 1) // the end of the stream needs a buffer, too
   const highWaterMark = 10
   const received = ring.each(new RecvMulti(right, GROUP), { highWaterMark })
   writeSync(left, content)
@@ -201,15 +209,15 @@ test('each: stops for a slow consumer and continues where it stopped', async (t)
 test('each: a slow consumer does not delay other iterations', async (t) => {
   const ring = ringFor(t)
   const [left, right] = pair(t)
-  await give(ring, GROUP, 1, 64)
-  await give(ring, GROUP + 1, 1, 64)
+  await provideBuffers(ring, GROUP, 1, 64)
+  await provideBuffers(ring, GROUP + 1, 1, 64)
   const slow = ring.each(new RecvMulti(right, GROUP), { highWaterMark: 2 })
   writeSync(left, 'slowly')
   await until(() => ring.inFlight === 0)
   const [from, to] = halfOwnedPair(t)
   writeSync(from, 'fast')
   closeSync(from)
-  t.is((await all(ring.each(new RecvMulti(to, GROUP + 1)))).map(text).join(''), 'fast')
+  t.is((await collect(ring.each(new RecvMulti(to, GROUP + 1)))).map(text).join(''), 'fast')
   let found = ''
   for await (const received of slow) {
     found += text(received)
@@ -221,7 +229,7 @@ test('each: a slow consumer does not delay other iterations', async (t) => {
 test('each: later traffic does not change copied results', async (t) => {
   const ring = ringFor(t)
   const [left, right] = pair(t)
-  const memory = await give(ring, GROUP, 3, 1)
+  const memory = await provideBuffers(ring, GROUP, 3, 1)
   const received = ring.each(new RecvMulti(right, GROUP))
   const kept: Received[] = []
   for (const word of ['one', 'two', 'six']) {
@@ -230,7 +238,7 @@ test('each: later traffic does not change copied results', async (t) => {
     const { value } = await step
     if (value === undefined) throw new Error('the iteration ended')
     kept.push(value)
-    await give(ring, GROUP, 3, 1, memory)
+    await provideBuffers(ring, GROUP, 3, 1, memory)
   }
   memory.fill(0)
   t.deepEqual(kept.map(text), ['one', 'two', 'six'])
@@ -242,7 +250,7 @@ test('each: later traffic does not change copied results', async (t) => {
 
 test('each: ends at the end of the stream without a further result', async (t) => {
   const ring = ringFor(t)
-  await give(ring, GROUP, 8, 8)
+  await provideBuffers(ring, GROUP, 8, 8)
   const [left, right] = halfOwnedPair(t)
   const received = ring.each(new RecvMulti(right, GROUP))
   writeSync(left, 'all')
@@ -252,7 +260,7 @@ test('each: ends at the end of the stream without a further result', async (t) =
   closeSync(left)
   t.deepEqual(await step, { done: true, value: undefined })
   t.deepEqual(await received.next(), { done: true, value: undefined })
-  t.deepEqual(await all(ring.each(new RecvMulti(right, GROUP))), [])
+  t.deepEqual(await collect(ring.each(new RecvMulti(right, GROUP))), [])
   t.is(ring.inFlight, 0)
 })
 
@@ -265,14 +273,14 @@ test('each: applies a limit to the whole iteration across stops, overflows and l
   ] as const) {
     const ring = ringFor(t, options)
     const [left, right] = pair(t)
-    const memory = await give(ring, GROUP, 1, buffers)
+    const memory = await provideBuffers(ring, GROUP, 1, buffers)
     const content = Buffer.from(Array.from({ length: 200 }, (_, index) => index))
     writeSync(left, content)
     const found: number[] = []
     for await (const { bytes } of ring.each(new RecvMulti(right, GROUP, { limit: 100 }), { highWaterMark })) {
       found.push(...bytes)
       if (highWaterMark === 2) await until(() => ring.inFlight === 0)
-      if (found.length % buffers === 0) await give(ring, GROUP, 1, buffers, memory)
+      if (found.length % buffers === 0) await provideBuffers(ring, GROUP, 1, buffers, memory)
     }
     t.deepEqual(found, [...content.subarray(0, 100)])
     t.is(ring.inFlight, 0)

@@ -2,12 +2,12 @@
 
 import test from 'ava'
 import { run } from '../helpers/process.ts'
-import { OK, PRELUDE, WAKERS, woken } from '../helpers/waker.ts'
+import { OK, PRELUDE, runWithWaker, WAKERS } from '../helpers/waker.ts'
 
 for (const [name, waker] of WAKERS) {
   // With DEFER_TASKRUN one call into the kernel posts at most twenty completions.
   test(`${name}: delivers 200 reads that become ready at once`, async (t) => {
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `${PRELUDE}
       const pipes = fifos(200)
@@ -32,7 +32,7 @@ for (const [name, waker] of WAKERS) {
   // One byte wakes seventeen reads, and sixteen of them have to wait again. So batches of twenty fill exactly the 64
   // entries of the completion queue, and the ring has to ask the kernel for the rest.
   test(`${name}: delivers completions that did not fit into a full completion queue`, async (t) => {
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `${PRELUDE}
       const [crowded, ...pipes] = fifos(1 + 63 + 40)

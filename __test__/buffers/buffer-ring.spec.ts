@@ -27,13 +27,13 @@ import {
 } from 'uring'
 import { createAddressOf } from 'uring/native'
 import { getsockname, ioUringRegister } from 'uring/sys'
-import { fill, LETTERS, next, setup, texts } from '../helpers/buffer-rings.ts'
-import { complete, outcome } from '../helpers/buffers.ts'
+import { LETTERS, nextReceived, setup, texts } from '../helpers/buffer-rings.ts'
+import { complete, outcome } from '../helpers/completions.ts'
 import { directory } from '../helpers/files.ts'
 import { ringFor, until } from '../helpers/multishot.ts'
 import { pipe } from '../helpers/pipes.ts'
 import { closing, pair } from '../helpers/sockets.ts'
-import { bound } from '../helpers/streams.ts'
+import { bound, fillSendBuffer } from '../helpers/streams.ts'
 
 // ---- making one
 
@@ -101,7 +101,7 @@ test('there are no two groups of one number', (t) => {
 
 test('a group whose last buffer is with an operation is not made into a ring', (t) => {
   const { ring, near, far } = setup(t, { count: 1, size: 1 })
-  fill(ring, near)
+  fillSendBuffer(ring, near)
   t.is(outcome(ring, new ProvideBuffers(Buffer.from('legacy'), 6, 1, 9)), 0)
   ring.push(new Send(near, { group: 9 }))
   ring.submit() // it waits, with the buffer
@@ -136,7 +136,7 @@ test('buffers that are provided one by one to the number of a group that was clo
   const memory = Buffer.alloc(16, '.')
   ring.push(new ProvideBuffers(memory, 8, 2, group, 0))
   group.close()
-  t.is(next(ring).result, 0)
+  t.is(nextReceived(ring).result, 0)
   for (const id of [0, 1]) {
     writeSync(far, `to ${id}`)
     const { value } = complete(ring, new Recv(near, { group: group.group }))
@@ -424,7 +424,7 @@ for (const [name, options] of Object.entries({
       ring.submit()
       await until(() => group.available === 2)
       writeSync(near, 'first')
-      const first = next(ring)
+      const first = nextReceived(ring)
       t.is(String(group.copy(first)), 'first')
       t.is(group.available, 3)
       for (const message of ['second', 'third']) {
@@ -460,12 +460,12 @@ test('a multishot receive takes buffer after buffer, and says when there are non
   ring.push(new RecvMulti(far, group))
   for (const message of ['one', 'two']) {
     writeSync(near, message)
-    const completion = next(ring)
+    const completion = nextReceived(ring)
     t.is(String(completion.value.bytes), message)
     t.true(completion.more)
   }
   writeSync(near, 'last')
-  const { error, more } = next(ring)
+  const { error, more } = nextReceived(ring)
   t.is(error?.code, 'ENOBUFS')
   t.false(more)
   group.put(1)
@@ -479,7 +479,7 @@ test('a multishot read takes buffer after buffer, and none at the end', (t) => {
   ring.push(new ReadMulti(read, group))
   for (const message of ['one', 'two']) {
     writeSync(write, message)
-    const completion = next(ring)
+    const completion = nextReceived(ring)
     t.is(String(completion.value.bytes), message)
     if (message === 'one') group.put(completion)
   }

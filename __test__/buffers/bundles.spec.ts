@@ -21,8 +21,8 @@ import {
   SocketType,
 } from 'uring'
 import { socketpair } from 'uring/sys'
-import { LETTERS, next, setup, texts } from '../helpers/buffer-rings.ts'
-import { complete } from '../helpers/buffers.ts'
+import { LETTERS, nextReceived, setup, texts } from '../helpers/buffer-rings.ts'
+import { complete } from '../helpers/completions.ts'
 import { directory } from '../helpers/files.ts'
 import { until } from '../helpers/multishot.ts'
 import { closing } from '../helpers/sockets.ts'
@@ -81,7 +81,7 @@ test('a multishot bundle, with buffers going back in between', (t) => {
     writeSync(near, message)
     sent += message
     while (came.length < sent.length) {
-      const completion = next(ring)
+      const completion = nextReceived(ring)
       came += String(group.copy(completion))
       if (!completion.more) ring.push(new RecvMultiBundle(far, group))
     }
@@ -375,7 +375,7 @@ function play(count: number, size: number, incremental: boolean, steps: readonly
           )
           armed = true
         }
-        take(next(ring))
+        take(nextReceived(ring))
       }
       if (out.length > 0) back(put % out.length, release)
     }

@@ -4,9 +4,10 @@ import { readSync, writeSync } from 'node:fs'
 import test from 'ava'
 import { BufferRing, Entry, ProvideBuffers, Recv, RecvMulti, Send } from 'uring'
 import { ioUringRegister } from 'uring/sys'
-import { fill, next, setup, texts } from '../helpers/buffer-rings.ts'
-import { complete, outcome } from '../helpers/buffers.ts'
+import { nextReceived, setup, texts } from '../helpers/buffer-rings.ts'
+import { complete, outcome } from '../helpers/completions.ts'
 import { script } from '../helpers/process.ts'
+import { fillSendBuffer } from '../helpers/streams.ts'
 
 const DONE = { code: 0, signal: null, stdout: 'done\n', stderr: '' }
 
@@ -19,13 +20,13 @@ test('what came before the group was closed is there after it', (t) => {
   writeSync(near, 'abcdef')
   ring.submitAndWait(2)
   group.close()
-  const [first, second] = [next(ring), next(ring)]
+  const [first, second] = [nextReceived(ring), nextReceived(ring)]
   t.is(String(first.value.bytes) + String(second.value.bytes), 'abcdef')
   t.deepEqual(texts(group.views(second)), ['ef'])
   first.value.release()
   t.throws(() => group.put(first), { code: 'ERR_URING_RESOURCE_CLOSED', message: /group 0/ })
   writeSync(near, 'x')
-  t.is(next(ring).error?.code, 'ENOBUFS') // the kernel knows of no buffers any more
+  t.is(nextReceived(ring).error?.code, 'ENOBUFS') // the kernel knows of no buffers any more
 })
 
 test('a closed group, and closing it twice', (t) => {
@@ -65,7 +66,7 @@ test('a group that others have taken from the kernel can be closed', (t) => {
 
 test('a group that an operation has a buffer of keeps its number until it completes', (t) => {
   const { ring, group, near, far } = setup(t, { count: 2, size: 6, memory: Buffer.from('boundsback..') })
-  const full = fill(ring, near)
+  const full = fillSendBuffer(ring, near)
   ring.push(new Send(near, { group }))
   ring.submit()
   group.close()
@@ -78,7 +79,7 @@ test('a group that an operation has a buffer of keeps its number until it comple
   // Buffers that are provided one by one lie beside it.
   const legacy = Buffer.alloc(8, '.')
   ring.push(new ProvideBuffers(legacy, 8, 1, group, 77))
-  t.is(next(ring).result, 0)
+  t.is(nextReceived(ring).result, 0)
   const bytes = Buffer.alloc(1 << 16)
   let left = full + 6
   let tail = ''
@@ -89,7 +90,7 @@ test('a group that an operation has a buffer of keeps its number until it comple
     ring.submit()
   }
   t.is(tail.slice(-6), 'bounds')
-  const completion = next(ring)
+  const completion = nextReceived(ring)
   t.is(completion.result, 6)
   t.deepEqual(texts(group.views(completion)), ['bounds'])
   writeSync(far, 'legacy')
@@ -121,7 +122,7 @@ test('memory that was transferred is noticed', (t) => {
   ring.submit()
   const moved = structuredClone(memory, { transfer: [memory] })
   writeSync(near, 'def')
-  const completion = next(ring)
+  const completion = nextReceived(ring)
   t.throws(() => completion.value, { code: 'ERR_URING_BUFFER_DETACHED' })
   for (const call of [
     () => group.put(0),

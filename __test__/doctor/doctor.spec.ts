@@ -20,8 +20,7 @@ import { stripVTControlCharacters } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
 import { Ring, support, type UnavailableReason } from 'uring'
 import { type Outcome, run } from '../helpers/process.ts'
-import { launcher, refused } from '../helpers/refuse.ts'
-import { canBeUnprivileged, unprivileged } from '../helpers/unprivileged.ts'
+import { canBeUnprivileged, runWithoutRings, seccompLauncher, unprivileged } from '../helpers/restricted.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const CLI = join(root, 'dist/cli.js')
@@ -201,8 +200,8 @@ for (const [name, errno, reason, words] of [
 ] as const) {
   test.serial(`where rings cannot be made the verdict says why, and it ends with 1: ${name}`, async (t) => {
     const [{ code, stdout, stderr }, json] = await Promise.all([
-      refused(errno, [CLI, 'doctor']),
-      refused(errno, [CLI, 'doctor', '--json']),
+      runWithoutRings(errno, [CLI, 'doctor']),
+      runWithoutRings(errno, [CLI, 'doctor', '--json']),
     ])
     t.deepEqual([code, stderr], [1, ''])
     t.true(stdout.startsWith(`io_uring is not available here.\n${words}`), stdout)
@@ -221,8 +220,8 @@ for (const [name, errno, reason, words] of [
 
 test.serial('the place where it runs has its advice first, and changes nothing else', async (t) => {
   const [elsewhere, { stdout }] = await Promise.all([
-    refused(1, [CLI, 'doctor']),
-    refused(1, [CLI, 'doctor'], IN_KUBERNETES),
+    runWithoutRings(1, [CLI, 'doctor']),
+    runWithoutRings(1, [CLI, 'doctor'], IN_KUBERNETES),
   ])
   const headings = (text: string): string[] =>
     [...text.matchAll(/^ {2}(Shell|systemd|Docker|Kubernetes):$/gm)].map(([, heading = '']) => heading)
@@ -233,7 +232,7 @@ test.serial('the place where it runs has its advice first, and changes nothing e
 })
 
 test.serial('the profile that it advises is made by the commands that it prints', async (t) => {
-  const { remedies } = parsed(t, await refused(1, [CLI, 'doctor', '--json']))
+  const { remedies } = parsed(t, await runWithoutRings(1, [CLI, 'doctor', '--json']))
   if (spawnSync('jq', ['--version']).status !== 0) {
     t.log('jq is not here')
     t.pass()
@@ -258,7 +257,7 @@ function switchedOff(value: string, args: readonly string[], group = '-1'): Prom
   const show = (name: string, text: string): string =>
     `file="$(mktemp)"; printf %s '${text}' > "$file"; chmod 644 "$file"; mount --bind "$file" /proc/sys/kernel/${name}; rm "$file"`
   const source = `${show('io_uring_disabled', value)}; ${show('io_uring_group', group)}; exec "$@"`
-  const program = [launcher(), '1', process.execPath, ...args]
+  const program = [seccompLauncher(), '1', process.execPath, ...args]
   return run('unshare', ['--mount', '/bin/sh', '-ec', source, 'sh', ...program])
 }
 

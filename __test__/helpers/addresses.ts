@@ -1,9 +1,9 @@
-// Addresses of sockets, as arbitraries of fast-check, and the bytes that the kernel has to find for them.
+// Arbitraries of fast-check for socket addresses, and the bytes of their `struct sockaddr`.
 
 import * as fc from 'fast-check'
 import type { Address } from 'uring'
 
-/** From <sys/socket.h>: not the facade's own constants. */
+/** From <sys/socket.h>, so that the tests do not depend on the constants of the package. */
 const AF_UNIX = 1
 const AF_INET = 2
 const AF_INET6 = 10
@@ -11,7 +11,7 @@ const AF_INET6 = 10
 const u16 = fc.oneof({ arbitrary: fc.nat(0xffff), weight: 5 }, fc.constantFrom(0, 1, 0xff, 0x100, 0xffff))
 const u32 = fc.oneof(fc.integer({ min: 0, max: 0xffff_ffff }), fc.constantFrom(0, 1, 0xffff_ffff))
 
-/** An IPv6 address: its groups, and one of the ways to write them. */
+/** Generates an IPv6 address: its groups, and one of their textual forms. */
 export const ipv6: fc.Arbitrary<{ text: string; groups: readonly number[] }> = fc
   .record({
     groups: fc.array(fc.oneof({ arbitrary: fc.constant(0), weight: 2 }, u16), { minLength: 8, maxLength: 8 }),
@@ -23,8 +23,8 @@ export const ipv6: fc.Arbitrary<{ text: string; groups: readonly number[] }> = f
   })
   .map(({ groups, upper, padded, embedded, from, length }) => {
     const end = Math.min(from + length, embedded ? 6 : 8)
-    const left = end > from // leaves these groups out, which have to be zero for that
-    const whole = groups.map((group, index) => (left && index >= from && index < end ? 0 : group))
+    const elided = end > from // these groups are zero and written as ::
+    const whole = groups.map((group, index) => (elided && index >= from && index < end ? 0 : group))
     const hex = (group: number): string => {
       const digits = group.toString(16).padStart(padded ? 4 : 1, '0')
       return upper ? digits.toUpperCase() : digits
@@ -35,7 +35,7 @@ export const ipv6: fc.Arbitrary<{ text: string; groups: readonly number[] }> = f
       if (embedded && last === 8) parts.push([high >> 8, high & 0xff, low >> 8, low & 0xff].join('.'))
       return parts.join(':')
     }
-    return { text: left ? `${write(0, from)}::${write(end, 8)}` : write(0, 8), groups: whole }
+    return { text: elided ? `${write(0, from)}::${write(end, 8)}` : write(0, 8), groups: whole }
   })
 
 const GROUPS = new Map<string, readonly number[]>()
@@ -43,8 +43,8 @@ const GROUPS = new Map<string, readonly number[]>()
 const internet: fc.Arbitrary<Address> = fc.oneof(
   fc.record({ address: fc.ipV4(), port: u16 }),
   fc
-    .record({ given: ipv6, port: u16, scopeId: u32, flowInfo: u32 }, { requiredKeys: ['given', 'port'] })
-    .map(({ given: { text, groups }, ...rest }) => {
+    .record({ ip: ipv6, port: u16, scopeId: u32, flowInfo: u32 }, { requiredKeys: ['ip', 'port'] })
+    .map(({ ip: { text, groups }, ...rest }) => {
       GROUPS.set(text, groups)
       return Object.assign(rest, { address: text })
     }),
@@ -63,31 +63,31 @@ const unix: fc.Arbitrary<Address> = fc.oneof(
   fc.constantFrom({ path: '' }, { path: '\0' }, { path: 'relative' }, { path: `/${'x'.repeat(106)}` }),
 )
 
-/** Everything that is an address. */
+/** Generates an address of any family. */
 export const address: fc.Arbitrary<Address> = fc.oneof(
   internet,
   unix,
   fc.uint8Array({ minLength: 2, maxLength: 128 }),
 )
 
-/** The `struct sockaddr` of an address that `address` made. */
-export function addressBytes(given: Address): Uint8Array {
-  if (given instanceof Uint8Array) return given
-  if ('path' in given) {
-    const name = Buffer.from(given.path)
+/** Returns the `struct sockaddr` of an address that `address` generated. */
+export function addressBytes(source: Address): Uint8Array {
+  if (source instanceof Uint8Array) return source
+  if ('path' in source) {
+    const name = Buffer.from(source.path)
     const terminated = name.length > 0 && name[0] !== 0
     return Buffer.concat([Buffer.of(AF_UNIX, 0), name, Buffer.alloc(terminated ? 1 : 0)])
   }
-  const port = Buffer.of(given.port >> 8, given.port & 0xff)
-  const groups = GROUPS.get(given.address)
+  const port = Buffer.of(source.port >> 8, source.port & 0xff)
+  const groups = GROUPS.get(source.address)
   if (groups === undefined) {
-    const numbers = given.address.split('.').map(Number)
+    const numbers = source.address.split('.').map(Number)
     return Buffer.concat([Buffer.of(AF_INET, 0), port, Buffer.from(numbers), Buffer.alloc(8)])
   }
-  const { scopeId = 0, flowInfo = 0 } = given
-  const wide = Buffer.alloc(24)
-  wide.writeUInt32BE(flowInfo) // in the order of the network, as the address
-  for (const [index, group] of groups.entries()) wide.writeUInt16BE(group, 4 + 2 * index)
-  wide.writeUInt32LE(scopeId, 20)
-  return Buffer.concat([Buffer.of(AF_INET6, 0), port, wide])
+  const { scopeId = 0, flowInfo = 0 } = source
+  const tail = Buffer.alloc(24)
+  tail.writeUInt32BE(flowInfo) // in network byte order, like the address
+  for (const [index, group] of groups.entries()) tail.writeUInt16BE(group, 4 + 2 * index)
+  tail.writeUInt32LE(scopeId, 20)
+  return Buffer.concat([Buffer.of(AF_INET6, 0), port, tail])
 }

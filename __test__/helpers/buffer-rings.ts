@@ -1,16 +1,8 @@
-// What the tests of buffer rings share.
+// A buffer ring and connected sockets, for the specs of buffer rings.
 
 import type { ExecutionContext } from 'ava'
-import {
-  BufferRing,
-  type BufferRingOptions,
-  type Completion,
-  MessageFlags,
-  type Received,
-  type Ring,
-  Send,
-} from 'uring'
-import { complete, SOON } from './buffers.ts'
+import { BufferRing, type BufferRingOptions, type Completion, type Received, type Ring } from 'uring'
+import { TIMEOUT } from './completions.ts'
 import { ringFor } from './multishot.ts'
 import { pair } from './sockets.ts'
 
@@ -19,35 +11,26 @@ export const LETTERS = 'abcdefghijklmnopqrstuvwxyz'
 export interface Setup {
   readonly ring: Ring
   readonly group: BufferRing
-  /** What is written to one comes out of the other. */
+  /** The two ends of a socket pair. */
   readonly near: number
   readonly far: number
 }
 
-/** A ring with a group of buffers, and two sockets that are connected. */
+/** Creates a ring, a buffer ring, and a pair of connected sockets. */
 export function setup(t: ExecutionContext, options: BufferRingOptions): Setup {
   const ring = ringFor(t, { entries: 64 })
   const [near, far] = pair(t)
   return { ring, group: new BufferRing(ring, options), near, far }
 }
 
+/** Returns the text of each view. */
 export function texts(views: readonly Buffer[]): string[] {
   return views.map((view) => view.toString('latin1'))
 }
 
-/** The next completion of something that goes on. */
-export function next(ring: Ring): Completion<Received> {
-  const completion = ring.wait(SOON)
-  if (completion === undefined) throw new Error('nothing has completed')
+/** Returns the next completion of a receive operation that is in flight. */
+export function nextReceived(ring: Ring): Completion<Received> {
+  const completion = ring.wait(TIMEOUT)
+  if (completion === undefined) throw new Error('no operation completed')
   return completion as Completion<Received>
-}
-
-/** Fills what the kernel keeps for a socket, and tells how much that is. */
-export function fill(ring: Ring, fd: number): number {
-  const junk = Buffer.alloc(1 << 16, '#')
-  for (let total = 0; ;) {
-    const { result } = complete(ring, new Send(fd, junk, { flags: MessageFlags.DONTWAIT }))
-    if (result < 0) return total
-    total += result
-  }
 }

@@ -1,3 +1,3 @@
-// Imported before everything else, it lets a thread wake the event loop.
+// Makes the waiter thread wake the event loop. It has to be imported before everything else.
 
 process.env.URING_WAKER = 'thread'

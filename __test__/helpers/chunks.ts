@@ -1,20 +1,20 @@
-// Source text for programs that show what an operation keeps alive. Paths and structs are cut from common chunks, so
-// what is dropped by mistake is mostly held by its neighbours: here an operation has chunks to itself.
+// Source text for programs that show what an operation keeps alive. Paths and structs are allocated from shared chunks,
+// so that neighbours usually keep memory alive that an operation drops by mistake. Here an operation has its own chunks.
 
 /**
- * `alone(push)`: what `push` allocates first, 16 bytes at most, is all that its operation has in one chunk, and the
- * rest is all that there is in the next. `collect()`: what nobody holds is freed, handed out again and overwritten.
- * Needs `UnlinkAt`, and Node.js with `--expose-gc`.
+ * `alone(push)` calls `push` at the end of a chunk: its first allocation, of at most 16 bytes, is the last one in that
+ * chunk, and its other allocations are alone in the next chunk. `collect()` runs the garbage collector, and allocates and
+ * overwrites memory that is free. Needs `UnlinkAt`, and Node.js with `--expose-gc`.
  */
 export const CHUNKS = `
 const PIECE = 4096
-/** Allocates so many bytes, and says where. */
-const take = (size) => new DataView(new UnlinkAt('x'.repeat(size - 1)).build().bytes.buffer).getBigUint64(16, true)
-/** Goes on to the next chunk, of which one piece is taken then; says how many pieces were left. */
+/** Allocates \`size\` bytes; returns the address. */
+const allocate = (size) => new DataView(new UnlinkAt('x'.repeat(size - 1)).build().bytes.buffer).getBigUint64(16, true)
+/** Allocates until a piece of the next chunk is in use; returns the number of pieces that were left in the old one. */
 const nextChunk = () => {
   let pieces = 0
-  for (let last = take(PIECE); ; pieces += 1) {
-    const address = take(PIECE)
+  for (let last = allocate(PIECE); ; pieces += 1) {
+    const address = allocate(PIECE)
     if (address !== last + BigInt(PIECE)) return pieces
     last = address
   }
@@ -23,7 +23,7 @@ nextChunk()
 const CHUNK = (nextChunk() + 2) * PIECE
 const alone = (push) => {
   nextChunk()
-  for (let left = CHUNK - PIECE - 16; left > 0; left -= PIECE) take(Math.min(left, PIECE))
+  for (let left = CHUNK - PIECE - 16; left > 0; left -= PIECE) allocate(Math.min(left, PIECE))
   push()
   nextChunk()
 }
@@ -31,7 +31,7 @@ const noise = []
 const collect = async () => {
   for (let round = 0; round < 4; round += 1) {
     globalThis.gc()
-    await new Promise(setImmediate) // weak references hold until the job ends
+    await new Promise(setImmediate) // a WeakRef keeps its target until the job ends
     noise.push(Array.from({ length: 200 }, () => new Uint8Array(CHUNK).fill(0xee)))
     noise.push(Array.from({ length: 2000 }, () => new Uint8Array(20).fill(0xee).buffer))
   }

@@ -1,7 +1,6 @@
-// Sockets made through a ring, and what node:net and node:dgram have at the other end.
+// Sockets created through a ring, and servers and clients of node:net as their peers.
 
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket as NetSocket } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import type { ExecutionContext } from 'ava'
@@ -9,10 +8,8 @@ import {
   type Address,
   Bind,
   type Completion,
-  type Entry,
   type FixedFile,
   Listen,
-  type Operation,
   Read,
   type Ring,
   Socket,
@@ -22,31 +19,11 @@ import {
   Write,
 } from 'uring'
 import { getsockname } from 'uring/sys'
+import { value } from './completions.ts'
 import { directory } from './files.ts'
 import { closing } from './sockets.ts'
 
-/** What does not complete by then never will. */
-const PATIENCE = 30_000
-
-/** What came of one operation, alone on its ring. */
-export function one<T>(ring: Ring, operation: Operation<T> | Entry<T>): Completion<T> {
-  ring.push(operation)
-  const completion = ring.wait({ timeout: PATIENCE })
-  if (completion === undefined) throw new Error('nothing completed')
-  return completion as Completion<T>
-}
-
-/** What an operation resolves to. */
-export function value<T>(ring: Ring, operation: Operation<T> | Entry<T>): T {
-  return one(ring, operation).value
-}
-
-/** The code of an operation's failure; absent if it did not fail. */
-export function code(ring: Ring, operation: Operation<unknown> | Entry<unknown>): string | undefined {
-  return one(ring, operation).error?.code
-}
-
-/** The next completion, while the events of this thread go on. */
+/** Resolves to the next completion; the event loop turns meanwhile. */
 export async function next(ring: Ring): Promise<Completion> {
   ring.submit()
   for (;;) {
@@ -56,7 +33,7 @@ export async function next(ring: Ring): Promise<Completion> {
   }
 }
 
-/** A new socket. */
+/** Creates a socket. */
 export function socket(
   t: ExecutionContext,
   ring: Ring,
@@ -72,7 +49,7 @@ export function domainOf(address: Address): number {
   return address.address.includes(':') ? SocketDomain.INET6 : SocketDomain.INET
 }
 
-/** A socket with this address, and the address that it really has. */
+/** Creates a socket that is bound to an address; returns the address that getsockname(2) reports. */
 export function bound(
   t: ExecutionContext,
   ring: Ring,
@@ -84,14 +61,14 @@ export function bound(
   return { fd, address: nameOf(fd) }
 }
 
-/** The address of a socket, which has one that can be given to the ring again. */
+/** Returns the address of a socket. */
 export function nameOf(fd: number): Address & SocketAddress {
   const name = getsockname(fd)
-  if (name === undefined || 'bytes' in name) throw new Error('it has no name')
+  if (name === undefined || 'bytes' in name) throw new Error('the socket has no address')
   return name
 }
 
-/** A socket that listens. */
+/** Creates a listening socket; returns its address. */
 export function listening(
   t: ExecutionContext,
   ring: Ring,
@@ -103,31 +80,25 @@ export function listening(
   return server
 }
 
-/** The descriptor of a socket or server of `node:net`. */
+/** Returns the descriptor of a socket or server of node:net. */
 export function fdOf(socket: object): number {
   return (socket as { _handle: { fd: number } })._handle.fd
 }
 
-/** The status flags of a descriptor, as open(2) has them. */
-export function statusFlags(fd: number): number {
-  const digits = /^flags:\s+(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1]
-  return Number.parseInt(digits ?? '', 8)
-}
-
-/** Whether this machine has the IPv6 loopback. */
+/** True if this machine has the loopback address of IPv6. */
 export const HAS_IPV6: boolean = Object.values(networkInterfaces()).some((addresses) =>
   addresses?.some(({ address }) => address === '::1'),
 )
 
-/** The addresses of the loopback that there are. */
+/** The loopback addresses of this machine. */
 export const LOOPBACKS: readonly string[] = HAS_IPV6 ? ['127.0.0.1', '::1'] : ['127.0.0.1']
 
-/** An abstract name that nobody else has. */
-export function abstract(t: ExecutionContext): string {
+/** Returns a unique abstract name. */
+export function abstractName(t: ExecutionContext): string {
   return `\0${directory(t)}`
 }
 
-/** A server of `node:net` that is listening. */
+/** Creates a listening server of node:net. */
 export async function serve(
   t: ExecutionContext,
   where: { host: string; port: 0 } | { path: string },
@@ -138,14 +109,14 @@ export async function serve(
   return server
 }
 
-/** The connection that a server gets next. */
+/** Resolves to the next connection of a server. */
 export async function connection(t: ExecutionContext, server: Server): Promise<NetSocket> {
   const [peer] = (await once(server, 'connection')) as [NetSocket]
   t.teardown(() => peer.destroy())
   return peer
 }
 
-/** A client of `node:net` that is connected. */
+/** Creates a connected client of node:net. */
 export async function client(t: ExecutionContext, address: Address): Promise<NetSocket> {
   const options =
     'path' in address
@@ -153,15 +124,15 @@ export async function client(t: ExecutionContext, address: Address): Promise<Net
       : 'address' in address
         ? { host: address.address, port: address.port }
         : undefined
-  if (options === undefined) throw new Error('it is for no address')
+  if (options === undefined) throw new Error('an address as bytes is not supported')
   const socket = connect({ ...options, allowHalfOpen: true })
   t.teardown(() => socket.destroy())
   await once(socket, 'connect')
   return socket
 }
 
-/** Sends both ways through a connection between a ring and `node:net`. */
-export async function talk(
+/** Sends bytes in both directions between a ring and a peer of node:net, and compares what arrives. */
+export async function exchangeData(
   t: ExecutionContext,
   ring: Ring,
   fd: number | FixedFile,

@@ -1,4 +1,4 @@
-// What the C compiler says of kernel headers.
+// Reads constants and structs of kernel headers with the C compiler.
 
 import { execFileSync } from 'node:child_process'
 
@@ -17,7 +17,7 @@ export interface Header {
   readonly structs: Record<string, HeaderStruct>
 }
 
-/** Where to look first; `make headers_install` of a newer kernel can be given, to test with that. */
+/** A directory of headers to prefer, such as the result of `make headers_install` of a newer kernel. */
 const HEADERS = process.env['KERNEL_HEADERS']
 const INCLUDE = HEADERS === undefined ? [] : ['-I', HEADERS]
 
@@ -31,8 +31,8 @@ function cc(args: readonly string[], source: string): string {
   })
 }
 
-/** Compiles a program and gives the lines that it prints, split at blanks. */
-export function compiled(directory: string, headers: readonly string[], statements: string): string[][] {
+/** Compiles and runs a program; returns the lines that it prints, split at blanks. */
+export function runProgram(directory: string, headers: readonly string[], statements: string): string[][] {
   const program = `${directory}/program`
   const includes = ['stdio.h', 'stddef.h', ...headers].map((name) => `#include <${name}>\n`).join('')
   const print = `#define PRINT(name, x) do { printf("%s ", name); \\
@@ -45,7 +45,7 @@ export function compiled(directory: string, headers: readonly string[], statemen
   return lines.filter((line) => line !== '').map((line) => line.split(' '))
 }
 
-/** Why nothing can be said of these headers here, or nothing if it can. */
+/** Returns the reason why these headers cannot be read here, or `undefined` if they can. */
 export function headersMissing(headers: readonly string[]): string | undefined {
   try {
     cc(['-E', '-x', 'c'], headers.map((name) => `#include <${name}>\n`).join(''))
@@ -55,17 +55,17 @@ export function headersMissing(headers: readonly string[]): string | undefined {
   }
 }
 
-/** Those of the headers that are there. */
+/** Returns the headers that exist here. */
 export function present(headers: readonly string[]): string[] {
   return headers.filter((name) => headersMissing([name]) === undefined)
 }
 
-/** Those of `names` that the compiler does not know: it says so of each, as `said` has it. */
+/** Returns the names that the compiler does not know; `message` matches its error for a name. */
 function unknown(
   header: string,
   names: readonly string[],
   uses: string,
-  said: (name: string) => RegExp,
+  message: (name: string) => RegExp,
 ): string[] {
   try {
     const source = `#include <stddef.h>\n#include <${header}>\nvoid f(void) {\n${uses}}\n`
@@ -73,28 +73,28 @@ function unknown(
     return []
   } catch (error) {
     const output = String((error as { stderr?: unknown }).stderr)
-    return names.filter((name) => said(name).test(output))
+    return names.filter((name) => message(name).test(output))
   }
 }
 
-/** Those of the members that the headers of this machine do not have (yet). */
+/** Returns the members of a struct that the headers of this machine do not have. */
 export function unknownMembers(header: string, type: string, members: readonly string[]): string[] {
   const uses = members.map((member) => `(void)sizeof(((${type} *)0)->${member});\n`).join('')
   return unknown(header, members, uses, (member) => new RegExp(`no member named .${member}\\b`))
 }
 
-/** Those of the constants that the headers of this machine do not have (yet). */
+/** Returns the constants that the headers of this machine do not have. */
 export function unknownConstants(header: string, names: readonly string[]): string[] {
   const uses = names.map((name) => `(void)(${name});\n`).join('')
   return unknown(header, names, uses, (name) => new RegExp(`.${name}. undeclared`))
 }
 
-/** A number if that holds it exactly. */
+/** Parses an integer; returns a bigint if a number cannot hold it exactly. */
 function value(text: string): number | bigint {
   return Number.isSafeInteger(Number(text)) ? Number(text) : BigInt(text)
 }
 
-/** The preprocessed text of the headers themselves, without what they include. */
+/** Returns the preprocessed text of the headers, without the headers that they include. */
 function ownText(headers: readonly string[]): string {
   const all = cc(['-E', '-dD', '-x', 'c'], headers.map((name) => `#include <${name}>\n`).join(''))
   let own = false
@@ -107,7 +107,7 @@ function ownText(headers: readonly string[]): string {
   return kept.join('\n')
 }
 
-/** The names of the macros that stand for a value, and of the members of the enumerations. */
+/** Returns the names of the macros with a value, and of the members of enumerations. */
 function constantNames(text: string): string[] {
   const macros = [...text.matchAll(/^#define (\w+) +\S/gm)].map(([, name = '']) => name)
   const members = [...text.matchAll(/\benum\b\s*\w*\s*\{([^}]*)\}/g)].flatMap(([, body = '']) =>
@@ -118,11 +118,11 @@ function constantNames(text: string): string[] {
 
 interface Member {
   readonly path: string
-  /** An array without a length: it has a place and no size. */
+  /** True for an array without a length, which has an offset and no size. */
   readonly flexible: boolean
 }
 
-/** The members from `tokens[at]`, which follows an opening brace, to the closing one. */
+/** Parses the members from `tokens[at]`, which follows an opening brace, to the closing brace. */
 function members(tokens: readonly string[], at: number, prefix: string): { found: Member[]; end: number } {
   const found: Member[] = []
   let index = at
@@ -165,7 +165,7 @@ function structMembers(text: string): Map<string, Member[]> {
   return structs
 }
 
-/** Everything that headers define: constants and their values, structs and where their members are. */
+/** Returns what headers define: constants with values, and structs with the offsets and sizes of their members. */
 export function readHeaders(directory: string, headers: readonly string[]): Header {
   const text = ownText(headers)
   const structs = structMembers(text)
@@ -182,7 +182,7 @@ export function readHeaders(directory: string, headers: readonly string[]): Head
   const constants: Record<string, number | bigint> = {}
   const layouts: Record<string, { size: number; fields: Record<string, { offset: number; size: number }> }> =
     {}
-  for (const [kind, name = '', ...rest] of compiled(directory, headers, statements.join('\n'))) {
+  for (const [kind, name = '', ...rest] of runProgram(directory, headers, statements.join('\n'))) {
     if (kind === 'c') constants[name] = value(rest[0] ?? '')
     else if (kind === 's') layouts[name] = { size: Number(rest[0]), fields: {} }
     else {

@@ -1,16 +1,20 @@
-// Sockets without a reader of Node.js's, sockets of node:dgram to talk to, and what comes of a message.
+// Sockets without a reader in Node.js, sockets of node:dgram as their peers, and messages with control messages.
 
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import type { ExecutionContext } from 'ava'
 import {
   type Completion,
+  type ControlMessage,
+  ControlType,
   Entry,
   type Operation,
   ProvideBuffers,
   RecvMsg,
   Ring,
   SocketDomain,
+  SocketLevel,
   SocketType,
 } from 'uring'
 import * as native from 'uring/native'
@@ -21,26 +25,26 @@ const addressOf = native.createAddressOf()
 
 export const SO_TIMESTAMP = 29
 
-/** The families of the Internet: to node:dgram, to the kernel, this machine in them, and in an address. */
+/** The address families: the type of node:dgram, the domain, the loopback address, and the name of the family. */
 export const FAMILIES = [
   ['udp4', SocketDomain.INET, '127.0.0.1', 'IPv4'],
   ['udp6', SocketDomain.INET6, '::1', 'IPv6'],
 ] as const
 
-/** Runs an entry of a native class. */
-function issue(operation: { build(): Uint8Array }, ...keep: readonly unknown[]): number {
+/** Runs an operation of a native class on a ring of its own; returns the result. */
+function runNative(operation: { build(): Uint8Array }, ...keep: readonly unknown[]): number {
   using ring = new Ring({ entries: 2 })
   ring.push(Entry.from(operation.build(), { keep }))
   const completion = ring.wait() as Completion<number>
   return completion.value
 }
 
-/** A socket that nobody reads. */
+/** Creates a socket that has no reader. */
 export function socket(t: ExecutionContext, domain: number, type: number = SocketType.DGRAM): number {
-  return closing(t, issue(new native.Socket(domain, type | SocketType.CLOEXEC, 0)))
+  return closing(t, runNative(new native.Socket(domain, type | SocketType.CLOEXEC, 0)))
 }
 
-/** A `struct sockaddr` of this machine's own address. */
+/** Returns the `struct sockaddr` of the loopback address. */
 export function loopback(domain: number, port: number): Buffer {
   const bytes = Buffer.alloc(domain === SocketDomain.INET ? 16 : 28)
   bytes.writeUInt16LE(domain)
@@ -50,26 +54,26 @@ export function loopback(domain: number, port: number): Buffer {
   return bytes
 }
 
-/** A `struct sockaddr` of a path, or of an abstract name. */
+/** Returns the `struct sockaddr` of a path or of an abstract name. */
 export function unix(path: string): Buffer {
   const end = path.startsWith('\0') ? [] : [0]
   return Buffer.from([SocketDomain.UNIX, 0, ...Buffer.from(path), ...end])
 }
 
 export function bind(fd: number, address: Buffer): void {
-  issue(new native.Bind(fd, addressOf(address), address.length), address)
+  runNative(new native.Bind(fd, addressOf(address), address.length), address)
 }
 
 export function connect(fd: number, address: Buffer): void {
-  issue(new native.Connect(fd, addressOf(address), address.length), address)
+  runNative(new native.Connect(fd, addressOf(address), address.length), address)
 }
 
 export function setOption(fd: number, level: number, name: number, value: number): void {
   const bytes = Buffer.from(Int32Array.of(value).buffer)
-  issue(new native.SetSockOpt(fd, level, name, addressOf(bytes), bytes.length), bytes)
+  runNative(new native.SetSockOpt(fd, level, name, addressOf(bytes), bytes.length), bytes)
 }
 
-/** A socket for datagrams at a free port of this machine's own address. */
+/** Creates a datagram socket that is bound to a free port of the loopback address. */
 export function bound(t: ExecutionContext, domain: number): { fd: number; port: number } {
   const fd = socket(t, domain)
   bind(fd, loopback(domain, 0))
@@ -82,7 +86,7 @@ export function portOf(fd: number): number {
   return address.port
 }
 
-/** A socket of node:dgram at a free port of this machine's own address. */
+/** Creates a socket of node:dgram that is bound to a free port of the loopback address. */
 export async function peer(t: ExecutionContext, type: 'udp4' | 'udp6'): Promise<Socket> {
   const dgram = createSocket(type)
   dgram.bind(0, type === 'udp4' ? '127.0.0.1' : '::1')
@@ -91,8 +95,8 @@ export async function peer(t: ExecutionContext, type: 'udp4' | 'udp6'): Promise<
   return dgram
 }
 
-/** The next datagram that a socket of node:dgram gets. */
-export async function received(
+/** Resolves to the next datagram that a socket of node:dgram receives. */
+export async function nextDatagram(
   dgram: Socket,
 ): Promise<{ bytes: Buffer; family: string; address: string; port: number }> {
   const [bytes, { family, address, port }] = (await once(dgram, 'message')) as [
@@ -109,30 +113,50 @@ export function send(dgram: Socket, bytes: Uint8Array, port: number): Promise<vo
   })
 }
 
-/** The next completion of a ring that has one, or gets one from what is pushed now. */
+/** Pushes the operation, if there is one, and returns the next completion of the ring. */
 export function next<T>(ring: Ring, operation?: Operation<T> | Entry<T>): Completion<T> {
   if (operation !== undefined) ring.push(operation)
   const completion = ring.wait()
-  if (completion === undefined) throw new Error('nothing completed')
+  if (completion === undefined) throw new Error('no operation completed')
   return completion as Completion<T>
 }
 
-/** Puts buffers into a group. */
+/** Provides buffers to a buffer group; returns their memory. */
 export function provide(ring: Ring, group: number, size: number, count: number, firstId = 0): Buffer {
   const memory = Buffer.alloc(size * count, '.')
   const { value } = next(ring, new ProvideBuffers(memory, size, count, group, firstId))
-  if (value !== 0) throw new Error(`providing buffers gave ${value}`)
+  if (value !== 0) throw new Error(`ProvideBuffers returned ${value}`)
   return memory
 }
 
-/** The code of a failure, if it is one. */
-export function code(ring: Ring, operation: Operation<unknown>): string | undefined {
-  return next(ring, operation).error?.code
-}
-
-/** Room for one datagram, and what came into it. */
-export function take(ring: Ring, fd: number, flags = 0): string {
+/** Receives one datagram of at most 100 bytes; returns it as text. */
+export function receiveText(ring: Ring, fd: number, flags = 0): string {
   const bytes = Buffer.alloc(100)
   const { value } = next(ring, new RecvMsg(fd, { buffers: [bytes] }, { flags }))
   return bytes.toString('latin1', 0, value.bytes)
+}
+
+// ---- control messages
+
+/** Returns a control message that passes descriptors. */
+export function rights(...descriptors: number[]): ControlMessage {
+  return {
+    level: SocketLevel.SOCKET,
+    type: ControlType.RIGHTS,
+    data: Buffer.from(Int32Array.from(descriptors).buffer),
+  }
+}
+
+/** Returns the descriptors passed by control messages; they are closed after the test. */
+export function receivedDescriptors(t: ExecutionContext, control: readonly ControlMessage[]): number[] {
+  return control
+    .filter(({ level, type }) => level === SocketLevel.SOCKET && type === ControlType.RIGHTS)
+    .flatMap(({ data }) => Array.from(new Int32Array(data.buffer, data.byteOffset, data.length / 4)))
+    .map((fd) => closing(t, fd))
+}
+
+/** Returns true if a descriptor has the close-on-exec flag. */
+export function closesOnExec(fd: number): boolean {
+  const flags = /flags:\s+(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] as string
+  return (Number.parseInt(flags, 8) & 0o2000000) !== 0
 }

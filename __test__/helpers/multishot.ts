@@ -1,29 +1,38 @@
-// What the tests of iterators over multishot operations share.
+// Rings, buffers and clients for iterators over multishot operations, and what the iterators yield.
 
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import type { Socket as NetSocket } from 'node:net'
 import type { ExecutionContext } from 'ava'
-import { ProvideBuffers, Ring, type RingOptions } from 'uring'
-import { nameOf } from './connections.ts'
+import { ProvideBuffers, type Received, Ring, type RingOptions, Timeout } from 'uring'
+import { client, nameOf } from './connections.ts'
 
-/** A ring that is gone after the test. */
+/** The options of a ring whose completion queue holds two completions, which the kernel posts at any system call. */
+export const SMALL = { entries: 1, cqEntries: 2, submitAll: false }
+
+/** Creates a ring that is closed after the test. */
 export function ringFor(t: ExecutionContext, options: RingOptions = { entries: 16 }): Ring {
   const ring = new Ring(options)
   t.teardown(() => ring.close())
   return ring
 }
 
-/** Lets the event loop turn until something is so. */
-export async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise(setImmediate)
+/** Makes system calls, at which the kernel posts completions, until the completion queue overflows. */
+export function overflow(ring: Ring): void {
+  while (!ring.cqNeedsFlush) statSync('/')
 }
 
-/** Lets the event loop turn, for what should not happen. */
+/** Lets the event loop turn until a condition is true. */
+export async function until(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await new Promise(setImmediate)
+}
+
+/** Lets the event loop turn `count` times, to show that nothing happens. */
 export async function turns(count = 50): Promise<void> {
   for (let left = count; left > 0; left -= 1) await new Promise(setImmediate)
 }
 
-/** Puts buffers into a group, and gives their memory. */
-export async function give(
+/** Provides buffers to a buffer group; returns their memory. */
+export async function provideBuffers(
   ring: Ring,
   group: number,
   size: number,
@@ -35,37 +44,59 @@ export async function give(
   return memory
 }
 
-/** What an iterator brings, to its end. */
-export async function all<T>(results: AsyncIterable<T>): Promise<T[]> {
+/** Creates a multishot operation that yields no result and does not end. */
+export function forever(): Timeout {
+  return new Timeout(3_600_000, { multi: true })
+}
+
+/** Connects `count` clients to a listening socket; the kernel has completed all the connections. */
+export async function clients(
+  t: ExecutionContext,
+  address: Parameters<typeof client>[1],
+  count: number,
+): Promise<NetSocket[]> {
+  const sockets: NetSocket[] = []
+  for (let left = count; left > 0; left -= 1) sockets.push(await client(t, address))
+  return sockets
+}
+
+/** The result of next() after the end of an iteration. */
+export const DONE = { done: true, value: undefined }
+
+/** Collects the results of an iterator until its end. */
+export async function collect<T>(results: AsyncIterable<T>): Promise<T[]> {
   const found: T[] = []
   for await (const result of results) found.push(result)
   return found
 }
 
-/** Descriptors of this process. */
+/** Returns received bytes as text. */
+export const text = ({ bytes }: Received): string => bytes.toString('latin1')
+
+/** Returns the number of descriptors of this process. */
 export function descriptors(): number {
   return readdirSync('/proc/self/fd').length
 }
 
-/** An error's code, with those of its causes. */
+/** Returns the codes of an error and of its causes; an error without a code gives its message. */
 export function codes(error: unknown): unknown[] {
   if (!(error instanceof Error)) return error === undefined ? [] : [error]
   return [(error as { code?: unknown }).code ?? error.message, ...codes(error.cause)]
 }
 
-/** What a promise rejects with. */
+/** Resolves to the error with which a promise rejects; rejects if the promise resolves. */
 export async function failure(promise: Promise<unknown>): Promise<Error> {
   try {
     await promise
   } catch (error) {
     if (error instanceof Error) return error
-    throw new Error('it rejects with no error', { cause: error })
+    throw new Error('it rejected with a value that is no Error', { cause: error })
   }
-  throw new Error('it does not reject')
+  throw new Error('it resolved')
 }
 
-/** How many connections wait for a TCP socket of IPv4 to accept them. */
-export function waiting(fd: number): number {
+/** Returns the number of connections in the accept queue of a TCP socket of IPv4. */
+export function acceptQueueLength(fd: number): number {
   const { port } = nameOf(fd) as { port: number }
   const local = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')} 00000000:0000 0A`
   const line = readFileSync('/proc/net/tcp', 'latin1')

@@ -1,4 +1,4 @@
-// Pipes that are gone after the test, and what can be seen of descriptors.
+// Pipes that are closed after the test, and properties of descriptors.
 
 import { execFileSync } from 'node:child_process'
 import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs'
@@ -8,18 +8,18 @@ import { directory } from './files.ts'
 import { type Outcome, run } from './process.ts'
 import { closing } from './sockets.ts'
 
-/** The two ends of a new pipe: they wait for each other, unless the reading end is told not to. */
+/** Creates a pipe of two blocking ends; with `nonBlocking` the reading end does not block. */
 export function pipe(t: ExecutionContext, nonBlocking = false): { read: number; write: number } {
   const path = join(directory(t), 'pipe')
   execFileSync('mkfifo', [path])
-  const both = openSync(path, constants.O_RDWR) // or each end would wait for the other one to be opened
+  const both = openSync(path, constants.O_RDWR) // opening one end alone would block
   const read = openSync(path, constants.O_RDONLY | (nonBlocking ? constants.O_NONBLOCK : 0))
   const write = openSync(path, constants.O_WRONLY)
   closeSync(both)
   return { read: closing(t, read), write: closing(t, write) }
 }
 
-/** The end of a pipe to write to, which nobody reads. */
+/** Returns the writing end of a pipe without readers. */
 export function brokenPipe(t: ExecutionContext): number {
   const path = join(directory(t), 'pipe')
   execFileSync('mkfifo', [path])
@@ -29,20 +29,20 @@ export function brokenPipe(t: ExecutionContext): number {
   return write
 }
 
-/** So many bytes at most, as text: they have to be there, or the other end has to be closed. */
-export function textOf(fd: number, count = 1000): string {
+/** Reads at most `count` bytes as text. It blocks until bytes are available or the other end is closed. */
+export function readText(fd: number, count = 1000): string {
   const bytes = Buffer.alloc(count)
   return bytes.toString('latin1', 0, readSync(fd, bytes))
 }
 
-/** The flags of a descriptor, as open(2) knows them. */
+/** Returns the status flags of a descriptor, as in open(2). */
 export function flagsOf(fd: number): number {
   const octal = /flags:\s+(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1]
-  if (octal === undefined) throw new Error(`nothing is known of ${fd}`)
+  if (octal === undefined) throw new Error(`descriptor ${fd} has no flags`)
   return Number.parseInt(octal, 8)
 }
 
-/** Runs a module, given as source text, with few descriptors to have: `exhaust()` takes all that are left. */
+/** Runs a module, given as source text, with a limit of 60 descriptors. Its `exhaust()` opens all that are left. */
 export function withFewDescriptors(source: string): Promise<Outcome> {
   const exhaust = `
     import { openSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// Programs in processes of their own, for what ends a process or needs its flags.
+// Programs in processes of their own, for tests that end the process or need flags.
 
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -12,7 +12,7 @@ export interface Outcome {
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Runs a program to its end. */
+/** Runs a program until it exits. */
 export function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
@@ -29,7 +29,7 @@ export function run(command: string, args: readonly string[], env: NodeJS.Proces
   })
 }
 
-/** Runs a module, given as source text: `uring` can be imported in it. */
+/** Runs a module, given as source text, which can import `uring`. */
 export function script(source: string, flags: readonly string[] = []): Promise<Outcome> {
   return run(process.execPath, [...flags, '--input-type=module', '--eval', source])
 }

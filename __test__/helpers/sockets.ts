@@ -1,4 +1,4 @@
-// Sockets that are gone after the test.
+// Sockets that are closed after the test.
 
 import { closeSync } from 'node:fs'
 import type { ExecutionContext } from 'ava'
@@ -11,7 +11,7 @@ export function closing(t: ExecutionContext, fd: number): number {
   return fd
 }
 
-/** Two sockets that are connected to each other. */
+/** Creates a pair of connected sockets. */
 export function pair(t: ExecutionContext, type: number = SocketType.STREAM): [number, number] {
   const [left, right] = socketpair(SocketDomain.UNIX, type)
   return [closing(t, left), closing(t, right)]

@@ -1,22 +1,25 @@
-// Programs that are woken in either way, and what can be seen of a process from inside it.
+// Programs that run with libuv or with the waiter thread, and what a process can count of its own resources.
 
 import { type Outcome, run } from './process.ts'
 
-/** What wakes the event loop, and the value of `URING_WAKER` for it. */
+/** The ways to wake the event loop, and the value of `URING_WAKER` for each. */
 export const WAKERS = [
   ['libuv', ''],
   ['a thread', 'thread'],
 ] as const
 
-/** Runs a module, given as source text, with a waker. */
-export function woken(waker: string, source: string, flags: readonly string[] = []): Promise<Outcome> {
+/** Runs a module, given as source text, with a value of `URING_WAKER`. */
+export function runWithWaker(waker: string, source: string, flags: readonly string[] = []): Promise<Outcome> {
   return run(process.execPath, [...flags, '--input-type=module', '--eval', source], { URING_WAKER: waker })
 }
 
-/** What a program prints that proved what it was to prove, and nothing else. */
+/** The outcome of a program that prints `ok` and exits. */
 export const OK: Outcome = { code: 0, signal: null, stdout: 'ok\n', stderr: '' }
 
-/** Source text: FIFOs, and what the process has. `rings()` counts above what was there at the start. */
+/**
+ * Source text of helpers: FIFOs, and functions that count rings, descriptors, threads and mappings of the process.
+ * `rings()` does not count rings that exist at the start.
+ */
 export const PRELUDE = `
   import assert from 'node:assert/strict'
   import { execFileSync } from 'node:child_process'
@@ -25,7 +28,7 @@ export const PRELUDE = `
   import { Worker } from 'node:worker_threads'
   import { Nop, Read, Ring, Timeout } from 'uring'
 
-  // Both ends in one descriptor: a read waits until something is written to it.
+  // Opens both ends as one descriptor: a read waits until something is written to it.
   function fifos(count) {
     const folder = mkdtempSync('/tmp/uring-test-')
     const paths = Array.from({ length: count }, (_, index) => folder + '/' + index)
@@ -38,14 +41,14 @@ export const PRELUDE = `
     try { return readlinkSync('/proc/self/fd/' + name) } catch { return 'gone' }
   }).filter((target) => target !== 'gone' && !target.startsWith('/proc/'))
   const count = () => targets().filter((target) => target === 'anon_inode:[io_uring]').length
-  const own = count() // libuv has some on later versions of Node.js
+  const own = count() // later versions of Node.js have rings of libuv
   const rings = () => count() - own
   const descriptors = () => targets().length
   const threads = (name) => readdirSync('/proc/self/task').filter((id) => {
     try { return name === undefined || readFileSync('/proc/self/task/' + id + '/comm', 'utf8') === name + '\\n' } catch { return false }
   }).length
   const mappings = () => readFileSync('/proc/self/maps', 'utf8').split('anon_inode:[io_uring]').length - 1
-  // Nobody is there to read what is written.
+  // Asserts that no read is pending on a FIFO.
   function unread(fd) {
     writeSync(fd, 'unread')
     const bytes = Buffer.alloc(100)

@@ -1,6 +1,6 @@
-// Programs that read for ever, on their own thread and in workers.
+// Source text of programs that read endlessly, on the main thread and in workers.
 
-/** Source text: reads that go on for ever, and that are busy: what one brings the next one takes away. */
+/** Source text of `reading()`: an endless loop that reads a byte of a FIFO and writes it back. */
 export const READING = `
   let reads = 0
   async function reading(ring, fd) {
@@ -12,8 +12,8 @@ export const READING = `
   }
 `
 
-/** Source text of a worker, to be put into a program: pending reads, busy ones, or both. */
-export function worker(pending: string, after: string): string {
+/** Returns the source text of a worker, as a string literal: it starts `pending` reads, then runs `after`. */
+export function workerSource(pending: string, after: string): string {
   return JSON.stringify(`
     import { writeSync } from 'node:fs'
     import { parentPort, workerData } from 'node:worker_threads'
@@ -34,7 +34,7 @@ export const UNREFERENCED = `
   for (let index = 0; index < 32; index += 1) ring.run(new Read(idle, Buffer.alloc(64)), { ref: false }).catch(() => {})
 `
 
-/** Source text: starts such workers. \`busy\` FIFOs have a byte each, which goes round. */
+/** Source text that starts such workers. Each \`busy\` FIFO has one byte, which is read and written again and again. */
 export const WORKERS = `
   const [idle, ...busy] = fifos(9)
   for (const fd of busy) writeSync(fd, 'x')
@@ -46,7 +46,7 @@ export const WORKERS = `
     const reading = new Promise((resolve) => worker.once('message', resolve))
     return { worker, exit, reading }
   }
-  // What a read has taken in its last moment is gone with the worker.
+  // Refills FIFOs whose byte was lost with a read of a terminated worker.
   function refill() {
     for (const fd of busy) {
       try { while (readSync(fd, Buffer.alloc(64)) > 0); } catch ({ code }) { assert.equal(code, 'EAGAIN') }

@@ -1,8 +1,8 @@
 // The end of rings, workers and processes in the middle of what they run.
 
 import test from 'ava'
-import { OK, PRELUDE, WAKERS, woken } from '../helpers/waker.ts'
-import { BUSY, IDLE, READING, UNREFERENCED, worker, WORKERS } from '../helpers/workers.ts'
+import { OK, PRELUDE, runWithWaker, WAKERS } from '../helpers/waker.ts'
+import { BUSY, IDLE, READING, UNREFERENCED, WORKERS, workerSource } from '../helpers/workers.ts'
 
 for (const [name, waker] of WAKERS) {
   for (const [kind, end, code, stderr] of [
@@ -31,7 +31,7 @@ for (const [name, waker] of WAKERS) {
     ],
   ] as const) {
     test(`woken by ${name}, the process ends in the middle of reads by ${kind}`, async (t) => {
-      const outcome = await woken(
+      const outcome = await runWithWaker(
         waker,
         `${PRELUDE}${READING}
         const [idle, ...busy] = fifos(9)
@@ -52,7 +52,7 @@ for (const [name, waker] of WAKERS) {
   }
 
   test(`woken by ${name}, the rest of a batch is delivered when a callback throws`, async (t) => {
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `${PRELUDE}
       const [fd] = fifos(1)
@@ -77,42 +77,48 @@ for (const [name, waker] of WAKERS) {
   })
 
   for (const [kind, source, end, code, errors] of [
-    ['is terminated while it waits for reads', worker(IDLE, ''), 'worker.terminate()', 1, []],
-    ['is terminated while it is busy with reads', worker(BUSY, ''), 'worker.terminate()', 1, []],
+    ['is terminated while it waits for reads', workerSource(IDLE, ''), 'worker.terminate()', 1, []],
+    ['is terminated while it is busy with reads', workerSource(BUSY, ''), 'worker.terminate()', 1, []],
     [
       'is terminated in a loop, with reads to be delivered',
-      worker(BUSY, 'for (;;) {}'),
+      workerSource(BUSY, 'for (;;) {}'),
       'worker.terminate()',
       1,
       [],
     ],
     [
       'is terminated in a blocking wait',
-      worker(BUSY, 'ring.push(new Timeout(600_000)); ring.wait()'),
+      workerSource(BUSY, 'ring.push(new Timeout(600_000)); ring.wait()'),
       'worker.terminate()',
       1,
       [],
     ],
     [
       'is terminated while it closes',
-      worker(UNREFERENCED, 'ring.close()'),
+      workerSource(UNREFERENCED, 'ring.close()'),
       'worker.terminate()',
       undefined,
       [],
     ],
-    ['ends by itself', worker(UNREFERENCED, ''), '', 0, []],
-    ['exits', worker(`${IDLE}\n${BUSY}`, 'process.exit(3)'), '', 3, []],
-    ['throws', worker(`${IDLE}\n${BUSY}`, 'setTimeout(() => { throw new Error("mine") })'), '', 1, ['mine']],
+    ['ends by itself', workerSource(UNREFERENCED, ''), '', 0, []],
+    ['exits', workerSource(`${IDLE}\n${BUSY}`, 'process.exit(3)'), '', 3, []],
+    [
+      'throws',
+      workerSource(`${IDLE}\n${BUSY}`, 'setTimeout(() => { throw new Error("mine") })'),
+      '',
+      1,
+      ['mine'],
+    ],
     [
       'rejects',
-      worker(BUSY, 'ring.run(new Read(1_000_000, Buffer.alloc(1)))'),
+      workerSource(BUSY, 'ring.run(new Read(1_000_000, Buffer.alloc(1)))'),
       '',
       1,
       ['EBADF: bad file descriptor, read'],
     ],
   ] as const) {
     test(`woken by ${name}, a worker leaves nothing behind that ${kind}`, async (t) => {
-      const outcome = await woken(
+      const outcome = await runWithWaker(
         waker,
         `${PRELUDE}${WORKERS}
         let before
@@ -139,7 +145,7 @@ for (const [name, waker] of WAKERS) {
   }
 
   test(`woken by ${name}, close() cancels what is in flight, and what waits for room hears that the ring is closed`, async (t) => {
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `${PRELUDE}
       const [fd] = fifos(1)
@@ -179,7 +185,7 @@ for (const [name, waker] of WAKERS) {
   })
 
   test(`woken by ${name}, close() delivers what was done before it, and waits for what was pushed too`, async (t) => {
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `${PRELUDE}
       const [first, second, third] = fifos(3)
@@ -230,7 +236,7 @@ for (const [name, waker] of WAKERS) {
   })
 
   test(`woken by ${name}, a closed ring refuses, and closing again is fine`, async (t) => {
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `${PRELUDE}
       const [fd] = fifos(1)
@@ -279,7 +285,7 @@ for (const [name, waker] of WAKERS) {
   })
 
   test(`woken by ${name}, Symbol.dispose tells nobody inside the call, and all afterwards`, async (t) => {
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `${PRELUDE}
       const [first, second] = fifos(2)
@@ -319,7 +325,7 @@ for (const [name, waker] of WAKERS) {
     ['close()', 'closing = ring.close()'],
   ] as const) {
     test(`woken by ${name}, ${kind} in a callback: the rest of the batch is delivered`, async (t) => {
-      const outcome = await woken(
+      const outcome = await runWithWaker(
         waker,
         `${PRELUDE}
         const [fd] = fifos(1)

@@ -1,12 +1,12 @@
 // Workers that are killed, many of them.
 
 import test from 'ava'
-import { OK, PRELUDE, WAKERS, woken } from '../helpers/waker.ts'
-import { BUSY, IDLE, worker, WORKERS } from '../helpers/workers.ts'
+import { OK, PRELUDE, runWithWaker, WAKERS } from '../helpers/waker.ts'
+import { BUSY, IDLE, WORKERS, workerSource } from '../helpers/workers.ts'
 
 for (const [name, waker] of WAKERS) {
   test(`woken by ${name}, the process survives 200 workers that are killed in the middle of reads`, async (t) => {
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `${PRELUDE}${WORKERS}
       // Beside a ring of its own, which loses nothing meanwhile.
@@ -17,7 +17,7 @@ for (const [name, waker] of WAKERS) {
       const counter = counting().catch(({ code }) => code)
       let written = 0, killed = 0, before
       async function kill() {
-        const { worker, exit, reading } = start(${worker(`${IDLE}\n${BUSY}`, '')})
+        const { worker, exit, reading } = start(${workerSource(`${IDLE}\n${BUSY}`, '')})
         await reading
         written += writeSync(channel, 'message')
         await worker.terminate()

@@ -1,7 +1,7 @@
 // How long a process lives for its rings, and what they leave behind.
 
 import test from 'ava'
-import { OK, PRELUDE, WAKERS, woken } from '../helpers/waker.ts'
+import { OK, PRELUDE, runWithWaker, WAKERS } from '../helpers/waker.ts'
 
 /** Longer than any test: what waits for it and ends all the same was not held open. */
 const LONG = 600_000
@@ -25,7 +25,7 @@ for (const [name, waker] of WAKERS) {
     ],
   ] as const) {
     test(`woken by ${name}, a process lives until this has completed, and not longer: ${kind}`, async (t) => {
-      const outcome = await woken(
+      const outcome = await runWithWaker(
         waker,
         `${PRELUDE}
         const pipe = () => fifos(1)[0]
@@ -57,7 +57,7 @@ for (const [name, waker] of WAKERS) {
     ],
   ] as const) {
     test(`woken by ${name}, a process does not live for what is unref'd: ${kind}`, async (t) => {
-      const outcome = await woken(
+      const outcome = await runWithWaker(
         waker,
         `${PRELUDE}
         const long = () => new Timeout(${LONG})
@@ -74,7 +74,7 @@ for (const [name, waker] of WAKERS) {
   }
 
   test(`woken by ${name}, ref() takes unref() back, for one operation it cannot`, async (t) => {
-    const before = await woken(
+    const before = await runWithWaker(
       waker,
       `${PRELUDE}
       const ring = new Ring({ entries: 8 }).unref().ref()
@@ -82,7 +82,7 @@ for (const [name, waker] of WAKERS) {
     `,
     )
     t.deepEqual(before, DONE)
-    const during = await woken(
+    const during = await runWithWaker(
       waker,
       `${PRELUDE}
       const ring = new Ring({ entries: 8 })
@@ -94,7 +94,7 @@ for (const [name, waker] of WAKERS) {
     `,
     )
     t.deepEqual(during, DONE)
-    const one = await woken(
+    const one = await runWithWaker(
       waker,
       `${PRELUDE}
       const ring = new Ring({ entries: 8 })
@@ -107,7 +107,7 @@ for (const [name, waker] of WAKERS) {
   })
 
   test(`woken by ${name}, a process ends by itself beside rings that it does not use any more`, async (t) => {
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `${PRELUDE}
       const open = new Ring({ entries: 4 })
@@ -139,7 +139,7 @@ for (const [name, waker] of WAKERS) {
   })
 
   test(`woken by ${name}, importing makes neither ring nor thread; the default ring is made once, and lets go`, async (t) => {
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `
       import assert from 'node:assert/strict'
@@ -203,7 +203,7 @@ for (const [name, waker] of WAKERS) {
   `
 
   test(`woken by ${name}, 1,000 rings that were used and closed leave nothing behind`, async (t) => {
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `${PRELUDE}${LEFT}
       const pipes = fifos(10)
@@ -233,7 +233,7 @@ for (const [name, waker] of WAKERS) {
   })
 
   test(`woken by ${name}, 1,000 rings that nobody has any more leave nothing behind`, async (t) => {
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `${PRELUDE}${LEFT}
       const pipes = fifos(50)
@@ -259,7 +259,7 @@ for (const [name, waker] of WAKERS) {
   })
 
   test(`woken by ${name}, a ring that nobody has any more lives while operations that it runs are in flight`, async (t) => {
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `${PRELUDE}
       const pipes = fifos(20)

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process'
 import test, { type ExecutionContext } from 'ava'
 import type { Support } from 'uring'
 import { type Outcome, run } from '../helpers/process.ts'
-import { canBeUnprivileged, unprivilegedScript } from '../helpers/unprivileged.ts'
+import { canBeUnprivileged, unprivilegedScript } from '../helpers/restricted.ts'
 
 const KIB = 1024
 const PAGE = Number(execFileSync('getconf', ['PAGESIZE'], { encoding: 'utf8' })) / KIB

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import test from 'ava'
 import type { Support } from 'uring'
 import { type Outcome, run } from '../helpers/process.ts'
-import { refused } from '../helpers/refuse.ts'
+import { runWithoutRings } from '../helpers/restricted.ts'
 
 const SOURCE = `
   import { Ring, Read, support, UringError } from 'uring'
@@ -53,7 +53,7 @@ for (const [name, errno, answer, reason] of [
 ] as const) {
   test.serial(`the error says that ${name}, every time`, async (t) => {
     for (const [isUringError, code, number, message, operation, said] of errors(
-      await refused(errno, MODULE),
+      await runWithoutRings(errno, MODULE),
     )) {
       t.true(isUringError)
       t.is(code, 'ERR_URING_UNAVAILABLE')
@@ -79,7 +79,9 @@ for (const [errno, code, answer, text] of [
   test.serial(
     `other refusals are the kernel's own, with what to do where that is known: ${code}`,
     async (t) => {
-      for (const [isUringError, given, number, message, , said] of errors(await refused(errno, MODULE))) {
+      for (const [isUringError, given, number, message, , said] of errors(
+        await runWithoutRings(errno, MODULE),
+      )) {
         t.true(isUringError)
         t.is(given, code)
         t.is(number, -errno)
@@ -93,7 +95,7 @@ for (const [errno, code, answer, text] of [
 
 test.serial('what no limit binds is not told to raise one', async (t) => {
   const memlock = process.getuid?.() === 0 ? 'memory' : 'memlock'
-  for (const [, code, number, message, , said] of errors(await refused(12, MODULE))) {
+  for (const [, code, number, message, , said] of errors(await runWithoutRings(12, MODULE))) {
     t.is(code, 'ENOMEM')
     t.is(number, -12)
     t.regex(message, /^ENOMEM: not enough memory, io_uring_setup: .*Ask for fewer entries/)

@@ -12,23 +12,23 @@ import {
   WriteFixed,
 } from 'uring'
 import { ioUringRegister } from 'uring/sys'
-import { outcome, SOON } from '../helpers/buffers.ts'
+import { outcome, TIMEOUT } from '../helpers/completions.ts'
 import { file } from '../helpers/files.ts'
 import {
-  caught,
   detach,
   newRing,
-  own,
+  nextTag,
+  ownMemory,
   readThrough,
   tableOf,
-  tag,
   TEXT,
-} from '../helpers/registered-buffers.ts'
+  thrownBy,
+} from '../helpers/registered.ts'
 import { pair } from '../helpers/sockets.ts'
 
 test('cloneBuffers: both rings use one memory', (t) => {
   const { fd } = file(t, TEXT)
-  const { ring: source, table } = tableOf(t, own(4), null, allocate(6))
+  const { ring: source, table } = tableOf(t, ownMemory(4), null, allocate(6))
   const ring = newRing(t)
   const clone = ring.cloneBuffers(source)
   t.true(clone instanceof BufferTable)
@@ -46,22 +46,22 @@ test('cloneBuffers: both rings use one memory', (t) => {
 test('cloneBuffers: what becomes of the source is its own affair', async (t) => {
   const { fd } = file(t, TEXT)
   const source = newRing(t)
-  const table = source.registerBuffers([own(4), own(5)], { tags: [1n, 2n] })
+  const table = source.registerBuffers([ownMemory(4), ownMemory(5)], { tags: [1n, 2n] })
   const ring = newRing(t)
   const clone = ring.cloneBuffers(source)
   t.is(table.update(0, [null]), 1)
-  t.is(tag(source), 1n, 'it has no users there')
+  t.is(nextTag(source), 1n, 'it has no users there')
   t.is(readThrough(ring, fd, clone.at(0)), '0123')
   table.unregister()
-  t.is(tag(source), 2n)
+  t.is(nextTag(source), 2n)
   t.is(readThrough(ring, fd, clone.at(1)), '01234')
   await source.close()
   t.is(readThrough(ring, fd, clone.at(0)), '0123')
   clone.unregister()
-  t.is(tag(ring), undefined, 'tags are not cloned')
+  t.is(nextTag(ring), undefined, 'tags are not cloned')
 
   const again = newRing(t)
-  const first = again.registerBuffers([own(3)])
+  const first = again.registerBuffers([ownMemory(3)])
   const second = newRing(t)
   second.cloneBuffers(again).unregister()
   t.is(readThrough(again, fd, first.at(0)), '012', 'nor is what becomes of the clone')
@@ -69,7 +69,7 @@ test('cloneBuffers: what becomes of the source is its own affair', async (t) => 
 
 test('cloneBuffers: a part, to another place', (t) => {
   const { fd } = file(t, TEXT)
-  const { ring: source } = tableOf(t, own(1), own(2), own(3), own(4))
+  const { ring: source } = tableOf(t, ownMemory(1), ownMemory(2), ownMemory(3), ownMemory(4))
   for (const [options, slots] of [
     [{ sourceOffset: 1 }, '01 012 0123'],
     [{ sourceOffset: 1, count: 2 }, '01 012'],
@@ -88,7 +88,7 @@ function show(ring: Ring, fd: number, table: BufferTable): string {
     try {
       return readThrough(ring, fd, table.at(index))
     } catch {
-      return readThrough(ring, fd, new FixedBuffer(index, own(1))) === 'EFAULT' ? '-' : '?'
+      return readThrough(ring, fd, new FixedBuffer(index, ownMemory(1))) === 'EFAULT' ? '-' : '?'
     }
   })
   const beyond = new Uint32Array([table.size, 0, 0, 0, 0, 0, 1, 0]) // struct io_uring_rsrc_update2
@@ -98,7 +98,7 @@ function show(ring: Ring, fd: number, table: BufferTable): string {
 
 test('cloneBuffers: with replace, slots make room, and there may be more of them', (t) => {
   const { fd } = file(t, TEXT)
-  const { ring: source } = tableOf(t, own(1), own(2), null)
+  const { ring: source } = tableOf(t, ownMemory(1), ownMemory(2), null)
   for (const [options, slots, tags] of [
     [{}, '0 01 - 0123456', [4n, 5n]],
     [{ count: 1 }, '0 01234 - 0123456', [4n]],
@@ -108,10 +108,12 @@ test('cloneBuffers: with replace, slots make room, and there may be more of them
     [{ offset: 6, count: 1 }, '0123 01234 - 0123456 - - 0', []],
   ] as const) {
     const ring = newRing(t)
-    const before = ring.registerBuffers([own(4), own(5), null, own(7)], { tags: [4n, 5n, 0n, 7n] })
+    const before = ring.registerBuffers([ownMemory(4), ownMemory(5), null, ownMemory(7)], {
+      tags: [4n, 5n, 0n, 7n],
+    })
     t.is(show(ring, fd, before), '0123 01234 - 0123456')
     const after = ring.cloneBuffers(source, { replace: true, ...options })
-    const arrived = [tag(ring), tag(ring), tag(ring)].filter((found) => found !== undefined)
+    const arrived = [nextTag(ring), nextTag(ring), nextTag(ring)].filter((found) => found !== undefined)
     t.deepEqual(arrived.toSorted(), [...tags])
     t.is(show(ring, fd, after), slots)
     // Both are the ring's slots.
@@ -126,14 +128,14 @@ test('cloneBuffers: with replace, slots make room, and there may be more of them
 
 test('cloneBuffers: from a ring to itself', (t) => {
   const { fd } = file(t, TEXT)
-  const { ring, table } = tableOf(t, own(1), own(2), own(3))
+  const { ring, table } = tableOf(t, ownMemory(1), ownMemory(2), ownMemory(3))
   t.throws(() => ring.cloneBuffers(ring), { code: 'EBUSY' })
   ring.cloneBuffers(ring, { replace: true, sourceOffset: 0, count: 2, offset: 1 })
   t.is(show(ring, fd, table), '0 0 01')
 })
 
 test('cloneBuffers: from none ENXIO, to some EBUSY', (t) => {
-  const { ring: source, table } = tableOf(t, own(1))
+  const { ring: source, table } = tableOf(t, ownMemory(1))
   const ring = newRing(t)
   t.throws(() => ring.cloneBuffers(newRing(t)), {
     code: 'ENXIO',
@@ -147,8 +149,8 @@ test('cloneBuffers: from none ENXIO, to some EBUSY', (t) => {
 })
 
 test('cloneBuffers: memory that was transferred meanwhile is cloned, and not given out', (t) => {
-  const memory = own(8)
-  const { ring: source } = tableOf(t, memory, own(4))
+  const memory = ownMemory(8)
+  const { ring: source } = tableOf(t, memory, ownMemory(4))
   const ring = newRing(t)
   detach(memory)
   const clone = ring.cloneBuffers(source)
@@ -157,7 +159,7 @@ test('cloneBuffers: memory that was transferred meanwhile is cloned, and not giv
 })
 
 test('cloneBuffers: bad arguments are named, and nothing is cloned', (t) => {
-  const { ring: source } = tableOf(t, own(1), own(2), own(3))
+  const { ring: source } = tableOf(t, ownMemory(1), ownMemory(2), ownMemory(3))
   const ring = newRing(t)
   for (const bad of [undefined, null, {}, 3, { fd: source.fd }, Object.create(Ring.prototype)]) {
     if (typeof bad === 'object' && bad instanceof Ring) {
@@ -182,7 +184,7 @@ test('cloneBuffers: bad arguments are named, and nothing is cloned', (t) => {
     [{ count: 2n }, 'ERR_INVALID_ARG_TYPE', '"options.count"'],
     [{ replace: 1 }, 'ERR_INVALID_ARG_TYPE', '"options.replace"'],
   ] as const) {
-    const error = caught(() => ring.cloneBuffers(source, options as CloneBuffersOptions))
+    const error = thrownBy(() => ring.cloneBuffers(source, options as CloneBuffersOptions))
     t.is(error.code, code, name)
     t.true(error.message.includes(name), error.message)
   }
@@ -198,8 +200,8 @@ test('reads of both flows through both rings at once bring what they should', as
   const read = source.run(new ReadFixed(left, table.at(0).subarray(0, 10)))
   ring.push(new WriteFixed(right, clone.at(0).subarray(50, 60)))
   clone.at(0).view.write('both rings', 50)
-  t.is(ring.wait(SOON)?.value, 10)
+  t.is(ring.wait(TIMEOUT)?.value, 10)
   t.is(await read, 10)
   t.is(clone.at(0).view.toString('latin1', 0, 10), 'both rings')
-  t.is(outcome(ring, new Read(left, own(1), { flags: 8 })), 'EAGAIN')
+  t.is(outcome(ring, new Read(left, ownMemory(1), { flags: 8 })), 'EAGAIN')
 })

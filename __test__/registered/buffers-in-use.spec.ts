@@ -16,11 +16,11 @@ import {
   UringCmd16,
   WriteFixed,
 } from 'uring'
-import { SOON } from '../helpers/buffers.ts'
+import { TIMEOUT } from '../helpers/completions.ts'
 import { fifo, file } from '../helpers/files.ts'
-import { textOf } from '../helpers/pipes.ts'
-import { detach, newRing, own, readThrough, tableOf, tag, TEXT } from '../helpers/registered-buffers.ts'
-import { tcp } from '../helpers/streams.ts'
+import { readText } from '../helpers/pipes.ts'
+import { detach, newRing, nextTag, ownMemory, readThrough, tableOf, TEXT } from '../helpers/registered.ts'
+import { tcpPair } from '../helpers/streams.ts'
 
 // ---- Operations in flight
 
@@ -28,9 +28,9 @@ test('operations in flight go on with what they began with', (t) => {
   for (const change of [
     (table: BufferTable) => table.unregister(),
     (table: BufferTable) => void table.update(0, [null]),
-    (table: BufferTable) => void table.update(0, [own(8)]),
+    (table: BufferTable) => void table.update(0, [ownMemory(8)]),
   ]) {
-    const memory = own(8)
+    const memory = ownMemory(8)
     const { ring, table } = tableOf(t, memory)
     const gate = fifo(t)
     ring.push(new ReadFixed(gate, table.at(0)), 'read')
@@ -39,7 +39,7 @@ test('operations in flight go on with what they began with', (t) => {
     change(table)
     t.is(ring.tryWait(), undefined)
     writeSync(gate, 'late')
-    t.is(ring.wait(SOON)?.value, 4)
+    t.is(ring.wait(TIMEOUT)?.value, 4)
     t.is(memory.toString('latin1', 0, 5), 'late\0')
   }
 })
@@ -49,25 +49,28 @@ test('tags arrive when the last user has finished, and not before', (t) => {
   for (const [change, tags] of [
     [(table: BufferTable) => table.unregister(), [7n, most]],
     [(table: BufferTable) => void table.update(0, [null, null]), [7n, most]],
-    [(table: BufferTable) => void table.update(0, [own(8), own(9)], { tags: [0n, 3n] }), [7n, most]],
+    [
+      (table: BufferTable) => void table.update(0, [ownMemory(8), ownMemory(9)], { tags: [0n, 3n] }),
+      [7n, most],
+    ],
   ] as const) {
     const ring = newRing(t)
-    const table = ring.registerBuffers([own(8), own(9), own(10)], { tags: [7n, most, 0n] })
+    const table = ring.registerBuffers([ownMemory(8), ownMemory(9), ownMemory(10)], { tags: [7n, most, 0n] })
     const [gate, other] = [fifo(t), fifo(t)]
     ring.push(new ReadFixed(gate, table.at(0)), 'first')
     ring.push(new ReadFixed(other, table.at(0)), 'second')
     ring.submit()
-    t.is(tag(ring), undefined)
+    t.is(nextTag(ring), undefined)
     change(table)
-    t.is(tag(ring), tags[1], 'nobody used it')
-    t.is(tag(ring), undefined)
+    t.is(nextTag(ring), tags[1], 'nobody used it')
+    t.is(nextTag(ring), undefined)
     writeSync(gate, 'x')
-    t.is(ring.wait(SOON)?.userData, 'first')
-    t.is(tag(ring), undefined)
+    t.is(ring.wait(TIMEOUT)?.userData, 'first')
+    t.is(nextTag(ring), undefined)
     writeSync(other, 'x')
-    t.is(ring.wait(SOON)?.userData, 'second')
-    t.is(tag(ring), tags[0])
-    t.is(tag(ring), undefined, 'once')
+    t.is(ring.wait(TIMEOUT)?.userData, 'second')
+    t.is(nextTag(ring), tags[0])
+    t.is(nextTag(ring), undefined, 'once')
     t.is(ring.inFlight, 0)
   }
 })
@@ -83,13 +86,13 @@ for (const [name, make] of [
   test(`${name} uses its buffer until the notification, and the tag comes after that`, (t) => {
     const ring = newRing(t)
     const table = ring.registerBuffers([allocate(2 ** 22).fill('z')], { tags: [5n] })
-    const [left, right] = tcp(t)
+    const [left, right] = tcpPair(t)
     ring.push<unknown>(make(left, table.at(0)))
-    const sent = ring.wait(SOON)
+    const sent = ring.wait(TIMEOUT)
     t.true(sent?.more)
     table.unregister()
     t.is(ring.tryWait(), undefined)
-    for (let count = 0; count < Number(sent?.value); count += textOf(right, 2 ** 20).length);
+    for (let count = 0; count < Number(sent?.value); count += readText(right, 2 ** 20).length);
     const [free, after] = ring.waitMany(2, { timeout: 20_000 })
     t.true(free?.notification)
     t.is(after?.source, 'tag')
@@ -99,7 +102,7 @@ for (const [name, make] of [
 
 test('a tag is a completion of no submission', (t) => {
   const ring = newRing(t)
-  const table = ring.registerBuffers([own(8)], { tags: [2n ** 61n + 5n] })
+  const table = ring.registerBuffers([ownMemory(8)], { tags: [2n ** 61n + 5n] })
   table.unregister()
   t.like(ring.wait({ timeout: 0 }) as Completion, {
     token: 0,
@@ -116,36 +119,36 @@ test('a tag is a completion of no submission', (t) => {
 test('update: its own tags are those of the new memory', (t) => {
   const ring = newRing(t)
   const table = ring.registerBuffers(3)
-  t.is(table.update(1, [own(1), own(2)], { tags: [11n, 12n] }), 2)
-  t.is(tag(ring), undefined)
-  t.is(table.update(2, [own(3)], { tags: [13n] }), 1)
-  t.is(tag(ring), 12n)
-  t.is(table.update(1, [own(3)]), 1)
-  t.is(tag(ring), 11n)
+  t.is(table.update(1, [ownMemory(1), ownMemory(2)], { tags: [11n, 12n] }), 2)
+  t.is(nextTag(ring), undefined)
+  t.is(table.update(2, [ownMemory(3)], { tags: [13n] }), 1)
+  t.is(nextTag(ring), 12n)
+  t.is(table.update(1, [ownMemory(3)]), 1)
+  t.is(nextTag(ring), 11n)
   table.unregister()
-  t.is(tag(ring), 13n)
-  t.is(tag(ring), undefined)
+  t.is(nextTag(ring), 13n)
+  t.is(nextTag(ring), undefined)
 })
 
 test('run: a read in flight is not disturbed, and the tag comes after it', async (t) => {
   const ring = newRing(t)
-  const memory = own(8)
+  const memory = ownMemory(8)
   const table = ring.registerBuffers([memory], { tags: [9n] })
   const gate = fifo(t)
   const read = ring.run(new ReadFixed(gate, table.at(0)))
   await ring.run(new Nop())
   table.unregister()
-  t.is(tag(ring), undefined)
+  t.is(nextTag(ring), undefined)
   writeSync(gate, 'late')
   t.is(await read, 4)
   t.is(memory.toString('latin1', 0, 4), 'late')
-  t.is(tag(ring), 9n)
+  t.is(nextTag(ring), 9n)
 })
 
 test('close: with reads into registered buffers, cancels them and then is done', async (t) => {
   for (const close of [(ring: Ring) => ring.close(), (ring: Ring) => ring[Symbol.dispose]()]) {
     const gate = fifo(t)
-    const memory = own(8)
+    const memory = ownMemory(8)
     const { ring, table } = tableOf(t, memory)
     const read = ring.run(new ReadFixed(gate, table.at(0)))
     await ring.run(new Nop())
@@ -153,7 +156,7 @@ test('close: with reads into registered buffers, cancels them and then is done',
     ring.submit()
     await Promise.all([t.throwsAsync(read, { code: 'ECANCELED' }), close(ring)])
     writeSync(gate, 'nobody')
-    t.is(textOf(gate), 'nobody')
+    t.is(readText(gate), 'nobody')
     t.true(memory.equals(Buffer.alloc(8)))
   }
 })
@@ -162,7 +165,7 @@ test('close: with reads into registered buffers, cancels them and then is done',
 
 test('memory that was transferred is refused by name', (t) => {
   const ring = newRing(t)
-  const gone = own(8)
+  const gone = ownMemory(8)
   detach(gone)
   const detached = { name: 'UringError', code: 'ERR_URING_BUFFER_DETACHED' }
   t.throws(() => ring.registerBuffers([null, gone]), { ...detached, message: /"views\[1\]"/ })
@@ -174,7 +177,7 @@ test('memory that was transferred is refused by name', (t) => {
   t.throws(() => new FixedBuffer(0, view), { ...detached, message: /"view"/ })
 
   // By a getter of a later one, after it was looked at.
-  const first = own(8)
+  const first = ownMemory(8)
   const views = [first, null]
   Object.defineProperty(views, 1, {
     get: () => {
@@ -188,8 +191,8 @@ test('memory that was transferred is refused by name', (t) => {
 
 test('memory that was transferred while it is registered is not given out, nor read to', (t) => {
   const { fd } = file(t, TEXT)
-  const memory = own(8)
-  const { ring, table } = tableOf(t, memory, own(4))
+  const memory = ownMemory(8)
+  const { ring, table } = tableOf(t, memory, ownMemory(4))
   const buffer = table.at(0)
   const operation = new ReadFixed(fd, buffer)
   const vector = new ReadvFixed(fd, [buffer, buffer])
@@ -212,14 +215,14 @@ test('memory that was transferred while it is registered is not given out, nor r
     t.throws(call, { ...detached, message: /"options\.fixedBuffer"/ })
   t.is(ring.sqReady, 0)
   t.is(readThrough(ring, fd, table.at(1)), '0123')
-  t.is(table.update(0, [own(2)]), 1)
+  t.is(table.update(0, [ownMemory(2)]), 1)
   t.is(readThrough(ring, fd, table.at(0)), '01')
   table.unregister()
 })
 
 test('run rejects for memory that was transferred, and submits nothing', async (t) => {
   const { fd } = file(t, TEXT)
-  const memory = own(8)
+  const memory = ownMemory(8)
   const { ring, table } = tableOf(t, memory)
   const operation = new ReadFixed(fd, table.at(0))
   detach(memory)
@@ -229,13 +232,13 @@ test('run rejects for memory that was transferred, and submits nothing', async (
 
 test('memory that is transferred while a read into it is in flight is reported', (t) => {
   const gate = fifo(t)
-  const memory = own(8)
+  const memory = ownMemory(8)
   const { ring, table } = tableOf(t, memory)
   ring.push(new ReadFixed(gate, table.at(0)))
   ring.submit()
   const moved = structuredClone(memory.buffer, { transfer: [memory.buffer as ArrayBuffer] })
   writeSync(gate, 'late')
-  const completion = ring.wait(SOON)
+  const completion = ring.wait(TIMEOUT)
   t.is(completion?.result, 4)
   t.is(completion?.error?.code, 'ERR_URING_BUFFER_DETACHED')
   t.is(moved.byteLength, 8)
@@ -243,7 +246,7 @@ test('memory that is transferred while a read into it is in flight is reported',
 
 test('an empty view is EFAULT, as it is no detached one', (t) => {
   const { fd } = file(t, TEXT)
-  const { ring, table } = tableOf(t, own(8))
+  const { ring, table } = tableOf(t, ownMemory(8))
   t.is(readThrough(ring, fd, table.at(0).subarray(3, 3)), 'EFAULT')
 })
 

@@ -2,7 +2,7 @@
 
 import test from 'ava'
 import { script } from '../helpers/process.ts'
-import { canBeUnprivileged, unprivilegedScript } from '../helpers/unprivileged.ts'
+import { canBeUnprivileged, unprivilegedScript } from '../helpers/restricted.ts'
 
 const GC = ['--expose-gc']
 

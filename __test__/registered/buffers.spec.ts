@@ -18,18 +18,18 @@ import {
   WritevFixed,
 } from 'uring'
 import { ioUringRegister } from 'uring/sys'
-import { outcome, SOON } from '../helpers/buffers.ts'
+import { outcome, TIMEOUT } from '../helpers/completions.ts'
 import { file } from '../helpers/files.ts'
-import { textOf } from '../helpers/pipes.ts'
-import { caught, newRing, own, readThrough, tableOf, tag, TEXT } from '../helpers/registered-buffers.ts'
-import { tcp } from '../helpers/streams.ts'
+import { readText } from '../helpers/pipes.ts'
+import { newRing, nextTag, ownMemory, readThrough, tableOf, TEXT, thrownBy } from '../helpers/registered.ts'
+import { tcpPair } from '../helpers/streams.ts'
 
 const GIB = 2 ** 30
 
 // ---- What they are for
 
 test('a table has a slot for each buffer, and the memory itself', (t) => {
-  const memory = own(100)
+  const memory = ownMemory(100)
   const { table } = tableOf(t, memory, new DataView(memory.buffer, 10, 20), new SharedArrayBuffer(30))
   t.true(table instanceof BufferTable)
   t.is(table.size, 3)
@@ -50,9 +50,9 @@ test('a table has a slot for each buffer, and the memory itself', (t) => {
 
 test('every kind of memory can be registered, and is filled where it lies', (t) => {
   const { fd } = file(t, TEXT)
-  const around = own(64)
+  const around = ownMemory(64)
   for (const memory of [
-    own(8),
+    ownMemory(8),
     new ArrayBuffer(8),
     new SharedArrayBuffer(8),
     new DataView(new ArrayBuffer(32), 5, 8),
@@ -94,19 +94,19 @@ for (const flow of ['push and wait', 'run'] as const) {
     )
     t.is(view.toString('latin1', 50, 52) + view.toString('latin1', 40, 45), '345ab36')
 
-    const [left, right] = tcp(t)
+    const [left, right] = tcpPair(t)
     const send = async (operation: SendZc | SendMsgZc): Promise<unknown> => {
       if (flow === 'run') return ring.run(operation)
       ring.push(operation)
-      const [sent, free] = ring.waitMany(2, SOON)
+      const [sent, free] = ring.waitMany(2, TIMEOUT)
       t.true(free?.notification)
       return sent?.value
     }
     t.is(await send(new SendZc(left, buffer.subarray(40, 45))), 5)
-    t.is(textOf(right), 'ab36'.padStart(5, '5'))
+    t.is(readText(right), 'ab36'.padStart(5, '5'))
     const message = { buffers: [view.subarray(50, 52), view.subarray(10, 12)] }
     t.is(await send(new SendMsgZc(left, message, { fixedBuffer: buffer })), 4)
-    t.is(textOf(right), '3434')
+    t.is(readText(right), '3434')
     t.is(await value(new UringCmd16(right, 0, { fixedBuffer: buffer.subarray(0, 4) })), 0) // SIOCINQ looks at none
     t.is(outcome(ring, new Nop({ fixedBuffer: buffer })), 0)
   })
@@ -122,7 +122,7 @@ test('rings of every kind take them', (t) => {
     { coopTaskrun: true },
   ] satisfies RingOptions[]) {
     const ring = newRing(t, options)
-    using table = ring.registerBuffers([own(4)], { tags: [1n] })
+    using table = ring.registerBuffers([ownMemory(4)], { tags: [1n] })
     t.is(table.size, 1)
     if (!('disabled' in options)) t.is(readThrough(ring, fd, table.at(0)), '0123')
   }
@@ -130,7 +130,7 @@ test('rings of every kind take them', (t) => {
 
 test('what lies outside of a slot, even by a byte, is not touched', (t) => {
   const { fd, path } = file(t, TEXT)
-  const memory = own(300)
+  const memory = ownMemory(300)
   const { ring, table } = tableOf(t, memory.subarray(100, 200), null, memory.subarray(250, 260))
   const slot = (from: number, to: number, index = 0): FixedBuffer =>
     new FixedBuffer(index, memory.subarray(from, to))
@@ -151,7 +151,7 @@ test('what lies outside of a slot, even by a byte, is not touched', (t) => {
       t.is(outcome(ring, operation), 'EFAULT')
   }
   t.true(memory.equals(Buffer.alloc(300)))
-  t.is(textOf(file(t, TEXT).fd), TEXT)
+  t.is(readText(file(t, TEXT).fd), TEXT)
   t.is(outcome(ring, new ReadFixed(fd, slot(199, 200), { offset: 0 })), 1)
   t.is(outcome(ring, new ReadFixed(fd, table.at(2), { offset: 1 })), 10)
   t.is(memory.toString('latin1', 199, 201), '0\0')
@@ -173,9 +173,9 @@ test('empty slots have no buffer until they are given one', (t) => {
     t.is(table.size, 4)
     for (const index of [0, 3]) {
       t.throws(() => table.at(index), { code: 'ERR_INVALID_ARG_VALUE', message: /'index'.*not empty/ })
-      t.is(readThrough(ring, fd, new FixedBuffer(index, own(3))), 'EFAULT')
+      t.is(readThrough(ring, fd, new FixedBuffer(index, ownMemory(3))), 'EFAULT')
     }
-    const [a, b] = [own(2), new SharedArrayBuffer(3)]
+    const [a, b] = [ownMemory(2), new SharedArrayBuffer(3)]
     t.is(table.update(1, [a, b]), 2)
     t.is(readThrough(ring, fd, table.at(1)), '01')
     t.is(readThrough(ring, fd, table.at(2)), '012')
@@ -188,7 +188,7 @@ test('empty slots have no buffer until they are given one', (t) => {
 
 test('update: puts memory into slots, and empties them', (t) => {
   const { fd } = file(t, TEXT)
-  const [a, b, c] = [own(1), own(2), own(3)]
+  const [a, b, c] = [ownMemory(1), ownMemory(2), ownMemory(3)]
   const { ring, table } = tableOf(t, a, b, null)
   const before = table.at(0)
   t.is(table.update(0, [c, null]), 2)
@@ -206,7 +206,7 @@ test('update: puts memory into slots, and empties them', (t) => {
 
 test('the most slots that there can be, and one more', (t) => {
   const ring = newRing(t)
-  const memory = own(1)
+  const memory = ownMemory(1)
   for (const most of [16_384, Array.from({ length: 16_384 }, () => memory)]) {
     const table = ring.registerBuffers(most)
     t.is(table.size, 16_384)
@@ -225,17 +225,17 @@ test('the most slots that there can be, and one more', (t) => {
 
 test('an unregistered table says so, whatever is asked of it', (t) => {
   const { fd } = file(t, TEXT)
-  const { ring, table } = tableOf(t, own(4))
+  const { ring, table } = tableOf(t, ownMemory(4))
   const buffer = table.at(0)
   t.is(table.unregister(), undefined)
-  for (const call of [() => table.unregister(), () => table.at(0), () => table.update(0, [own(1)])]) {
+  for (const call of [() => table.unregister(), () => table.at(0), () => table.update(0, [ownMemory(1)])]) {
     t.throws(call, { name: 'UringError', code: 'ERR_URING_RESOURCE_CLOSED', message: /unregistered/ })
   }
   t.is(table.size, 1)
   t.notThrows(() => table[Symbol.dispose]())
   t.is(readThrough(ring, fd, buffer), 'EFAULT')
 
-  const next = ring.registerBuffers([own(2), null])
+  const next = ring.registerBuffers([ownMemory(2), null])
   t.is(readThrough(ring, fd, next.at(0)), '01')
   t.notThrows(() => table[Symbol.dispose](), 'it is not its own any more')
   t.throws(() => table.unregister(), { code: 'ERR_URING_RESOURCE_CLOSED' })
@@ -245,15 +245,15 @@ test('an unregistered table says so, whatever is asked of it', (t) => {
 test('a table is unregistered at the end of its scope', (t) => {
   const ring = newRing(t)
   for (let round = 0; round < 3; round += 1) {
-    using table = ring.registerBuffers([own(4)])
+    using table = ring.registerBuffers([ownMemory(4)])
     t.is(table.size, 1)
   }
   t.is(ioUringRegister(ring.fd, 1, null, 0), -6) // ENXIO: there is none
 })
 
 test('a ring has one table', (t) => {
-  const { ring, table } = tableOf(t, own(4))
-  for (const more of [[own(4)], 3])
+  const { ring, table } = tableOf(t, ownMemory(4))
+  for (const more of [[ownMemory(4)], 3])
     t.throws(() => ring.registerBuffers(more), {
       code: 'EBUSY',
       message: 'EBUSY: resource busy or locked, io_uring_register',
@@ -264,11 +264,11 @@ test('a ring has one table', (t) => {
 
 test('a closed ring has none', async (t) => {
   for (const close of [(ring: Ring) => ring.close(), (ring: Ring) => ring[Symbol.dispose]()]) {
-    const { ring, table } = tableOf(t, own(4))
+    const { ring, table } = tableOf(t, ownMemory(4))
     const other = newRing(t)
     const closing = close(ring)
     for (const call of [
-      () => ring.registerBuffers([own(4)]),
+      () => ring.registerBuffers([ownMemory(4)]),
       () => ring.registerBuffers(4),
       () => ring.cloneBuffers(other),
       () => other.cloneBuffers(ring),
@@ -284,13 +284,13 @@ test('a closed ring has none', async (t) => {
 })
 
 test('what somebody else has unregistered is not there any more', (t) => {
-  const { ring, table } = tableOf(t, own(4))
+  const { ring, table } = tableOf(t, ownMemory(4))
   t.is(ioUringRegister(ring.fd, 1, null, 0), 0)
   t.like(
-    caught(() => table.unregister()),
+    thrownBy(() => table.unregister()),
     { code: 'ENXIO', errno: -6, syscall: 'io_uring_register' },
   )
-  const next = ring.registerBuffers([own(5), own(6)])
+  const next = ring.registerBuffers([ownMemory(5), ownMemory(6)])
   t.throws(() => table.at(0), { code: 'ERR_URING_RESOURCE_CLOSED' })
   t.is(next.size, 2)
   next.unregister()
@@ -340,7 +340,7 @@ const BAD_TAGS: readonly (readonly [unknown, string, string])[] = [
 test('bad views are named, and nothing is registered', (t) => {
   const ring = newRing(t)
   for (const [views, code, name] of BAD_VIEWS) {
-    const error = caught(() => ring.registerBuffers(views as Buffer[]))
+    const error = thrownBy(() => ring.registerBuffers(views as Buffer[]))
     t.is(error.code, code, name)
     t.true(error.message.includes(name), error.message)
   }
@@ -361,7 +361,9 @@ test('bad views are named, and nothing is registered', (t) => {
 test('bad tags are named, and nothing is registered', (t) => {
   const ring = newRing(t)
   for (const [options, code, name] of BAD_TAGS) {
-    const error = caught(() => ring.registerBuffers([own(8), null], options as RegisterBuffersOptions))
+    const error = thrownBy(() =>
+      ring.registerBuffers([ownMemory(8), null], options as RegisterBuffersOptions),
+    )
     t.is(error.code, code, name)
     t.true(error.message.includes(name), error.message)
   }
@@ -370,20 +372,23 @@ test('bad tags are named, and nothing is registered', (t) => {
 
 test('update: bad arguments are named, and nothing changes', (t) => {
   const ring = newRing(t)
-  const memory = own(8)
+  const memory = ownMemory(8)
   const table = ring.registerBuffers([memory, null, memory], { tags: [1n, 0n, 2n] })
   for (const [views, code, name] of BAD_VIEWS) {
-    const error = caught(() => table.update(0, views as Buffer[]))
+    const error = thrownBy(() => table.update(0, views as Buffer[]))
     t.is(error.code, code, name)
     t.true(error.message.includes(name), error.message)
   }
   for (const [options, code, name] of BAD_TAGS) {
-    const error = caught(() => table.update(1, [own(8), null], options as RegisterBuffersOptions))
+    const error = thrownBy(() => table.update(1, [ownMemory(8), null], options as RegisterBuffersOptions))
     t.is(error.code, code, name)
     t.true(error.message.includes(name), error.message)
   }
   for (const offset of [-1, 2, 0.5, Number.NaN])
-    t.throws(() => table.update(offset, [own(8), null]), { code: 'ERR_OUT_OF_RANGE', message: /"offset"/ })
+    t.throws(() => table.update(offset, [ownMemory(8), null]), {
+      code: 'ERR_OUT_OF_RANGE',
+      message: /"offset"/,
+    })
   for (const offset of [undefined, null, '0', 0n])
     t.throws(() => table.update(offset as unknown as number, [null]), {
       code: 'ERR_INVALID_ARG_TYPE',
@@ -393,13 +398,13 @@ test('update: bad arguments are named, and nothing changes', (t) => {
     code: 'ERR_OUT_OF_RANGE',
     message: /"views\.length"/,
   })
-  t.is(tag(ring), undefined)
+  t.is(nextTag(ring), undefined)
   t.is(table.at(0).view.buffer, memory.buffer)
   t.is(table.at(2).view.buffer, memory.buffer)
 })
 
 test('at: bad slots are named', (t) => {
-  const { table } = tableOf(t, own(8), own(8))
+  const { table } = tableOf(t, ownMemory(8), ownMemory(8))
   for (const index of [-1, 2, 0.5, Number.NaN, 2 ** 32])
     t.throws(() => table.at(index), { name: 'RangeError', code: 'ERR_OUT_OF_RANGE', message: /"index"/ })
   for (const index of [undefined, null, '0', 0n, {}])
@@ -423,10 +428,10 @@ test('code that runs while arguments are read cannot get in between', (t) => {
       return [1n]
     },
   }
-  t.throws(() => ring.registerBuffers([own(8)], options), { code: 'ERR_URING_CLOSED' })
+  t.throws(() => ring.registerBuffers([ownMemory(8)], options), { code: 'ERR_URING_CLOSED' })
 
   const other = newRing(t)
-  const table = other.registerBuffers([own(8)])
+  const table = other.registerBuffers([ownMemory(8)])
   const views = [null]
   Object.defineProperty(views, 0, {
     configurable: true,
@@ -437,7 +442,7 @@ test('code that runs while arguments are read cannot get in between', (t) => {
   })
   t.throws(() => table.update(0, views), { code: 'ERR_URING_RESOURCE_CLOSED' })
 
-  const again = other.registerBuffers([own(8)])
+  const again = other.registerBuffers([ownMemory(8)])
   Object.defineProperty(views, 0, {
     get: () => {
       throw new Error('mine')
@@ -448,7 +453,7 @@ test('code that runs while arguments are read cannot get in between', (t) => {
   t.is(again.at(0).view.length, 8)
 
   // What a view says of itself is read once, and is checked by V8: it cannot make more of it than there is.
-  const liar = own(8)
+  const liar = ownMemory(8)
   let asked = 0
   Object.defineProperty(liar, 'byteLength', { get: () => (asked++ === 0 ? 8 : 2 ** 20) })
   t.throws(() => newRing(t).registerBuffers([liar]), { instanceOf: RangeError })

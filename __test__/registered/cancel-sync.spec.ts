@@ -17,7 +17,7 @@ import {
   Write,
 } from 'uring'
 import { directory, fifo } from '../helpers/files.ts'
-import { OK, PRELUDE, WAKERS, woken } from '../helpers/waker.ts'
+import { OK, PRELUDE, runWithWaker, WAKERS } from '../helpers/waker.ts'
 
 const MODES: readonly [string, RingOptions][] = [
   ['in the best mode', {}],
@@ -211,7 +211,7 @@ test.serial('what a worker is busy with is neither waited for nor counted where 
 
 for (const [name, waker] of WAKERS) {
   test(`woken by ${name}, whoever awaits what is cancelled hears of it`, async (t) => {
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `${PRELUDE}
       const [gate] = fifos(1)

@@ -6,7 +6,7 @@ import { FixedFile, Nop, Read, Ring, type RingOptions, UringError, Write } from 
 import { eventfd } from 'uring/sys'
 import { fifo, file } from '../helpers/files.ts'
 import { closing } from '../helpers/sockets.ts'
-import { OK, PRELUDE, WAKERS, woken } from '../helpers/waker.ts'
+import { OK, PRELUDE, runWithWaker, WAKERS } from '../helpers/waker.ts'
 
 const MODES: readonly [string, RingOptions][] = [
   ['in the best mode', {}],
@@ -199,7 +199,7 @@ test('arguments are named, and nothing is registered', (t) => {
 
 for (const [name, waker] of WAKERS) {
   test(`woken by ${name}, the asynchronous flow and an eventfd exclude each other`, async (t) => {
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `${PRELUDE}
       import { eventfd } from 'uring/sys'
@@ -249,7 +249,7 @@ for (const [name, waker] of WAKERS) {
   })
 
   test(`woken by ${name}, a ring with an eventfd is closed, collected, and ended with its worker`, async (t) => {
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `${PRELUDE}
       import { eventfd } from 'uring/sys'

@@ -18,16 +18,16 @@ import {
   type UringError,
 } from 'uring'
 import { ioUringRegister } from 'uring/sys'
-import { code, done } from '../helpers/completions.ts'
+import { codeOrNone, complete } from '../helpers/completions.ts'
 import { fifo, file } from '../helpers/files.ts'
-import { contentOf, contents, files } from '../helpers/slots.ts'
+import { contentOf, contents, files } from '../helpers/registered.ts'
 
 const REGISTER_RESTRICTIONS = 11
 const REGISTER_ENABLE_RINGS = 12
 
 /** The slot that the kernel puts a file into, or the code of the error. */
 function chosen(ring: Ring): number | string {
-  const completion = done(ring, new OpenAt('/dev/null', { direct: 'auto' }))
+  const completion = complete(ring, new OpenAt('/dev/null', { direct: 'auto' }))
   return completion.error?.code ?? completion.value.index
 }
 
@@ -53,7 +53,7 @@ function allAcquired(table: FileTable): number[] {
 function staysInRange(): boolean {
   using ring = new Ring({ entries: 4 })
   ring.registerFiles(3).allocRange(0, 1)
-  done(ring, new OpenAt('/dev/null', { direct: 2 }))
+  complete(ring, new OpenAt('/dev/null', { direct: 2 }))
   return allChosen(ring).length === 1
 }
 
@@ -89,7 +89,7 @@ test('release empties the slot, and its tag comes', (t) => {
     [6n, 'close'],
   )
   t.not(table.acquire().index, second.index)
-  t.is(code(ring, new OpenAt(file(t, 'c').path, { direct: second })), 'none')
+  t.is(codeOrNone(ring, new OpenAt(file(t, 'c').path, { direct: second })), 'none')
   t.is(contentOf(ring, second), 'c')
   table.release(second)
   t.is(contentOf(ring, second), 'EBADF')
@@ -134,12 +134,12 @@ test('without a range, what is acquired is not chosen by the kernel, and what it
     add(table.acquire().index)
     add(chosen(ring))
   }
-  if (staysInRange()) done(ring, new FilesUpdate([a], { offset: 8 }))
+  if (staysInRange()) complete(ring, new FilesUpdate([a], { offset: 8 }))
   for (const slot of allChosen(ring)) add(slot)
   t.throws(() => table.acquire(), { code: 'ENFILE' })
   // A slot that the kernel chose, and that is closed, is anybody's.
   const first = [...used].find((slot) => slot < 5) ?? 0
-  done(ring, new Close(new FixedFile(first)))
+  complete(ring, new Close(new FixedFile(first)))
   t.is(table.acquire().index, first)
   t.is(chosen(ring), 'ENFILE')
   t.throws(() => table.acquire(), { code: 'ENFILE' })
@@ -150,7 +150,7 @@ test('without a range and without acquiring, all of the table is for the kernel 
   const table = ring.registerFiles(4)
   t.deepEqual(allChosen(ring), [0, 1, 2, 3])
   t.throws(() => table.acquire(), { code: 'ENFILE' })
-  for (const slot of [0, 1, 2, 3]) done(ring, new Close(table.at(slot)))
+  for (const slot of [0, 1, 2, 3]) complete(ring, new Close(table.at(slot)))
   t.deepEqual(allChosen(ring), [0, 1, 2, 3], 'a failure took nothing away')
 })
 
@@ -184,17 +184,17 @@ test('allocRange: whatever the kernel puts into the table goes there', (t) => {
   const table = ring.registerFiles(12)
   table.allocRange(5, 6)
   const put: FixedFile[] = [
-    ...done(ring, new FilesUpdate([a, a], { offset: 'auto' })).value,
-    ...done(ring, new Pipe({ direct: 'auto' })).value,
-    done(ring, new Socket(SocketDomain.INET, SocketType.STREAM, { direct: 'auto' })).value,
-    done(ring, new OpenAt('/dev/null', { direct: 'auto' })).value,
+    ...complete(ring, new FilesUpdate([a, a], { offset: 'auto' })).value,
+    ...complete(ring, new Pipe({ direct: 'auto' })).value,
+    complete(ring, new Socket(SocketDomain.INET, SocketType.STREAM, { direct: 'auto' })).value,
+    complete(ring, new OpenAt('/dev/null', { direct: 'auto' })).value,
   ]
   t.deepEqual(
     put.map(({ index }) => index),
     [5, 6, 7, 8, 9, 10],
   )
-  t.is(code(ring, new FilesUpdate([a], { offset: 'auto' })), 'ENFILE')
-  t.is(code(ring, new Pipe({ direct: 'auto' })), 'ENFILE')
+  t.is(codeOrNone(ring, new FilesUpdate([a], { offset: 'auto' })), 'ENFILE')
+  t.is(codeOrNone(ring, new Pipe({ direct: 'auto' })), 'ENFILE')
 })
 
 test('allocRange: a range can be moved, but not over what is acquired', (t) => {
@@ -228,7 +228,7 @@ test('allocRange: a range can be moved, but not over what is acquired', (t) => {
   table.allocRange(4, 2)
   t.deepEqual(allChosen(ring), [4, 5])
   t.throws(() => table.acquire(), { code: 'ENFILE' }, 'what is in the old range stays there')
-  done(ring, new Close(table.at(1)))
+  complete(ring, new Close(table.at(1)))
   t.is(table.acquire().index, 1)
   for (const slot of slots) table.release(slot)
   table.allocRange(2, 4)
@@ -266,13 +266,13 @@ test('acquire gives no slot that is in use, whoever filled it', (t) => {
   const table = ring.registerFiles([a, -1, -1, -1, -1, -1, -1, -1, -1, -1])
   table.allocRange(8, 2)
   table.update(2, [a, SKIP_FILE])
-  done(ring, new FilesUpdate([b], { offset: 5 }))
-  done(ring, new Pipe({ direct: 6 }))
+  complete(ring, new FilesUpdate([b], { offset: 5 }))
+  complete(ring, new Pipe({ direct: 6 }))
   t.deepEqual(allAcquired(table), [1, 3, 4])
   t.is(contentOf(ring, 0) + contentOf(ring, 2) + contentOf(ring, 5), 'aab')
-  done(ring, new Close(new FixedFile(0)))
+  complete(ring, new Close(new FixedFile(0)))
   table.update(2, [-1])
-  done(ring, new FilesUpdate([-1], { offset: 5 }))
+  complete(ring, new FilesUpdate([-1], { offset: 5 }))
   t.deepEqual(allAcquired(table), [0, 2, 5])
 })
 

@@ -27,10 +27,11 @@ import {
   SocketType,
   Write,
 } from 'uring'
-import { client, listening, value } from '../helpers/connections.ts'
+import { value } from '../helpers/completions.ts'
+import { client, listening } from '../helpers/connections.ts'
 import { directory, fifo, file } from '../helpers/files.ts'
 import { descriptors, failure, ringFor, until } from '../helpers/multishot.ts'
-import { contentOf, contents, files } from '../helpers/slots.ts'
+import { contentOf, contents, files } from '../helpers/registered.ts'
 import { closing } from '../helpers/sockets.ts'
 
 const PATIENCE = { timeout: 30_000 }

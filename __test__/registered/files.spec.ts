@@ -19,11 +19,11 @@ import {
   SKIP_FILE,
   type UringError,
 } from 'uring'
-import { code, done } from '../helpers/completions.ts'
+import { codeOrNone, complete } from '../helpers/completions.ts'
 import { fifo, file } from '../helpers/files.ts'
 import { until } from '../helpers/multishot.ts'
 import { run, script } from '../helpers/process.ts'
-import { contentOf, contents, files } from '../helpers/slots.ts'
+import { contentOf, contents, files } from '../helpers/registered.ts'
 
 const NOBODY = 987_654
 /** What has not come by then never will. */
@@ -58,8 +58,8 @@ test('a table of empty slots is registered by their number', (t) => {
   const table = ring.registerFiles(3)
   t.is(table.size, 3)
   t.is(contents(ring, 3), '- - -')
-  t.is(code(ring, new OpenAt('/dev/null', { direct: 2 })), 'none')
-  t.is(code(ring, new OpenAt('/dev/null', { direct: 3 })), 'EINVAL', 'there is no such slot')
+  t.is(codeOrNone(ring, new OpenAt('/dev/null', { direct: 2 })), 'none')
+  t.is(codeOrNone(ring, new OpenAt('/dev/null', { direct: 3 })), 'EINVAL', 'there is no such slot')
   t.is(table.update(1, [a]), 1)
   t.is(contents(ring, 3), '- a ')
 })
@@ -137,7 +137,7 @@ test('where one file cannot be registered, none is', (t) => {
     )
     t.is(error?.message, message + reason)
     t.like(error, { code: 'EBADF', errno: -9, syscall: 'io_uring_register' })
-    t.is(code(ring, new OpenAt('/dev/null', { direct: 0 })), 'ENXIO', 'there is no table')
+    t.is(codeOrNone(ring, new OpenAt('/dev/null', { direct: 0 })), 'ENXIO', 'there is no table')
     t.is(ring.tryWait(), undefined, 'no tag comes')
   }
   t.is(ring.registerFiles([a]).size, 1)
@@ -206,7 +206,7 @@ test('registerFiles names the argument that cannot be, and registers nothing', (
     t.true(error?.message.includes(name), error?.message)
     t.true(error instanceof (expected === RANGE ? RangeError : TypeError))
   }
-  t.is(code(ring, new OpenAt('/dev/null', { direct: 0 })), 'ENXIO')
+  t.is(codeOrNone(ring, new OpenAt('/dev/null', { direct: 0 })), 'ENXIO')
   t.is(ring.registerFiles(2, { tags: [0n, 0n] }).size, 2)
 })
 
@@ -246,7 +246,7 @@ test('whatever the arguments do while they are looked at, nothing is half done',
       }),
     { code: 'ERR_URING_RESOURCE_CLOSED' },
   )
-  t.is(code(other, new OpenAt('/dev/null', { direct: 0 })), 'ENXIO')
+  t.is(codeOrNone(other, new OpenAt('/dev/null', { direct: 0 })), 'ENXIO')
 })
 
 // ---- update
@@ -370,7 +370,7 @@ test('an unregistered table is not to be used, and its slots are gone', (t) => {
     t.is(contentOf(ring, scoped.at(0)), 'a')
   }
   t.is(contentOf(ring, 0), 'EBADF')
-  t.is(code(ring, new OpenAt('/dev/null', { direct: 0 })), 'ENXIO')
+  t.is(codeOrNone(ring, new OpenAt('/dev/null', { direct: 0 })), 'ENXIO')
 })
 
 test('a table of a closed ring is not to be used', async (t) => {
@@ -391,8 +391,8 @@ test('a table of a closed ring is not to be used', async (t) => {
 
 /** Puts both ends of a pipe into slots: a descriptor of the end to read from. */
 function piped(ring: Ring): number {
-  const [read] = done(ring, new Pipe({ direct: 0 })).value
-  return done(ring, new FixedFdInstall(read)).value
+  const [read] = complete(ring, new Pipe({ direct: 0 })).value
+  return complete(ring, new FixedFdInstall(read)).value
 }
 
 test('with the ring its registered files are closed', async (t) => {

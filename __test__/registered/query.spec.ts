@@ -6,7 +6,7 @@ import { EnterFlags, Features, Operation, Ring, SetupFlags, SqeFlags } from 'uri
 import { ioUringRegister, ioUringSetup } from 'uring/sys'
 import { decodeQuery } from '../../ts/registered/query.ts'
 import { ZcrxQueue } from '../../ts/registered/zcrx.ts'
-import { SOON } from '../helpers/buffers.ts'
+import { TIMEOUT } from '../helpers/completions.ts'
 import { script } from '../helpers/process.ts'
 
 const EINVAL = -22
@@ -209,7 +209,7 @@ test('a ring that may do nothing else can be asked all the same', (t) => {
   t.true(ring.probe().supports(uring.Read))
   t.deepEqual(ring.query(), masks)
   ring.push(new uring.Nop())
-  t.true(ring.wait(SOON)?.ok)
+  t.true(ring.wait(TIMEOUT)?.ok)
 })
 
 for (const worker of [false, true]) {

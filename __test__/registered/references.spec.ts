@@ -16,7 +16,7 @@ import {
   UringError,
 } from 'uring'
 import { ioUringRegister } from 'uring/sys'
-import { outcome, SOON } from '../helpers/buffers.ts'
+import { outcome, TIMEOUT } from '../helpers/completions.ts'
 import { file } from '../helpers/files.ts'
 
 const REGISTER_FILES = 2
@@ -24,7 +24,7 @@ const MAX_DATA = 2n ** 62n - 1n
 
 /** The next completion, from wherever it comes. */
 function message(ring: Ring): Completion | undefined {
-  return ring.wait(SOON)
+  return ring.wait(TIMEOUT)
 }
 
 const SHAPES = [
@@ -68,7 +68,7 @@ test('sendMessage: stands beside what the ring has asked for itself', (t) => {
   using ring = new Ring({ entries: 8 })
   for (let index = 0; index < 20; index += 1) Ring.sendMessage(ring, index, index)
   ring.push(new Nop({ result: 99 }), 'own')
-  const all = ring.waitMany(21, SOON)
+  const all = ring.waitMany(21, TIMEOUT)
   const results = all.filter(({ source }) => source === 'message').map(({ result }) => result)
   t.deepEqual(
     results.toSorted((a, b) => a - b),

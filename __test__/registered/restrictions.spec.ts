@@ -22,10 +22,10 @@ import {
 } from 'uring'
 import { eventfd } from 'uring/sys'
 import { fifo, file } from '../helpers/files.ts'
-import { script } from '../helpers/process.ts'
 import { pipe } from '../helpers/pipes.ts'
+import { script } from '../helpers/process.ts'
 import { closing, pair } from '../helpers/sockets.ts'
-import { OK, PRELUDE, WAKERS, woken } from '../helpers/waker.ts'
+import { OK, PRELUDE, runWithWaker, WAKERS } from '../helpers/waker.ts'
 
 const REGISTER_FILES = 2
 const UNREGISTER_FILES = 3
@@ -415,7 +415,7 @@ test('arguments are named, and nothing is registered', (t) => {
 
 for (const [name, waker] of WAKERS) {
   test(`woken by ${name}, a sandboxed ring tells of what comes late, and refuses the rest`, async (t) => {
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `${PRELUDE}
       import { Fsync } from 'uring'
@@ -467,7 +467,7 @@ for (const [name, waker] of WAKERS) {
         return ring
       }
     `
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `${PRELUDE}
       import { FixedFile } from 'uring'

@@ -18,7 +18,7 @@ import {
 } from 'uring'
 import { createAddressOf } from 'uring/native'
 import { ioUringEnter, ioUringRegister } from 'uring/sys'
-import { SOON } from '../helpers/buffers.ts'
+import { TIMEOUT } from '../helpers/completions.ts'
 import { fifo } from '../helpers/files.ts'
 import { script } from '../helpers/process.ts'
 
@@ -65,7 +65,7 @@ for (const [name, options] of [
     const index = ring.registerRingFd()
     t.true(Number.isInteger(index) && index >= 0 && index < INDICES, `${index}`)
     t.is(ring.push(new Nop({ result: 5 })) > 0, true)
-    t.is(ring.wait(SOON)?.value, 5)
+    t.is(ring.wait(TIMEOUT)?.value, 5)
     t.is(ring.wait({ timeout: 1 }), undefined)
     t.is(await ring.run(new Nop({ result: 6 })), 6)
     t.is(await ring.run(new Timeout(1)), 'expired')
@@ -135,7 +135,7 @@ function registerAll(t: ExecutionContext): Ring[] {
       refused(t, () => ring.registerRingFd(), 'EBUSY', /the 16 registered rings/)
       t.like(error, { code: 'EBUSY' })
       ring.push(new Nop({ result: 1 }))
-      t.is(ring.wait(SOON)?.value, 1, 'the ring works by its descriptor')
+      t.is(ring.wait(TIMEOUT)?.value, 1, 'the ring works by its descriptor')
       return registered
     }
   }
@@ -248,7 +248,7 @@ test('registerNapi: gives the settings as they were', (t) => {
   ring.unregisterNapi()
   t.deepEqual(ring.registerNapi({ busyPollTimeout: 1 }), inactive)
   ring.push(new Nop())
-  t.true(ring.wait(SOON)?.ok)
+  t.true(ring.wait(TIMEOUT)?.ok)
 })
 
 test('registerNapiId: which devices are polled', (t) => {
@@ -498,7 +498,7 @@ test('registerZcrx: says why there is none here', async (t) => {
     /^EPERM EPERM: operation not permitted, io_uring_register: it needs CAP_NET_ADMIN\n$/,
   )
   ring.push(new Nop())
-  t.true(ring.wait(SOON)?.ok)
+  t.true(ring.wait(TIMEOUT)?.ok)
 })
 
 test('registerZcrx: bad arguments are named', (t) => {

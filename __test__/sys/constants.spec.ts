@@ -5,11 +5,11 @@ import test from 'ava'
 import * as sys from 'uring/sys'
 import { directory } from '../helpers/files.ts'
 import {
-  compiled,
   type Header,
   headersMissing,
   present,
   readHeaders,
+  runProgram,
   unknownMembers,
 } from '../helpers/headers.ts'
 
@@ -140,7 +140,7 @@ withHeaders("the layouts of what entries point at are the C compiler's", (t) => 
         `PRINT("${field} offset", offsetof(${type}, ${field}));`,
         `PRINT("${field} size", sizeof(((${type} *)0)->${field}));`,
       )
-    const [[, size] = [], ...places] = compiled(at, [file], statements.join('\n'))
+    const [[, size] = [], ...places] = runProgram(at, [file], statements.join('\n'))
     t.is(layouts()[name]?.size, Number(size), name)
     for (const [field = '', which, number] of places)
       t.is(fields[field]?.[which as 'offset' | 'size'], Number(number), `${name}.${field}.${which}`)
@@ -157,6 +157,6 @@ test('both layouts of an epoll event', async (t) => {
 withHeaders('the numbers of the system calls', (t) => {
   const numbers = ['SYS_io_uring_setup', 'SYS_io_uring_enter', 'SYS_io_uring_register'] as const
   const statements = numbers.map((name) => `PRINT("${name}", ${name});`).join('\n')
-  for (const [name, number] of compiled(directory(t), ['sys/syscall.h'], statements))
+  for (const [name, number] of runProgram(directory(t), ['sys/syscall.h'], statements))
     t.is(sys[name as (typeof numbers)[number]], Number(number), name)
 })

@@ -5,7 +5,7 @@ import test from 'ava'
 import * as uring from 'uring'
 import * as sys from 'uring/sys'
 import { directory } from '../helpers/files.ts'
-import { compiled, headersMissing, present, unknownConstants } from '../helpers/headers.ts'
+import { headersMissing, present, runProgram, unknownConstants } from '../helpers/headers.ts'
 
 type Values = Readonly<Record<string, number>>
 
@@ -131,7 +131,7 @@ withHeaders('the other constants are those of the headers of this machine', (t) 
       t.true(known || YOUNG.has(name), `${name}: the header has some of them`)
     }
     const statements = [...values.keys()].filter((full) => !later.has(full))
-    const lines = compiled(at, [header], statements.map((full) => `PRINT("${full}", ${full});`).join('\n'))
+    const lines = runProgram(at, [header], statements.map((full) => `PRINT("${full}", ${full});`).join('\n'))
     for (const [full = '', number] of lines) {
       compared += 1
       // A mask with bit 31 is negative where C has an int.

@@ -4,7 +4,7 @@ import { closeSync } from 'node:fs'
 import test from 'ava'
 import { UringError } from 'uring'
 import { ioUringSetup, mapRing } from 'uring/sys'
-import { enter, make, mapped, mappings } from '../helpers/mapped.ts'
+import { enter, mappings, setupMappedRing, setupRing } from '../helpers/mapped.ts'
 import { script } from '../helpers/process.ts'
 
 const OK = { code: 0, signal: null, stdout: 'ok\n', stderr: '' }
@@ -250,7 +250,7 @@ test('a ring lives on in its mapping after its descriptor is closed', (t) => {
 })
 
 test('what was unmapped says that it is closed', (t) => {
-  const { ring } = mapped(t, 4)
+  const { ring } = setupMappedRing(t, 4)
   ring[Symbol.dispose]()
   for (const use of [
     () => ring.getSqe(),
@@ -270,7 +270,7 @@ test('what was unmapped says that it is closed', (t) => {
 })
 
 test('a ring is unmapped at the end of its block', (t) => {
-  const { fd, params } = make(t, 4)
+  const { fd, params } = setupRing(t, 4)
   const before = mappings()
   {
     using ring = mapRing(fd, params)

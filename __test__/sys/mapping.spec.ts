@@ -32,7 +32,7 @@ import {
   structs,
 } from 'uring/sys'
 import { file } from '../helpers/files.ts'
-import { enter, make, mapped, mappings, offsetWord, word } from '../helpers/mapped.ts'
+import { enter, mappings, offsetIndex, paramIndex, setupMappedRing, setupRing } from '../helpers/mapped.ts'
 import { closing } from '../helpers/sockets.ts'
 
 const SQE = structs.io_uring_sqe.fields
@@ -54,7 +54,7 @@ function plain({ userData, res, flags, extra }: Cqe): unknown[] {
 }
 
 test('a ring by hand: nothing but the views, the layouts and the calls', (t) => {
-  const { fd, ring } = mapped(t, 8)
+  const { fd, ring } = setupMappedRing(t, 8)
   const { sq, cq, sqes } = ring
   const content = Buffer.from(Array.from({ length: 1000 }, (_, index) => index % 251))
   const { fd: readable } = file(t, content)
@@ -108,7 +108,7 @@ for (const [name, flags] of [
   ['with mixed completions', IORING_SETUP_CQE_MIXED | IORING_SETUP_NO_SQARRAY],
 ] as const) {
   test(`1000 no-ops go round a ring ${name}`, (t) => {
-    const { fd, ring } = mapped(t, 8, { flags })
+    const { fd, ring } = setupMappedRing(t, 8, { flags })
     const wide = (flags & IORING_SETUP_CQE32) !== 0
     t.is(ring.sqeSize, (flags & IORING_SETUP_SQE128) === 0 ? 64 : 128)
     t.is(ring.cqeSize, wide ? 32 : 16)
@@ -134,7 +134,7 @@ for (const [name, flags] of [
 }
 
 test('entries are handed out until the queue is full, and nothing goes in before it is published', (t) => {
-  const { fd, ring } = mapped(t, 4)
+  const { fd, ring } = setupMappedRing(t, 4)
   t.is(ring.sqSpaceLeft, 4)
   const sqes = [0n, 1n, 2n, 3n].map((userData) => nop(ring, userData))
   t.is(new Set(sqes.map((sqe) => sqe.byteOffset)).size, 4)
@@ -156,7 +156,7 @@ test('entries are handed out until the queue is full, and nothing goes in before
 })
 
 test('an entry that is handed out again is zeroed', (t) => {
-  const { fd, ring } = mapped(t, 1, { flags: IORING_SETUP_SQE128 })
+  const { fd, ring } = setupMappedRing(t, 1, { flags: IORING_SETUP_SQE128 })
   ring.sqes.fill(0xff)
   const sqe = nop(ring, 7n)
   t.is(sqe.byteLength, 128)
@@ -167,7 +167,7 @@ test('an entry that is handed out again is zeroed', (t) => {
 })
 
 test('the tail goes past 2^32', (t) => {
-  const { fd, ring, params } = mapped(t, 4)
+  const { fd, ring, params } = setupMappedRing(t, 4)
   // As if so many had gone through: both sides count on from there.
   for (const words of [ring.sq.head, ring.sq.tail, ring.cq.head, ring.cq.tail]) words[0] = 0xffff_fffe
   const late = mapRing(fd, params)
@@ -180,7 +180,7 @@ test('the tail goes past 2^32', (t) => {
 })
 
 test('completions: taken one by one, in parts, and never more than there are', (t) => {
-  const { fd, ring } = mapped(t, 8)
+  const { fd, ring } = setupMappedRing(t, 8)
   t.is(ring.peekCqe(), undefined)
   t.deepEqual(ring.copyCqes(), [])
   for (let index = 0n; index < 6n; index += 1n) nop(ring, index, Number(index))
@@ -210,7 +210,10 @@ test('completions: taken one by one, in parts, and never more than there are', (
 })
 
 test('wide completions among narrow ones: both halves, and no filler', (t) => {
-  const { fd, ring } = mapped(t, 4, { flags: IORING_SETUP_CQE_MIXED | IORING_SETUP_CQSIZE, cq_entries: 4 })
+  const { fd, ring } = setupMappedRing(t, 4, {
+    flags: IORING_SETUP_CQE_MIXED | IORING_SETUP_CQSIZE,
+    cq_entries: 4,
+  })
   const wide = (userData: bigint): void => {
     const sqe = nop(ring, userData, 9, IORING_NOP_CQE32)
     sqe.setBigUint64(SQE.off.offset, 2n ** 64n - userData, true)
@@ -232,7 +235,7 @@ test('wide completions among narrow ones: both halves, and no filler', (t) => {
 })
 
 test('wide completions everywhere: the other half', (t) => {
-  const { fd, ring } = mapped(t, 2, { flags: IORING_SETUP_CQE32 })
+  const { fd, ring } = setupMappedRing(t, 2, { flags: IORING_SETUP_CQE32 })
   const sqe = nop(ring, 5n, 6, IORING_NOP_CQE32)
   sqe.setBigUint64(SQE.off.offset, 7n, true)
   sqe.setBigUint64(SQE.addr.offset, 8n, true)
@@ -244,7 +247,7 @@ test('wide completions everywhere: the other half', (t) => {
 })
 
 test('completions that found no room wait in the kernel, and come when it is entered', (t) => {
-  const { fd, ring } = mapped(t, 2, { flags: IORING_SETUP_CQSIZE, cq_entries: 2 })
+  const { fd, ring } = setupMappedRing(t, 2, { flags: IORING_SETUP_CQSIZE, cq_entries: 2 })
   t.false(ring.cqNeedsFlush)
   for (let round = 0n; round < 2n; round += 1n) {
     nop(ring, 2n * round)
@@ -268,7 +271,7 @@ test('completions that found no room wait in the kernel, and come when it is ent
 })
 
 test('a ring without a polling thread always needs to be entered', (t) => {
-  const { ring } = mapped(t, 2)
+  const { ring } = setupMappedRing(t, 2)
   t.true(ring.sqNeedsEnter)
   nop(ring, 0n)
   ring.flush()
@@ -281,7 +284,7 @@ async function until(holds: () => boolean): Promise<void> {
 }
 
 test('a polling thread takes entries without a call while it is awake, and says when it sleeps', async (t) => {
-  const { fd, ring } = mapped(t, 4, { flags: IORING_SETUP_SQPOLL, sq_thread_idle: 1 })
+  const { fd, ring } = setupMappedRing(t, 4, { flags: IORING_SETUP_SQPOLL, sq_thread_idle: 1 })
   for (let round = 0n; round < 3n; round += 1n) {
     await until(() => ring.sqNeedsEnter)
     nop(ring, round)
@@ -293,7 +296,7 @@ test('a polling thread takes entries without a call while it is awake, and says 
     })
     t.deepEqual(ring.copyCqes().map(plain), [[round, 0, 0]])
   }
-  const busy = mapped(t, 4, { flags: IORING_SETUP_SQPOLL, sq_thread_idle: 60_000 }).ring
+  const busy = setupMappedRing(t, 4, { flags: IORING_SETUP_SQPOLL, sq_thread_idle: 60_000 }).ring
   nop(busy, 9n)
   busy.flush()
   t.false(busy.sqNeedsEnter)
@@ -303,8 +306,8 @@ test('a polling thread takes entries without a call while it is awake, and says 
 })
 
 test('two mappings, as kernels before 5.4 want it', (t) => {
-  const { fd, params } = make(t, 4)
-  const flags = word('features')
+  const { fd, params } = setupRing(t, 4)
+  const flags = paramIndex('features')
   const apart = params.slice()
   apart[flags] = (params[flags] ?? 0) & ~IORING_FEAT_SINGLE_MMAP
   const before = mappings()
@@ -326,7 +329,7 @@ test('two mappings, as kernels before 5.4 want it', (t) => {
 })
 
 test('eventfd notifications are switched in the flags of the completion queue', (t) => {
-  const { fd, ring } = mapped(t, 4)
+  const { fd, ring } = setupMappedRing(t, 4)
   const counter = closing(t, eventfd())
   t.is(ioUringRegister(fd, 4, Int32Array.of(counter), 1), 0)
   t.deepEqual([...(ring.cq.flags ?? [])], [0])
@@ -349,9 +352,9 @@ function readCounter(fd: number): bigint {
 }
 
 test('kernels before 5.8 have no flags in the completion queue', (t) => {
-  const { fd, params } = make(t, 4)
+  const { fd, params } = setupRing(t, 4)
   const old = params.slice()
-  old[offsetWord('cq_off', 'flags')] = 0
+  old[offsetIndex('cq_off', 'flags')] = 0
   const ring = mapRing(fd, old)
   t.teardown(() => ring.unmap())
   t.is(ring.cq.flags, undefined)
@@ -359,7 +362,7 @@ test('kernels before 5.8 have no flags in the completion queue', (t) => {
 })
 
 test('a mapping whose tail was left behind by another hands out nothing', (t) => {
-  const { fd, params, ring: late } = mapped(t, 4)
+  const { fd, params, ring: late } = setupMappedRing(t, 4)
   const other = mapRing(fd, params)
   t.teardown(() => other.unmap())
   for (let index = 0n; index < 3n; index += 1n) nop(other, index)
@@ -372,9 +375,9 @@ test('a mapping whose tail was left behind by another hands out nothing', (t) =>
 })
 
 test('a ring of which the kernel forgets the tail is mapped, but has no tail to move', (t) => {
-  const { fd, params } = make(t, 4, { flags: IORING_SETUP_NO_SQARRAY })
+  const { fd, params } = setupRing(t, 4, { flags: IORING_SETUP_NO_SQARRAY })
   const rewound = params.slice()
-  rewound[word('flags')] = (params[word('flags')] ?? 0) | IORING_SETUP_SQ_REWIND
+  rewound[paramIndex('flags')] = (params[paramIndex('flags')] ?? 0) | IORING_SETUP_SQ_REWIND
   const ring = mapRing(fd, rewound)
   t.teardown(() => ring.unmap())
   for (const call of [() => ring.getSqe(), () => ring.flush()])
@@ -384,7 +387,7 @@ test('a ring of which the kernel forgets the tail is mapped, but has no tail to 
 })
 
 test('mapRing: wrong arguments', (t) => {
-  const { fd, params } = make(t, 4)
+  const { fd, params } = setupRing(t, 4)
   const before = mappings()
   const none = 'x' as unknown as number
   for (const [name, code, call] of [
@@ -409,7 +412,7 @@ test('mapRing: wrong arguments', (t) => {
 })
 
 test('mapRing: any kind of memory for the parameters', (t) => {
-  const { fd, params } = make(t, 4)
+  const { fd, params } = setupRing(t, 4)
   const shared = new SharedArrayBuffer(120)
   new Uint32Array(shared).set(params)
   for (const bytes of [shared, params.buffer, new DataView(shared), Buffer.from(params.slice().buffer)]) {
@@ -420,8 +423,8 @@ test('mapRing: any kind of memory for the parameters', (t) => {
 })
 
 test('mapRing: parameters that are not of this ring are refused, and nothing stays mapped', (t) => {
-  const { fd, params } = make(t, 4)
-  const larger = make(t, 8)
+  const { fd, params } = setupRing(t, 4)
+  const larger = setupRing(t, 8)
   const before = mappings()
   const refused = (name: string, change: (words: Uint32Array) => void): void => {
     const words = params.slice()
@@ -432,46 +435,49 @@ test('mapRing: parameters that are not of this ring are refused, and nothing sta
     t.is(mappings(), before, name)
   }
   refused('params', (words) => words.set(larger.params))
-  refused('params', (words) => words.fill(0xffff_fffc, word('sq_off')))
+  refused('params', (words) => words.fill(0xffff_fffc, paramIndex('sq_off')))
   for (const entries of ['sq_entries', 'cq_entries'] as const) {
     for (const wrong of [0, 3, 0xffff_ffff])
-      refused(`params.${entries}`, (words) => (words[word(entries)] = wrong))
+      refused(`params.${entries}`, (words) => (words[paramIndex(entries)] = wrong))
     for (const wrong of [1, 2, 16, 1024, 2 ** 20, 2 ** 31])
-      refused('params', (words) => (words[word(entries)] = wrong))
+      refused('params', (words) => (words[paramIndex(entries)] = wrong))
   }
   for (const name of ['head', 'tail', 'ring_mask', 'ring_entries', 'flags', 'dropped', 'array'] as const) {
-    const at = offsetWord('sq_off', name)
+    const at = offsetIndex('sq_off', name)
     refused(`params.sq_off.${name}`, (words) => (words[at] = 5))
     refused('params', (words) => (words[at] = 2 ** 20))
     refused('params', (words) => (words[at] = 0xffff_fffc))
   }
   for (const name of ['head', 'tail', 'ring_mask', 'ring_entries', 'overflow', 'cqes', 'flags'] as const) {
-    const at = offsetWord('cq_off', name)
+    const at = offsetIndex('cq_off', name)
     refused(`params.cq_off.${name}`, (words) => (words[at] = 6))
     refused('params', (words) => (words[at] = 2 ** 20))
   }
   // Inside the memory, and not what it is said to be.
   for (const queue of ['sq_off', 'cq_off'] as const) {
     for (const name of ['ring_mask', 'ring_entries'] as const)
-      refused('params', (words) => (words[offsetWord(queue, name)] = params[offsetWord(queue, 'head')] ?? 0))
+      refused(
+        'params',
+        (words) => (words[offsetIndex(queue, name)] = params[offsetIndex(queue, 'head')] ?? 0),
+      )
   }
-  refused('params.cq_off.cqes', (words) => (words[offsetWord('cq_off', 'cqes')] = 68))
-  refused('params.sq_off.array', (words) => (words[offsetWord('sq_off', 'array')] = 0))
-  refused('params.flags', (words) => (words[word('flags')] = IORING_SETUP_NO_MMAP))
+  refused('params.cq_off.cqes', (words) => (words[offsetIndex('cq_off', 'cqes')] = 68))
+  refused('params.sq_off.array', (words) => (words[offsetIndex('sq_off', 'array')] = 0))
+  refused('params.flags', (words) => (words[paramIndex('flags')] = IORING_SETUP_NO_MMAP))
 })
 
 test('mapRing: a page more than the ring has is refused, which the kernel itself lets pass', (t) => {
-  const { fd, params } = make(t, 64, { flags: IORING_SETUP_NO_SQARRAY })
+  const { fd, params } = setupRing(t, 64, { flags: IORING_SETUP_NO_SQARRAY })
   // 64 entries are a page; of 128 bytes each they would be two.
   const wide = params.slice()
-  wide[word('flags')] = (params[word('flags')] ?? 0) | IORING_SETUP_SQE128
+  wide[paramIndex('flags')] = (params[paramIndex('flags')] ?? 0) | IORING_SETUP_SQE128
   const before = mappings()
   t.throws(() => mapRing(fd, wide), { code: 'ERR_INVALID_ARG_VALUE', message: /'params' must be/ })
   t.is(mappings(), before)
 })
 
 test('whatever the parameters say, every view is inside the mapping', (t) => {
-  const { fd, params } = make(t, 64)
+  const { fd, params } = setupRing(t, 64)
   const before = mappings()
   let refusals = 0
   assert(
@@ -528,9 +534,9 @@ function noMmap(t: ExecutionContext): { fd: number; params: Uint32Array } {
   const first = BigInt(base + ((4096 - (base % 4096)) % 4096))
   const params = new Uint32Array(structs.io_uring_params.size / 4)
   const wide = new BigUint64Array(params.buffer)
-  params[word('flags')] = IORING_SETUP_NO_MMAP | IORING_SETUP_NO_SQARRAY
-  wide[offsetWord('cq_off', 'user_addr') / 2] = first
-  wide[offsetWord('sq_off', 'user_addr') / 2] = first + 4096n
+  params[paramIndex('flags')] = IORING_SETUP_NO_MMAP | IORING_SETUP_NO_SQARRAY
+  wide[offsetIndex('cq_off', 'user_addr') / 2] = first
+  wide[offsetIndex('sq_off', 'user_addr') / 2] = first + 4096n
   const fd = ioUringSetup(4, params)
   t.true(fd >= 0, `${fd}`)
   return { fd: closing(t, fd), params }
@@ -540,6 +546,6 @@ test("a ring whose memory is the caller's own is not mapped", (t) => {
   const { fd, params } = noMmap(t)
   t.throws(() => mapRing(fd, params), { code: 'ERR_INVALID_ARG_VALUE', message: /IORING_SETUP_NO_MMAP/ })
   const lying = params.slice()
-  lying[word('flags')] = IORING_SETUP_NO_SQARRAY
+  lying[paramIndex('flags')] = IORING_SETUP_NO_SQARRAY
   t.throws(() => mapRing(fd, lying), { instanceOf: UringError, code: 'ENOMEM', message: /mmap/ })
 })

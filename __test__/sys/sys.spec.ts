@@ -18,8 +18,9 @@ import {
   ioUringSetup,
   socketpair,
 } from 'uring/sys'
-import { fdOf, statusFlags } from '../helpers/connections.ts'
+import { fdOf } from '../helpers/connections.ts'
 import { directory } from '../helpers/files.ts'
+import { flagsOf } from '../helpers/pipes.ts'
 import { closing } from '../helpers/sockets.ts'
 
 const EBADF = -9
@@ -64,12 +65,12 @@ test('socketpair: two sockets that are connected', (t) => {
       writeSync(from, `to ${to}`)
       const bytes = Buffer.alloc(16)
       t.is(bytes.toString('latin1', 0, readSync(to, bytes)), `to ${to}`)
-      t.is(statusFlags(from) & (O_CLOEXEC | O_NONBLOCK), O_CLOEXEC)
+      t.is(flagsOf(from) & (O_CLOEXEC | O_NONBLOCK), O_CLOEXEC)
     }
   }
   const [left, right] = socketpair(SocketDomain.UNIX, SocketType.STREAM | SocketType.NONBLOCK)
   closing(t, left)
-  t.is(statusFlags(closing(t, right)) & O_NONBLOCK, O_NONBLOCK)
+  t.is(flagsOf(closing(t, right)) & O_NONBLOCK, O_NONBLOCK)
   t.throws(() => readSync(left, Buffer.alloc(1)), { code: 'EAGAIN' })
 })
 
@@ -88,7 +89,7 @@ test('socketpair: failures and wrong arguments', (t) => {
 
 test('eventfd: a counter', (t) => {
   const fd = closing(t, eventfd(5))
-  t.is(statusFlags(fd) & (O_CLOEXEC | O_NONBLOCK), O_CLOEXEC | O_NONBLOCK)
+  t.is(flagsOf(fd) & (O_CLOEXEC | O_NONBLOCK), O_CLOEXEC | O_NONBLOCK)
   const read = (fd: number): bigint => {
     const bytes = Buffer.alloc(8)
     readSync(fd, bytes)
@@ -123,7 +124,7 @@ test('eventfd: wrong arguments', (t) => {
 
 test('epollCreate: an epoll', (t) => {
   const fd = closing(t, epollCreate())
-  t.is(statusFlags(fd) & O_CLOEXEC, O_CLOEXEC)
+  t.is(flagsOf(fd) & O_CLOEXEC, O_CLOEXEC)
   t.is(kindOf(fd), 'anon_inode:[eventpoll]')
   t.not(closing(t, epollCreate()), fd)
 })

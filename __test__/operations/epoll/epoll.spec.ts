@@ -5,8 +5,9 @@ import test from 'ava'
 import { AsyncCancel, EpollCtl, EpollWait, type EpollEvent, FixedFile, PollEvents, Ring } from 'uring'
 import { epollCreate } from 'uring/sys'
 import { decodeEvents, encodeEvent, eventBytes } from '../../../ts/structs/epoll-event.ts'
+import { nothingCompletes, outcome, outcomes, outcomesByUserData } from '../../helpers/completions.ts'
 import { file } from '../../helpers/files.ts'
-import { counter, countUp, outcomes, quiet, reset, result, unordered } from '../../helpers/polls.ts'
+import { counter, countUp, reset } from '../../helpers/polls.ts'
 import { closing, pair } from '../../helpers/sockets.ts'
 
 const { IN, OUT, HUP, ET, ONESHOT } = PollEvents
@@ -14,7 +15,7 @@ const MAX_U64 = 2n ** 64n - 1n
 
 /** What an epoll has now, in the order of the data. */
 function events(ring: Ring, epoll: number, maxEvents = 8): EpollEvent[] {
-  const found = result(ring, new EpollWait(epoll, maxEvents)) as EpollEvent[]
+  const found = outcome(ring, new EpollWait(epoll, maxEvents)) as EpollEvent[]
   return found.toSorted((one, other) => Number(one.data - other.data))
 }
 
@@ -22,9 +23,9 @@ test('EpollCtl: a file is added, and gives its data back', (t) => {
   using ring = new Ring({ entries: 8 })
   const epoll = closing(t, epollCreate())
   const [first, second] = [counter(t), counter(t, 1)]
-  t.is(result(ring, new EpollCtl(epoll, 'add', first, { events: OUT, data: 1 })), 0)
+  t.is(outcome(ring, new EpollCtl(epoll, 'add', first, { events: OUT, data: 1 })), 0)
   t.is(
-    result(ring, new EpollCtl({ fd: epoll }, 'add', { fd: second }, { events: IN | OUT, data: MAX_U64 })),
+    outcome(ring, new EpollCtl({ fd: epoll }, 'add', { fd: second }, { events: IN | OUT, data: MAX_U64 })),
     0,
   )
   t.deepEqual(events(ring, epoll), [
@@ -37,10 +38,10 @@ test('EpollCtl: data is whatever fits 64 bits', (t) => {
   using ring = new Ring({ entries: 8 })
   const epoll = closing(t, epollCreate())
   const fd = counter(t, 1)
-  t.is(result(ring, new EpollCtl(epoll, 'add', fd, { events: IN })), 0)
+  t.is(outcome(ring, new EpollCtl(epoll, 'add', fd, { events: IN })), 0)
   t.deepEqual(events(ring, epoll), [{ events: IN, data: 0n }])
   for (const data of [5, 2 ** 32 + 1, Number.MAX_SAFE_INTEGER, 2n ** 53n + 1n, 2n ** 63n, MAX_U64, 0n]) {
-    t.is(result(ring, new EpollCtl(epoll, 'mod', fd, { events: IN, data })), 0)
+    t.is(outcome(ring, new EpollCtl(epoll, 'mod', fd, { events: IN, data })), 0)
     t.deepEqual(events(ring, epoll), [{ events: IN, data: BigInt(data) }])
   }
 })
@@ -49,38 +50,38 @@ test('EpollCtl: what is waited for changes', (t) => {
   using ring = new Ring({ entries: 8 })
   const epoll = closing(t, epollCreate())
   const fd = counter(t, 1)
-  t.is(result(ring, new EpollCtl(epoll, 'add', fd, { data: 1 })), 0)
+  t.is(outcome(ring, new EpollCtl(epoll, 'add', fd, { data: 1 })), 0)
   ring.push(new EpollWait(epoll, 8), 'wait')
   ring.submit()
-  t.true(quiet(ring), 'no events were asked for')
+  t.true(nothingCompletes(ring), 'no events were asked for')
   ring.push(new EpollCtl(epoll, 'mod', fd, { events: IN, data: 2 }), 'change')
-  t.deepEqual(unordered(ring, 2), { change: 0, wait: [{ events: IN, data: 2n }] })
+  t.deepEqual(outcomesByUserData(ring, 2), { change: 0, wait: [{ events: IN, data: 2n }] })
   // Bit 31, as JavaScript's operators leave it: only what is new.
-  t.is(result(ring, new EpollCtl(epoll, 'mod', fd, { events: IN | (ET | 0), data: 3 })), 0)
+  t.is(outcome(ring, new EpollCtl(epoll, 'mod', fd, { events: IN | (ET | 0), data: 3 })), 0)
   t.deepEqual(events(ring, epoll), [{ events: IN, data: 3n }])
   ring.push(new EpollWait(epoll, 8), 'wait')
   ring.submit()
-  t.true(quiet(ring))
+  t.true(nothingCompletes(ring))
   countUp(fd)
   t.deepEqual(outcomes(ring, 1), [['wait', [{ events: IN, data: 3n }]]])
-  t.is(result(ring, new EpollCtl(epoll, 'mod', fd, { events: IN | ONESHOT, data: 4 })), 0)
+  t.is(outcome(ring, new EpollCtl(epoll, 'mod', fd, { events: IN | ONESHOT, data: 4 })), 0)
   t.deepEqual(events(ring, epoll), [{ events: IN, data: 4n }])
   ring.push(new EpollWait(epoll, 8), 'wait')
   ring.submit()
   countUp(fd)
-  t.true(quiet(ring))
+  t.true(nothingCompletes(ring))
 })
 
 test('EpollCtl: a file is removed, and no other', (t) => {
   using ring = new Ring({ entries: 8 })
   const epoll = closing(t, epollCreate())
   const [first, second] = [counter(t, 1), counter(t, 1)]
-  t.is(result(ring, new EpollCtl(epoll, 'add', first, { events: IN, data: 1 })), 0)
-  t.is(result(ring, new EpollCtl(epoll, 'add', second, { events: IN, data: 2 })), 0)
-  t.is(result(ring, new EpollCtl(epoll, 'del', first)), 0)
+  t.is(outcome(ring, new EpollCtl(epoll, 'add', first, { events: IN, data: 1 })), 0)
+  t.is(outcome(ring, new EpollCtl(epoll, 'add', second, { events: IN, data: 2 })), 0)
+  t.is(outcome(ring, new EpollCtl(epoll, 'del', first)), 0)
   t.deepEqual(events(ring, epoll), [{ events: IN, data: 2n }])
-  t.is(result(ring, new EpollCtl(epoll, 'del', first)), 'ENOENT')
-  t.is(result(ring, new EpollCtl(epoll, 'add', first, { events: IN, data: 3 })), 0)
+  t.is(outcome(ring, new EpollCtl(epoll, 'del', first)), 'ENOENT')
+  t.is(outcome(ring, new EpollCtl(epoll, 'add', first, { events: IN, data: 3 })), 0)
   t.is(events(ring, epoll).length, 2)
 })
 
@@ -89,7 +90,7 @@ test('EpollCtl: mistakes', (t) => {
   const [epoll, other] = [closing(t, epollCreate()), closing(t, epollCreate())]
   const fd = counter(t)
   const code = (...args: ConstructorParameters<typeof EpollCtl>): unknown =>
-    result(ring, new EpollCtl(...args))
+    outcome(ring, new EpollCtl(...args))
   t.is(code(epoll, 'add', fd), 0)
   t.is(code(epoll, 'add', fd), 'EEXIST')
   t.is(code(epoll, 'mod', other), 'ENOENT')
@@ -134,10 +135,10 @@ test('EpollWait: it waits for events', (t) => {
   using ring = new Ring({ entries: 8 })
   const epoll = closing(t, epollCreate())
   const [left, right] = pair(t)
-  t.is(result(ring, new EpollCtl(epoll, 'add', left, { events: IN, data: 7n })), 0)
+  t.is(outcome(ring, new EpollCtl(epoll, 'add', left, { events: IN, data: 7n })), 0)
   ring.push(new EpollWait(epoll, 4), 'wait')
   ring.submit()
-  t.true(quiet(ring))
+  t.true(nothingCompletes(ring))
   writeSync(right, 'x')
   t.deepEqual(outcomes(ring, 1), [['wait', [{ events: IN, data: 7n }]]])
   t.is(ring.inFlight, 0)
@@ -148,7 +149,7 @@ test('EpollWait: so many events at most, and the others next time', (t) => {
   const epoll = closing(t, epollCreate())
   const fds = Array.from({ length: 5 }, () => counter(t, 1))
   for (const [index, fd] of fds.entries()) {
-    t.is(result(ring, new EpollCtl(epoll, 'add', fd, { events: IN | ET, data: index })), 0)
+    t.is(outcome(ring, new EpollCtl(epoll, 'add', fd, { events: IN | ET, data: index })), 0)
   }
   const seen = [3, 1, 8].map((most) => events(ring, epoll, most))
   t.deepEqual(
@@ -172,12 +173,12 @@ test('EpollWait: two at once have memory of their own', (t) => {
   const operation = new EpollWait(0, 1)
   for (const [index, fd] of [first, second].entries()) {
     const epoll = epolls[index] ?? -1
-    t.is(result(ring, new EpollCtl(epoll, 'add', fd, { events: IN, data: index })), 0)
+    t.is(outcome(ring, new EpollCtl(epoll, 'add', fd, { events: IN, data: index })), 0)
     operation.epollFd = epoll
     ring.push(operation, index)
   }
   ring.submit()
-  t.true(quiet(ring))
+  t.true(nothingCompletes(ring))
   countUp(second)
   countUp(first)
   const completions = ring.waitMany(2)
@@ -194,7 +195,7 @@ test('EpollWait: an entry is read when it is taken', (t) => {
   using ring = new Ring({ entries: 8 })
   const epoll = closing(t, epollCreate())
   const fd = counter(t, 1)
-  t.is(result(ring, new EpollCtl(epoll, 'add', fd, { events: IN | OUT, data: 1 })), 0)
+  t.is(outcome(ring, new EpollCtl(epoll, 'add', fd, { events: IN | OUT, data: 1 })), 0)
   const entry = new EpollWait(epoll, 1).build()
   ring.push(entry)
   const first = ring.wait()
@@ -208,11 +209,11 @@ test('EpollWait: a registered file, an epoll that is none, and a cancelled wait'
   using ring = new Ring({ entries: 8 })
   const epoll = closing(t, epollCreate())
   const fd = counter(t, 1)
-  t.is(result(ring, new EpollCtl(epoll, 'add', fd, { events: IN, data: 5 })), 0)
+  t.is(outcome(ring, new EpollCtl(epoll, 'add', fd, { events: IN, data: 5 })), 0)
   ring.registerFiles([fd, epoll])
-  t.deepEqual(result(ring, new EpollWait(new FixedFile(1), 1)), [{ events: IN, data: 5n }])
-  t.is(result(ring, new EpollWait(new FixedFile(0), 1)), 'EINVAL')
-  t.is(result(ring, new EpollWait(100_000, 1)), 'EBADF')
+  t.deepEqual(outcome(ring, new EpollWait(new FixedFile(1), 1)), [{ events: IN, data: 5n }])
+  t.is(outcome(ring, new EpollWait(new FixedFile(0), 1)), 'EINVAL')
+  t.is(outcome(ring, new EpollWait(100_000, 1)), 'EBADF')
   ring.push(new EpollWait(fd, 1))
   t.like(ring.wait()?.error, {
     syscall: 'epoll_wait',
@@ -223,7 +224,7 @@ test('EpollWait: a registered file, an epoll that is none, and a cancelled wait'
   const token = ring.push(new EpollWait(epoll, 1), 'wait')
   ring.submit()
   ring.push(new AsyncCancel(token), 'cancel')
-  t.deepEqual(unordered(ring, 2), { cancel: 1, wait: 'ECANCELED' })
+  t.deepEqual(outcomesByUserData(ring, 2), { cancel: 1, wait: 'ECANCELED' })
 })
 
 test('EpollWait: the layout of an event, on x86_64 and elsewhere', (t) => {

@@ -3,11 +3,11 @@
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import test from 'ava'
 import { Close, FilesUpdate, FixedFdInstall, FixedFile, OpenFlags, Read, Ring, SKIP_FILE } from 'uring'
-import { code, done, heldBack } from '../../helpers/completions.ts'
+import { codeOrNone, complete, submitHeldBack } from '../../helpers/completions.ts'
 import { file } from '../../helpers/files.ts'
-import { flagsOf, textOf, withFewDescriptors } from '../../helpers/pipes.ts'
+import { flagsOf, readText, withFewDescriptors } from '../../helpers/pipes.ts'
 import { script } from '../../helpers/process.ts'
-import { contentOf, contents, files } from '../../helpers/slots.ts'
+import { contentOf, contents, files } from '../../helpers/registered.ts'
 import { closing } from '../../helpers/sockets.ts'
 
 const NOBODY = 987_654
@@ -19,14 +19,14 @@ test('FilesUpdate: fills slots, empties them and leaves them alone', (t) => {
   using ring = new Ring({ entries: 4 })
   const [a = 0, b = 0, c = 0] = files(t, 'a', 'b', 'c')
   ring.registerFiles(5)
-  t.is(done(ring, new FilesUpdate([a, { fd: b }])).value, 2)
+  t.is(complete(ring, new FilesUpdate([a, { fd: b }])).value, 2)
   t.is(contents(ring, 5), 'a b - - -')
-  t.is(done(ring, new FilesUpdate([c, c], { offset: 3 })).value, 2)
+  t.is(complete(ring, new FilesUpdate([c, c], { offset: 3 })).value, 2)
   t.is(contents(ring, 5), 'a b - c c')
-  t.is(done(ring, new FilesUpdate([EMPTY, SKIP_FILE, a, SKIP_FILE, EMPTY], { offset: 0 })).value, 5)
+  t.is(complete(ring, new FilesUpdate([EMPTY, SKIP_FILE, a, SKIP_FILE, EMPTY], { offset: 0 })).value, 5)
   t.is(contents(ring, 5), '- b a c -')
-  t.is(done(ring, new FilesUpdate([EMPTY], { offset: 4 })).value, 1, 'it is empty')
-  t.is(done(ring, new FilesUpdate([c, a], { offset: 1 })).value, 2, 'what was there makes room')
+  t.is(complete(ring, new FilesUpdate([EMPTY], { offset: 4 })).value, 1, 'it is empty')
+  t.is(complete(ring, new FilesUpdate([c, a], { offset: 1 })).value, 2, 'what was there makes room')
   t.is(contents(ring, 5), '- c a c -')
 })
 
@@ -35,7 +35,7 @@ test('FilesUpdate: the slots have the files themselves, and not their descriptor
   const { path } = file(t, 'still here')
   ring.registerFiles(1)
   const fd = openSync(path, 'r')
-  t.is(done(ring, new FilesUpdate([fd])).value, 1)
+  t.is(complete(ring, new FilesUpdate([fd])).value, 1)
   closeSync(fd)
   t.is(contents(ring, 1), 'still here')
 })
@@ -44,46 +44,46 @@ test('FilesUpdate: puts files into slots that the kernel chooses', (t) => {
   using ring = new Ring({ entries: 4 })
   const [a = 0, b = 0, c = 0] = files(t, 'a', 'b', 'c')
   ring.registerFiles(6)
-  done(ring, new FilesUpdate([c, SKIP_FILE, c, SKIP_FILE, c]))
-  const found: FixedFile[] = done(ring, new FilesUpdate([a, { fd: b }, a], { offset: 'auto' })).value
+  complete(ring, new FilesUpdate([c, SKIP_FILE, c, SKIP_FILE, c]))
+  const found: FixedFile[] = complete(ring, new FilesUpdate([a, { fd: b }, a], { offset: 'auto' })).value
   t.true(Array.isArray(found) && found.every((slot) => slot instanceof FixedFile))
   t.deepEqual(found.map(({ index }) => index).toSorted(), [1, 3, 5])
   t.deepEqual(
     found.map((slot) => contentOf(ring, slot)),
     ['a', 'b', 'a'],
   )
-  t.is(code(ring, new FilesUpdate([a], { offset: 'auto' })), 'ENFILE')
+  t.is(codeOrNone(ring, new FilesUpdate([a], { offset: 'auto' })), 'ENFILE')
 })
 
 test('FilesUpdate: goes as far as it can', (t) => {
   using ring = new Ring({ entries: 4 })
   const [a = 0, b = 0] = files(t, 'a', 'b')
   ring.registerFiles(4)
-  t.is(done(ring, new FilesUpdate([a, NOBODY, b])).value, 1)
+  t.is(complete(ring, new FilesUpdate([a, NOBODY, b])).value, 1)
   t.is(contents(ring, 4), 'a - - -')
-  const slots = done(ring, new FilesUpdate([b, a, NOBODY, b], { offset: 'auto' })).value
+  const slots = complete(ring, new FilesUpdate([b, a, NOBODY, b], { offset: 'auto' })).value
   t.deepEqual(
     slots.map((slot) => contentOf(ring, slot)),
     ['b', 'a'],
   )
-  t.is(done(ring, new FilesUpdate([a, b], { offset: 'auto' })).value.length, 1, 'there is one slot')
+  t.is(complete(ring, new FilesUpdate([a, b], { offset: 'auto' })).value.length, 1, 'there is one slot')
 })
 
 test('FilesUpdate: what cannot be is an error', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t, 'content')
-  t.is(done(ring, new FilesUpdate([fd])).error?.message, 'ENXIO: no such device or address, files_update')
-  t.is(code(ring, new FilesUpdate([fd], { offset: 'auto' })), 'ENXIO')
+  t.is(complete(ring, new FilesUpdate([fd])).error?.message, 'ENXIO: no such device or address, files_update')
+  t.is(codeOrNone(ring, new FilesUpdate([fd], { offset: 'auto' })), 'ENXIO')
   ring.registerFiles(3)
-  t.is(code(ring, new FilesUpdate([])), 'EINVAL')
-  t.is(code(ring, new FilesUpdate([fd], { offset: 3 })), 'EINVAL')
-  t.is(code(ring, new FilesUpdate([fd, fd], { offset: 2 })), 'EINVAL', 'all or none have a slot')
-  t.is(code(ring, new FilesUpdate([fd], { offset: 2 ** 31 - 2 })), 'EINVAL')
-  t.is(code(ring, new FilesUpdate([NOBODY])), 'EBADF')
-  t.is(code(ring, new FilesUpdate([NOBODY], { offset: 'auto' })), 'EBADF')
-  t.is(code(ring, new FilesUpdate([EMPTY], { offset: 'auto' })), 'EBADF')
-  t.is(code(ring, new FilesUpdate([SKIP_FILE], { offset: 'auto' })), 'EBADF')
-  t.is(code(ring, new FilesUpdate([ring.fd])), 'EBADF', 'a ring is no file of a ring')
+  t.is(codeOrNone(ring, new FilesUpdate([])), 'EINVAL')
+  t.is(codeOrNone(ring, new FilesUpdate([fd], { offset: 3 })), 'EINVAL')
+  t.is(codeOrNone(ring, new FilesUpdate([fd, fd], { offset: 2 })), 'EINVAL', 'all or none have a slot')
+  t.is(codeOrNone(ring, new FilesUpdate([fd], { offset: 2 ** 31 - 2 })), 'EINVAL')
+  t.is(codeOrNone(ring, new FilesUpdate([NOBODY])), 'EBADF')
+  t.is(codeOrNone(ring, new FilesUpdate([NOBODY], { offset: 'auto' })), 'EBADF')
+  t.is(codeOrNone(ring, new FilesUpdate([EMPTY], { offset: 'auto' })), 'EBADF')
+  t.is(codeOrNone(ring, new FilesUpdate([SKIP_FILE], { offset: 'auto' })), 'EBADF')
+  t.is(codeOrNone(ring, new FilesUpdate([ring.fd])), 'EBADF', 'a ring is no file of a ring')
   t.is(contents(ring, 3), '- - -')
   t.throws(() => new FilesUpdate([0, new FixedFile(1) as unknown as number]), {
     code: 'ERR_INVALID_ARG_TYPE',
@@ -97,7 +97,7 @@ test('FilesUpdate: an operation that is changed later does what it was pushed fo
   ring.registerFiles(3)
   const list = [a, b]
   const operation = new FilesUpdate<number | 'auto'>(list, { offset: 1 })
-  const finish = heldBack(t, ring, operation)
+  const finish = submitHeldBack(t, ring, operation)
   list.fill(NOBODY)
   operation.offset = 'auto'
   t.is(finish().value as unknown, 2)
@@ -111,7 +111,7 @@ test('FilesUpdate: an entry puts the same files in each time that it is pushed',
   const entry = new FilesUpdate([a, b], { offset: 'auto' }).build()
   const all: FixedFile[] = []
   const waits: Record<string, () => FixedFile[]> = {
-    wait: () => done(ring, entry).value,
+    wait: () => complete(ring, entry).value,
     drain: () => {
       ring.push(entry)
       ring.submitAndWait(1)
@@ -122,10 +122,10 @@ test('FilesUpdate: an entry puts the same files in each time that it is pushed',
       return []
     },
     'wait without looking': () => {
-      done(ring, entry)
+      complete(ring, entry)
       return []
     },
-    'wait again': () => done(ring, entry).value,
+    'wait again': () => complete(ring, entry).value,
   }
   for (const [name, wait] of Object.entries(waits)) {
     const slots = wait()
@@ -201,14 +201,14 @@ test('FixedFdInstall: makes a descriptor of a registered file', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t, 'content')
   ring.registerFiles([-1, -1, fd])
-  const made = closing(t, done(ring, new FixedFdInstall(new FixedFile(2))).value)
+  const made = closing(t, complete(ring, new FixedFdInstall(new FixedFile(2))).value)
   t.not(made, fd)
   t.is(fstatSync(made).ino, fstatSync(fd).ino)
   // The same open file: its position too.
-  t.is(textOf(fd, 3), 'con')
-  t.is(textOf(made, 4), 'tent')
+  t.is(readText(fd, 3), 'con')
+  t.is(readText(made, 4), 'tent')
   t.is(contentOf(ring, new FixedFile(2)), 'content', 'it stays registered')
-  t.is(done(ring, new Close(new FixedFile(2))).value, 0)
+  t.is(complete(ring, new Close(new FixedFile(2))).value, 0)
   t.is(fstatSync(made).size, 7)
 })
 
@@ -222,7 +222,7 @@ test('FixedFdInstall: the descriptor is closed on exec, or not', (t) => {
     [{ cloexec: true }, OpenFlags.CLOEXEC],
     [{ cloexec: false }, 0],
   ] as const) {
-    const made = closing(t, done(ring, new FixedFdInstall(new FixedFile(0), options)).value)
+    const made = closing(t, complete(ring, new FixedFdInstall(new FixedFile(0), options)).value)
     t.is(flagsOf(made) & OpenFlags.CLOEXEC, expected, JSON.stringify(options))
   }
 })
@@ -231,10 +231,10 @@ test('FixedFdInstall: what cannot be is an error', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t)
   const message = 'EBADF: bad file descriptor, fixed_fd_install'
-  t.is(done(ring, new FixedFdInstall(new FixedFile(0))).error?.message, message, 'no table')
+  t.is(complete(ring, new FixedFdInstall(new FixedFile(0))).error?.message, message, 'no table')
   ring.registerFiles([-1, fd])
-  t.is(code(ring, new FixedFdInstall(new FixedFile(0))), 'EBADF', 'an empty slot')
-  t.is(code(ring, new FixedFdInstall(new FixedFile(2))), 'EBADF', 'no slot')
+  t.is(codeOrNone(ring, new FixedFdInstall(new FixedFile(0))), 'EBADF', 'an empty slot')
+  t.is(codeOrNone(ring, new FixedFdInstall(new FixedFile(2))), 'EBADF', 'no slot')
   t.throws(() => new FixedFdInstall(fd as unknown as FixedFile), {
     code: 'ERR_INVALID_ARG_TYPE',
     message: /^The "file" argument must be an instance of FixedFile/,

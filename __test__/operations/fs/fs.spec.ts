@@ -35,8 +35,9 @@ import {
   UringError,
 } from 'uring'
 import { CHUNKS } from '../../helpers/chunks.ts'
+import { complete } from '../../helpers/completions.ts'
 import { directory, fifo } from '../../helpers/files.ts'
-import { codeOf, forms, odd, run, twins, umask } from '../../helpers/namespace.ts'
+import { codeOf, nonUtf8Path, pathForms, twoDirectories, umask } from '../../helpers/namespace.ts'
 import { script } from '../../helpers/process.ts'
 
 // ---- failures
@@ -54,7 +55,7 @@ function failures(folder: string): readonly Failure[] {
   const full = at('full')
   const missing = at('missing')
   const below = at('file', 'below')
-  const oddMissing = odd(at('missing'))
+  const oddMissing = nonUtf8Path(at('missing'))
   const long = at('x'.repeat(300))
   const loop = at('loop')
   const url = pathToFileURL(missing)
@@ -83,7 +84,7 @@ function failures(folder: string): readonly Failure[] {
     ['ENOENT', missing, at('new')],
     ['ENOENT', Buffer.from(missing), url],
     ['ENOENT', url, at('new')],
-    ['ENOENT', oddMissing, odd(at('new'))],
+    ['ENOENT', oddMissing, nonUtf8Path(at('new'))],
     ['ENOENT', '', ''],
     ['ENOENT', file, at('missing', 'below')],
     ['ENOTEMPTY', at('empty'), full],
@@ -99,7 +100,7 @@ function failures(folder: string): readonly Failure[] {
   for (const [code, from, to] of [
     ['ENOENT', missing, at('new')],
     ['ENOENT', url, Buffer.from(at('new'))],
-    ['ENOENT', oddMissing, odd(at('new'))],
+    ['ENOENT', oddMissing, nonUtf8Path(at('new'))],
     ['ENOENT', file, at('missing', 'below')],
     ['EEXIST', file, full],
     ['EEXIST', file, file],
@@ -149,7 +150,7 @@ function failures(folder: string): readonly Failure[] {
     ['EEXIST', Buffer.from(full)],
     ['EEXIST', new URL('file:///')],
     ['ENOENT', at('missing', 'below')],
-    ['ENOENT', odd(missing)],
+    ['ENOENT', nonUtf8Path(missing)],
     ['ENOENT', ''],
     ['ENOTDIR', below],
     ['ENAMETOOLONG', long],
@@ -170,7 +171,7 @@ test('OpenAt2, RenameAt, LinkAt, SymlinkAt, UnlinkAt and MkDirAt: failures are t
   for (const { operation, same, code } of failures(folder)) {
     const { name } = operation.constructor
     const expected = t.throws(same, { code }, name) as NodeJS.ErrnoException & { dest?: string }
-    const { error } = run(ring, operation)
+    const { error } = complete(ring, operation)
     t.true(error instanceof UringError, expected.message)
     t.is(error?.operation, name)
     t.is(error?.message, expected.message)
@@ -210,11 +211,11 @@ test('RenameAt: moves a file, by any form of its path', (t) => {
   const folder = directory(t)
   mkdirSync(join(folder, 'from'))
   mkdirSync(join(folder, 'to'))
-  for (const [index, from] of forms(join(folder, 'from')).entries()) {
-    for (const [other, to] of forms(join(folder, 'to')).entries()) {
+  for (const [index, from] of pathForms(join(folder, 'from')).entries()) {
+    for (const [other, to] of pathForms(join(folder, 'to')).entries()) {
       writeFileSync(from, `content ${index} ${other}`)
       const { ino } = statSync(from)
-      t.is(run(ring, new RenameAt(from, to)).value, 0)
+      t.is(complete(ring, new RenameAt(from, to)).value, 0)
       t.deepEqual(readdirSync(join(folder, 'from')), [])
       t.is(readFileSync(to, 'utf8'), `content ${index} ${other}`)
       t.is(statSync(to).ino, ino)
@@ -236,33 +237,36 @@ test('RenameAt: replaces, refuses to, or exchanges', (t) => {
   t.is(codeOf(ring, new RenameAt(from, to, { flags: NOREPLACE })), 'EEXIST')
   t.is(readFileSync(from, 'utf8'), 'one')
   t.is(readFileSync(to, 'utf8'), 'two')
-  t.is(run(ring, new RenameAt(from, to, { flags: EXCHANGE })).value, 0)
+  t.is(complete(ring, new RenameAt(from, to, { flags: EXCHANGE })).value, 0)
   t.is(readFileSync(from, 'utf8'), 'two')
   t.is(readFileSync(to, 'utf8'), 'one')
   reset()
-  t.is(run(ring, new RenameAt(from, to)).value, 0)
+  t.is(complete(ring, new RenameAt(from, to)).value, 0)
   t.false(existsSync(from))
   t.is(readFileSync(to, 'utf8'), 'one')
   t.is(codeOf(ring, new RenameAt(to, from, { flags: EXCHANGE })), 'ENOENT')
-  t.is(run(ring, new RenameAt(to, from, { flags: NOREPLACE })).value, 0)
+  t.is(complete(ring, new RenameAt(to, from, { flags: NOREPLACE })).value, 0)
   t.is(readFileSync(from, 'utf8'), 'one')
   t.deepEqual(readdirSync(folder), ['from'])
   t.is(codeOf(ring, new RenameAt(from, to, { flags: NOREPLACE | EXCHANGE })), 'EINVAL')
   t.is(codeOf(ring, new RenameAt(from, to, { flags: -(2 ** 31) })), 'EINVAL', 'a flag that there is not')
-  const error = run(ring, new RenameAt(to, from, { flags: EXCHANGE })).error
+  const error = complete(ring, new RenameAt(to, from, { flags: EXCHANGE })).error
   t.is(error?.message, `ENOENT: no such file or directory, rename '${to}' -> '${from}'`)
 })
 
 test('RenameAt: relative paths start where they are told to', (t) => {
   using ring = new Ring({ entries: 4 })
-  const { left, right, leftFd, rightFd } = twins(t)
-  t.is(run(ring, new RenameAt('same', 'moved', { oldDirfd: leftFd, newDirfd: { fd: rightFd } })).value, 0)
+  const { left, right, leftFd, rightFd } = twoDirectories(t)
+  t.is(
+    complete(ring, new RenameAt('same', 'moved', { oldDirfd: leftFd, newDirfd: { fd: rightFd } })).value,
+    0,
+  )
   t.deepEqual(readdirSync(left), [])
   t.is(readFileSync(join(right, 'moved'), 'utf8'), 'left')
   t.is(readFileSync(join(right, 'same'), 'utf8'), 'right')
-  t.is(run(ring, new RenameAt('same', join(left, 'back'), { oldDirfd: { fd: rightFd } })).value, 0)
+  t.is(complete(ring, new RenameAt('same', join(left, 'back'), { oldDirfd: { fd: rightFd } })).value, 0)
   t.is(readFileSync(join(left, 'back'), 'utf8'), 'right')
-  t.is(run(ring, new RenameAt(join(right, 'moved'), 'same', { newDirfd: leftFd })).value, 0)
+  t.is(complete(ring, new RenameAt(join(right, 'moved'), 'same', { newDirfd: leftFd })).value, 0)
   t.is(readFileSync(join(left, 'same'), 'utf8'), 'left')
   t.is(codeOf(ring, new RenameAt('same', 'x', { oldDirfd: leftFd, newDirfd: 987_654 })), 'EBADF')
   t.is(codeOf(ring, new RenameAt('same', 'x', { oldDirfd: 987_654, newDirfd: leftFd })), 'EBADF')
@@ -280,19 +284,19 @@ test('UnlinkAt: removes a name, by any form of it', (t) => {
   const folder = directory(t)
   const kept = join(folder, 'kept')
   writeFileSync(kept, 'content')
-  for (const path of forms(folder)) {
+  for (const path of pathForms(folder)) {
     linkSync(kept, path)
-    t.is(run(ring, new UnlinkAt(path)).value, 0)
+    t.is(complete(ring, new UnlinkAt(path)).value, 0)
     t.deepEqual(readdirSync(folder), ['kept'])
     mkdirSync(path)
     t.is(codeOf(ring, new UnlinkAt(path)), 'EISDIR')
-    t.is(run(ring, new UnlinkAt(path, { directory: true })).value, 0)
+    t.is(complete(ring, new UnlinkAt(path, { directory: true })).value, 0)
     t.deepEqual(readdirSync(folder), ['kept'])
   }
   t.is(readFileSync(kept, 'utf8'), 'content')
   const link = join(folder, 'link')
   symlinkSync('kept', link)
-  t.is(run(ring, new UnlinkAt(link)).value, 0)
+  t.is(complete(ring, new UnlinkAt(link)).value, 0)
   t.deepEqual(readdirSync(folder), ['kept'], 'not what the link leads to')
 })
 
@@ -309,21 +313,21 @@ test('UnlinkAt: a directory, or a file', (t) => {
   t.is(codeOf(ring, new UnlinkAt(file, { flags: -(2 ** 31) })), 'EINVAL')
   t.is(codeOf(ring, new UnlinkAt(inner, { directory: true, flags: AtFlags.SYMLINK_NOFOLLOW })), 'EINVAL')
   t.deepEqual(readdirSync(folder).toSorted(), ['file', 'inner'])
-  t.is(run(ring, new UnlinkAt(inner, { flags: AtFlags.REMOVEDIR })).value, 0)
-  t.is(run(ring, new UnlinkAt(file, { directory: false })).value, 0)
+  t.is(complete(ring, new UnlinkAt(inner, { flags: AtFlags.REMOVEDIR })).value, 0)
+  t.is(complete(ring, new UnlinkAt(file, { directory: false })).value, 0)
   t.deepEqual(readdirSync(folder), [])
 })
 
 test('UnlinkAt: relative paths start where they are told to', (t) => {
   using ring = new Ring({ entries: 4 })
-  const { left, right, leftFd, rightFd } = twins(t)
-  t.is(run(ring, new UnlinkAt('same', { dirfd: leftFd })).value, 0)
+  const { left, right, leftFd, rightFd } = twoDirectories(t)
+  t.is(complete(ring, new UnlinkAt('same', { dirfd: leftFd })).value, 0)
   t.deepEqual(readdirSync(left), [])
   t.deepEqual(readdirSync(right), ['same'])
-  t.is(run(ring, new UnlinkAt('same', { dirfd: { fd: rightFd } })).value, 0)
+  t.is(complete(ring, new UnlinkAt('same', { dirfd: { fd: rightFd } })).value, 0)
   t.deepEqual(readdirSync(right), [])
   mkdirSync(join(left, 'inner'))
-  t.is(run(ring, new UnlinkAt('inner', { dirfd: leftFd, directory: true })).value, 0)
+  t.is(complete(ring, new UnlinkAt('inner', { dirfd: leftFd, directory: true })).value, 0)
   t.deepEqual(readdirSync(left), [])
   t.is(codeOf(ring, new UnlinkAt('same', { dirfd: 987_654 })), 'EBADF')
   t.is(codeOf(ring, new UnlinkAt('same', { dirfd: leftFd })), 'ENOENT')
@@ -334,8 +338,8 @@ test('UnlinkAt: relative paths start where they are told to', (t) => {
 test('MkDirAt: makes a directory, by any form of its path', (t) => {
   using ring = new Ring({ entries: 4 })
   const folder = directory(t)
-  for (const path of forms(folder)) {
-    t.is(run(ring, new MkDirAt(path)).value, 0)
+  for (const path of pathForms(folder)) {
+    t.is(complete(ring, new MkDirAt(path)).value, 0)
     t.true(statSync(path).isDirectory())
     rmdirSync(path)
   }
@@ -344,16 +348,16 @@ test('MkDirAt: makes a directory, by any form of its path', (t) => {
 
 test('MkDirAt: permissions, and where a relative path starts', (t) => {
   using ring = new Ring({ entries: 4 })
-  const { left, right, leftFd, rightFd } = twins(t)
+  const { left, right, leftFd, rightFd } = twoDirectories(t)
   umask(t, 0o005)
   const modeOf = (path: string): number => statSync(path).mode & 0o7777
-  t.is(run(ring, new MkDirAt(join(left, 'a'))).value, 0)
+  t.is(complete(ring, new MkDirAt(join(left, 'a'))).value, 0)
   t.is(modeOf(join(left, 'a')), 0o772)
-  t.is(run(ring, new MkDirAt('b', { dirfd: leftFd, mode: 0o705 })).value, 0)
+  t.is(complete(ring, new MkDirAt('b', { dirfd: leftFd, mode: 0o705 })).value, 0)
   t.is(modeOf(join(left, 'b')), 0o700)
-  t.is(run(ring, new MkDirAt('c', { dirfd: { fd: rightFd }, mode: 0o1777 })).value, 0)
+  t.is(complete(ring, new MkDirAt('c', { dirfd: { fd: rightFd }, mode: 0o1777 })).value, 0)
   t.is(modeOf(join(right, 'c')), 0o1772)
-  t.is(run(ring, new MkDirAt('d', { dirfd: rightFd, mode: 0 })).value, 0)
+  t.is(complete(ring, new MkDirAt('d', { dirfd: rightFd, mode: 0 })).value, 0)
   t.is(modeOf(join(right, 'd')), 0)
   t.is(codeOf(ring, new MkDirAt('d', { dirfd: rightFd })), 'EEXIST')
   t.is(codeOf(ring, new MkDirAt('d', { dirfd: 987_654 })), 'EBADF')

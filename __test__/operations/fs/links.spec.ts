@@ -16,8 +16,9 @@ import {
 import { join } from 'node:path'
 import test from 'ava'
 import { AtFlags, LinkAt, Ring, SymlinkAt } from 'uring'
+import { complete } from '../../helpers/completions.ts'
 import { directory } from '../../helpers/files.ts'
-import { codeOf, forms, nameless, run, twins } from '../../helpers/namespace.ts'
+import { codeOf, openTemporary, pathForms, twoDirectories } from '../../helpers/namespace.ts'
 
 // ---- LinkAt
 
@@ -26,10 +27,10 @@ test('LinkAt: gives a file another name, by any form of its path', (t) => {
   const folder = directory(t)
   mkdirSync(join(folder, 'from'))
   mkdirSync(join(folder, 'to'))
-  for (const from of forms(join(folder, 'from'))) {
+  for (const from of pathForms(join(folder, 'from'))) {
     writeFileSync(from, 'content')
-    for (const to of forms(join(folder, 'to'))) {
-      t.is(run(ring, new LinkAt(from, to)).value, 0)
+    for (const to of pathForms(join(folder, 'to'))) {
+      t.is(complete(ring, new LinkAt(from, to)).value, 0)
       t.is(statSync(to).ino, statSync(from).ino)
       t.is(statSync(from).nlink, 2)
       unlinkSync(to)
@@ -40,12 +41,12 @@ test('LinkAt: gives a file another name, by any form of its path', (t) => {
 
 test('LinkAt: relative paths start where they are told to', (t) => {
   using ring = new Ring({ entries: 4 })
-  const { left, right, leftFd, rightFd } = twins(t)
-  t.is(run(ring, new LinkAt('same', 'new', { oldDirfd: { fd: leftFd }, newDirfd: rightFd })).value, 0)
+  const { left, right, leftFd, rightFd } = twoDirectories(t)
+  t.is(complete(ring, new LinkAt('same', 'new', { oldDirfd: { fd: leftFd }, newDirfd: rightFd })).value, 0)
   t.is(readFileSync(join(right, 'new'), 'utf8'), 'left')
-  t.is(run(ring, new LinkAt('same', join(left, 'new'), { oldDirfd: rightFd })).value, 0)
+  t.is(complete(ring, new LinkAt('same', join(left, 'new'), { oldDirfd: rightFd })).value, 0)
   t.is(readFileSync(join(left, 'new'), 'utf8'), 'right')
-  t.is(run(ring, new LinkAt(join(left, 'same'), 'third', { newDirfd: { fd: rightFd } })).value, 0)
+  t.is(complete(ring, new LinkAt(join(left, 'same'), 'third', { newDirfd: { fd: rightFd } })).value, 0)
   t.is(readFileSync(join(right, 'third'), 'utf8'), 'left')
   t.is(codeOf(ring, new LinkAt('same', 'x', { oldDirfd: leftFd, newDirfd: 987_654 })), 'EBADF')
   t.is(codeOf(ring, new LinkAt('same', 'x', { oldDirfd: 987_654, newDirfd: leftFd })), 'EBADF')
@@ -57,10 +58,10 @@ test('LinkAt: a symbolic link itself, or what it leads to', (t) => {
   const at = (name: string): string => join(folder, name)
   writeFileSync(at('file'), 'content')
   symlinkSync('file', at('link'))
-  t.is(run(ring, new LinkAt(at('link'), at('same link'))).value, 0)
+  t.is(complete(ring, new LinkAt(at('link'), at('same link'))).value, 0)
   t.true(lstatSync(at('same link')).isSymbolicLink())
   t.is(lstatSync(at('same link')).ino, lstatSync(at('link')).ino)
-  t.is(run(ring, new LinkAt(at('link'), at('same file'), { flags: AtFlags.SYMLINK_FOLLOW })).value, 0)
+  t.is(complete(ring, new LinkAt(at('link'), at('same file'), { flags: AtFlags.SYMLINK_FOLLOW })).value, 0)
   t.is(lstatSync(at('same file')).ino, statSync(at('file')).ino)
   t.is(codeOf(ring, new LinkAt(at('file'), at('x'), { flags: AtFlags.SYMLINK_NOFOLLOW })), 'EINVAL')
   t.is(codeOf(ring, new LinkAt(at('file'), at('x'), { flags: -(2 ** 31) })), 'EINVAL')
@@ -77,17 +78,17 @@ function capable(capability: bigint): boolean {
 test('LinkAt: a name for a file without one', (t) => {
   using ring = new Ring({ entries: 4 })
   const folder = directory(t)
-  const fd = nameless(t, ring, folder)
+  const fd = openTemporary(t, ring, folder)
   if (fd === undefined) return
   writeSync(fd, 'content')
   const { FDCWD, EMPTY_PATH, SYMLINK_FOLLOW } = AtFlags
   const [one, two] = [join(folder, 'one'), join(folder, 'two')]
   t.is(codeOf(ring, new LinkAt('', one, { oldDirfd: fd })), 'ENOENT', 'an empty path is none')
-  t.is(run(ring, new LinkAt(`/proc/self/fd/${fd}`, one, { flags: SYMLINK_FOLLOW })).value, 0)
+  t.is(complete(ring, new LinkAt(`/proc/self/fd/${fd}`, one, { flags: SYMLINK_FOLLOW })).value, 0)
   t.is(readFileSync(one, 'utf8'), 'content')
   t.is(statSync(one).ino, fstatSync(fd).ino)
   for (const oldDirfd of [fd, { fd }]) {
-    const { error } = run(ring, new LinkAt('', two, { oldDirfd, newDirfd: FDCWD, flags: EMPTY_PATH }))
+    const { error } = complete(ring, new LinkAt('', two, { oldDirfd, newDirfd: FDCWD, flags: EMPTY_PATH }))
     if (error?.code === 'ENOENT' && !capable(CAP_DAC_READ_SEARCH)) {
       t.log('before Linux 6.10 an empty path needs CAP_DAC_READ_SEARCH')
       return
@@ -103,7 +104,7 @@ test('LinkAt: a name for a file without one', (t) => {
 test('SymlinkAt: makes a link, by any form of its path', (t) => {
   using ring = new Ring({ entries: 4 })
   const folder = directory(t)
-  for (const path of forms(folder)) {
+  for (const path of pathForms(folder)) {
     for (const [target, bytes] of [
       ['relative/ä', Buffer.from('relative/ä')],
       ['/absolute', Buffer.from('/absolute')],
@@ -111,7 +112,7 @@ test('SymlinkAt: makes a link, by any form of its path', (t) => {
       [new URL('file:///of%20a/URL'), Buffer.from('/of a/URL')],
       ['x'.repeat(4000), Buffer.from('x'.repeat(4000))],
     ] as const) {
-      t.is(run(ring, new SymlinkAt(target, path)).value, 0)
+      t.is(complete(ring, new SymlinkAt(target, path)).value, 0)
       t.true(lstatSync(path).isSymbolicLink())
       t.deepEqual(readlinkSync(path, 'buffer'), bytes)
       unlinkSync(path)
@@ -121,11 +122,11 @@ test('SymlinkAt: makes a link, by any form of its path', (t) => {
 
 test('SymlinkAt: the path starts where it is told to, and the target nowhere', (t) => {
   using ring = new Ring({ entries: 4 })
-  const { left, leftFd } = twins(t)
-  t.is(run(ring, new SymlinkAt('same', 'link', { dirfd: leftFd })).value, 0)
+  const { left, leftFd } = twoDirectories(t)
+  t.is(complete(ring, new SymlinkAt('same', 'link', { dirfd: leftFd })).value, 0)
   t.is(readlinkSync(join(left, 'link'), 'utf8'), 'same')
   t.is(readFileSync(join(left, 'link'), 'utf8'), 'left')
-  t.is(run(ring, new SymlinkAt('../right/same', 'other', { dirfd: { fd: leftFd } })).value, 0)
+  t.is(complete(ring, new SymlinkAt('../right/same', 'other', { dirfd: { fd: leftFd } })).value, 0)
   t.is(readFileSync(join(left, 'other'), 'utf8'), 'right')
   t.is(codeOf(ring, new SymlinkAt('same', 'link', { dirfd: 987_654 })), 'EBADF')
   t.is(codeOf(ring, new SymlinkAt('same', 'link', { dirfd: leftFd })), 'EEXIST')

@@ -13,8 +13,8 @@ import {
   type Operation,
   Ring,
 } from 'uring'
+import { nothingCompletes, outcome, outcomesByUserData } from '../../helpers/completions.ts'
 import { script } from '../../helpers/process.ts'
-import { quiet, result, unordered } from '../../helpers/polls.ts'
 
 const { PRIVATE, NUMA, SIZE_U8, SIZE_U32 } = FutexFlags
 const EVERYBODY = 0x7fff_ffff
@@ -58,11 +58,11 @@ test('FutexWait: it waits until the word is woken', (t) => {
     const word = make()
     word[0] = 5
     waiting(ring, new FutexWait(word, 5), 'wait')
-    t.true(quiet(ring))
+    t.true(nothingCompletes(ring))
     word[0] = 6 // a new value does not wake anybody
-    t.true(quiet(ring))
+    t.true(nothingCompletes(ring))
     ring.push(new FutexWake(word, 1), 'wake')
-    t.deepEqual(unordered(ring, 2), { wait: 0, wake: 1 })
+    t.deepEqual(outcomesByUserData(ring, 2), { wait: 0, wake: 1 })
     t.is(ring.inFlight, 0)
   }
 })
@@ -79,11 +79,11 @@ test('FutexWait: only a word with the value that is expected is waited for', (t)
   ] as const) {
     word[0] = value
     word[1] = 77
-    for (const other of [...others, 77]) t.is(result(ring, new FutexWait(word, other)), 'EAGAIN')
+    for (const other of [...others, 77]) t.is(outcome(ring, new FutexWait(word, other)), 'EAGAIN')
     waiting(ring, new FutexWait(word, value), 'wait')
-    t.true(quiet(ring))
+    t.true(nothingCompletes(ring))
     ring.push(new FutexWake(word, 1), 'wake')
-    t.deepEqual(unordered(ring, 2), { wait: 0, wake: 1 })
+    t.deepEqual(outcomesByUserData(ring, 2), { wait: 0, wake: 1 })
   }
   ring.push(new FutexWait(new Int32Array(1), 1))
   t.like(ring.wait()?.error, {
@@ -97,12 +97,12 @@ test('FutexWait: a thread is woken by another', async (t) => {
   using ring = new Ring({ entries: 8 })
   const word = new Int32Array(new SharedArrayBuffer(4))
   word[0] = 5
-  const { outcome, end } = waiter(word)
+  const { outcome: woken, end } = waiter(word)
   // Atomics have waiters of their own.
   t.is(Atomics.notify(word, 0), 0)
   // It waits from some moment on.
-  while (result(ring, new FutexWake(word, EVERYBODY)) === 0) await setImmediate()
-  t.is(await outcome, 0)
+  while (outcome(ring, new FutexWake(word, EVERYBODY)) === 0) await setImmediate()
+  t.is(await woken, 0)
   await end()
 })
 
@@ -120,9 +120,9 @@ test('FutexWait: a wait is cancelled', (t) => {
   const token = waiting(ring, new FutexWait(word, 0), 'first')
   waiting(ring, new FutexWait(word, 0), 'second')
   ring.push(new AsyncCancel(token), 'cancel')
-  t.deepEqual(unordered(ring, 2), { cancel: 1, first: 'ECANCELED' })
+  t.deepEqual(outcomesByUserData(ring, 2), { cancel: 1, first: 'ECANCELED' })
   ring.push(new FutexWake(word, EVERYBODY), 'wake')
-  t.deepEqual(unordered(ring, 2), { wake: 1, second: 0 })
+  t.deepEqual(outcomesByUserData(ring, 2), { wake: 1, second: 0 })
 })
 
 test('FutexWake: so many at most, the first first', (t) => {
@@ -147,7 +147,7 @@ test('FutexWake: so many at most, the first first', (t) => {
   t.deepEqual(wake(1), [])
   t.is(ring.inFlight, 1)
   ring.push(new FutexWake(other, 1), 'wake')
-  t.deepEqual(unordered(ring, 2), { wake: 1, other: 0 })
+  t.deepEqual(outcomesByUserData(ring, 2), { wake: 1, other: 0 })
 })
 
 test('FutexWake: a waiter and its waker share a bit of the mask', (t) => {
@@ -163,37 +163,37 @@ test('FutexWake: a waiter and its waker share a bit of the mask', (t) => {
     [0b11, 'low'],
   ] as const) {
     ring.push(new FutexWake(word, EVERYBODY, { mask }), 'wake')
-    t.deepEqual(unordered(ring, 2), { wake: 1, [name]: 0 })
+    t.deepEqual(outcomesByUserData(ring, 2), { wake: 1, [name]: 0 })
   }
 })
 
 test('FutexWake: another size, more bits than there are, or none', (t) => {
   using ring = new Ring({ entries: 8 })
   const word = new Int32Array(1)
-  t.is(result(ring, new FutexWake(word, 1, { mask: 0 })), 'EINVAL')
-  t.is(result(ring, new FutexWait(word, 0, { mask: 0 })), 'EINVAL')
+  t.is(outcome(ring, new FutexWake(word, 1, { mask: 0 })), 'EINVAL')
+  t.is(outcome(ring, new FutexWait(word, 0, { mask: 0 })), 'EINVAL')
   ring.push(new FutexWake(word, 1, { mask: 0 }))
   t.like(ring.wait()?.error, {
     syscall: 'futex_wake',
     message: 'EINVAL: invalid argument, futex_wake',
     operation: 'FutexWake',
   })
-  t.is(result(ring, new FutexWake(word, 1, { flags: 1 << 30 })), 'EINVAL')
-  t.is(result(ring, new FutexWait(word, 0, { flags: 1 << 30 })), 'EINVAL')
-  t.is(result(ring, new FutexWake(word, 1, { flags: SIZE_U8 })), 0)
-  t.is(result(ring, new FutexWake(word, 1, { flags: SIZE_U32 })), 0)
+  t.is(outcome(ring, new FutexWake(word, 1, { flags: 1 << 30 })), 'EINVAL')
+  t.is(outcome(ring, new FutexWait(word, 0, { flags: 1 << 30 })), 'EINVAL')
+  t.is(outcome(ring, new FutexWake(word, 1, { flags: SIZE_U8 })), 0)
+  t.is(outcome(ring, new FutexWake(word, 1, { flags: SIZE_U32 })), 0)
 })
 
 test('FutexWake: private waiters have private wakers', (t) => {
   using ring = new Ring({ entries: 8 })
   const word = new Int32Array(1)
   waiting(ring, new FutexWait(word, 0, { flags: PRIVATE }), 'private')
-  t.is(result(ring, new FutexWake(word, EVERYBODY)), 0)
+  t.is(outcome(ring, new FutexWake(word, EVERYBODY)), 0)
   waiting(ring, new FutexWait(word, 0), 'shared')
   ring.push(new FutexWake(word, EVERYBODY, { flags: PRIVATE }), 'wake')
-  t.deepEqual(unordered(ring, 2), { private: 0, wake: 1 })
+  t.deepEqual(outcomesByUserData(ring, 2), { private: 0, wake: 1 })
   ring.push(new FutexWake(word, EVERYBODY), 'wake')
-  t.deepEqual(unordered(ring, 2), { shared: 0, wake: 1 })
+  t.deepEqual(outcomesByUserData(ring, 2), { shared: 0, wake: 1 })
 })
 
 test('FutexWait: the number of a node needs room behind the word', (t) => {
@@ -219,11 +219,11 @@ test('FutexWaitV: the index of the word that was woken', (t) => {
   const waiters = words.map((word, index) => ({ word, expected: index - 2 }))
   for (const [index, word] of words.entries()) {
     waiting(ring, new FutexWaitV(waiters), 'wait')
-    t.true(quiet(ring))
+    t.true(nothingCompletes(ring))
     ring.push(new FutexWake(word, EVERYBODY), 'wake')
-    t.deepEqual(unordered(ring, 2), { wait: index, wake: 1 })
+    t.deepEqual(outcomesByUserData(ring, 2), { wait: index, wake: 1 })
   }
-  for (const word of words) t.is(result(ring, new FutexWake(word, 1)), 0, 'nobody waits any more')
+  for (const word of words) t.is(outcome(ring, new FutexWake(word, 1)), 0, 'nobody waits any more')
 })
 
 test('FutexWaitV: all words have to have the values that are expected', (t) => {
@@ -240,9 +240,9 @@ test('FutexWaitV: all words have to have the values that are expected', (t) => {
     word[0] -= 1
   }
   waiting(ring, new FutexWaitV(waiters), 'wait')
-  t.true(quiet(ring))
+  t.true(nothingCompletes(ring))
   ring.push(new AsyncCancel('any'))
-  t.deepEqual(unordered(ring, 2), { undefined: 1, wait: 'ECANCELED' })
+  t.deepEqual(outcomesByUserData(ring, 2), { undefined: 1, wait: 'ECANCELED' })
 })
 
 test('FutexWaitV: 128 words, and flags of each', (t) => {
@@ -255,13 +255,13 @@ test('FutexWaitV: 128 words, and flags of each', (t) => {
   for (const index of [0, 1, 64, 127]) {
     const { word, flags } = waiters[index] as (typeof waiters)[number]
     waiting(ring, new FutexWaitV(waiters), 'wait')
-    t.is(result(ring, new FutexWake(word, 1, { flags: flags ^ PRIVATE })), 0)
+    t.is(outcome(ring, new FutexWake(word, 1, { flags: flags ^ PRIVATE })), 0)
     ring.push(new FutexWake(word, 1, { flags }), 'wake')
-    t.deepEqual(unordered(ring, 2), { wait: index, wake: 1 })
+    t.deepEqual(outcomesByUserData(ring, 2), { wait: index, wake: 1 })
   }
   const [first] = waiters
   t.is(
-    result(
+    outcome(
       ring,
       new FutexWaitV([{ word: new Int32Array(1), expected: 0, flags: 1 << 30 }, ...(first ? [first] : [])]),
     ),
@@ -273,7 +273,7 @@ test('FutexWaitV: a word that is detached on the way is refused', (t) => {
   using ring = new Ring({ entries: 8 })
   for (const detach of [true, false]) {
     const word = new Int32Array(1)
-    t.is(result(ring, new FutexWake(word, 1)), 0) // its address is known
+    t.is(outcome(ring, new FutexWake(word, 1)), 0) // its address is known
     let armed = false
     const waiters = [
       { word, expected: 0 },

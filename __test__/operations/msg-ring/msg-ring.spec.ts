@@ -14,7 +14,7 @@ import {
   Ring,
   type UringError,
 } from 'uring'
-import { complete, outcome, SOON } from '../../helpers/buffers.ts'
+import { complete, outcome, TIMEOUT } from '../../helpers/completions.ts'
 import { file } from '../../helpers/files.ts'
 
 const MAX_DATA = 2n ** 62n - 1n
@@ -30,7 +30,7 @@ test('MsgRingData: the other ring gets a completion', (t) => {
     [-0x8000_0000, MAX_DATA],
   ] as const) {
     t.is(outcome(ring, new MsgRingData(other, result, data)), 0)
-    const message = other.wait(SOON)
+    const message = other.wait(TIMEOUT)
     t.is(message?.source, 'message')
     t.is(message?.token, 0)
     t.is(message?.userData, BigInt(data))
@@ -44,7 +44,7 @@ test('MsgRingData: the other ring gets a completion', (t) => {
   // A message stands beside the other ring's own completions.
   other.push(new Nop({ result: 3 }), 'own')
   t.is(outcome(ring, new MsgRingData({ fd: other.fd }, 4, 5)), 0)
-  const both = other.waitMany(2, SOON)
+  const both = other.waitMany(2, TIMEOUT)
   t.deepEqual(
     new Set(both.map(({ userData, result }) => `${String(userData)} ${result}`)),
     new Set(['own 3', '5 4']),
@@ -54,7 +54,7 @@ test('MsgRingData: the other ring gets a completion', (t) => {
 test('MsgRingData: a ring can be told of its own', (t) => {
   using ring = new Ring({ entries: 8 })
   ring.push(new MsgRingData(ring, 9, 1n), 'sent')
-  const all = ring.waitMany(2, SOON)
+  const all = ring.waitMany(2, TIMEOUT)
   t.deepEqual(all.map(({ source }) => source).toSorted(), ['message', 'operation'])
   t.is(all.find(({ source }) => source === 'message')?.result, 9)
 })
@@ -64,7 +64,7 @@ test('MsgRingData: userFlags are the flags there', (t) => {
   using other = new Ring({ entries: 8 })
   const flagsOf = (options: { flags?: number; userFlags?: number }): number | undefined => {
     t.is(outcome(ring, new MsgRingData(other, 1, 1, options)), 0)
-    return other.wait(SOON)?.flags
+    return other.wait(TIMEOUT)?.flags
   }
   t.is(flagsOf({ userFlags: CqeFlags.SOCK_NONEMPTY | 0x1234_0000 }), 0x1234_0004)
   t.is(flagsOf({ userFlags: 0 }), 0)
@@ -116,7 +116,7 @@ test('MsgRingData: wakes a ring that waits in another thread', async (t) => {
   // And back.
   worker.postMessage(ring.fd)
   t.deepEqual(await once(worker, 'message'), [{ done: 0 }])
-  const message = ring.wait(SOON)
+  const message = ring.wait(TIMEOUT)
   t.is(message?.source, 'message')
   t.is(message?.result, 43)
   t.is(message?.userData, 2n ** 61n + 1n)
@@ -134,14 +134,14 @@ test('MsgRingSendFd: puts a registered file into a slot of the other ring', (t) 
   ring.registerFiles([-1, file(t, 'one').fd, file(t, 'two').fd])
   other.registerFiles([-1, -1, -1, -1])
   t.is(outcome(ring, new MsgRingSendFd(other, new FixedFile(2), { direct: 3, data: MAX_DATA })), 3)
-  const message = other.wait(SOON)
+  const message = other.wait(TIMEOUT)
   t.is(message?.source, 'message')
   t.is(message?.userData, MAX_DATA)
   t.is(message?.token, 0)
   t.is(contentAt(other, 3), 'two')
   t.is(contentAt(other, 2), 'EBADF')
   t.is(outcome(ring, new MsgRingSendFd({ fd: other.fd }, new FixedFile(1), { direct: new FixedFile(3) })), 3)
-  t.is(other.wait(SOON)?.userData, 0n)
+  t.is(other.wait(TIMEOUT)?.userData, 0n)
   t.is(contentAt(other, 3), 'one')
   t.is(contentAt(ring, 1), 'one') // it is there too
 })
@@ -156,7 +156,7 @@ test('MsgRingSendFd: the kernel chooses a free slot', (t) => {
   for (const [index, options] of [undefined, { direct: 'auto' as const, data: 2 ** 40 }].entries()) {
     const slot = outcome(ring, new MsgRingSendFd(other, new FixedFile(index), options))
     slots.push(slot)
-    const message = other.wait(SOON)
+    const message = other.wait(TIMEOUT)
     t.is(message?.userData, BigInt(options?.data ?? 0))
     t.is(message?.result, slot as number)
     t.is(contentAt(other, slot as number), 'abc'[index])
@@ -178,7 +178,7 @@ test('MsgRingSendFd: skipCompletion leaves the other ring alone', (t) => {
   t.is(contentAt(other, 1), 'quiet')
   t.is(other.tryWait(), undefined)
   t.is(outcome(ring, new MsgRingSendFd(other, new FixedFile(0), { direct: 0, data: 6 })), 0)
-  t.is(other.wait(SOON)?.userData, 6n)
+  t.is(other.wait(TIMEOUT)?.userData, 6n)
 })
 
 test('MsgRingSendFd: fails where there is no ring, file or slot', (t) => {

@@ -27,8 +27,9 @@ import {
   ResolveFlags,
   Ring,
 } from 'uring'
+import { complete } from '../../helpers/completions.ts'
 import { directory } from '../../helpers/files.ts'
-import { codeOf, forms, nameless, opened, run, umask } from '../../helpers/namespace.ts'
+import { codeOf, openDirectory, openTemporary, pathForms, umask } from '../../helpers/namespace.ts'
 
 /** Flags and close-on-exec, as the kernel shows them. */
 function flagsOf(fd: number): number {
@@ -39,9 +40,9 @@ function flagsOf(fd: number): number {
 test('OpenAt2: opens what there is, by any form of its path', (t) => {
   using ring = new Ring({ entries: 4 })
   const folder = directory(t)
-  for (const [index, path] of forms(folder).entries()) {
+  for (const [index, path] of pathForms(folder).entries()) {
     writeFileSync(path, `content ${index}`)
-    const fd = run(ring, new OpenAt2(path)).value
+    const fd = complete(ring, new OpenAt2(path)).value
     t.is(readFileSync(fd, 'utf8'), `content ${index}`)
     closeSync(fd)
   }
@@ -53,7 +54,7 @@ test("OpenAt2: flags are those of node:fs, or the kernel's", (t) => {
   const { O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_RDONLY, O_RDWR, O_WRONLY } = constants
   const shown = O_RDWR | O_WRONLY | O_APPEND
   const outcome = (flags?: string | number): string | number => {
-    const completion = run(ring, new OpenAt2(path, flags === undefined ? undefined : { flags }))
+    const completion = complete(ring, new OpenAt2(path, flags === undefined ? undefined : { flags }))
     if (completion.error !== undefined) return completion.error.code
     const status = flagsOf(completion.value)
     closeSync(completion.value)
@@ -80,7 +81,7 @@ test('OpenAt2: the kernel knows every flag, or refuses it', (t) => {
   const path = join(directory(t), 'file')
   writeFileSync(path, 'content')
   const unknown = 0x4000_0000
-  const fd = run(ring, new OpenAt(path, { flags: unknown })).value
+  const fd = complete(ring, new OpenAt(path, { flags: unknown })).value
   t.is(readFileSync(fd, 'utf8'), 'content', 'open(2) does not look')
   closeSync(fd)
   t.is(codeOf(ring, new OpenAt2(path, { flags: unknown })), 'EINVAL')
@@ -93,7 +94,7 @@ test('OpenAt2: there is a mode where a file may be made, and nowhere else', (t) 
   const folder = directory(t)
   umask(t, 0o022)
   const made = (name: string, options: OpenAt2Options): number => {
-    const completion = run(ring, new OpenAt2(join(folder, name), { flags: 'w', ...options }))
+    const completion = complete(ring, new OpenAt2(join(folder, name), { flags: 'w', ...options }))
     closeSync(completion.value as number)
     return statSync(join(folder, name)).mode & 0o7777
   }
@@ -104,10 +105,10 @@ test('OpenAt2: there is a mode where a file may be made, and nowhere else', (t) 
   t.is(made('e', { flags: OpenFlags.RDWR | OpenFlags.CREAT }), 0o644)
   const path = join(folder, 'a')
   for (const flags of ['r', 'r+', OpenFlags.PATH, OpenFlags.WRONLY | OpenFlags.TRUNC]) {
-    closeSync(run(ring, new OpenAt2(path, { flags })).value)
+    closeSync(complete(ring, new OpenAt2(path, { flags })).value)
     t.is(codeOf(ring, new OpenAt2(path, { flags, mode: 0o644 })), 'EINVAL')
   }
-  closeSync(run(ring, new OpenAt2(folder, { flags: OpenFlags.DIRECTORY })).value)
+  closeSync(complete(ring, new OpenAt2(folder, { flags: OpenFlags.DIRECTORY })).value)
   t.is(codeOf(ring, new OpenAt2(join(folder, 'f'), { flags: 'w', mode: 0o10000 })), 'EINVAL')
   t.false(existsSync(join(folder, 'f')))
 })
@@ -116,12 +117,12 @@ test('OpenAt2: a file without a name', (t) => {
   using ring = new Ring({ entries: 4 })
   const folder = directory(t)
   umask(t, 0o022)
-  const fd = nameless(t, ring, folder)
+  const fd = openTemporary(t, ring, folder)
   if (fd === undefined) return
   t.is(fstatSync(fd).mode & 0o7777, 0o644)
   t.is(fstatSync(fd).nlink, 0)
   t.deepEqual(readdirSync(folder), [])
-  const other = nameless(t, ring, folder, 0o600) as number
+  const other = openTemporary(t, ring, folder, 0o600) as number
   t.is(fstatSync(other).mode & 0o7777, 0o600)
 })
 
@@ -129,9 +130,9 @@ test('OpenAt2: relative paths start where they are told to', (t) => {
   using ring = new Ring({ entries: 4 })
   const folder = directory(t)
   writeFileSync(join(folder, 'file'), 'content')
-  const dirfd = opened(t, folder)
+  const dirfd = openDirectory(t, folder)
   for (const start of [dirfd, { fd: dirfd }]) {
-    const fd = run(ring, new OpenAt2('file', { dirfd: start })).value
+    const fd = complete(ring, new OpenAt2('file', { dirfd: start })).value
     t.is(readFileSync(fd, 'utf8'), 'content')
     closeSync(fd)
   }
@@ -147,7 +148,7 @@ test('OpenAt2: a descriptor is closed in programs that are started, or not', (t)
     [{ cloexec: false }, false],
     [{ flags: OpenFlags.CLOEXEC, cloexec: false }, true],
   ] as const) {
-    const fd = run(ring, new OpenAt2('/dev/null', options)).value
+    const fd = complete(ring, new OpenAt2('/dev/null', options)).value
     t.is((flagsOf(fd) & OpenFlags.CLOEXEC) !== 0, closed, JSON.stringify(options))
     closeSync(fd)
   }
@@ -164,9 +165,12 @@ test('OpenAt2: how a path is followed', (t) => {
   symlinkSync('inner', join(base, 'link'))
   symlinkSync('/file', join(base, 'absolute'))
   symlinkSync('../file', join(base, 'out'))
-  const dirfd = opened(t, base)
+  const dirfd = openDirectory(t, base)
   const outcome = (path: string, resolve?: number): string => {
-    const completion = run(ring, new OpenAt2(path, resolve === undefined ? { dirfd } : { dirfd, resolve }))
+    const completion = complete(
+      ring,
+      new OpenAt2(path, resolve === undefined ? { dirfd } : { dirfd, resolve }),
+    )
     if (completion.error !== undefined) return completion.error.code
     const content = readFileSync(completion.value, 'utf8')
     closeSync(completion.value)
@@ -220,10 +224,10 @@ test('OpenAt2: into registered files', (t) => {
   const folder = directory(t)
   for (const name of ['a', 'b', 'c', 'd']) writeFileSync(join(folder, name), `content of ${name}`)
   const open = (name: string, direct: 'auto' | number | FixedFile, cloexec?: boolean) =>
-    run(ring, new OpenAt2(join(folder, name), cloexec === undefined ? { direct } : { direct, cloexec }))
+    complete(ring, new OpenAt2(join(folder, name), cloexec === undefined ? { direct } : { direct, cloexec }))
   const contentOf = (file: FixedFile): string => {
     const bytes = Buffer.alloc(100)
-    return bytes.toString('utf8', 0, run(ring, new Read(file, bytes, { offset: 0 })).value)
+    return bytes.toString('utf8', 0, complete(ring, new Read(file, bytes, { offset: 0 })).value)
   }
   t.is(open('a', 0).error?.code, 'ENXIO', 'there is no table')
   t.is(open('a', 'auto').error?.code, 'ENFILE')

@@ -28,8 +28,9 @@ import { MULTISHOT } from '../../../ts/entry/traits.ts'
 import { LinkTimeout as LinkTimeoutClass } from '../../../ts/operations/timeout.ts'
 import { SubmissionTable } from '../../../ts/ring/submissions.ts'
 import { tokenOf } from '../../../ts/entry/token.ts'
+import { nothingCompletes, outcome, outcomes, outcomesByUserData } from '../../helpers/completions.ts'
 import { fifo } from '../../helpers/files.ts'
-import { counter, countUp, outcomes, quiet, reset, result, unordered } from '../../helpers/polls.ts'
+import { counter, countUp, reset } from '../../helpers/polls.ts'
 import { closing, pair } from '../../helpers/sockets.ts'
 
 const { IN, OUT, PRI, HUP, RDHUP } = PollEvents
@@ -50,24 +51,24 @@ function monotonic(): number {
 test('PollAdd: what is so already is said at once', (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = counter(t)
-  t.is(result(ring, new PollAdd(fd, IN | OUT | PRI)), OUT)
+  t.is(outcome(ring, new PollAdd(fd, IN | OUT | PRI)), OUT)
   countUp(fd)
-  t.is(result(ring, new PollAdd(fd, IN | OUT | PRI)), IN | OUT)
-  t.is(result(ring, new PollAdd({ fd }, IN)), IN)
-  t.is(result(ring, new PollAdd(fd, OUT)), OUT)
+  t.is(outcome(ring, new PollAdd(fd, IN | OUT | PRI)), IN | OUT)
+  t.is(outcome(ring, new PollAdd({ fd }, IN)), IN)
+  t.is(outcome(ring, new PollAdd(fd, OUT)), OUT)
 })
 
 test('PollAdd: it waits for what it was asked for, and completes once', (t) => {
   using ring = new Ring({ entries: 8 })
   const [left, right] = pair(t)
   const token = poll(ring, left, IN, 'poll')
-  t.true(quiet(ring))
+  t.true(nothingCompletes(ring))
   writeSync(right, 'x')
   const completion = ring.wait({ timeout: 60_000 })
   t.like(completion, { userData: 'poll', token, value: IN, more: false })
   t.is(ring.inFlight, 0)
   writeSync(right, 'x')
-  t.true(quiet(ring))
+  t.true(nothingCompletes(ring))
 })
 
 test('PollAdd: the end is said unasked', (t) => {
@@ -76,29 +77,29 @@ test('PollAdd: the end is said unasked', (t) => {
   closing(t, left)
   poll(ring, left, 0, 'nothing')
   poll(ring, left, IN, 'something')
-  t.true(quiet(ring))
+  t.true(nothingCompletes(ring))
   closeSync(right)
-  t.deepEqual(unordered(ring, 2), { nothing: HUP | RDHUP, something: IN | HUP | RDHUP })
+  t.deepEqual(outcomesByUserData(ring, 2), { nothing: HUP | RDHUP, something: IN | HUP | RDHUP })
 })
 
 test('PollAdd: again and again, each time that something new happens', (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = counter(t)
   const token = poll(ring, fd, IN, 'poll', true)
-  t.true(quiet(ring))
+  t.true(nothingCompletes(ring))
   for (let round = 0; round < 3; round += 1) {
     countUp(fd)
     const completion = ring.wait({ timeout: 60_000 })
     t.like(completion, { userData: 'poll', token, value: IN, more: true, ok: true })
-    t.true(quiet(ring), 'it is still readable, but that is nothing new')
+    t.true(nothingCompletes(ring), 'it is still readable, but that is nothing new')
   }
   reset(fd)
-  t.true(quiet(ring))
+  t.true(nothingCompletes(ring))
   countUp(fd)
   t.is(ring.wait({ timeout: 60_000 })?.value, IN)
   t.is(ring.inFlight, 1)
   ring.push(new PollRemove(token), 'remove')
-  t.deepEqual(unordered(ring, 2), { remove: 0, poll: 'ECANCELED' })
+  t.deepEqual(outcomesByUserData(ring, 2), { remove: 0, poll: 'ECANCELED' })
   t.is(ring.inFlight, 0)
 })
 
@@ -140,10 +141,10 @@ test('PollAdd: again and again counts as any number of completions', async (t) =
 
 test('PollAdd: a registered file, and what is none', (t) => {
   using ring = new Ring({ entries: 8 })
-  t.is(result(ring, new PollAdd(new FixedFile(0), OUT)), 'EBADF')
+  t.is(outcome(ring, new PollAdd(new FixedFile(0), OUT)), 'EBADF')
   ring.registerFiles([counter(t), counter(t, 1)])
-  t.is(result(ring, new PollAdd(new FixedFile(0), IN | OUT)), OUT)
-  t.is(result(ring, new PollAdd(new FixedFile(1), IN | OUT)), IN | OUT)
+  t.is(outcome(ring, new PollAdd(new FixedFile(0), IN | OUT)), OUT)
+  t.is(outcome(ring, new PollAdd(new FixedFile(1), IN | OUT)), IN | OUT)
   const [left] = pair(t)
   ring.push(new PollAdd(left + 100_000, IN))
   t.like(ring.wait()?.error, {
@@ -159,7 +160,7 @@ test('PollRemove: the poll that it names is cancelled, and no other', (t) => {
   const first = poll(ring, fd, IN, 'first')
   const second = poll(ring, fd, IN, 'second')
   ring.push(new PollRemove(second), 'remove')
-  t.deepEqual(unordered(ring, 2), { remove: 0, second: 'ECANCELED' })
+  t.deepEqual(outcomesByUserData(ring, 2), { remove: 0, second: 'ECANCELED' })
   t.is(ring.inFlight, 1)
   ring.push(new PollRemove(second))
   t.like(ring.wait()?.error, {
@@ -169,8 +170,8 @@ test('PollRemove: the poll that it names is cancelled, and no other', (t) => {
   })
   countUp(fd)
   t.deepEqual(outcomes(ring, 1), [['first', IN]])
-  t.is(result(ring, new PollRemove(first)), 'ENOENT')
-  t.is(result(ring, new PollRemove(0)), 'ENOENT')
+  t.is(outcome(ring, new PollRemove(first)), 'ENOENT')
+  t.is(outcome(ring, new PollRemove(0)), 'ENOENT')
 })
 
 test('PollRemove: only polls are found', (t) => {
@@ -182,11 +183,11 @@ test('PollRemove: only polls are found', (t) => {
   )
   ring.submit()
   for (const token of [timeout, read]) {
-    t.is(result(ring, new PollRemove(token ?? 0)), 'ENOENT')
-    t.is(result(ring, new PollUpdate(token ?? 0, { events: IN, userData: 'mine' })), 'ENOENT')
+    t.is(outcome(ring, new PollRemove(token ?? 0)), 'ENOENT')
+    t.is(outcome(ring, new PollUpdate(token ?? 0, { events: IN, userData: 'mine' })), 'ENOENT')
   }
   ring.push(new AsyncCancel('any'))
-  t.deepEqual(unordered(ring, 3), { undefined: 2, timeout: 'ECANCELED', read: 'ECANCELED' })
+  t.deepEqual(outcomesByUserData(ring, 3), { undefined: 2, timeout: 'ECANCELED', read: 'ECANCELED' })
 })
 
 test('PollUpdate: other events', (t) => {
@@ -195,9 +196,9 @@ test('PollUpdate: other events', (t) => {
   const token = poll(ring, fd, PRI, 'poll')
   const other = poll(ring, fd, PRI, 'other')
   countUp(fd)
-  t.true(quiet(ring))
-  t.is(result(ring, new PollUpdate(other, { events: HUP })), 0)
-  t.true(quiet(ring))
+  t.true(nothingCompletes(ring))
+  t.is(outcome(ring, new PollUpdate(other, { events: HUP })), 0)
+  t.true(nothingCompletes(ring))
   // What is so already is said at once, after the answer to the update.
   ring.push(new PollUpdate(token, { events: IN }), 'update')
   const [update, completion] = ring.waitMany(2)
@@ -207,8 +208,8 @@ test('PollUpdate: other events', (t) => {
   // What is not yet so is waited for.
   const [left, right] = pair(t)
   const waiting = poll(ring, left, PRI, 'waiting')
-  t.is(result(ring, new PollUpdate(waiting, { events: IN })), 0)
-  t.true(quiet(ring))
+  t.is(outcome(ring, new PollUpdate(waiting, { events: IN })), 0)
+  t.true(nothingCompletes(ring))
   writeSync(right, 'x')
   t.deepEqual(outcomes(ring, 1), [['waiting', IN]])
 })
@@ -218,8 +219,8 @@ test('PollUpdate: other user data, and nothing else', (t) => {
   const [fd, another] = [counter(t), counter(t)]
   const first = poll(ring, fd, IN, 'first')
   const second = poll(ring, fd, IN, 'second')
-  t.is(result(ring, new PollUpdate(second, { userData: 'renamed' })), 0)
-  t.true(quiet(ring), 'the events stay: it is writable, and nobody asked for that')
+  t.is(outcome(ring, new PollUpdate(second, { userData: 'renamed' })), 0)
+  t.true(nothingCompletes(ring), 'the events stay: it is writable, and nobody asked for that')
   countUp(fd)
   const completions = ring.waitMany(2)
   t.deepEqual(
@@ -233,10 +234,10 @@ test('PollUpdate: other user data, and nothing else', (t) => {
   const object = { name: 'mine' }
   const token = poll(ring, another, IN, 'old')
   for (const userData of [0, '', null, false, Number.NaN, 8n, object]) {
-    t.is(result(ring, new PollUpdate(token, { userData })), 0)
+    t.is(outcome(ring, new PollUpdate(token, { userData })), 0)
   }
-  t.is(result(ring, new PollUpdate(token, { events: PRI })), 0)
-  t.is(result(ring, new PollUpdate(token, { events: IN, userData: undefined })), 0)
+  t.is(outcome(ring, new PollUpdate(token, { events: PRI })), 0)
+  t.is(outcome(ring, new PollUpdate(token, { events: IN, userData: undefined })), 0)
   countUp(another)
   t.is(ring.wait({ timeout: 60_000 })?.userData, object)
 })
@@ -245,9 +246,9 @@ test('PollUpdate: the token stays, whatever the user data is', (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = counter(t)
   const token = poll(ring, fd, IN, 'old')
-  t.is(result(ring, new PollUpdate(token, { userData: 'new' })), 0)
+  t.is(outcome(ring, new PollUpdate(token, { userData: 'new' })), 0)
   ring.push(new PollRemove(token), 'remove')
-  t.deepEqual(unordered(ring, 2), { remove: 0, new: 'ECANCELED' })
+  t.deepEqual(outcomesByUserData(ring, 2), { remove: 0, new: 'ECANCELED' })
 })
 
 test('PollUpdate: events and user data together', (t) => {
@@ -268,16 +269,16 @@ test('PollUpdate: a poll that goes on changes its user data in the middle', (t) 
   countUp(fd)
   t.like(ring.wait({ timeout: 60_000 }), { userData: 'one', value: IN, more: true })
   reset(fd)
-  t.is(result(ring, new PollUpdate(token, { userData: 'two', multi: true })), 0)
+  t.is(outcome(ring, new PollUpdate(token, { userData: 'two', multi: true })), 0)
   for (let round = 0; round < 2; round += 1) {
     countUp(fd)
     t.like(ring.wait({ timeout: 60_000 }), { userData: 'two', token, value: IN, more: true })
   }
-  t.is(result(ring, new PollUpdate(token, { events: PRI, multi: true })), 0)
+  t.is(outcome(ring, new PollUpdate(token, { events: PRI, multi: true })), 0)
   countUp(fd)
-  t.true(quiet(ring))
+  t.true(nothingCompletes(ring))
   ring.push(new PollRemove(token), 'remove')
-  t.deepEqual(unordered(ring, 2), { remove: 0, two: 'ECANCELED' })
+  t.deepEqual(outcomesByUserData(ring, 2), { remove: 0, two: 'ECANCELED' })
 })
 
 test('PollUpdate: drain gives the new user data too', (t) => {
@@ -300,7 +301,7 @@ test('PollUpdate: an entry does it as often as it is pushed', (t) => {
   const token = poll(ring, fd, IN, 'old')
   const entry = new PollUpdate(token, { userData: 'built' }).build()
   for (const between of ['first', 'second']) {
-    t.is(result(ring, new PollUpdate(token, { userData: between })), 0)
+    t.is(outcome(ring, new PollUpdate(token, { userData: between })), 0)
     ring.push(entry)
     t.is(ring.wait()?.value, 0)
   }
@@ -336,15 +337,15 @@ test('PollUpdate: a stale token finds nothing', (t) => {
   let token = poll(ring, another, IN, 'mine')
   while (slot(token) !== slot(stale)) {
     ring.push(new PollRemove(token), 'remove')
-    t.deepEqual(unordered(ring, 2), { remove: 0, mine: 'ECANCELED' })
+    t.deepEqual(outcomesByUserData(ring, 2), { remove: 0, mine: 'ECANCELED' })
     token = poll(ring, another, IN, 'mine')
   }
   t.not(token, stale)
   for (const options of [{ userData: 'stolen' }, { events: OUT, userData: 'stolen' }, { events: OUT }]) {
-    t.is(result(ring, new PollUpdate(stale, options)), 'ENOENT')
+    t.is(outcome(ring, new PollUpdate(stale, options)), 'ENOENT')
   }
-  t.is(result(ring, new PollRemove(stale)), 'ENOENT')
-  t.true(quiet(ring))
+  t.is(outcome(ring, new PollRemove(stale)), 'ENOENT')
+  t.true(nothingCompletes(ring))
   countUp(another)
   t.deepEqual(outcomes(ring, 1), [['mine', IN]])
 })
@@ -374,7 +375,7 @@ test('PollUpdate: a poll that was not pushed has no user data to change', async 
   const token = ring.start(new PollAdd(fd, IN), (result) => seen.push(result))
   await ring.run(new Nop())
   t.is(await ring.run(new PollUpdate(token, { userData: 'mine' })), 0)
-  t.is(result(ring, new PollUpdate(token, { events: IN, userData: 'mine' })), 0)
+  t.is(outcome(ring, new PollUpdate(token, { events: IN, userData: 'mine' })), 0)
   countUp(fd)
   while (seen.length === 0) await setImmediate()
   t.deepEqual(seen, [IN])
@@ -396,11 +397,11 @@ test('PollUpdate: too late for a poll that is just completing, and right after t
   countUp(fd) // a ring that defers its work learns of this when it looks for completions
   ring.push(new PollUpdate(token, { userData: 'new' }), 'update')
   ring.submit()
-  const first = unordered(ring, 2)
+  const first = outcomesByUserData(ring, 2)
   if ((ring.setupFlags & SetupFlags.DEFER_TASKRUN) === 0)
     t.true([0, 'EALREADY'].includes(first['update'] as never))
   else t.deepEqual(first, { update: 'EALREADY', old: IN })
-  t.is(result(ring, new PollUpdate(token, { userData: 'newer' })), 0)
+  t.is(outcome(ring, new PollUpdate(token, { userData: 'newer' })), 0)
   countUp(fd)
   t.deepEqual(outcomes(ring, 1), [['newer', IN]])
 })
@@ -425,7 +426,7 @@ test('LinkTimeout: it cancels the operation when its time has come', (t) => {
   const fd = fifo(t)
   for (const time of [1, 0.5, 0, { seconds: 0, nanoseconds: 1_000_000 }, { seconds: 0n, nanoseconds: 1 }]) {
     ring.pushAll([new Read(fd, Buffer.alloc(1)).link(), new LinkTimeout(time)], ['read', 'timeout'])
-    t.deepEqual(unordered(ring, 2), { read: 'ECANCELED', timeout: 'expired' })
+    t.deepEqual(outcomesByUserData(ring, 2), { read: 'ECANCELED', timeout: 'expired' })
   }
 })
 
@@ -446,9 +447,9 @@ test('LinkTimeout: it is not needed when the operation was done first', (t) => {
   const buffer = Buffer.alloc(1)
   ring.pushAll([new Read(fd, buffer).link(), new LinkTimeout(HOUR)], ['read', 'timeout'])
   ring.submit()
-  t.true(quiet(ring))
+  t.true(nothingCompletes(ring))
   writeSync(fd, 'x')
-  t.deepEqual(unordered(ring, 2), { read: 1, timeout: 'cancelled' })
+  t.deepEqual(outcomesByUserData(ring, 2), { read: 1, timeout: 'cancelled' })
   t.is(buffer.toString(), 'x')
 })
 
@@ -468,7 +469,7 @@ test('LinkTimeout: a moment of a clock', (t) => {
   const timed = (timeout: LinkTimeout): Record<string, unknown> => {
     ring.pushAll([new Read(fd, Buffer.alloc(1)).link(), timeout], ['read', 'timeout'])
     ring.submit()
-    return unordered(ring, 2)
+    return outcomesByUserData(ring, 2)
   }
   const expired = { read: 'ECANCELED', timeout: 'expired' }
   // Moments that are over, and would be far away from now, or on another clock.
@@ -481,9 +482,9 @@ test('LinkTimeout: a moment of a clock', (t) => {
     ['read', 'timeout'],
   )
   ring.submit()
-  t.true(quiet(ring))
+  t.true(nothingCompletes(ring))
   ring.push(new AsyncCancel({ opcode: Read.opcode }), 'cancel')
-  t.deepEqual(unordered(ring, 3), { cancel: 1, read: 'ECANCELED', timeout: 'cancelled' })
+  t.deepEqual(outcomesByUserData(ring, 3), { cancel: 1, read: 'ECANCELED', timeout: 'cancelled' })
 })
 
 test('LinkTimeout: coming too late to cancel is no failure', (t) => {
@@ -509,7 +510,7 @@ test('TimeoutUpdate: earlier', (t) => {
     ['update', 0],
     ['second', 'expired'],
   ])
-  t.true(quiet(ring))
+  t.true(nothingCompletes(ring))
   ring.push(new TimeoutUpdate(first, { seconds: 0n, nanoseconds: 1000 }), 'update')
   const [, completion] = ring.waitMany(2, { timeout: 60_000 })
   t.like(completion, { userData: 'first', token: first, value: 'expired' })
@@ -525,7 +526,7 @@ test('TimeoutUpdate: later', (t) => {
     ['second', 'expired'],
   ])
   ring.push(new TimeoutRemove(token), 'remove')
-  t.deepEqual(unordered(ring, 2), { first: 'ECANCELED', remove: 0 })
+  t.deepEqual(outcomesByUserData(ring, 2), { first: 'ECANCELED', remove: 0 })
 })
 
 test('TimeoutUpdate: a moment of the clock that the timeout has', (t) => {
@@ -546,7 +547,7 @@ test('TimeoutUpdate: a moment of the clock that the timeout has', (t) => {
   const token = ring.push(new Timeout(HOUR), 'timeout')
   ring.push(new TimeoutUpdate(token, monotonic() + HOUR, { absolute: true }), 'update')
   t.deepEqual(outcomes(ring, 1), [['update', 0]])
-  t.true(quiet(ring))
+  t.true(nothingCompletes(ring))
 })
 
 test('TimeoutUpdate: another clock is refused by the kernel, and changes nothing', (t) => {
@@ -556,10 +557,10 @@ test('TimeoutUpdate: another clock is refused by the kernel, and changes nothing
     code: 'EINVAL',
     syscall: 'timeout_update',
   })
-  t.is(result(ring, new TimeoutUpdate(token, 1, { clock: 'boottime' })), 'EINVAL')
-  t.true(quiet(ring))
+  t.is(outcome(ring, new TimeoutUpdate(token, 1, { clock: 'boottime' })), 'EINVAL')
+  t.true(nothingCompletes(ring))
   t.is(ring.inFlight, 1)
-  t.is(result(ring, new TimeoutUpdate(token, HOUR, { clock: 'monotonic' })), 0)
+  t.is(outcome(ring, new TimeoutUpdate(token, HOUR, { clock: 'monotonic' })), 0)
 })
 
 test('TimeoutUpdate: a link timeout, and only when it is said to be one', (t) => {
@@ -571,12 +572,12 @@ test('TimeoutUpdate: a link timeout, and only when it is said to be one', (t) =>
   )
   const plain = ring.push(new Timeout(HOUR), 'plain')
   ring.submit()
-  t.is(result(ring, new TimeoutUpdate(linked, 1)), 'ENOENT')
-  t.is(result(ring, new TimeoutUpdate(plain, 1, { linked: true })), 'ENOENT')
-  t.is(result(ring, new TimeoutUpdate(read, 1, { linked: true })), 'ENOENT')
-  t.true(quiet(ring))
+  t.is(outcome(ring, new TimeoutUpdate(linked, 1)), 'ENOENT')
+  t.is(outcome(ring, new TimeoutUpdate(plain, 1, { linked: true })), 'ENOENT')
+  t.is(outcome(ring, new TimeoutUpdate(read, 1, { linked: true })), 'ENOENT')
+  t.true(nothingCompletes(ring))
   ring.push(new TimeoutUpdate(linked, 1, { linked: true }), 'update')
-  t.deepEqual(unordered(ring, 3), { update: 0, read: 'ECANCELED', timeout: 'expired' })
+  t.deepEqual(outcomesByUserData(ring, 3), { update: 0, read: 'ECANCELED', timeout: 'expired' })
   t.is(ring.inFlight, 1)
   // A moment of the clock.
   const [, another = 0] = ring.pushAll(
@@ -585,7 +586,7 @@ test('TimeoutUpdate: a link timeout, and only when it is said to be one', (t) =>
   )
   ring.submit()
   ring.push(new TimeoutUpdate(another, Date.now(), { linked: true, absolute: true }), 'update')
-  t.deepEqual(unordered(ring, 3), { update: 0, read: 'ECANCELED', timeout: 'expired' })
+  t.deepEqual(outcomesByUserData(ring, 3), { update: 0, read: 'ECANCELED', timeout: 'expired' })
 })
 
 test('TimeoutUpdate: a timeout that is gone is not found', (t) => {
@@ -598,5 +599,5 @@ test('TimeoutUpdate: a timeout that is gone is not found', (t) => {
     syscall: 'timeout_update',
     message: 'ENOENT: no such file or directory, timeout_update',
   })
-  t.is(result(ring, new TimeoutUpdate(0, 1)), 'ENOENT')
+  t.is(outcome(ring, new TimeoutUpdate(0, 1)), 'ENOENT')
 })

@@ -16,9 +16,10 @@ import {
   type UringError,
 } from 'uring'
 import { socketpair } from 'uring/sys'
-import { complete, fixedRing, outcome, SOON } from '../../helpers/buffers.ts'
+import { complete, outcome, TIMEOUT } from '../../helpers/completions.ts'
 import { fifo, file } from '../../helpers/files.ts'
 import { script } from '../../helpers/process.ts'
+import { fixedRing } from '../../helpers/registered.ts'
 import { closing, pair } from '../../helpers/sockets.ts'
 
 const GROUP = 9
@@ -130,7 +131,7 @@ test('ProvideBuffers: skipSuccess, alone and in a chain', (t) => {
   const { fd } = file(t, 'silent')
   ring.push(new ProvideBuffers(fresh(8), 8, 1, GROUP, 1).skipSuccess().link())
   ring.push(new Read(fd, { group: GROUP }, { offset: 0 }))
-  t.is(textOf(ring.wait(SOON)?.value as Received), 'silent')
+  t.is(textOf(ring.wait(TIMEOUT)?.value as Received), 'silent')
   ring.push(new ProvideBuffers(fresh(8), 4, 2, GROUP, 2).skipSuccess())
   ring.submit()
   t.is(read(ring, fd), 'sile')
@@ -163,7 +164,7 @@ test('ProvideBuffers: one that fails or was taken back leaves nothing', (t) => {
   ring.push(new Nop({ result: -5 }).link())
   ring.push(new ProvideBuffers(stale, 4, 1, GROUP, 3))
   t.deepEqual(
-    ring.waitMany(2, SOON).map(({ error }) => error?.code),
+    ring.waitMany(2, TIMEOUT).map(({ error }) => error?.code),
     ['EIO', 'ECANCELED'],
   )
   t.throws(() => ring.pushAll([new ProvideBuffers(stale, 4, 1, GROUP, 3), 8 as unknown as Nop]), {
@@ -203,7 +204,7 @@ test('ProvideBuffers: memory that was detached is reported', (t) => {
   const memory = fresh(4)
   ring.push(new ProvideBuffers(memory, 4, 1, GROUP))
   const moved = [detach(memory)]
-  t.is(ring.wait(SOON)?.error?.code, 'ERR_URING_BUFFER_DETACHED')
+  t.is(ring.wait(TIMEOUT)?.error?.code, 'ERR_URING_BUFFER_DETACHED')
   t.is(outcome(ring, new RemoveBuffers(1, GROUP)), 1)
   const other = fresh(4)
   t.is(outcome(ring, new ProvideBuffers(other, 4, 1, GROUP)), 0)
@@ -220,7 +221,7 @@ test('ProvideBuffers: not for memory that this ring does not know', (t) => {
   const { bytes } = new ProvideBuffers(memory, 4, 1, GROUP).build()
   // By the escape hatch, the library learns nothing of it.
   ring.push(Entry.from(bytes, { keep: [memory] }))
-  t.is(ring.wait(SOON)?.result, 0)
+  t.is(ring.wait(TIMEOUT)?.result, 0)
   const completion = complete(ring, new Read(fd, { group: GROUP }, { offset: 0 }))
   t.is(completion.result, 4)
   t.throws<UringError>(() => completion.value, { code: 'ERR_URING_RESOURCE_CLOSED', message: /group 9/ })
@@ -359,7 +360,7 @@ test('RemoveBuffers: not what an operation has already', async (t) => {
     await new Promise((resolve) => setImmediate(resolve))
   } while (removed !== 1 && performance.now() < deadline && removed === 2)
   writeSync(right, 'wxyz')
-  const completion = ring.wait(SOON)
+  const completion = ring.wait(TIMEOUT)
   t.is(completion?.userData, 'read')
   if (removed === 1) {
     t.is(textOf(completion?.value as Received), 'wxyz')
@@ -372,7 +373,7 @@ test('RemoveBuffers: not what an operation has already', async (t) => {
 
 /** A read that is to complete many times: what comes next of it. */
 function next(t: ExecutionContext, ring: Ring, text: string, more: boolean): Received | undefined {
-  const completion = ring.wait(SOON)
+  const completion = ring.wait(TIMEOUT)
   t.is(completion?.userData, 'multi')
   t.is(completion?.error, undefined)
   t.is(completion?.more, more)
@@ -396,7 +397,7 @@ test('ReadMulti: each completion is what was received, in order, until the group
     t.notThrows(() => received?.release())
   }
   writeSync(fd, 'more')
-  const last = ring.wait(SOON)
+  const last = ring.wait(TIMEOUT)
   t.is(last?.token, token)
   t.is(last?.error?.code, 'ENOBUFS')
   t.is(last?.error?.operation, 'ReadMulti')
@@ -449,7 +450,7 @@ test('ReadMulti: passes its options to the kernel', (t) => {
   writeSync(fd, 'abcdef')
   // A length is taken as it is meant, or not at all.
   ring.push(new ReadMulti(fd, GROUP, { length: 2, offset: 0 }), 'multi')
-  const completion = ring.wait(SOON)
+  const completion = ring.wait(TIMEOUT)
   if (completion?.error === undefined) t.is(textOf(completion?.value as Received), 'ab')
   else t.is(completion.error.code, 'EINVAL')
 })

@@ -13,8 +13,9 @@ import {
   WriteFixed,
   WritevFixed,
 } from 'uring'
-import { complete, fixedRing, outcome } from '../../helpers/buffers.ts'
+import { complete, outcome } from '../../helpers/completions.ts'
 import { file } from '../../helpers/files.ts'
+import { fixedRing } from '../../helpers/registered.ts'
 import { pair } from '../../helpers/sockets.ts'
 
 const CLASSES = [

@@ -22,9 +22,10 @@ import {
 } from 'uring'
 import * as native from 'uring/native'
 import { socketpair } from 'uring/sys'
+import { complete, errorCode } from '../../helpers/completions.ts'
 import { file } from '../../helpers/files.ts'
 import { closing, pair } from '../../helpers/sockets.ts'
-import { bound, code, done, GROUP, provide, read, text, views } from '../../helpers/streams.ts'
+import { bound, GROUP, provide, readAll, text, views } from '../../helpers/streams.ts'
 
 // ---- Recv
 
@@ -33,12 +34,12 @@ test('Recv: the end of the stream is nothing, and so is an empty buffer', (t) =>
   const [left, right] = socketpair(SocketDomain.UNIX, SocketType.STREAM)
   closing(t, right)
   writeSync(left, 'rest')
-  t.is(done(ring, new Recv(right, new Uint8Array(0))).value, 0)
+  t.is(complete(ring, new Recv(right, new Uint8Array(0))).value, 0)
   closeSync(left)
-  t.is(done(ring, new Recv(right, Buffer.alloc(8))).value, 4)
-  t.is(done(ring, new Recv(right, Buffer.alloc(8))).value, 0)
+  t.is(complete(ring, new Recv(right, Buffer.alloc(8))).value, 4)
+  t.is(complete(ring, new Recv(right, Buffer.alloc(8))).value, 0)
   provide(ring, GROUP, 8, 1)
-  const end = done(ring, new Recv(right, { group: GROUP }))
+  const end = complete(ring, new Recv(right, { group: GROUP }))
   t.is(end.result, 0)
   t.deepEqual((end.value as Received).views, [])
   t.is(text(end), '')
@@ -48,10 +49,10 @@ test('Recv: flags reach the kernel', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = pair(t)
   const bytes = Buffer.alloc(8)
-  t.is(code(ring, new Recv(right, bytes, { flags: MessageFlags.DONTWAIT })), 'EAGAIN')
+  t.is(errorCode(ring, new Recv(right, bytes, { flags: MessageFlags.DONTWAIT })), 'EAGAIN')
   writeSync(left, 'peek')
-  t.is(done(ring, new Recv(right, bytes, { flags: MessageFlags.PEEK })).value, 4)
-  t.is(done(ring, new Recv(right, bytes)).value, 4)
+  t.is(complete(ring, new Recv(right, bytes, { flags: MessageFlags.PEEK })).value, 4)
+  t.is(complete(ring, new Recv(right, bytes)).value, 4)
   ring.push(new Recv(right, bytes, { flags: MessageFlags.WAITALL }))
   writeSync(left, 'half')
   ring.submit()
@@ -59,12 +60,12 @@ test('Recv: flags reach the kernel', (t) => {
   writeSync(left, 'more')
   t.is(ring.wait()?.value, 8)
   t.is(bytes.toString(), 'halfmore')
-  t.like(done(ring, new Recv(file(t).fd, bytes)).error, {
+  t.like(complete(ring, new Recv(file(t).fd, bytes)).error, {
     code: 'ENOTSOCK',
     syscall: 'recv',
     operation: 'Recv',
   })
-  t.is(code(ring, new Recv(bound(t, SocketType.STREAM).fd, bytes)), 'ENOTCONN')
+  t.is(errorCode(ring, new Recv(bound(t, SocketType.STREAM).fd, bytes)), 'ENOTCONN')
 })
 
 test('Recv: the whole length of a message of which only the start fits', (t) => {
@@ -73,7 +74,7 @@ test('Recv: the whole length of a message of which only the start fits', (t) => 
   const flags = MessageFlags.TRUNC
   const bytes = new ArrayBuffer(4)
   writeSync(left, 'eleven byte')
-  const completion = done(ring, new Recv(right, bytes, { flags }))
+  const completion = complete(ring, new Recv(right, bytes, { flags }))
   t.is(completion.error, undefined)
   t.is(completion.value, 11)
   t.is(Buffer.from(bytes).toString(), 'elev')
@@ -86,10 +87,10 @@ test('Recv: the whole length of a message of which only the start fits', (t) => 
   provide(ring, GROUP, 4, 3)
   writeSync(left, 'eleven byte')
   writeSync(left, 'next')
-  const first = done(ring, new Recv(right, { group: GROUP }, { flags }))
+  const first = complete(ring, new Recv(right, { group: GROUP }, { flags }))
   t.is(first.result, 11)
   t.is(text(first), 'elev')
-  const second = done(ring, new Recv(right, { group: GROUP }, { flags }))
+  const second = complete(ring, new Recv(right, { group: GROUP }, { flags }))
   t.is(second.bufferId, 1)
   t.is(text(second), 'next')
 })
@@ -99,7 +100,7 @@ test('Recv: into a group', (t) => {
   const [left, right] = pair(t)
   const memory = provide(ring, GROUP, 8, 3, 100)
   writeSync(left, 'abcdefghijklm')
-  const first = done(ring, new Recv(right, { group: GROUP }))
+  const first = complete(ring, new Recv(right, { group: GROUP }))
   t.is(first.bufferId, 100)
   t.is(first.result, 8)
   t.is(text(first), 'abcdefgh')
@@ -117,9 +118,9 @@ test('Recv: into a group', (t) => {
     t.is(text(completion), expected)
   }
   t.is(memory.toString(), 'abcdefghij......kl......')
-  t.like(done(ring, new Recv(right, { group: GROUP })).error, { code: 'ENOBUFS', syscall: 'recv' })
-  t.is(code(ring, new Recv(right, { group: 99 })), 'ENOBUFS')
-  t.is(read(right), 'm')
+  t.like(complete(ring, new Recv(right, { group: GROUP })).error, { code: 'ENOBUFS', syscall: 'recv' })
+  t.is(errorCode(ring, new Recv(right, { group: 99 })), 'ENOBUFS')
+  t.is(readAll(right), 'm')
 })
 
 test('Recv: into a group whose memory the ring does not know', (t) => {
@@ -130,7 +131,7 @@ test('Recv: into a group whose memory the ring does not know', (t) => {
   ring.push(Entry.from(bytes, { keep: [memory] }))
   t.is(ring.wait()?.result, 0)
   writeSync(left, 'abc')
-  const completion = done(ring, new Recv(right, { group: GROUP }))
+  const completion = complete(ring, new Recv(right, { group: GROUP }))
   t.is(completion.bufferId, 3)
   t.is(completion.result, 3)
   t.is(memory.toString(), 'abc.....')
@@ -190,7 +191,7 @@ for (const Class of [RecvMulti, RecvMultiBundle]) {
     ]) {
       provide(ring, GROUP, 4, 1)
       writeSync(left, 'abc')
-      const completion = done(ring, operation)
+      const completion = complete(ring, operation)
       t.is(text(completion), 'abc')
       t.false(completion.more)
     }
@@ -208,7 +209,7 @@ for (const Class of [RecvMulti, RecvMultiBundle]) {
   test(`${name}: an empty group ends it`, (t) => {
     using ring = new Ring({ entries: 4 })
     const [left, right] = pair(t)
-    t.is(code(ring, new Class(right, 99)), name === 'RecvMulti' ? 'ENOBUFS' : 'ENOENT')
+    t.is(errorCode(ring, new Class(right, 99)), name === 'RecvMulti' ? 'ENOBUFS' : 'ENOENT')
     provide(ring, GROUP, 8, 1)
     ring.push(new Class(right, GROUP))
     writeSync(left, 'abc')
@@ -222,7 +223,7 @@ for (const Class of [RecvMulti, RecvMultiBundle]) {
     t.like(last?.error, { code: 'ENOBUFS', syscall: 'recv', operation: name })
     t.is(last?.bufferId, undefined)
     t.false(last?.more)
-    t.is(read(right), 'def')
+    t.is(readAll(right), 'def')
   })
 
   test(`${name}: is cancelled`, (t) => {
@@ -238,13 +239,13 @@ for (const Class of [RecvMulti, RecvMultiBundle]) {
     t.false(ended?.more)
     // The buffer that it did not use is still there.
     writeSync(left, 'def')
-    t.is(done(ring, new Recv(right, { group: GROUP })).bufferId, 1)
+    t.is(complete(ring, new Recv(right, { group: GROUP })).bufferId, 1)
   })
 
   test(`${name}: does not wait for all`, (t) => {
     using ring = new Ring({ entries: 4 })
     provide(ring, GROUP, 8, 2)
-    t.is(code(ring, new Class(pair(t)[1], GROUP, { flags: MessageFlags.WAITALL })), 'EINVAL')
+    t.is(errorCode(ring, new Class(pair(t)[1], GROUP, { flags: MessageFlags.WAITALL })), 'EINVAL')
   })
 
   test(`${name}: length is for each completion, limit for all`, (t) => {
@@ -265,10 +266,10 @@ for (const Class of [RecvMulti, RecvMultiBundle]) {
           ring.push(new AsyncCancel('any'))
           t.is(ring.waitMany(2).length, 2)
           t.is(ring.inFlight, 0)
-          t.is(code(ring, new Recv(right, { group: GROUP }, { flags: MessageFlags.DONTWAIT })), 'EAGAIN')
+          t.is(errorCode(ring, new Recv(right, { group: GROUP }, { flags: MessageFlags.DONTWAIT })), 'EAGAIN')
           // It has one buffer left over, which goes now.
           writeSync(left, 'z')
-          t.is(text(done(ring, new Recv(right, { group: GROUP }))), 'z')
+          t.is(text(complete(ring, new Recv(right, { group: GROUP }))), 'z')
         } else {
           const completion = ring.wait()
           t.is(text(completion), part)
@@ -276,8 +277,8 @@ for (const Class of [RecvMulti, RecvMultiBundle]) {
         }
       }
       t.is(ring.inFlight, 0)
-      if (rest !== '') t.is(read(right), rest)
-      t.is(code(ring, new Recv(right, { group: GROUP }, { flags: MessageFlags.DONTWAIT })), 'ENOBUFS')
+      if (rest !== '') t.is(readAll(right), rest)
+      t.is(errorCode(ring, new Recv(right, { group: GROUP }, { flags: MessageFlags.DONTWAIT })), 'ENOBUFS')
     }
   })
 }
@@ -328,11 +329,11 @@ test('RecvBundle: fills two buffers that were provided one by one, at most', (t)
   t.like(third, { result: 11, bufferId: 33 })
   t.is(text(third), 'abcdefghijk')
   t.is(memory.toString(), '0123456789ABCDEFGHIJ....abcdefghijk.....')
-  t.is(code(ring, new RecvBundle(right, GROUP)), 'ENOBUFS')
+  t.is(errorCode(ring, new RecvBundle(right, GROUP)), 'ENOBUFS')
   provide(ring, GROUP, 12, 2, 50)
   writeSync(left, '0123456789ABCDEFGHIJ')
-  t.is(text(done(ring, new RecvBundle(right, GROUP))), '0123456789ABCDEFGHIJ')
-  t.like(done(ring, new RecvBundle(right, 99)).error, { code: 'ENOENT', syscall: 'recv' })
+  t.is(text(complete(ring, new RecvBundle(right, GROUP))), '0123456789ABCDEFGHIJ')
+  t.like(complete(ring, new RecvBundle(right, 99)).error, { code: 'ENOENT', syscall: 'recv' })
 })
 
 test('RecvBundle: length is for its first buffer', (t) => {
@@ -340,11 +341,11 @@ test('RecvBundle: length is for its first buffer', (t) => {
   const [left, right] = pair(t)
   const memory = provide(ring, GROUP, 8, 3, 30)
   writeSync(left, '0123456789ABCDEFGHIJ')
-  const first = done(ring, new RecvBundle(right, { group: GROUP }, { length: 3 }))
+  const first = complete(ring, new RecvBundle(right, { group: GROUP }, { length: 3 }))
   t.is(first.result, 11)
   t.is(text(first), '0123456789A')
   t.is(memory.toString(), '012.....3456789A........')
-  t.is(done(ring, new Recv(right, { group: GROUP })).bufferId, 32)
+  t.is(complete(ring, new Recv(right, { group: GROUP })).bufferId, 32)
 })
 
 test('RecvMultiBundle: each completion fills two buffers at most', (t) => {
@@ -367,12 +368,12 @@ test('RecvBundle: memory of a group that was detached is an error of its own', (
   using ring = new Ring({ entries: 4 })
   const [left, right] = pair(t)
   const memory = new ArrayBuffer(32)
-  t.true(done(ring, new ProvideBuffers(memory, 8, 4, GROUP)).ok)
+  t.true(complete(ring, new ProvideBuffers(memory, 8, 4, GROUP)).ok)
   const moved = structuredClone(memory, { transfer: [memory] })
   writeSync(left, '0123456789')
-  const completion = done(ring, new RecvBundle(right, GROUP))
+  const completion = complete(ring, new RecvBundle(right, GROUP))
   t.is(completion.result, 10)
   t.throws(() => completion.value, { code: 'ERR_URING_BUFFER_DETACHED' })
-  t.is(done(ring, new Send(left, { group: GROUP })).bufferId, 2, 'it has had two buffers')
+  t.is(complete(ring, new Send(left, { group: GROUP })).bufferId, 2, 'it has had two buffers')
   t.is(moved.byteLength, 32)
 })

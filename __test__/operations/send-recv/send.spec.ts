@@ -21,18 +21,17 @@ import {
   SocketType,
 } from 'uring'
 import { socketpair } from 'uring/sys'
+import { complete, errorCode } from '../../helpers/completions.ts'
 import { file } from '../../helpers/files.ts'
 import { closing, pair } from '../../helpers/sockets.ts'
 import {
   bound,
-  code,
-  completions,
-  done,
-  fill,
+  completionsToLast,
+  fillSendBuffer,
   GROUP,
   provide,
-  read,
-  tcp,
+  readAll,
+  tcpPair,
   text,
 } from '../../helpers/streams.ts'
 
@@ -75,19 +74,19 @@ for (const [kind, make] of Object.entries(MEMORY)) {
     using ring = new Ring({ entries: 4 })
     const [left, right] = pair(t)
     const content = Buffer.from('sixteen bytes ..')
-    t.is(done(ring, new Send(left, make(content))).value, 16)
-    t.is(read(right), 'sixteen bytes ..')
+    t.is(complete(ring, new Send(left, make(content))).value, 16)
+    t.is(readAll(right), 'sixteen bytes ..')
   })
 
   test(`SendZc: from ${kind}`, (t) => {
     using ring = new Ring({ entries: 4 })
-    const [left, right] = tcp(t)
+    const [left, right] = tcpPair(t)
     ring.push(new SendZc(left, make(Buffer.from('sixteen bytes ..'))))
     t.deepEqual(
-      completions(ring).map(({ value }) => value),
+      completionsToLast(ring).map(({ value }) => value),
       [16, 16],
     )
-    t.is(read(right), 'sixteen bytes ..')
+    t.is(readAll(right), 'sixteen bytes ..')
   })
 
   test(`Recv: into ${kind}`, (t) => {
@@ -95,7 +94,7 @@ for (const [kind, make] of Object.entries(MEMORY)) {
     const [left, right] = pair(t)
     const bytes = make(Buffer.alloc(16, '.'))
     writeSync(left, 'fourteen bytes')
-    t.is(done(ring, new Recv(right, bytes)).value, 14)
+    t.is(complete(ring, new Recv(right, bytes)).value, 14)
     const view = ArrayBuffer.isView(bytes)
       ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
       : Buffer.from(bytes)
@@ -113,10 +112,10 @@ test('Send: several buffers, one after the other', (t) => {
   ring.push(new Send(left, buffers))
   buffers.fill(Buffer.from('wrong'))
   t.is(ring.wait()?.value, 16 * 7)
-  t.is(read(right), [...'0123456'].map((digit) => digit.repeat(16)).join(''))
-  t.is(done(ring, new Send(left, [])).value, 0)
+  t.is(readAll(right), [...'0123456'].map((digit) => digit.repeat(16)).join(''))
+  t.is(complete(ring, new Send(left, [])).value, 0)
   t.is(
-    done(
+    complete(
       ring,
       new Send(
         left,
@@ -125,7 +124,7 @@ test('Send: several buffers, one after the other', (t) => {
     ).value,
     2048,
   )
-  t.is(read(right), 'ab'.repeat(1024))
+  t.is(readAll(right), 'ab'.repeat(1024))
 })
 
 test('Send: to an address, which may change after the push', async (t) => {
@@ -162,18 +161,18 @@ test('Send: to an address, which may change after the push', async (t) => {
       setRaw(wrong.address().port)
       made.to = { address: '127.0.0.1', port: wrong.address().port }
       const message = once(receiver, 'message')
-      t.is(completions(ring).at(-1)?.value, expected.length, expected)
+      t.is(completionsToLast(ring).at(-1)?.value, expected.length, expected)
       const [content, from] = (await message) as [Buffer, { port: number }]
       t.is(content.toString(), expected)
       t.is(from.port, sender.port)
     }
   }
   const message = once(receiver, 'message')
-  t.is(done(ring, new Send(sender.fd, { group: GROUP }, { to: { address: '127.0.0.1', port } })).value, 8)
+  t.is(complete(ring, new Send(sender.fd, { group: GROUP }, { to: { address: '127.0.0.1', port } })).value, 8)
   t.is(String((await message)[0]), 'provided')
-  t.is(code(ring, new Send(sender.fd, Buffer.from('x'))), 'EDESTADDRREQ')
+  t.is(errorCode(ring, new Send(sender.fd, Buffer.from('x'))), 'EDESTADDRREQ')
   t.is(
-    code(ring, new Send(sender.fd, Buffer.alloc(70_000), { to: { address: '127.0.0.1', port } })),
+    errorCode(ring, new Send(sender.fd, Buffer.alloc(70_000), { to: { address: '127.0.0.1', port } })),
     'EMSGSIZE',
   )
 })
@@ -181,16 +180,16 @@ test('Send: to an address, which may change after the push', async (t) => {
 test('Send: what it fails with', (t) => {
   using ring = new Ring({ entries: 4 })
   const bytes = Buffer.from('x')
-  t.like(done(ring, new Send(widow(t), bytes)).error, {
+  t.like(complete(ring, new Send(widow(t), bytes)).error, {
     code: 'EPIPE',
     message: 'EPIPE: broken pipe, send',
     operation: 'Send',
     syscall: 'send',
   })
-  t.is(code(ring, new Send(bound(t, SocketType.STREAM).fd, bytes)), 'EPIPE')
-  t.is(code(ring, new Send(file(t).fd, bytes)), 'ENOTSOCK')
-  t.is(code(ring, new Send(987_654, bytes)), 'EBADF')
-  t.is(code(ring, new Send(new FixedFile(0), bytes)), 'EBADF')
+  t.is(errorCode(ring, new Send(bound(t, SocketType.STREAM).fd, bytes)), 'EPIPE')
+  t.is(errorCode(ring, new Send(file(t).fd, bytes)), 'ENOTSOCK')
+  t.is(errorCode(ring, new Send(987_654, bytes)), 'EBADF')
+  t.is(errorCode(ring, new Send(new FixedFile(0), bytes)), 'EBADF')
 })
 
 test('Send: a large buffer goes in part, or with WAITALL as a whole', (t) => {
@@ -211,7 +210,7 @@ test('Send: a large buffer goes in part, or with WAITALL as a whole', (t) => {
     }
   }
   let whole: number | undefined
-  const part = done(ring, new Send(left, content)).value as number
+  const part = complete(ring, new Send(left, content)).value as number
   t.true(part > 0 && part < LARGE)
   receive(part)
   t.true(into.subarray(0, part).equals(content.subarray(0, part)))
@@ -249,20 +248,20 @@ for (const [kind, make] of Object.entries(PROBES)) {
   const [name] = kind.split(':')
   test(`${name}: pollFirst waits before the first try, and flags reach the kernel: ${kind}`, (t) => {
     using ring = new Ring({ entries: 4 })
-    const [left, right] = tcp(t)
+    const [left, right] = tcpPair(t)
     writeSync(right, 'abc')
-    done(ring, new Recv(left, Buffer.alloc(3), { flags: MessageFlags.PEEK })) // it has arrived
+    complete(ring, new Recv(left, Buffer.alloc(3), { flags: MessageFlags.PEEK })) // it has arrived
     provide(ring, GROUP, 3, 'xyz')
     ring.push(make(left, { flags: MessageFlags.DONTWAIT, pollFirst: true }))
-    t.is(completions(ring)[0]?.error?.code, 'EAGAIN')
+    t.is(completionsToLast(ring)[0]?.error?.code, 'EAGAIN')
     for (const options of [
       { flags: MessageFlags.DONTWAIT, pollFirst: false },
       { flags: 0, pollFirst: true },
     ]) {
       ring.push(make(left, options))
-      t.is(completions(ring)[0]?.result, 3)
+      t.is(completionsToLast(ring)[0]?.result, 3)
       if (kind.includes('Recv')) writeSync(right, 'abc')
-      done(ring, new Recv(left, Buffer.alloc(3), { flags: MessageFlags.PEEK }))
+      complete(ring, new Recv(left, Buffer.alloc(3), { flags: MessageFlags.PEEK }))
       provide(ring, GROUP, 3, 'xyz')
     }
   })
@@ -273,19 +272,19 @@ test('Send: a buffer of a group, which is out of it then', (t) => {
   const [left, right] = pair(t)
   provide(ring, GROUP, 4, 'one.two.', 20)
   const other = provide(ring, GROUP, 4, 'xyz.', 20) // the same number again
-  const sent = done(ring, new Send(left, { group: GROUP }))
+  const sent = complete(ring, new Send(left, { group: GROUP }))
   t.is(sent.value, 4)
   t.is(sent.bufferId, 20)
-  t.is(read(right), 'one.')
-  t.is(done(ring, new Send(left, { group: { group: GROUP } })).bufferId, 21)
-  t.is(read(right), 'two.')
+  t.is(readAll(right), 'one.')
+  t.is(complete(ring, new Send(left, { group: { group: GROUP } })).bufferId, 21)
+  t.is(readAll(right), 'two.')
   writeSync(right, 'in')
-  const received = done(ring, new Recv(left, { group: GROUP }))
+  const received = complete(ring, new Recv(left, { group: GROUP }))
   t.is(received.bufferId, 20)
   t.is(text(received), 'in')
   t.is(other.toString(), 'inz.')
-  t.is(code(ring, new Send(left, { group: GROUP })), 'ENOBUFS')
-  t.is(code(ring, new Send(left, { group: 99 })), 'ENOENT')
+  t.is(errorCode(ring, new Send(left, { group: GROUP })), 'ENOBUFS')
+  t.is(errorCode(ring, new Send(left, { group: 99 })), 'ENOENT')
 })
 
 for (const [name, make] of Object.entries({
@@ -296,7 +295,7 @@ for (const [name, make] of Object.entries({
   test(`Send: memory that was detached in mid-flight is an error of its own: ${name}`, (t) => {
     using ring = new Ring({ entries: 4 })
     const [left, right] = pair(t)
-    const full = fill(ring, left)
+    const full = fillSendBuffer(ring, left)
     const bytes = new ArrayBuffer(64)
     ring.push(make(left, bytes))
     ring.submit()
@@ -321,7 +320,7 @@ test('SendBundle: sends the buffers of a group until there are none left, and co
   ] as const) {
     if (firstId > 5) provide(ring, GROUP, 4, 'one.two.six.', firstId)
     ring.push(given)
-    const all = completions(ring)
+    const all = completionsToLast(ring)
     // Buffers that were provided one by one go one by one, whatever the length is.
     t.deepEqual(
       all.map(({ result, value, bufferId, more }) => [result, value, bufferId, more]),
@@ -331,11 +330,11 @@ test('SendBundle: sends the buffers of a group until there are none left, and co
         [4, 12, firstId + 2, false],
       ],
     )
-    t.is(read(right), 'one.two.six.')
+    t.is(readAll(right), 'one.two.six.')
     t.is(ring.inFlight, 0)
   }
-  t.is(code(ring, operation), 'ENOBUFS')
-  t.like(done(ring, new SendBundle(left, 99)).error, { code: 'ENOENT', syscall: 'send' })
+  t.is(errorCode(ring, operation), 'ENOBUFS')
+  t.like(complete(ring, new SendBundle(left, 99)).error, { code: 'ENOENT', syscall: 'send' })
 })
 
 test('SendBundle: any number of its completions can be waited for', (t) => {
@@ -350,10 +349,10 @@ test('SendBundle: a buffer that it failed to send is out of the group', (t) => {
   const [left, right] = pair(t)
   provide(ring, GROUP, 4, 'one.', 5)
   const other = provide(ring, GROUP, 4, 'two.', 5)
-  const failed = done(ring, new SendBundle(widow(t), GROUP))
+  const failed = complete(ring, new SendBundle(widow(t), GROUP))
   t.is(failed.error?.code, 'EPIPE')
   t.is(failed.bufferId, 5)
   writeSync(right, 'in')
-  t.is(text(done(ring, new Recv(left, { group: GROUP }))), 'in')
+  t.is(text(complete(ring, new Recv(left, { group: GROUP }))), 'in')
   t.is(other.toString(), 'ino.')
 })

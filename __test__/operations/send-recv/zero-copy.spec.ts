@@ -3,19 +3,19 @@
 import test from 'ava'
 import { type Completion, FixedBuffer, FixedFile, Recv, Ring, SendZc } from 'uring'
 import { script } from '../../helpers/process.ts'
-import { registerBuffers } from '../../helpers/register.ts'
+import { registerBuffers } from '../../helpers/registered.ts'
 import { pair } from '../../helpers/sockets.ts'
-import { completions, fill, read, tcp } from '../../helpers/streams.ts'
+import { completionsToLast, fillSendBuffer, readAll, tcpPair } from '../../helpers/streams.ts'
 
 test('SendZc: completes with the bytes, and again when the memory is free', (t) => {
   using ring = new Ring({ entries: 4 })
-  const [left, right] = tcp(t)
+  const [left, right] = tcpPair(t)
   for (const operation of [
     new SendZc(left, Buffer.from('hello')),
     new SendZc(left, Buffer.from('hello')).async(),
   ]) {
     const token = ring.push(operation, 'data')
-    const [first, second] = completions(ring)
+    const [first, second] = completionsToLast(ring)
     t.is(ring.inFlight, 0)
     t.like(first, { result: 5, value: 5, more: true, notification: false, ok: true, userData: 'data', token })
     t.like(second, {
@@ -27,15 +27,15 @@ test('SendZc: completes with the bytes, and again when the memory is free', (t) 
       userData: 'data',
       token,
     })
-    t.is(read(right), 'hello')
+    t.is(readAll(right), 'hello')
   }
 })
 
 test('SendZc: says whether the bytes were copied', (t) => {
   using ring = new Ring({ entries: 4 })
-  const [left] = tcp(t)
+  const [left] = tcpPair(t)
   ring.push(new SendZc(left, Buffer.from('hello'), { reportUsage: true }))
-  const [first, second] = completions(ring)
+  const [first, second] = completionsToLast(ring)
   t.deepEqual(first?.value, { bytes: 5, copied: false })
   t.is(second?.result, -(2 ** 31))
   t.true(second?.ok)
@@ -45,20 +45,20 @@ test('SendZc: says whether the bytes were copied', (t) => {
 
 test('SendZc: several buffers, and none', (t) => {
   using ring = new Ring({ entries: 4 })
-  const [left, right] = tcp(t)
+  const [left, right] = tcpPair(t)
   const values = (operation: SendZc): unknown[] => {
     ring.push(operation)
-    return completions(ring).map(({ value }) => value)
+    return completionsToLast(ring).map(({ value }) => value)
   }
   t.deepEqual(values(new SendZc(left, [Buffer.from('hel'), Buffer.alloc(0), Buffer.from('lo!')])), [6, 6])
-  t.is(read(right), 'hello!')
+  t.is(readAll(right), 'hello!')
   t.deepEqual(values(new SendZc(left, [])), [0, 0])
   t.deepEqual(values(new SendZc(left, Buffer.alloc(0))), [0, 0])
 })
 
 test('SendZc: from a registered buffer', (t) => {
   using ring = new Ring({ entries: 4 })
-  const [left, right] = tcp(t)
+  const [left, right] = tcpPair(t)
   const memory = Buffer.from('nothing of this, but that: registered'.padEnd(4096, '.'))
   registerBuffers(ring, [Buffer.alloc(4096), memory])
   ring.registerFiles([right, left])
@@ -66,15 +66,15 @@ test('SendZc: from a registered buffer', (t) => {
   for (const file of [left, new FixedFile(1)]) {
     ring.push(new SendZc(file, buffer.subarray(27, 37)))
     t.deepEqual(
-      completions(ring).map(({ value }) => value),
+      completionsToLast(ring).map(({ value }) => value),
       [10, 10],
     )
-    t.is(read(right), 'registered')
+    t.is(readAll(right), 'registered')
   }
   for (const wrong of [new FixedBuffer(0, memory), new FixedBuffer(2, memory)]) {
     ring.push(new SendZc(left, wrong))
     t.deepEqual(
-      completions(ring).map(({ error }) => error?.code),
+      completionsToLast(ring).map(({ error }) => error?.code),
       ['EFAULT', undefined],
     )
   }
@@ -85,7 +85,7 @@ test('SendZc: a failure has its notification too, unless it was refused before t
   const [left] = pair(t)
   for (const reportUsage of [false, true]) {
     ring.push(new SendZc(left, Buffer.from('x'), { reportUsage }))
-    const [first, second] = completions(ring)
+    const [first, second] = completionsToLast(ring)
     t.is(first?.result, -95)
     t.like(first?.error, { code: 'ENOTSUP', syscall: 'send', operation: 'SendZc' })
     t.true(first?.more)
@@ -94,7 +94,7 @@ test('SendZc: a failure has its notification too, unless it was refused before t
     t.deepEqual(second?.value as unknown, reportUsage ? { bytes: 0, copied: true } : 0)
   }
   ring.push(new SendZc(left, Buffer.from('x')).skipSuccess())
-  const refused = completions(ring)
+  const refused = completionsToLast(ring)
   t.deepEqual(
     refused.map(({ error }) => error?.code),
     ['EINVAL'],
@@ -104,7 +104,7 @@ test('SendZc: a failure has its notification too, unless it was refused before t
 
 test('SendZc: what it tells is kept for each submission of an entry', (t) => {
   using ring = new Ring({ entries: 8 })
-  const entry = new SendZc(tcp(t)[0], Buffer.from('hello'), { reportUsage: true }).build()
+  const entry = new SendZc(tcpPair(t)[0], Buffer.from('hello'), { reportUsage: true }).build()
   ring.pushAll([entry, entry])
   const all = ring.waitMany(4)
   t.is(all.length, 4)
@@ -113,9 +113,9 @@ test('SendZc: what it tells is kept for each submission of an entry', (t) => {
 
 test('SendZc: memory that is detached before the notification is an error of its own', (t) => {
   using ring = new Ring({ entries: 4 })
-  const [left, right] = tcp(t)
+  const [left, right] = tcpPair(t)
   const bytes = new ArrayBuffer(1 << 20)
-  fill(ring, left)
+  fillSendBuffer(ring, left)
   ring.push(new SendZc(left, bytes))
   ring.submit()
   const moved = structuredClone(bytes, { transfer: [bytes] })

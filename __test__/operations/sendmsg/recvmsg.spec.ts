@@ -21,21 +21,23 @@ import {
   SocketType,
 } from 'uring'
 import { socketpair } from 'uring/sys'
-import { closesOnExec, descriptors, rights } from '../../helpers/control-messages.ts'
+import { errorCode } from '../../helpers/completions.ts'
 import { file } from '../../helpers/files.ts'
 import {
   bind,
   bound,
-  code,
+  closesOnExec,
   FAMILIES,
   next,
   peer,
   provide,
+  receivedDescriptors,
+  receiveText,
+  rights,
   send,
   setOption,
   SO_TIMESTAMP,
   socket,
-  take,
   unix,
 } from '../../helpers/messages.ts'
 import { closing, pair } from '../../helpers/sockets.ts'
@@ -67,9 +69,9 @@ test('RecvMsg: flags reach the kernel', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = pair(t, DGRAM)
   next(ring, new SendMsg(left, { buffers: [Buffer.from('peek')] }))
-  t.is(take(ring, right, MessageFlags.PEEK), 'peek')
-  t.is(take(ring, right, MessageFlags.PEEK), 'peek')
-  t.is(take(ring, right), 'peek')
+  t.is(receiveText(ring, right, MessageFlags.PEEK), 'peek')
+  t.is(receiveText(ring, right, MessageFlags.PEEK), 'peek')
+  t.is(receiveText(ring, right), 'peek')
   const { error } = next(ring, new RecvMsg(right, { buffers: [] }, { flags: MessageFlags.DONTWAIT }))
   t.is(error?.message, 'EAGAIN: resource temporarily unavailable, recvmsg')
   t.is(error?.operation, 'RecvMsg')
@@ -95,7 +97,7 @@ test('RecvMsg: the end of a stream has no bytes', (t) => {
   closing(t, right)
   writeSync(left, 'end')
   closeSync(left)
-  t.is(take(ring, right), 'end')
+  t.is(receiveText(ring, right), 'end')
   t.deepEqual(next(ring, new RecvMsg(right, { buffers: [Buffer.alloc(1)], address: true })).value, {
     bytes: 0,
     address: undefined,
@@ -107,12 +109,15 @@ test('RecvMsg: the end of a stream has no bytes', (t) => {
 test('RecvMsg: failures have their codes', (t) => {
   using ring = new Ring({ entries: 4 })
   const message = { buffers: [Buffer.alloc(8)] }
-  t.is(code(ring, new RecvMsg(file(t).fd, message)), 'ENOTSOCK')
-  t.is(code(ring, new RecvMsg(987_654, message)), 'EBADF')
-  t.is(code(ring, new RecvMsg(socket(t, SocketDomain.INET, STREAM), message)), 'ENOTCONN')
-  t.is(code(ring, new RecvMsg(socket(t, SocketDomain.UNIX, SEQPACKET), message)), 'ENOTCONN')
+  t.is(errorCode(ring, new RecvMsg(file(t).fd, message)), 'ENOTSOCK')
+  t.is(errorCode(ring, new RecvMsg(987_654, message)), 'EBADF')
+  t.is(errorCode(ring, new RecvMsg(socket(t, SocketDomain.INET, STREAM), message)), 'ENOTCONN')
+  t.is(errorCode(ring, new RecvMsg(socket(t, SocketDomain.UNIX, SEQPACKET), message)), 'ENOTCONN')
   const [left] = pair(t, DGRAM)
-  t.is(code(ring, new RecvMsg(left, { buffers: { group: 9 } }, { flags: MessageFlags.DONTWAIT })), 'ENOBUFS')
+  t.is(
+    errorCode(ring, new RecvMsg(left, { buffers: { group: 9 } }, { flags: MessageFlags.DONTWAIT })),
+    'ENOBUFS',
+  )
 })
 
 test('RecvMsg: what an entry received stays when it is pushed again', (t) => {
@@ -126,7 +131,7 @@ test('RecvMsg: what an entry received stays when it is pushed again', (t) => {
   const second = next(ring, entry)
   t.is(first.value.bytes, 5)
   t.is(first.value.control.length, 1)
-  descriptors(t, first.value.control)
+  receivedDescriptors(t, first.value.control)
   t.is(second.value.bytes, 3)
   t.is(second.value.control.length, 0)
   t.deepEqual(second.value.address, first.value.address)
@@ -150,7 +155,7 @@ test('RecvMsg: takes a buffer from a group', (t) => {
   t.deepEqual(one.value.views, [one.value.bytes])
   t.deepEqual(one.value.address, { family: 'Unix', path })
   t.is(one.value.flags, 0)
-  t.is(descriptors(t, one.value.control).length, 1)
+  t.is(receivedDescriptors(t, one.value.control).length, 1)
   t.is(memory.toString('latin1'), `grouped${'.'.repeat(41)}`)
   one.value.release()
   // No more than this.
@@ -307,7 +312,7 @@ test('RecvMsgMulti: what has no room is cut off', async (t) => {
     // It goes on, and finds no buffer.
     await send(dgram, Buffer.from('next'), port)
     t.is(next(ring).error?.code, 'ENOBUFS')
-    t.is(take(ring, fd), 'next')
+    t.is(receiveText(ring, fd), 'next')
   }
 })
 
@@ -320,12 +325,12 @@ test('RecvMsgMulti: descriptors come along', (t) => {
     ring.push(new RecvMsgMulti(right, 1, { control: 24, flags }), 'multi')
     ring.push(new SendMsg(left, { buffers: [Buffer.from('!')], control: [rights(fd)] }))
     const multi = ring.waitMany(2).find(({ userData }) => userData === 'multi') as Completion<ReceivedMessage>
-    const [copy = -1] = descriptors(t, multi.value.control)
+    const [copy = -1] = receivedDescriptors(t, multi.value.control)
     t.is(fstatSync(copy).ino, fstatSync(fd).ino)
     t.is(closesOnExec(copy), flags !== 0)
     ring.push(new SendMsg(left, { buffers: [Buffer.from('end')] }))
     t.is(ring.waitMany(2).find(({ userData }) => userData === 'multi')?.error?.code, 'ENOBUFS')
-    t.is(take(ring, right), 'end')
+    t.is(receiveText(ring, right), 'end')
   }
 })
 
@@ -399,14 +404,14 @@ test('RecvMsgMulti: failures have their codes', (t) => {
   const [left, right] = pair(t, DGRAM)
   provide(ring, 4, 64, 1)
   next(ring, new SendMsg(left, { buffers: [Buffer.from('waits')] }))
-  t.is(code(ring, new RecvMsgMulti(right, 4, { flags: MessageFlags.WAITALL })), 'EINVAL')
+  t.is(errorCode(ring, new RecvMsgMulti(right, 4, { flags: MessageFlags.WAITALL })), 'EINVAL')
   // The buffers are smaller than the rooms: each try costs one.
-  t.is(code(ring, new RecvMsgMulti(right, 4, { control: 49 })), 'EFAULT')
-  t.is(code(ring, new RecvMsgMulti(right, 5)), 'ENOBUFS')
-  t.is(code(ring, new RecvMsgMulti(file(t).fd, 4)), 'ENOTSOCK')
-  t.is(code(ring, new RecvMsgMulti(987_654, 4)), 'EBADF')
+  t.is(errorCode(ring, new RecvMsgMulti(right, 4, { control: 49 })), 'EFAULT')
+  t.is(errorCode(ring, new RecvMsgMulti(right, 5)), 'ENOBUFS')
+  t.is(errorCode(ring, new RecvMsgMulti(file(t).fd, 4)), 'ENOTSOCK')
+  t.is(errorCode(ring, new RecvMsgMulti(987_654, 4)), 'EBADF')
   const huge = 2 ** 31 - 1
-  t.is(code(ring, new RecvMsgMulti(right, 4, { address: huge, control: huge })), 'EOVERFLOW')
+  t.is(errorCode(ring, new RecvMsgMulti(right, 4, { address: huge, control: huge })), 'EOVERFLOW')
 })
 
 test('RecvMsgMulti: pollFirst waits before the first try', (t) => {
@@ -415,7 +420,7 @@ test('RecvMsgMulti: pollFirst waits before the first try', (t) => {
   provide(ring, 4, 64, 2)
   const flags = MessageFlags.DONTWAIT
   next(ring, new SendMsg(left, { buffers: [Buffer.from('ready')] }))
-  t.is(code(ring, new RecvMsgMulti(right, 4, { flags, pollFirst: true })), 'EAGAIN')
+  t.is(errorCode(ring, new RecvMsgMulti(right, 4, { flags, pollFirst: true })), 'EAGAIN')
   const { value } = next(ring, new RecvMsgMulti(right, 4, { pollFirst: true }))
   t.is(value.bytes.toString(), 'ready')
 })
@@ -434,6 +439,6 @@ test('RecvMsgMulti: an entry gives each message its own value', (t) => {
   t.is(first?.value.bytes.toString(), 'first')
   t.is(second?.value.bytes.toString(), 'second')
   for (const { value } of [first, second] as Completion<ReceivedMessage>[]) {
-    t.is(descriptors(t, value.control).length, 1)
+    t.is(receivedDescriptors(t, value.control).length, 1)
   }
 })

@@ -21,23 +21,25 @@ import {
   SocketType,
 } from 'uring'
 import { socketpair } from 'uring/sys'
-import { closesOnExec, descriptors, rights } from '../../helpers/control-messages.ts'
+import { errorCode } from '../../helpers/completions.ts'
 import { directory, file } from '../../helpers/files.ts'
 import {
   bind,
   bound,
-  code,
+  closesOnExec,
   connect,
   FAMILIES,
   loopback,
   next,
+  nextDatagram,
   peer,
-  received,
+  receivedDescriptors,
+  receiveText,
+  rights,
   send,
   setOption,
   SO_TIMESTAMP,
   socket,
-  take,
   unix,
 } from '../../helpers/messages.ts'
 import { script } from '../../helpers/process.ts'
@@ -68,7 +70,7 @@ for (const [type, domain, address, family] of FAMILIES) {
       new SendMsg(fd, { buffers, address: { address, port: dgram.address().port } }),
     )
     t.is(value, 13)
-    t.deepEqual(await received(dgram), { bytes: Buffer.from('one two three'), family, address, port })
+    t.deepEqual(await nextDatagram(dgram), { bytes: Buffer.from('one two three'), family, address, port })
   })
 
   test(`RecvMsg: receives a datagram into several buffers, with the sender: ${type}`, async (t) => {
@@ -103,8 +105,8 @@ for (const [name, type] of Object.entries({ DGRAM, SEQPACKET, STREAM })) {
     const [left, right] = pair(t, type)
     t.is(next(ring, new SendMsg(left, { buffers: [Buffer.from('to '), Buffer.from('right')] })).value, 8)
     t.is(next(ring, new SendMsg({ fd: right }, { buffers: [Buffer.from('to left')] })).value, 7)
-    t.is(take(ring, right), 'to right')
-    t.is(take(ring, left), 'to left')
+    t.is(receiveText(ring, right), 'to right')
+    t.is(receiveText(ring, left), 'to left')
   })
 }
 
@@ -141,12 +143,12 @@ test('SendMsg: an empty message is a message', async (t) => {
     const message = { buffers: [Buffer.alloc(1)], address: true }
     t.like(next(ring, new RecvMsg(right, message)).value, { bytes: 0, flags: 0 })
     t.is(next(ring, new SendMsg(fd, { buffers, address })).value, 0)
-    t.like(await received(dgram), { bytes: Buffer.alloc(0), port })
+    t.like(await nextDatagram(dgram), { bytes: Buffer.alloc(0), port })
   }
   // Room for nothing takes a message all the same, and says that it was cut off.
   t.is(next(ring, new SendMsg(left, { buffers: [Buffer.from('lost')] })).value, 4)
   t.like(next(ring, new RecvMsg(right, { buffers: [] })).value, { bytes: 0, flags: MessageFlags.TRUNC })
-  t.is(code(ring, new RecvMsg(right, { buffers: [] }, { flags: MessageFlags.DONTWAIT })), 'EAGAIN')
+  t.is(errorCode(ring, new RecvMsg(right, { buffers: [] }, { flags: MessageFlags.DONTWAIT })), 'EAGAIN')
 })
 
 test('SendMsg: the longest datagram, and one that is longer', async (t) => {
@@ -160,7 +162,7 @@ test('SendMsg: the longest datagram, and one that is longer', async (t) => {
     index < 1023 ? bytes.subarray(index * 64, index * 64 + 64) : bytes.subarray(index * 64),
   )
   t.is(next(ring, new SendMsg(fd, { buffers, address })).value, 65_507)
-  t.deepEqual((await received(dgram)).bytes, bytes)
+  t.deepEqual((await nextDatagram(dgram)).bytes, bytes)
   const { error } = next(ring, new SendMsg(fd, { buffers: [bytes, Buffer.alloc(1)], address }))
   t.is(error?.message, 'EMSGSIZE: message too long, sendmsg')
   t.is(error?.operation, 'SendMsg')
@@ -172,16 +174,19 @@ test('SendMsg: failures have their codes', async (t) => {
   const buffers = [Buffer.from('message')]
   const path = join(directory(t), 'socket')
   const local = socket(t, SocketDomain.UNIX)
-  t.is(code(ring, new SendMsg(local, { buffers, address: { path } })), 'ENOENT')
-  t.is(code(ring, new SendMsg(local, { buffers, address: { path: '\0nobody-is-here' } })), 'ECONNREFUSED')
-  t.is(code(ring, new SendMsg(local, { buffers })), 'ENOTCONN')
+  t.is(errorCode(ring, new SendMsg(local, { buffers, address: { path } })), 'ENOENT')
+  t.is(
+    errorCode(ring, new SendMsg(local, { buffers, address: { path: '\0nobody-is-here' } })),
+    'ECONNREFUSED',
+  )
+  t.is(errorCode(ring, new SendMsg(local, { buffers })), 'ENOTCONN')
   const { fd } = bound(t, SocketDomain.INET)
-  t.is(code(ring, new SendMsg(fd, { buffers })), 'EDESTADDRREQ')
-  t.is(code(ring, new SendMsg(fd, { buffers, address: { address: '::1', port: 1 } })), 'EAFNOSUPPORT')
-  t.is(code(ring, new SendMsg(local, { buffers, control: Buffer.alloc(16, 1) })), 'EINVAL')
-  t.is(code(ring, new SendMsg(file(t).fd, { buffers })), 'ENOTSOCK')
-  t.is(code(ring, new SendMsg(987_654, { buffers })), 'EBADF')
-  t.is(code(ring, new SendMsg(new FixedFile(3), { buffers })), 'EBADF')
+  t.is(errorCode(ring, new SendMsg(fd, { buffers })), 'EDESTADDRREQ')
+  t.is(errorCode(ring, new SendMsg(fd, { buffers, address: { address: '::1', port: 1 } })), 'EAFNOSUPPORT')
+  t.is(errorCode(ring, new SendMsg(local, { buffers, control: Buffer.alloc(16, 1) })), 'EINVAL')
+  t.is(errorCode(ring, new SendMsg(file(t).fd, { buffers })), 'ENOTSOCK')
+  t.is(errorCode(ring, new SendMsg(987_654, { buffers })), 'EBADF')
+  t.is(errorCode(ring, new SendMsg(new FixedFile(3), { buffers })), 'EBADF')
 
   // A peer that is gone.
   const [left, right] = socketpair(SocketDomain.UNIX, STREAM)
@@ -200,7 +205,7 @@ test('SendMsg: failures have their codes', async (t) => {
   while (last.ok)
   t.is(last.error?.message, 'ECONNREFUSED: connection refused, sendmsg')
   next(ring, new SendMsg(sender, { buffers }))
-  t.is(code(ring, new RecvMsg(sender, { buffers: [Buffer.alloc(1)] })), 'ECONNREFUSED')
+  t.is(errorCode(ring, new RecvMsg(sender, { buffers: [Buffer.alloc(1)] })), 'ECONNREFUSED')
 })
 
 test('SendMsg: a registered file is as good as a descriptor', (t) => {
@@ -208,7 +213,7 @@ test('SendMsg: a registered file is as good as a descriptor', (t) => {
   const [left, right] = pair(t, DGRAM)
   ring.registerFiles([-1, left])
   t.is(next(ring, new SendMsg(new FixedFile(1), { buffers: [Buffer.from('fixed')] })).value, 5)
-  t.is(take(ring, right), 'fixed')
+  t.is(receiveText(ring, right), 'fixed')
 })
 
 test('SendMsg: flags reach the kernel', async (t) => {
@@ -220,7 +225,7 @@ test('SendMsg: flags reach the kernel', async (t) => {
   const flags = MessageFlags.MORE
   t.is(next(ring, new SendMsg(fd, { buffers: [Buffer.from('one ')], address }, { flags })).value, 4)
   t.is(next(ring, new SendMsg(fd, { buffers: [Buffer.from('two')], address })).value, 3)
-  t.like(await received(dgram), { bytes: Buffer.from('one two'), port })
+  t.like(await nextDatagram(dgram), { bytes: Buffer.from('one two'), port })
   // A socket that is full.
   const [left] = pair(t, STREAM)
   const message = { buffers: [Buffer.alloc(1 << 20)] }
@@ -240,10 +245,10 @@ test('SendMsg: pollFirst waits before the first try', (t) => {
   t.is(next(ring, new SendMsg(left, message, { pollFirst: true })).value, 5)
   t.is(next(ring, new SendMsg(left, message, { flags })).value, 5)
   // What must not wait, and must wait first, cannot be.
-  t.is(code(ring, new SendMsg(left, message, { flags, pollFirst: true })), 'EAGAIN')
+  t.is(errorCode(ring, new SendMsg(left, message, { flags, pollFirst: true })), 'EAGAIN')
   const target = { buffers: [Buffer.alloc(10)] }
   t.is(next(ring, new RecvMsg(right, target, { pollFirst: true })).value.bytes, 5)
-  t.is(code(ring, new RecvMsg(right, target, { flags, pollFirst: true })), 'EAGAIN')
+  t.is(errorCode(ring, new RecvMsg(right, target, { flags, pollFirst: true })), 'EAGAIN')
   t.is(next(ring, new RecvMsg(right, target, { flags })).value.bytes, 5)
 })
 
@@ -266,7 +271,7 @@ test('SendMsg: what changes after the push changes nothing', (t) => {
   const bytes = Buffer.alloc(10)
   const { value } = next(ring, new RecvMsg(right, { buffers: [bytes], control: 24 }))
   t.is(bytes.toString('latin1', 0, value.bytes), 'right')
-  const [copy = -1] = descriptors(t, value.control)
+  const [copy = -1] = receivedDescriptors(t, value.control)
   t.is(fstatSync(copy).ino, fstatSync(fd).ino)
 })
 
@@ -392,7 +397,7 @@ test('SendMsg: passes descriptors', (t) => {
     t.is(next(ring, new SendMsg(left, { buffers: [Buffer.from('!')], control })).value, 1)
     const { value } = next(ring, new RecvMsg(right, { buffers: [Buffer.alloc(1)], control: 24 }))
     t.is(value.flags, 0)
-    const copies = descriptors(t, value.control)
+    const copies = receivedDescriptors(t, value.control)
     t.deepEqual(
       copies.map((fd) => fstatSync(fd).ino),
       [one, two].map(({ fd }) => fstatSync(fd).ino),
@@ -403,7 +408,7 @@ test('SendMsg: passes descriptors', (t) => {
   // What comes through the new descriptor is in the file.
   next(ring, new SendMsg(left, { buffers: [Buffer.from('!')], control: [rights(one.fd)] }))
   const { value } = next(ring, new RecvMsg(right, { buffers: [Buffer.alloc(1)], control: 24 }))
-  const [copy = -1] = descriptors(t, value.control)
+  const [copy = -1] = receivedDescriptors(t, value.control)
   writeSync(copy, 'ONE', 0)
   t.is(readFileSync(one.path, 'utf8'), 'ONE')
 })
@@ -412,12 +417,12 @@ test('SendMsg: control messages that the kernel does not take', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = pair(t, DGRAM)
   const buffers = [Buffer.from('!')]
-  t.is(code(ring, new SendMsg(left, { buffers, control: [rights(987_654)] })), 'EBADF')
-  t.is(code(ring, new SendMsg(left, { buffers, control: [{ ...rights(left), type: 77 }] })), 'EINVAL')
+  t.is(errorCode(ring, new SendMsg(left, { buffers, control: [rights(987_654)] })), 'EBADF')
+  t.is(errorCode(ring, new SendMsg(left, { buffers, control: [{ ...rights(left), type: 77 }] })), 'EINVAL')
   const many = { level: SocketLevel.SOCKET, type: ControlType.RIGHTS, data: Buffer.alloc(254 * 4) }
-  t.is(code(ring, new SendMsg(left, { buffers, control: [many] })), 'EINVAL')
+  t.is(errorCode(ring, new SendMsg(left, { buffers, control: [many] })), 'EINVAL')
   const nothing: Buffer[] = []
-  t.is(code(ring, new RecvMsg(right, { buffers: nothing }, { flags: MessageFlags.DONTWAIT })), 'EAGAIN')
+  t.is(errorCode(ring, new RecvMsg(right, { buffers: nothing }, { flags: MessageFlags.DONTWAIT })), 'EAGAIN')
 })
 
 test('SendMsg: control messages of the Internet', async (t) => {
@@ -442,7 +447,7 @@ test('RecvMsg: CMSG_CLOEXEC closes what came along in programs that are started'
   const message = { buffers: [Buffer.alloc(1)], control: 24 }
   const { value } = next(ring, new RecvMsg(right, message, { flags: MessageFlags.CMSG_CLOEXEC }))
   t.is(value.flags & ~MessageFlags.CMSG_CLOEXEC, 0)
-  t.deepEqual(descriptors(t, value.control).map(closesOnExec), [true, true])
+  t.deepEqual(receivedDescriptors(t, value.control).map(closesOnExec), [true, true])
 })
 
 test('RecvMsg: control messages that there is no room for are cut off', (t) => {
@@ -463,7 +468,7 @@ test('RecvMsg: control messages that there is no room for are cut off', (t) => {
     const message = { buffers: [Buffer.alloc(1)], ...(control === undefined ? {} : { control }) }
     const { value } = next(ring, new RecvMsg(right, message))
     t.is(value.flags, count < 3 ? MessageFlags.CTRUNC : 0, `room for ${control}`)
-    const copies = descriptors(t, value.control)
+    const copies = receivedDescriptors(t, value.control)
     t.is(copies.length, count, `room for ${control}`)
     for (const copy of copies) t.is(fstatSync(copy).ino, fstatSync(fd).ino)
   }

@@ -12,9 +12,9 @@ import {
   SocketType,
   type ZeroCopyUsage,
 } from 'uring'
-import { bound, FAMILIES, next, peer, received, socket, take } from '../../helpers/messages.ts'
+import { bound, FAMILIES, next, nextDatagram, peer, receiveText, socket } from '../../helpers/messages.ts'
 import { script } from '../../helpers/process.ts'
-import { registerBuffers } from '../../helpers/register.ts'
+import { registerBuffers } from '../../helpers/registered.ts'
 import { pair } from '../../helpers/sockets.ts'
 
 const { STREAM } = SocketType
@@ -42,7 +42,7 @@ for (const [type, domain, address] of FAMILIES) {
     const [first, second] = ring.waitMany(2) as Completion<number>[]
     t.like(first, { token, userData: 'zc', result: 9, more: true, notification: false, ok: true, value: 9 })
     t.like(second, { token, userData: 'zc', result: 0, more: false, notification: true, ok: true, value: 9 })
-    t.like(await received(dgram), { bytes: Buffer.from('zero copy'), port })
+    t.like(await nextDatagram(dgram), { bytes: Buffer.from('zero copy'), port })
     t.is(ring.inFlight, 0)
 
     // How it was sent; on this machine itself, always as a copy.
@@ -51,7 +51,7 @@ for (const [type, domain, address] of FAMILIES) {
     t.deepEqual(sent?.value, { bytes: 9, copied: false })
     t.true(free?.ok)
     t.deepEqual(free?.value, { bytes: 9, copied: true })
-    t.like(await received(dgram), { bytes: Buffer.from('zero copy'), port })
+    t.like(await nextDatagram(dgram), { bytes: Buffer.from('zero copy'), port })
   })
 }
 
@@ -71,7 +71,7 @@ test('SendMsgZc: sends from a registered buffer', async (t) => {
     const [sent, free] = ring.waitMany(2)
     t.is(sent?.value, 17)
     t.true(free?.notification)
-    t.like(await received(dgram), { bytes: Buffer.from('registered memory'), port })
+    t.like(await nextDatagram(dgram), { bytes: Buffer.from('registered memory'), port })
   }
   // Memory of another one, memory of none, and no such one.
   for (const [outside, fixedBuffer] of [
@@ -117,8 +117,8 @@ test('SendMsgZc: flags and pollFirst reach the kernel', (t) => {
   t.is(finish(ring, new SendMsgZc(fd, message, { pollFirst: true })), 5)
   t.is(finish(ring, new SendMsgZc(fd, message, { flags, pollFirst: true })), 'EAGAIN')
   t.is(finish(ring, new SendMsgZc(fd, message, { flags: MessageFlags.OOB })), 'ENOTSUP')
-  t.is(take(ring, to), 'ready')
-  t.is(take(ring, to), 'ready')
+  t.is(receiveText(ring, to), 'ready')
+  t.is(receiveText(ring, to), 'ready')
 })
 
 test('SendMsgZc: the memory lives until the notification', async (t) => {

@@ -23,24 +23,22 @@ import {
   Write,
 } from 'uring'
 import { getpeername } from 'uring/sys'
+import { complete, errorCode, value } from '../../helpers/completions.ts'
 import {
-  abstract,
+  abstractName,
   client,
-  code,
+  exchangeData,
   fdOf,
   HAS_IPV6,
   listening,
   LOOPBACKS,
   nameOf,
   next,
-  one,
   socket,
-  statusFlags,
-  talk,
-  value,
 } from '../../helpers/connections.ts'
 import { directory, file } from '../../helpers/files.ts'
-import { waiting } from '../../helpers/multishot.ts'
+import { acceptQueueLength } from '../../helpers/multishot.ts'
+import { flagsOf } from '../../helpers/pipes.ts'
 import { closing } from '../../helpers/sockets.ts'
 
 const { UNIX, INET } = SocketDomain
@@ -53,8 +51,8 @@ test('Accept: a client of node:net, by every kind of address', async (t) => {
     const server = listening(t, ring, address)
     const peer = await client(t, server.address)
     const fd: number = closing(t, value(ring, new Accept(server.fd)))
-    t.is(statusFlags(fd) & (CLOEXEC | NONBLOCK), CLOEXEC)
-    await talk(t, ring, fd, peer)
+    t.is(flagsOf(fd) & (CLOEXEC | NONBLOCK), CLOEXEC)
+    await exchangeData(t, ring, fd, peer)
   }
 })
 
@@ -68,7 +66,7 @@ test('Accept: waits for a client', async (t) => {
   const accepted = completion.value as Accepted<number>
   closing(t, accepted.file)
   t.like(accepted.address, { address: peer.localAddress ?? '', port: peer.localPort ?? 0 })
-  await talk(t, ring, accepted.file, peer)
+  await exchangeData(t, ring, accepted.file, peer)
 })
 
 test('Accept: the address of the peer', async (t) => {
@@ -94,9 +92,9 @@ test('Accept: the address of the peer', async (t) => {
 
 test('Accept: the address of a Unix peer, which may have no name', (t) => {
   using ring = new Ring({ entries: 8 })
-  const server = listening(t, ring, { path: abstract(t) })
+  const server = listening(t, ring, { path: abstractName(t) })
   const path = join(directory(t), 'client')
-  const name = `${abstract(t)}${'x'.repeat(108)}`.slice(0, 108)
+  const name = `${abstractName(t)}${'x'.repeat(108)}`.slice(0, 108)
   // An entry has one room for all addresses: a short one does not cut the next.
   const operation = new Accept(server.fd, { address: true })
   for (const accept of [operation, operation.build()]) {
@@ -126,15 +124,15 @@ test('Accept: flags, and close-on-exec unless told otherwise', (t) => {
   ] as const) {
     value(ring, new Connect(socket(t, ring), server.address))
     const fd = closing(t, value(ring, new Accept(server.fd, options)))
-    t.is(statusFlags(fd) & (CLOEXEC | NONBLOCK), expected)
+    t.is(flagsOf(fd) & (CLOEXEC | NONBLOCK), expected)
   }
-  t.is(code(ring, new Accept(server.fd, { flags: 1 })), 'EINVAL', 'an unknown flag')
+  t.is(errorCode(ring, new Accept(server.fd, { flags: 1 })), 'EINVAL', 'an unknown flag')
 })
 
 test('Accept: does not wait if told so, and polls first if told so', (t) => {
   using ring = new Ring({ entries: 8 })
   const server = listening(t, ring)
-  t.is(code(ring, new Accept(server.fd, { dontWait: true })), 'EAGAIN')
+  t.is(errorCode(ring, new Accept(server.fd, { dontWait: true })), 'EAGAIN')
   ring.push(new Accept(server.fd, { pollFirst: true }), 'accept')
   ring.submit()
   t.is(ring.tryWait(), undefined)
@@ -143,7 +141,7 @@ test('Accept: does not wait if told so, and polls first if told so', (t) => {
   closing(t, accepted?.value as number)
   // What polls first has tried nothing yet when it would have to wait.
   value(ring, new Connect(socket(t, ring), server.address))
-  t.is(code(ring, new Accept(server.fd, { dontWait: true, pollFirst: true })), 'EAGAIN')
+  t.is(errorCode(ring, new Accept(server.fd, { dontWait: true, pollFirst: true })), 'EAGAIN')
   closing(t, value(ring, new Accept(server.fd, { dontWait: true })))
 })
 
@@ -159,11 +157,15 @@ test('Accept: into the registered files', async (t) => {
     const peer = await client(t, server.address)
     const file: FixedFile = value(ring, new Accept(server.fd, { direct, cloexec: true }))
     t.deepEqual(file, new FixedFile(slot))
-    await talk(t, ring, file, peer)
+    await exchangeData(t, ring, file, peer)
   }
   await client(t, server.address)
-  t.is(code(ring, new Accept(server.fd, { direct: 'auto' })), 'ENFILE', 'the table is full')
-  t.is(code(ring, new Accept(server.fd, { direct: 0, flags: CLOEXEC })), 'EINVAL', 'they have no such flag')
+  t.is(errorCode(ring, new Accept(server.fd, { direct: 'auto' })), 'ENFILE', 'the table is full')
+  t.is(
+    errorCode(ring, new Accept(server.fd, { direct: 0, flags: CLOEXEC })),
+    'EINVAL',
+    'they have no such flag',
+  )
   value(ring, new Close(new FixedFile(2)))
   const peer = await client(t, server.address)
   const accepted: Accepted<FixedFile> = value(ring, new Accept(server.fd, { direct: 'auto', address: true }))
@@ -179,19 +181,19 @@ test('Accept: without registered files, a connection is lost to a slot', (t) => 
     ['auto', 'ENFILE'],
   ] as const) {
     value(ring, new Connect(socket(t, ring), server.address))
-    t.is(code(ring, new Accept(server.fd, { direct })), expected)
-    t.is(code(ring, new Accept(server.fd, { dontWait: true })), 'EAGAIN')
+    t.is(errorCode(ring, new Accept(server.fd, { direct })), expected)
+    t.is(errorCode(ring, new Accept(server.fd, { dontWait: true })), 'EAGAIN')
   }
 })
 
 test('Accept: failures', (t) => {
   using ring = new Ring({ entries: 8 })
-  const { error } = one(ring, new Accept(socket(t, ring), { address: true }))
+  const { error } = complete(ring, new Accept(socket(t, ring), { address: true }))
   t.is(error?.message, 'EINVAL: invalid argument, accept')
   t.like(error, { syscall: 'accept', operation: 'Accept' })
-  t.is(code(ring, new Accept(file(t).fd)), 'ENOTSOCK')
-  t.is(code(ring, new Accept(987_654)), 'EBADF')
-  t.is(code(ring, new Accept(socket(t, ring, INET, DGRAM))), 'ENOTSUP')
+  t.is(errorCode(ring, new Accept(file(t).fd)), 'ENOTSOCK')
+  t.is(errorCode(ring, new Accept(987_654)), 'EBADF')
+  t.is(errorCode(ring, new Accept(socket(t, ring, INET, DGRAM))), 'ENOTSUP')
 })
 
 test('Accept: the result has the type that the options say', (t) => {
@@ -226,7 +228,7 @@ test('AcceptMulti: one connection after the other', async (t) => {
     t.is(completion.token, token)
     t.is(completion.userData, 'server')
     const fd = closing(t, completion.value as number)
-    t.is(statusFlags(fd) & (CLOEXEC | NONBLOCK), CLOEXEC)
+    t.is(flagsOf(fd) & (CLOEXEC | NONBLOCK), CLOEXEC)
     t.like(getpeername(fd), { port: peer.localPort })
     seen.add(fd)
     t.is(value(ring, new Write(fd, Buffer.from(`client ${count}`))), 8)
@@ -250,7 +252,7 @@ test('AcceptMulti: flags, and close-on-exec unless told otherwise', (t) => {
     const token = ring.push(new AcceptMulti(server.fd, options), 'server')
     ring.push(new Connect(socket(t, ring), server.address))
     const accepted = ring.waitMany(2).find(({ userData }) => userData === 'server')
-    t.is(statusFlags(closing(t, accepted?.value as number)) & (CLOEXEC | NONBLOCK), expected)
+    t.is(flagsOf(closing(t, accepted?.value as number)) & (CLOEXEC | NONBLOCK), expected)
     ring.push(new AsyncCancel(token))
     t.is(ring.waitMany(2).length, 2)
   }
@@ -266,10 +268,10 @@ test('AcceptMulti: does not wait if told so, and polls first if told so', (t) =>
   t.true(first?.more)
   t.is(second?.error?.code, 'EAGAIN', 'there are no more')
   t.false(second?.more)
-  t.is(code(ring, new AcceptMulti(server.fd, { dontWait: true })), 'EAGAIN')
+  t.is(errorCode(ring, new AcceptMulti(server.fd, { dontWait: true })), 'EAGAIN')
   // What polls first has tried nothing yet when it would have to wait.
   value(ring, new Connect(socket(t, ring), server.address))
-  t.is(code(ring, new AcceptMulti(server.fd, { dontWait: true, pollFirst: true })), 'EAGAIN')
+  t.is(errorCode(ring, new AcceptMulti(server.fd, { dontWait: true, pollFirst: true })), 'EAGAIN')
   ring.push(new AcceptMulti(server.fd, { pollFirst: true }))
   const third = ring.wait()
   t.true(third?.more)
@@ -296,10 +298,10 @@ test('AcceptMulti: into the registered files, until they are full', async (t) =>
 
 test('AcceptMulti: failures', (t) => {
   using ring = new Ring({ entries: 8 })
-  const { error, more } = one(ring, new AcceptMulti(socket(t, ring)))
+  const { error, more } = complete(ring, new AcceptMulti(socket(t, ring)))
   t.like(error, { code: 'EINVAL', syscall: 'accept', operation: 'AcceptMulti' })
   t.false(more)
-  t.is(code(ring, new AcceptMulti(file(t).fd)), 'ENOTSOCK')
+  t.is(errorCode(ring, new AcceptMulti(file(t).fd)), 'ENOTSOCK')
 })
 
 test('AcceptMulti: what nobody took is closed with the iteration', async (t) => {
@@ -313,7 +315,7 @@ test('AcceptMulti: what nobody took is closed with the iteration', async (t) => 
       for (let count = 0; count < 3; count += 1) clients.push(await client(t, server.address))
       const first = await connections.next()
       if (first.value === undefined) throw new Error('there is no connection')
-      while (waiting(server.fd) > 0) await new Promise(setImmediate)
+      while (acceptQueueLength(server.fd) > 0) await new Promise(setImmediate)
       const ends = clients.map((socket) => once(socket.resume(), 'end'))
       await connections.return?.()
       // The first is the caller's; the others are nobody's.

@@ -27,26 +27,24 @@ import {
   Write,
 } from 'uring'
 import { getpeername, getsockname } from 'uring/sys'
+import { complete, errorCode, value } from '../../helpers/completions.ts'
 import {
-  abstract,
+  abstractName,
   bound,
   client,
-  code,
   connection,
+  exchangeData,
   fdOf,
   HAS_IPV6,
   listening,
   LOOPBACKS,
   nameOf,
   next,
-  one,
   serve,
   socket,
-  statusFlags,
-  talk,
-  value,
 } from '../../helpers/connections.ts'
 import { directory, file } from '../../helpers/files.ts'
+import { flagsOf } from '../../helpers/pipes.ts'
 import { closing, pair } from '../../helpers/sockets.ts'
 
 const { UNIX, INET, INET6 } = SocketDomain
@@ -64,7 +62,7 @@ test('Socket: domain, type and protocol', (t) => {
     ...(HAS_IPV6 ? ([[INET6, DGRAM, undefined, SocketProtocol.UDP]] as const) : []),
   ] as const) {
     const operation = new Socket(domain, type, protocol === undefined ? {} : { protocol })
-    const completion = one(ring, operation)
+    const completion = complete(ring, operation)
     // Not every kernel is built with every protocol.
     if (protocol === SocketProtocol.UDPLITE && completion.error?.code === 'EPROTONOSUPPORT') continue
     const fd = closing(t, completion.value)
@@ -86,32 +84,32 @@ test('Socket: close-on-exec unless told otherwise, and the flags of the type', (
     [STREAM | NONBLOCK, { cloexec: false }, NONBLOCK],
   ] as const) {
     const fd = closing(t, value(ring, new Socket(UNIX, type, options)))
-    t.is(statusFlags(fd) & (CLOEXEC | NONBLOCK), expected)
+    t.is(flagsOf(fd) & (CLOEXEC | NONBLOCK), expected)
   }
 })
 
 test('Socket: failures', (t) => {
   using ring = new Ring({ entries: 8 })
-  const { error } = one(ring, new Socket(1234, STREAM))
+  const { error } = complete(ring, new Socket(1234, STREAM))
   t.is(error?.message, 'EAFNOSUPPORT: address family not supported, socket')
   t.like(error, { syscall: 'socket', operation: 'Socket' })
-  t.is(code(ring, new Socket(INET, STREAM, { protocol: SocketProtocol.UDP })), 'EPROTONOSUPPORT')
-  t.is(code(ring, new Socket(INET, SEQPACKET)), 'ESOCKTNOSUPPORT')
-  t.is(code(ring, new Socket(INET, 0xf)), 'EINVAL')
+  t.is(errorCode(ring, new Socket(INET, STREAM, { protocol: SocketProtocol.UDP })), 'EPROTONOSUPPORT')
+  t.is(errorCode(ring, new Socket(INET, SEQPACKET)), 'ESOCKTNOSUPPORT')
+  t.is(errorCode(ring, new Socket(INET, 0xf)), 'EINVAL')
 })
 
 test('Socket: among the registered files', (t) => {
   using ring = new Ring({ entries: 8 })
   // Without a table: one code where a slot is named, and another where the kernel chooses.
-  t.is(code(ring, new Socket(INET, STREAM, { direct: 0 })), 'ENXIO')
-  t.is(code(ring, new Socket(INET, STREAM, { direct: 'auto' })), 'ENFILE')
+  t.is(errorCode(ring, new Socket(INET, STREAM, { direct: 0 })), 'ENXIO')
+  t.is(errorCode(ring, new Socket(INET, STREAM, { direct: 'auto' })), 'ENFILE')
   ring.registerFiles(3)
   const type = (file: FixedFile): number =>
     value(ring, new GetSockOpt(file, SocketLevel.SOCKET, SocketOption.TYPE))
   const named: FixedFile = value(ring, new Socket(INET, STREAM, { direct: 1 }))
   t.deepEqual(named, new FixedFile(1))
   t.is(type(named), STREAM)
-  t.is(code(ring, new GetSockOpt(new FixedFile(0), 1, 3)), 'EBADF')
+  t.is(errorCode(ring, new GetSockOpt(new FixedFile(0), 1, 3)), 'EBADF')
   const object = value(ring, new Socket(INET, DGRAM, { direct: new FixedFile(0) }))
   t.deepEqual(object, new FixedFile(0))
   t.is(type(object), DGRAM)
@@ -119,9 +117,9 @@ test('Socket: among the registered files', (t) => {
   const chosen = value(ring, new Socket(UNIX, SEQPACKET, { direct: 'auto', cloexec: true }))
   t.deepEqual(chosen, new FixedFile(2))
   t.is(type(chosen), SEQPACKET)
-  t.is(code(ring, new Socket(INET, STREAM, { direct: 'auto' })), 'ENFILE', 'the table is full')
-  t.is(code(ring, new Socket(INET, STREAM, { direct: 3 })), 'EINVAL', 'there is no such slot')
-  t.is(code(ring, new Socket(INET, STREAM | CLOEXEC, { direct: 0 })), 'EINVAL', 'they have no such flag')
+  t.is(errorCode(ring, new Socket(INET, STREAM, { direct: 'auto' })), 'ENFILE', 'the table is full')
+  t.is(errorCode(ring, new Socket(INET, STREAM, { direct: 3 })), 'EINVAL', 'there is no such slot')
+  t.is(errorCode(ring, new Socket(INET, STREAM | CLOEXEC, { direct: 0 })), 'EINVAL', 'they have no such flag')
   // A slot in use is replaced.
   t.deepEqual(value(ring, new Socket(UNIX, DGRAM, { direct: 1 })), new FixedFile(1))
   t.is(type(named), DGRAM)
@@ -130,7 +128,7 @@ test('Socket: among the registered files', (t) => {
 test('Bind: the socket has the address', (t) => {
   using ring = new Ring({ entries: 8 })
   const path = join(directory(t), 'socket')
-  const name = abstract(t)
+  const name = abstractName(t)
   for (const [address, expected] of [
     [{ path }, { family: 'Unix', path }],
     [{ path: name }, { family: 'Unix', path: name }],
@@ -148,9 +146,9 @@ test('Bind: the socket has the address', (t) => {
   const { fd, address } = bound(t, ring)
   const port = 'port' in address ? address.port : 0
   t.true(port > 0)
-  t.is(code(ring, new Bind(socket(t, ring), { address: '127.0.0.1', port })), 'EADDRINUSE')
+  t.is(errorCode(ring, new Bind(socket(t, ring), { address: '127.0.0.1', port })), 'EADDRINUSE')
   t.like(bound(t, ring, { address: '127.0.0.3', port }).address, { address: '127.0.0.3', port })
-  t.is(code(ring, new Bind(fd, { address: '127.0.0.1', port: 0 })), 'EINVAL', 'it has an address')
+  t.is(errorCode(ring, new Bind(fd, { address: '127.0.0.1', port: 0 })), 'EINVAL', 'it has an address')
 })
 
 test('Bind: a Unix socket without a path gets an abstract name', (t) => {
@@ -163,7 +161,7 @@ test('Bind: the longest names', async (t) => {
   using ring = new Ring({ entries: 8 })
   const folder = directory(t)
   const path = `${folder}/${'x'.repeat(106 - folder.length)}`
-  const name = `${abstract(t)}${'y'.repeat(200)}`.slice(0, 108)
+  const name = `${abstractName(t)}${'y'.repeat(200)}`.slice(0, 108)
   t.deepEqual(listening(t, ring, { path }).address, { family: 'Unix', path })
   t.deepEqual(listening(t, ring, { path: name }).address, { family: 'Unix', path: name })
   t.true(statSync(path).isSocket())
@@ -181,12 +179,12 @@ test('Bind: failures name the file that was pushed', (t) => {
   const error = ring.wait()?.error
   t.is(error?.message, `EADDRINUSE: address already in use, bind '${path}'`)
   t.like(error, { path, syscall: 'bind', operation: 'Bind' })
-  t.is(code(ring, new Bind(socket(t, ring, UNIX), { path: '/nowhere/at/all' })), 'ENOENT')
-  const other = one(ring, new Bind(socket(t, ring), { address: '192.0.2.1', port: 0 })).error
+  t.is(errorCode(ring, new Bind(socket(t, ring, UNIX), { path: '/nowhere/at/all' })), 'ENOENT')
+  const other = complete(ring, new Bind(socket(t, ring), { address: '192.0.2.1', port: 0 })).error
   t.is(other?.message, 'EADDRNOTAVAIL: address not available, bind')
   t.is(other?.path, undefined)
-  t.is(code(ring, new Bind(file(t).fd, { path })), 'ENOTSOCK')
-  t.is(code(ring, new Bind(987_654, { path })), 'EBADF')
+  t.is(errorCode(ring, new Bind(file(t).fd, { path })), 'ENOTSOCK')
+  t.is(errorCode(ring, new Bind(987_654, { path })), 'EBADF')
 })
 
 test('Bind: the scope of a link-local address', (t) => {
@@ -194,9 +192,9 @@ test('Bind: the scope of a link-local address', (t) => {
   using ring = new Ring({ entries: 8 })
   const address = 'fe80::dead:beef'
   // Without a scope it is not even looked for.
-  t.is(code(ring, new Bind(socket(t, ring, INET6), { address, port: 0 })), 'EINVAL')
+  t.is(errorCode(ring, new Bind(socket(t, ring, INET6), { address, port: 0 })), 'EINVAL')
   const lo = Number(readFileSync('/sys/class/net/lo/ifindex', 'utf8'))
-  t.is(code(ring, new Bind(socket(t, ring, INET6), { address, port: 0, scopeId: lo })), 'EADDRNOTAVAIL')
+  t.is(errorCode(ring, new Bind(socket(t, ring, INET6), { address, port: 0, scopeId: lo })), 'EADDRNOTAVAIL')
 })
 
 test('Connect: to a server of node:net, by every kind of address', async (t) => {
@@ -210,7 +208,7 @@ test('Connect: to a server of node:net, by every kind of address', async (t) => 
     const peer = await incoming
     t.like(getsockname(fd), { address: peer.remoteAddress ?? '', port: peer.remotePort ?? 0 })
     t.like(getpeername(fd), { address: host, port })
-    await talk(t, ring, fd, peer)
+    await exchangeData(t, ring, fd, peer)
   }
   const folder = directory(t)
   for (const [path, address] of [
@@ -221,18 +219,18 @@ test('Connect: to a server of node:net, by every kind of address', async (t) => 
     const incoming = connection(t, server)
     const fd = socket(t, ring, UNIX)
     t.is(value(ring, new Connect(fd, address)), 0)
-    await talk(t, ring, fd, await incoming)
+    await exchangeData(t, ring, fd, await incoming)
   }
 })
 
 test('Connect: to an abstract name', async (t) => {
   using ring = new Ring({ entries: 8 })
-  const server = await serve(t, { path: abstract(t) })
+  const server = await serve(t, { path: abstractName(t) })
   const incoming = connection(t, server)
   const fd = socket(t, ring, UNIX)
   // Node.js may pad the name with NULs: to the kernel that is another one, so it is asked.
   value(ring, new Connect(fd, nameOf(fdOf(server))))
-  await talk(t, ring, fd, await incoming)
+  await exchangeData(t, ring, fd, await incoming)
 })
 
 test('Connect: a datagram socket, to one peer, to another and to none', async (t) => {
@@ -267,20 +265,20 @@ test('Connect: the flow of an IPv6 address', (t) => {
 test('Connect: failures name the file that was pushed', (t) => {
   using ring = new Ring({ entries: 8 })
   const path = join(directory(t), 'socket')
-  const missing = one(ring, new Connect(socket(t, ring, UNIX), { path })).error
+  const missing = complete(ring, new Connect(socket(t, ring, UNIX), { path })).error
   t.is(missing?.message, `ENOENT: no such file or directory, connect '${path}'`)
   t.like(missing, { path, syscall: 'connect', operation: 'Connect' })
   const { fd: quiet, address } = bound(t, ring, { path })
-  t.is(code(ring, new Connect(socket(t, ring, UNIX), address)), 'ECONNREFUSED', 'it does not listen')
-  t.is(code(ring, new Connect(quiet, { address: '127.0.0.1', port: 80 })), 'EINVAL', 'another family')
-  const refused = one(ring, new Connect(socket(t, ring), bound(t, ring).address)).error
+  t.is(errorCode(ring, new Connect(socket(t, ring, UNIX), address)), 'ECONNREFUSED', 'it does not listen')
+  t.is(errorCode(ring, new Connect(quiet, { address: '127.0.0.1', port: 80 })), 'EINVAL', 'another family')
+  const refused = complete(ring, new Connect(socket(t, ring), bound(t, ring).address)).error
   t.is(refused?.message, 'ECONNREFUSED: connection refused, connect')
   const server = listening(t, ring)
   const fd = socket(t, ring)
   value(ring, new Connect(fd, server.address))
-  t.is(code(ring, new Connect(fd, server.address)), 'EISCONN')
-  t.is(code(ring, new Connect(file(t).fd, server.address)), 'ENOTSOCK')
-  t.is(one(ring, new Connect(socket(t, ring, UNIX), { path: abstract(t) })).error?.path, undefined)
+  t.is(errorCode(ring, new Connect(fd, server.address)), 'EISCONN')
+  t.is(errorCode(ring, new Connect(file(t).fd, server.address)), 'ENOTSOCK')
+  t.is(complete(ring, new Connect(socket(t, ring, UNIX), { path: abstractName(t) })).error?.path, undefined)
 })
 
 test('Connect: a pushed address does not change', (t) => {
@@ -326,7 +324,7 @@ test('Connect: waits for room in the queue of a server', (t) => {
 function capacity(t: ExecutionContext, ring: Ring, address: Address): number {
   for (let count = 0; ; count += 1) {
     const fd = value(ring, new Socket(UNIX, STREAM | NONBLOCK))
-    const failed = code(ring, new Connect(fd, address))
+    const failed = errorCode(ring, new Connect(fd, address))
     closeSync(fd) // it goes on waiting to be accepted
     if (failed === undefined) continue
     t.is(failed, 'EAGAIN')
@@ -353,14 +351,14 @@ test('Listen: so many connections wait to be accepted', (t) => {
 
 test('Listen: failures', (t) => {
   using ring = new Ring({ entries: 8 })
-  const { error } = one(ring, new Listen(socket(t, ring, INET, DGRAM)))
+  const { error } = complete(ring, new Listen(socket(t, ring, INET, DGRAM)))
   t.like(error, { code: 'ENOTSUP', syscall: 'listen', operation: 'Listen' })
-  t.is(code(ring, new Listen(socket(t, ring, UNIX))), 'EINVAL', 'it has no address')
-  t.is(code(ring, new Listen(file(t).fd)), 'ENOTSOCK')
+  t.is(errorCode(ring, new Listen(socket(t, ring, UNIX))), 'EINVAL', 'it has no address')
+  t.is(errorCode(ring, new Listen(file(t).fd)), 'ENOTSOCK')
   const server = listening(t, ring)
   const fd = socket(t, ring)
   value(ring, new Connect(fd, server.address))
-  t.is(code(ring, new Listen(fd)), 'EINVAL', 'it is connected')
+  t.is(errorCode(ring, new Listen(fd)), 'EINVAL', 'it is connected')
 })
 
 test('Shutdown: each direction', (t) => {
@@ -378,11 +376,11 @@ test('Shutdown: each direction', (t) => {
     t.is(value(ring, how === undefined ? new Shutdown(left) : new Shutdown(left, how)), 0)
     const bytes = Buffer.alloc(4)
     // Towards it: its peer cannot write any more, or it reads what comes.
-    const sent = code(ring, new Write(right, Buffer.from('in')))
+    const sent = errorCode(ring, new Write(right, Buffer.from('in')))
     t.is(sent, reads ? undefined : 'EPIPE', `${how}`)
     t.is(value(ring, new Read(left, bytes)), reads ? 2 : 0, `${how}`)
     // From it.
-    t.is(code(ring, new Write(left, Buffer.from('out'))), writes ? undefined : 'EPIPE', `${how}`)
+    t.is(errorCode(ring, new Write(left, Buffer.from('out'))), writes ? undefined : 'EPIPE', `${how}`)
     t.is(value(ring, new Read(right, bytes)), writes ? 3 : 0, `${how}`)
   }
 })
@@ -406,17 +404,17 @@ test('Shutdown: a peer of node:net sees the end, and can go on writing', async (
 test('Shutdown: failures', (t) => {
   using ring = new Ring({ entries: 8 })
   const [left] = pair(t)
-  const { error } = one(ring, new Shutdown(socket(t, ring)))
+  const { error } = complete(ring, new Shutdown(socket(t, ring)))
   t.like(error, { code: 'ENOTCONN', syscall: 'shutdown', operation: 'Shutdown' })
-  t.is(code(ring, new Shutdown(left, 3)), 'EINVAL')
-  t.is(code(ring, new Shutdown(file(t).fd)), 'ENOTSOCK')
-  t.is(code(ring, new Shutdown(987_654)), 'EBADF')
+  t.is(errorCode(ring, new Shutdown(left, 3)), 'EINVAL')
+  t.is(errorCode(ring, new Shutdown(file(t).fd)), 'ENOTSOCK')
+  t.is(errorCode(ring, new Shutdown(987_654)), 'EBADF')
 })
 
 test('Socket, Bind, Listen, Connect, Accept, Shutdown: all among the registered files', (t) => {
   using ring = new Ring({ entries: 8 })
   ring.registerFiles(4)
-  const path = abstract(t)
+  const path = abstractName(t)
   const server = value(ring, new Socket(UNIX, STREAM, { direct: 0 }))
   const client = value(ring, new Socket(UNIX, STREAM, { direct: 3 }))
   // As one chain: each of these is registered before the next one starts.

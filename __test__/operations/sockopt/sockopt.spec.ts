@@ -31,7 +31,8 @@ import {
   Write,
 } from 'uring'
 import { getpeername, getsockname } from 'uring/sys'
-import { bound, code, HAS_IPV6, listening, nameOf, one, socket, value } from '../../helpers/connections.ts'
+import { complete, errorCode, value } from '../../helpers/completions.ts'
+import { bound, HAS_IPV6, listening, nameOf, socket } from '../../helpers/connections.ts'
 import { file } from '../../helpers/files.ts'
 import { script } from '../../helpers/process.ts'
 import { closing, pair } from '../../helpers/sockets.ts'
@@ -101,9 +102,9 @@ test('SetSockOpt: every level', (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = socket(t, ring)
   t.is(value(ring, new SetSockOpt(fd, TCP, TcpOption.NODELAY, 1)), 0)
-  t.is(code(ring, new SetSockOpt(fd, TCP, TcpOption.MAXSEG, 1)), 'EINVAL', 'too small')
-  t.is(code(ring, new SetSockOpt(fd, TCP, TcpOption.KEEPIDLE, 0)), 'EINVAL')
-  t.is(code(ring, new SetSockOpt(fd, IPV6, IPV6_V6ONLY, 1)), 'ENOPROTOOPT', 'it is no socket of IPv6')
+  t.is(errorCode(ring, new SetSockOpt(fd, TCP, TcpOption.MAXSEG, 1)), 'EINVAL', 'too small')
+  t.is(errorCode(ring, new SetSockOpt(fd, TCP, TcpOption.KEEPIDLE, 0)), 'EINVAL')
+  t.is(errorCode(ring, new SetSockOpt(fd, IPV6, IPV6_V6ONLY, 1)), 'ENOPROTOOPT', 'it is no socket of IPv6')
   if (!HAS_IPV6) return
   for (const [only, expected] of [
     [1, undefined],
@@ -115,7 +116,7 @@ test('SetSockOpt: every level', (t) => {
     const name = nameOf(six)
     const port = 'port' in name ? name.port : 0
     // Without the option the socket has the port of IPv4 too.
-    t.is(code(ring, new Bind(socket(t, ring), { address: '127.0.0.1', port })), expected)
+    t.is(errorCode(ring, new Bind(socket(t, ring), { address: '127.0.0.1', port })), expected)
   }
 })
 
@@ -125,21 +126,21 @@ test('SetSockOpt: a port for two, one of which asks too late', (t) => {
   value(ring, new SetSockOpt(fd, SOCKET, SocketOption.REUSEPORT, 1))
   value(ring, new Bind(fd, { address: '127.0.0.1', port: 0 }))
   const other = socket(t, ring)
-  t.is(code(ring, new Bind(other, nameOf(fd))), 'EADDRINUSE')
+  t.is(errorCode(ring, new Bind(other, nameOf(fd))), 'EADDRINUSE')
   value(ring, new SetSockOpt(other, SOCKET, SocketOption.REUSEPORT, 1))
-  t.is(code(ring, new Bind(other, nameOf(fd))), undefined)
+  t.is(errorCode(ring, new Bind(other, nameOf(fd))), undefined)
 })
 
 test('SetSockOpt: failures', (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = socket(t, ring)
-  const { error } = one(ring, new SetSockOpt(fd, SOCKET, 9999, 1))
+  const { error } = complete(ring, new SetSockOpt(fd, SOCKET, 9999, 1))
   t.is(error?.message, 'ENOPROTOOPT: protocol not available, setsockopt')
   t.like(error, { syscall: 'setsockopt', operation: 'SetSockOpt' })
-  t.is(code(ring, new SetSockOpt(fd, SOCKET, SocketOption.KEEPALIVE, Buffer.alloc(3))), 'EINVAL')
-  t.is(code(ring, new SetSockOpt(fd, SOCKET, SocketOption.KEEPALIVE, new Uint8Array(0))), 'EINVAL')
-  t.is(code(ring, new SetSockOpt(file(t).fd, SOCKET, SocketOption.KEEPALIVE, 1)), 'ENOTSUP')
-  t.is(code(ring, new SetSockOpt(987_654, SOCKET, SocketOption.KEEPALIVE, 1)), 'EBADF')
+  t.is(errorCode(ring, new SetSockOpt(fd, SOCKET, SocketOption.KEEPALIVE, Buffer.alloc(3))), 'EINVAL')
+  t.is(errorCode(ring, new SetSockOpt(fd, SOCKET, SocketOption.KEEPALIVE, new Uint8Array(0))), 'EINVAL')
+  t.is(errorCode(ring, new SetSockOpt(file(t).fd, SOCKET, SocketOption.KEEPALIVE, 1)), 'ENOTSUP')
+  t.is(errorCode(ring, new SetSockOpt(987_654, SOCKET, SocketOption.KEEPALIVE, 1)), 'EBADF')
 })
 
 test('SetSockOpt: the value is the one that was pushed', (t) => {
@@ -285,13 +286,13 @@ test('GetSockOpt: the value of an entry is a copy', (t) => {
 test('GetSockOpt: failures', (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = socket(t, ring)
-  const { error } = one(ring, new GetSockOpt(fd, SOCKET, 9999))
+  const { error } = complete(ring, new GetSockOpt(fd, SOCKET, 9999))
   t.is(error?.message, 'ENOPROTOOPT: protocol not available, getsockopt')
   t.like(error, { syscall: 'getsockopt', operation: 'GetSockOpt' })
-  t.is(code(ring, new GetSockOpt(fd, SOCKET, SocketOption.COOKIE)), 'EINVAL', 'too little room')
-  t.is(code(ring, new GetSockOpt(fd, TCP, TcpOption.NODELAY)), 'ENOTSUP', 'another level')
-  t.is(code(ring, new GetSockOpt(file(t).fd, SOCKET, SocketOption.TYPE)), 'ENOTSUP')
-  t.is(code(ring, new GetSockOpt(987_654, SOCKET, SocketOption.TYPE)), 'EBADF')
+  t.is(errorCode(ring, new GetSockOpt(fd, SOCKET, SocketOption.COOKIE)), 'EINVAL', 'too little room')
+  t.is(errorCode(ring, new GetSockOpt(fd, TCP, TcpOption.NODELAY)), 'ENOTSUP', 'another level')
+  t.is(errorCode(ring, new GetSockOpt(file(t).fd, SOCKET, SocketOption.TYPE)), 'ENOTSUP')
+  t.is(errorCode(ring, new GetSockOpt(987_654, SOCKET, SocketOption.TYPE)), 'EBADF')
 })
 
 test('SocketCommand: bytes that wait to be read', (t) => {
@@ -333,7 +334,7 @@ test('SocketCommand: bytes that wait to be sent', (t) => {
   const chunk = Buffer.alloc(1 << 20)
   let written = 0
   for (;;) {
-    const completion = one(ring, new Write(client, chunk, { flags: RwFlags.NOWAIT }))
+    const completion = complete(ring, new Write(client, chunk, { flags: RwFlags.NOWAIT }))
     if (completion.error?.code === 'EAGAIN') break
     written += completion.value
   }
@@ -393,7 +394,7 @@ test('SocketCommand: the address of a socket, where the kernel tells it', (t) =>
     [{ peer: false }, getsockname(fd)],
     [{ peer: true }, getpeername(fd)],
   ] as const) {
-    const completion = one(ring, new SocketCommand(fd, 'GETSOCKNAME', options))
+    const completion = complete(ring, new SocketCommand(fd, 'GETSOCKNAME', options))
     if (completion.ok) t.deepEqual(completion.value, expected)
     else t.is(completion.error?.code, 'ENOTSUP') // it came with 6.19
   }
@@ -442,14 +443,14 @@ test('SocketCommand: failures', (t) => {
   using ring = new Ring({ entries: 8 })
   const [unix] = pair(t)
   const fd = socket(t, ring)
-  const { error } = one(ring, new SocketCommand(unix, 'SIOCINQ'))
+  const { error } = complete(ring, new SocketCommand(unix, 'SIOCINQ'))
   t.is(error?.message, 'ENOTSUP: operation not supported on socket, socket_command')
   t.like(error, { syscall: 'socket_command', operation: 'SocketCommand' })
-  t.is(code(ring, new SocketCommand(fd, 9999)), 'ENOTSUP')
-  t.is(code(ring, new SocketCommand(fd, 'TX_TIMESTAMP')), 'EINVAL', 'completions have 16 bytes')
-  t.is(code(ring, new SocketCommand(file(t).fd, 'SIOCINQ')), 'ENOTSUP')
-  t.is(code(ring, new SocketCommand(987_654, 'SIOCINQ')), 'EBADF')
-  t.is(code(ring, new SocketCommand(listening(t, ring).fd, 'SIOCINQ')), 'EINVAL', 'it listens')
+  t.is(errorCode(ring, new SocketCommand(fd, 9999)), 'ENOTSUP')
+  t.is(errorCode(ring, new SocketCommand(fd, 'TX_TIMESTAMP')), 'EINVAL', 'completions have 16 bytes')
+  t.is(errorCode(ring, new SocketCommand(file(t).fd, 'SIOCINQ')), 'ENOTSUP')
+  t.is(errorCode(ring, new SocketCommand(987_654, 'SIOCINQ')), 'EBADF')
+  t.is(errorCode(ring, new SocketCommand(listening(t, ring).fd, 'SIOCINQ')), 'EINVAL', 'it listens')
 })
 
 test('SetSockOpt, GetSockOpt, SocketCommand: a registered file', (t) => {
@@ -461,7 +462,7 @@ test('SetSockOpt, GetSockOpt, SocketCommand: a registered file', (t) => {
   t.is(value(ring, new GetSockOpt(fd, SOCKET, SocketOption.RCVLOWAT)), 77)
   t.is(value(ring, new GetSockOpt(fixed, SOCKET, SocketOption.RCVLOWAT)), 77)
   t.is(value(ring, new SocketCommand(fixed, 'SIOCOUTQ')), 0)
-  t.is(code(ring, new SocketCommand(new FixedFile(0), 'SIOCOUTQ')), 'EBADF')
+  t.is(errorCode(ring, new SocketCommand(new FixedFile(0), 'SIOCOUTQ')), 'EBADF')
 })
 
 test('AcceptMulti, SetSockOpt, GetSockOpt, SocketCommand: later than their opcodes', (t) => {

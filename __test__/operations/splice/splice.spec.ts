@@ -15,9 +15,9 @@ import {
   Tee,
   Write,
 } from 'uring'
-import { code, done, heldBack } from '../../helpers/completions.ts'
+import { codeOrNone, complete, submitHeldBack } from '../../helpers/completions.ts'
 import { file } from '../../helpers/files.ts'
-import { brokenPipe, flagsOf, pipe, textOf, withFewDescriptors } from '../../helpers/pipes.ts'
+import { brokenPipe, flagsOf, pipe, readText, withFewDescriptors } from '../../helpers/pipes.ts'
 import { closing, pair } from '../../helpers/sockets.ts'
 
 const NOBODY = 987_654
@@ -31,19 +31,19 @@ test('Splice: takes from a file, at its position or at an offset', (t) => {
   using ring = new Ring({ entries: 4 })
   const source = file(t, '0123456789')
   const { read, write } = pipe(t)
-  t.is(done(ring, new Splice(source.fd, write, 3, { offsetIn: 4 })).value, 3)
-  t.is(textOf(read), '456')
-  t.is(done(ring, new Splice(source.fd, write, 2)).value, 2)
-  t.is(done(ring, new Splice({ fd: source.fd }, { fd: write }, 2, { flags: SpliceFlags.MOVE })).value, 2)
-  t.is(textOf(read), '0123', 'the offset did not move the position, and without one it moves')
-  t.is(done(ring, new Splice(source.fd, write, 100, { offsetIn: 8n })).value, 2)
-  t.is(textOf(read), '89')
-  t.is(done(ring, new Splice(source.fd, write, 100, { offsetIn: 10 })).value, 0, 'the end')
-  t.is(done(ring, new Splice(source.fd, write, 0)).value, 0)
+  t.is(complete(ring, new Splice(source.fd, write, 3, { offsetIn: 4 })).value, 3)
+  t.is(readText(read), '456')
+  t.is(complete(ring, new Splice(source.fd, write, 2)).value, 2)
+  t.is(complete(ring, new Splice({ fd: source.fd }, { fd: write }, 2, { flags: SpliceFlags.MOVE })).value, 2)
+  t.is(readText(read), '0123', 'the offset did not move the position, and without one it moves')
+  t.is(complete(ring, new Splice(source.fd, write, 100, { offsetIn: 8n })).value, 2)
+  t.is(readText(read), '89')
+  t.is(complete(ring, new Splice(source.fd, write, 100, { offsetIn: 10 })).value, 0, 'the end')
+  t.is(complete(ring, new Splice(source.fd, write, 0)).value, 0)
   writeSync(source.fd, 'far away', FAR)
   for (const offsetIn of [FAR + 4, BigInt(FAR) + 4n]) {
-    t.is(done(ring, new Splice(source.fd, write, 100, { offsetIn })).value, 4)
-    t.is(textOf(read), 'away')
+    t.is(complete(ring, new Splice(source.fd, write, 100, { offsetIn })).value, 4)
+    t.is(readText(read), 'away')
   }
 })
 
@@ -52,12 +52,12 @@ test('Splice: puts into a file, at its position or at an offset', (t) => {
   const { fd, path } = file(t, '..........')
   const { read, write } = pipe(t)
   writeSync(write, 'abcdefgh')
-  t.is(done(ring, new Splice(read, fd, 3, { offsetOut: 4 })).value, 3)
+  t.is(complete(ring, new Splice(read, fd, 3, { offsetOut: 4 })).value, 3)
   t.is(readFileSync(path, 'utf8'), '....abc...')
-  t.is(done(ring, new Splice(read, fd, 2)).value, 2)
-  t.is(done(ring, new Splice(read, fd, 1)).value, 1)
+  t.is(complete(ring, new Splice(read, fd, 2)).value, 2)
+  t.is(complete(ring, new Splice(read, fd, 1)).value, 1)
   t.is(readFileSync(path, 'utf8'), 'def.abc...')
-  t.is(done(ring, new Splice(read, fd, 100, { offsetOut: BigInt(FAR) })).value, 2)
+  t.is(complete(ring, new Splice(read, fd, 100, { offsetOut: BigInt(FAR) })).value, 2)
   t.is(fstatSync(fd).size, FAR + 2)
   const bytes = Buffer.alloc(4)
   t.is(readSync(fd, bytes, 0, 4, FAR - 1), 3)
@@ -71,13 +71,13 @@ test('Splice: moves bytes from pipe to pipe, and between pipes and sockets', (t)
   const second = pipe(t)
   const [left, right] = pair(t)
   writeSync(first.write, 'through the pipes')
-  t.is(done(ring, new Splice(first.read, second.write, 7)).value, 7)
-  t.is(textOf(second.read), 'through')
-  t.is(done(ring, new Splice(first.read, left, 100)).value, 10)
-  t.is(textOf(right), ' the pipes')
+  t.is(complete(ring, new Splice(first.read, second.write, 7)).value, 7)
+  t.is(readText(second.read), 'through')
+  t.is(complete(ring, new Splice(first.read, left, 100)).value, 10)
+  t.is(readText(right), ' the pipes')
   writeSync(right, 'back')
-  t.is(done(ring, new Splice(left, second.write, 100)).value, 4)
-  t.is(textOf(second.read), 'back')
+  t.is(complete(ring, new Splice(left, second.write, 100)).value, 4)
+  t.is(readText(second.read), 'back')
 })
 
 test('Splice: both sides can be registered files', (t) => {
@@ -91,19 +91,19 @@ test('Splice: both sides can be registered files', (t) => {
   const fixedTarget = new FixedFile(2)
   const fixedRead = new FixedFile(3)
   const fixedWrite = new FixedFile(4)
-  t.is(done(ring, new Splice(fixedSource, write, 4, { offsetIn: 0 })).value, 4)
-  t.is(done(ring, new Splice(source.fd, fixedWrite, 5, { offsetIn: 4 })).value, 5)
-  t.is(done(ring, new Splice(fixedSource, fixedWrite, 4, { offsetIn: 9 })).value, 4)
-  t.is(done(ring, new Splice(fixedRead, target.fd, 5, { offsetOut: 0 })).value, 5)
-  t.is(done(ring, new Splice(read, fixedTarget, 4, { offsetOut: 5 })).value, 4)
-  t.is(done(ring, new Splice(fixedRead, fixedTarget, 100, { offsetOut: 9 })).value, 4)
+  t.is(complete(ring, new Splice(fixedSource, write, 4, { offsetIn: 0 })).value, 4)
+  t.is(complete(ring, new Splice(source.fd, fixedWrite, 5, { offsetIn: 4 })).value, 5)
+  t.is(complete(ring, new Splice(fixedSource, fixedWrite, 4, { offsetIn: 9 })).value, 4)
+  t.is(complete(ring, new Splice(fixedRead, target.fd, 5, { offsetOut: 0 })).value, 5)
+  t.is(complete(ring, new Splice(read, fixedTarget, 4, { offsetOut: 5 })).value, 4)
+  t.is(complete(ring, new Splice(fixedRead, fixedTarget, 100, { offsetOut: 9 })).value, 4)
   t.is(readFileSync(target.path, 'utf8'), 'from the file')
   // The kernel's own flag says the same of a number.
   const { FD_IN_FIXED } = SpliceFlags
-  t.is(done(ring, new Splice(1, write, 4, { offsetIn: 9, flags: FD_IN_FIXED })).value, 4)
-  t.is(textOf(read), 'file')
-  t.is(code(ring, new Splice(new FixedFile(0), write, 4)), 'EBADF', 'an empty slot')
-  t.is(code(ring, new Splice(read, new FixedFile(0), 4)), 'EBADF', 'an empty slot')
+  t.is(complete(ring, new Splice(1, write, 4, { offsetIn: 9, flags: FD_IN_FIXED })).value, 4)
+  t.is(readText(read), 'file')
+  t.is(codeOrNone(ring, new Splice(new FixedFile(0), write, 4)), 'EBADF', 'an empty slot')
+  t.is(codeOrNone(ring, new Splice(read, new FixedFile(0), 4)), 'EBADF', 'an empty slot')
 })
 
 test('Splice: waits for bytes, or not', (t) => {
@@ -112,7 +112,7 @@ test('Splice: waits for bytes, or not', (t) => {
   const { fd, path } = file(t)
   ring.registerFiles([read])
   for (const from of [read, new FixedFile(0)]) {
-    t.is(code(ring, new Splice(from, fd, 100, { flags: SpliceFlags.NONBLOCK })), 'EAGAIN')
+    t.is(codeOrNone(ring, new Splice(from, fd, 100, { flags: SpliceFlags.NONBLOCK })), 'EAGAIN')
   }
   ring.push(new Splice(read, fd, 100))
   ring.submit()
@@ -120,7 +120,7 @@ test('Splice: waits for bytes, or not', (t) => {
   writeSync(write, 'late')
   t.is(ring.wait()?.value, 4)
   t.is(readFileSync(path, 'utf8'), 'late')
-  t.is(code(ring, new Splice(pipe(t, true).read, fd, 100)), 'EAGAIN', 'this end does not block')
+  t.is(codeOrNone(ring, new Splice(pipe(t, true).read, fd, 100)), 'EAGAIN', 'this end does not block')
 })
 
 test('Splice: what cannot be is an error', (t) => {
@@ -129,16 +129,16 @@ test('Splice: what cannot be is an error', (t) => {
   const { fd } = file(t, 'content')
   const other = file(t)
   writeSync(write, 'bytes')
-  t.is(done(ring, new Splice(fd, other.fd, 8)).error?.message, 'EINVAL: invalid argument, splice')
-  t.is(code(ring, new Splice(read, other.fd, 8, { offsetIn: 0 })), 'ESPIPE')
-  t.is(code(ring, new Splice(fd, write, 8, { offsetOut: 0 })), 'ESPIPE')
-  t.is(code(ring, new Splice(fd, write, 8, { flags: 0x10 })), 'EINVAL')
-  t.is(code(ring, new Splice(NOBODY, write, 8)), 'EBADF')
-  t.is(code(ring, new Splice(fd, NOBODY, 8)), 'EBADF')
-  t.is(code(ring, new Splice(write, fd, 8)), 'EBADF', 'the wrong end')
-  t.is(code(ring, new Splice(fd, read, 8)), 'EBADF', 'the wrong end')
-  t.is(code(ring, new Splice(fd, brokenPipe(t), 8)), 'EPIPE')
-  t.is(textOf(read), 'bytes')
+  t.is(complete(ring, new Splice(fd, other.fd, 8)).error?.message, 'EINVAL: invalid argument, splice')
+  t.is(codeOrNone(ring, new Splice(read, other.fd, 8, { offsetIn: 0 })), 'ESPIPE')
+  t.is(codeOrNone(ring, new Splice(fd, write, 8, { offsetOut: 0 })), 'ESPIPE')
+  t.is(codeOrNone(ring, new Splice(fd, write, 8, { flags: 0x10 })), 'EINVAL')
+  t.is(codeOrNone(ring, new Splice(NOBODY, write, 8)), 'EBADF')
+  t.is(codeOrNone(ring, new Splice(fd, NOBODY, 8)), 'EBADF')
+  t.is(codeOrNone(ring, new Splice(write, fd, 8)), 'EBADF', 'the wrong end')
+  t.is(codeOrNone(ring, new Splice(fd, read, 8)), 'EBADF', 'the wrong end')
+  t.is(codeOrNone(ring, new Splice(fd, brokenPipe(t), 8)), 'EPIPE')
+  t.is(readText(read), 'bytes')
   t.is(fstatSync(other.fd).size, 0)
 })
 
@@ -149,12 +149,12 @@ test('Tee: copies bytes and leaves them where they are', (t) => {
   const first = pipe(t)
   const second = pipe(t)
   writeSync(first.write, '0123456789')
-  t.is(done(ring, new Tee(first.read, second.write, 4)).value, 4)
-  t.is(textOf(second.read), '0123')
-  t.is(done(ring, new Tee({ fd: first.read }, { fd: second.write }, 100)).value, 10)
-  t.is(textOf(second.read), '0123456789')
-  t.is(textOf(first.read), '0123456789')
-  t.is(done(ring, new Tee(first.read, second.write, 0)).value, 0)
+  t.is(complete(ring, new Tee(first.read, second.write, 4)).value, 4)
+  t.is(readText(second.read), '0123')
+  t.is(complete(ring, new Tee({ fd: first.read }, { fd: second.write }, 100)).value, 10)
+  t.is(readText(second.read), '0123456789')
+  t.is(readText(first.read), '0123456789')
+  t.is(complete(ring, new Tee(first.read, second.write, 0)).value, 0)
 })
 
 test('Tee: both sides can be registered files', (t) => {
@@ -171,12 +171,12 @@ test('Tee: both sides can be registered files', (t) => {
     new Tee(from, to, 9),
     new Tee(1, to, 9, { flags: SpliceFlags.FD_IN_FIXED }),
   ]) {
-    t.is(done(ring, operation).value, 5)
-    t.is(textOf(second.read), 'again')
+    t.is(complete(ring, operation).value, 5)
+    t.is(readText(second.read), 'again')
   }
-  t.is(code(ring, new Tee(new FixedFile(0), to, 4)), 'EBADF')
-  t.is(code(ring, new Tee(from, new FixedFile(0), 4)), 'EBADF')
-  t.is(textOf(first.read), 'again')
+  t.is(codeOrNone(ring, new Tee(new FixedFile(0), to, 4)), 'EBADF')
+  t.is(codeOrNone(ring, new Tee(from, new FixedFile(0), 4)), 'EBADF')
+  t.is(readText(first.read), 'again')
 })
 
 test('Tee: waits for bytes, or not', (t) => {
@@ -185,14 +185,14 @@ test('Tee: waits for bytes, or not', (t) => {
   const second = pipe(t)
   ring.registerFiles([first.read])
   for (const from of [first.read, new FixedFile(0)]) {
-    t.is(code(ring, new Tee(from, second.write, 9, { flags: SpliceFlags.NONBLOCK })), 'EAGAIN')
+    t.is(codeOrNone(ring, new Tee(from, second.write, 9, { flags: SpliceFlags.NONBLOCK })), 'EAGAIN')
   }
   ring.push(new Tee(first.read, second.write, 9))
   ring.submit()
   t.is(ring.tryWait(), undefined)
   writeSync(first.write, 'late')
   t.is(ring.wait()?.value, 4)
-  t.is(textOf(second.read), 'late')
+  t.is(readText(second.read), 'late')
 })
 
 test('Tee: what cannot be is an error', (t) => {
@@ -200,23 +200,23 @@ test('Tee: what cannot be is an error', (t) => {
   const { read, write } = pipe(t)
   const { fd } = file(t, 'content')
   writeSync(write, 'bytes')
-  t.is(done(ring, new Tee(fd, write, 8)).error?.message, 'EINVAL: invalid argument, tee')
-  t.is(code(ring, new Tee(read, fd, 8)), 'EINVAL')
-  t.is(code(ring, new Tee(read, write, 8)), 'EINVAL', 'the same pipe')
-  t.is(code(ring, new Tee(read, write, 8, { flags: 0x10 })), 'EINVAL')
-  t.is(code(ring, new Tee(NOBODY, write, 8)), 'EBADF')
-  t.is(code(ring, new Tee(read, NOBODY, 8)), 'EBADF')
-  t.is(code(ring, new Tee(read, brokenPipe(t), 8)), 'EPIPE')
-  t.is(textOf(read), 'bytes')
+  t.is(complete(ring, new Tee(fd, write, 8)).error?.message, 'EINVAL: invalid argument, tee')
+  t.is(codeOrNone(ring, new Tee(read, fd, 8)), 'EINVAL')
+  t.is(codeOrNone(ring, new Tee(read, write, 8)), 'EINVAL', 'the same pipe')
+  t.is(codeOrNone(ring, new Tee(read, write, 8, { flags: 0x10 })), 'EINVAL')
+  t.is(codeOrNone(ring, new Tee(NOBODY, write, 8)), 'EBADF')
+  t.is(codeOrNone(ring, new Tee(read, NOBODY, 8)), 'EBADF')
+  t.is(codeOrNone(ring, new Tee(read, brokenPipe(t), 8)), 'EPIPE')
+  t.is(readText(read), 'bytes')
 })
 
 // ---- Pipe
 
 test('Pipe: makes a pipe of two descriptors', (t) => {
   using ring = new Ring({ entries: 4 })
-  const [read, write] = done(ring, new Pipe()).value.map((fd) => closing(t, fd)) as [number, number]
+  const [read, write] = complete(ring, new Pipe()).value.map((fd) => closing(t, fd)) as [number, number]
   writeSync(write, 'through')
-  t.is(textOf(read), 'through')
+  t.is(readText(read), 'through')
   t.throws(() => writeSync(read, 'back'), { code: 'EBADF' })
   t.true(fstatSync(read).isFIFO())
   t.is(flagsOf(read) & ACCESS, OpenFlags.RDONLY)
@@ -235,7 +235,7 @@ test('Pipe: flags and cloexec hold for both ends', (t) => {
     [{ flags: NONBLOCK }, CLOEXEC | NONBLOCK],
     [{ flags: NONBLOCK | DIRECT, cloexec: false }, NONBLOCK | DIRECT],
   ] as const) {
-    const ends = done(ring, new Pipe(options)).value.map((fd) => flagsOf(closing(t, fd)))
+    const ends = complete(ring, new Pipe(options)).value.map((fd) => flagsOf(closing(t, fd)))
     // The kernel keeps DIRECT for the end to write to.
     for (const [index, flags] of ends.entries()) {
       const mask = CLOEXEC | NONBLOCK | (index === 0 ? 0 : DIRECT)
@@ -250,14 +250,14 @@ test('Pipe: one of packets keeps writes apart', (t) => {
     [OpenFlags.DIRECT, ['first', 'second']],
     [0, ['firstsecond']],
   ] as const) {
-    const [read, write] = done(ring, new Pipe({ flags })).value.map((fd) => closing(t, fd)) as [
+    const [read, write] = complete(ring, new Pipe({ flags })).value.map((fd) => closing(t, fd)) as [
       number,
       number,
     ]
     writeSync(write, 'first')
     writeSync(write, 'second')
     t.deepEqual(
-      expected.map(() => textOf(read)),
+      expected.map(() => readText(read)),
       expected,
     )
   }
@@ -266,8 +266,8 @@ test('Pipe: one of packets keeps writes apart', (t) => {
 /** What two registered files pass on. */
 function through(ring: Ring, read: FixedFile, write: FixedFile, text: string): string {
   const bytes = Buffer.alloc(100)
-  const written: number = done(ring, new Write(write, Buffer.from(text))).value
-  const count: number = done(ring, new Read(read, bytes)).value
+  const written: number = complete(ring, new Write(write, Buffer.from(text))).value
+  const count: number = complete(ring, new Read(read, bytes)).value
   return written === count ? bytes.toString('latin1', 0, count) : `${written} and ${count} bytes`
 }
 
@@ -276,21 +276,21 @@ test('Pipe: goes into a slot of the registered files and the one after it', (t) 
   ring.registerFiles(5)
   for (const direct of [3, new FixedFile(3), 0, 3]) {
     const first = typeof direct === 'number' ? direct : direct.index
-    const [read, write] = done(ring, new Pipe({ direct })).value
+    const [read, write] = complete(ring, new Pipe({ direct })).value
     t.true(read instanceof FixedFile && write instanceof FixedFile)
     t.deepEqual([read.index, write.index], [first, first + 1])
     t.is(through(ring, new FixedFile(first), new FixedFile(first + 1), 'through'), 'through')
   }
-  t.is(code(ring, new Write(new FixedFile(2), Buffer.alloc(1))), 'EBADF', 'nothing else was filled')
-  t.is(code(ring, new Write(new FixedFile(3), Buffer.alloc(1))), 'EBADF', 'the end to read from')
+  t.is(codeOrNone(ring, new Write(new FixedFile(2), Buffer.alloc(1))), 'EBADF', 'nothing else was filled')
+  t.is(codeOrNone(ring, new Write(new FixedFile(3), Buffer.alloc(1))), 'EBADF', 'the end to read from')
 })
 
 test('Pipe: goes into slots that the kernel chooses', (t) => {
   using ring = new Ring({ entries: 4 })
   ring.registerFiles(5)
-  done(ring, new Pipe({ direct: 1 }))
+  complete(ring, new Pipe({ direct: 1 }))
   const used = new Set([1, 2])
-  const [read, write] = done(ring, new Pipe({ direct: 'auto' })).value
+  const [read, write] = complete(ring, new Pipe({ direct: 'auto' })).value
   t.true(read instanceof FixedFile && write instanceof FixedFile)
   for (const { index } of [read, write]) {
     t.false(used.has(index))
@@ -298,20 +298,20 @@ test('Pipe: goes into slots that the kernel chooses', (t) => {
   }
   t.is(used.size, 4)
   t.is(through(ring, read, write, 'chosen'), 'chosen')
-  t.is(code(ring, new Pipe({ direct: 'auto' })), 'ENFILE', 'there is one slot, and no two')
+  t.is(codeOrNone(ring, new Pipe({ direct: 'auto' })), 'ENFILE', 'there is one slot, and no two')
 })
 
 test('Pipe: the ends are told apart wherever the kernel puts them', (t) => {
   using ring = new Ring({ entries: 4 })
   ring.registerFiles(6)
-  for (const direct of [0, 2, 4]) done(ring, new Pipe({ direct }))
+  for (const direct of [0, 2, 4]) complete(ring, new Pipe({ direct }))
   for (const free of [
     [1, 4],
     [0, 5],
     [2, 3],
   ]) {
-    for (const index of free) done(ring, new Close(new FixedFile(index)))
-    const [read, write] = done(ring, new Pipe({ direct: 'auto' })).value
+    for (const index of free) complete(ring, new Close(new FixedFile(index)))
+    const [read, write] = complete(ring, new Pipe({ direct: 'auto' })).value
     t.deepEqual([read.index, write.index].toSorted(), free)
     t.is(through(ring, read, write, 'chosen'), 'chosen')
   }
@@ -319,15 +319,15 @@ test('Pipe: the ends are told apart wherever the kernel puts them', (t) => {
 
 test('Pipe: what cannot be is an error', (t) => {
   using ring = new Ring({ entries: 4 })
-  t.is(done(ring, new Pipe({ direct: 0 })).error?.message, 'ENXIO: no such device or address, pipe2')
-  t.is(code(ring, new Pipe({ direct: 'auto' })), 'ENFILE')
+  t.is(complete(ring, new Pipe({ direct: 0 })).error?.message, 'ENXIO: no such device or address, pipe2')
+  t.is(codeOrNone(ring, new Pipe({ direct: 'auto' })), 'ENFILE')
   ring.registerFiles(4)
-  t.is(code(ring, new Pipe({ direct: 4 })), 'EINVAL', 'there is no such slot')
-  t.is(code(ring, new Pipe({ direct: 3 })), 'EINVAL', 'there is none after it')
-  t.is(code(ring, new Read(new FixedFile(3), Buffer.alloc(1), { flags: RwFlags.NOWAIT })), 'EBADF')
-  t.is(code(ring, new Pipe({ flags: 1 })), 'EINVAL')
-  t.is(code(ring, new Pipe({ flags: 2 ** 31 })), 'EINVAL')
-  t.is(code(ring, new Pipe({ direct: 0, flags: OpenFlags.CLOEXEC })), 'EINVAL')
+  t.is(codeOrNone(ring, new Pipe({ direct: 4 })), 'EINVAL', 'there is no such slot')
+  t.is(codeOrNone(ring, new Pipe({ direct: 3 })), 'EINVAL', 'there is none after it')
+  t.is(codeOrNone(ring, new Read(new FixedFile(3), Buffer.alloc(1), { flags: RwFlags.NOWAIT })), 'EBADF')
+  t.is(codeOrNone(ring, new Pipe({ flags: 1 })), 'EINVAL')
+  t.is(codeOrNone(ring, new Pipe({ flags: 2 ** 31 })), 'EINVAL')
+  t.is(codeOrNone(ring, new Pipe({ direct: 0, flags: OpenFlags.CLOEXEC })), 'EINVAL')
 })
 
 test('Pipe: takes two descriptors or none', async (t) => {
@@ -364,31 +364,31 @@ test('Pipe: each submission has ends of its own', (t) => {
   t.is(new Set(fds).size, 4)
   for (const [index, [read, write]] of pairs.entries()) {
     writeSync(write, `pipe ${index}`)
-    t.is(textOf(read), `pipe ${index}`)
+    t.is(readText(read), `pipe ${index}`)
   }
 })
 
 test('Pipe: what an entry made stays what it was when the entry is pushed again', (t) => {
   using ring = new Ring({ entries: 4 })
   const entry = new Pipe().build()
-  const first = done(ring, entry)
-  const second = done(ring, entry)
+  const first = complete(ring, entry)
+  const second = complete(ring, entry)
   const fds = [...first.value, ...second.value]
   for (const fd of fds) closing(t, fd)
   t.is(new Set(fds).size, 4)
   writeSync(first.value[1], 'first')
-  t.is(textOf(first.value[0]), 'first')
+  t.is(readText(first.value[0]), 'first')
 })
 
 test('Pipe: an operation that is changed later makes what it was pushed for', (t) => {
   using ring = new Ring({ entries: 4 })
   ring.registerFiles(4)
   const operation = new Pipe<number | undefined>({ direct: 1 })
-  const finish = heldBack(t, ring, operation)
+  const finish = submitHeldBack(t, ring, operation)
   operation.direct = undefined
   const ends: unknown = finish().value
   t.deepEqual(ends, [new FixedFile(1), new FixedFile(2)])
-  const fds = done(ring, operation).value as unknown as [number, number]
+  const fds = complete(ring, operation).value as unknown as [number, number]
   t.is(typeof fds[0], 'number')
   for (const fd of fds) closeSync(fd)
 })

@@ -30,9 +30,8 @@ import {
   type SyncFileRangeOptions,
 } from 'uring'
 import { createAddressOf } from 'uring/native'
-import { code, done, heldBack } from '../../helpers/completions.ts'
-import { diskFile } from '../../helpers/disks.ts'
-import { fifo, file } from '../../helpers/files.ts'
+import { codeOrNone, complete, submitHeldBack } from '../../helpers/completions.ts'
+import { diskFile, fifo, file } from '../../helpers/files.ts'
 import { script } from '../../helpers/process.ts'
 
 const GIB = 2 ** 30
@@ -82,7 +81,7 @@ test('SyncFileRange: writes the range and nothing else', (t) => {
   const unsynced = (options: SyncFileRangeOptions | undefined, target: FileTarget): number => {
     put(disk.fd, start, start + PIECE, start + 8 * PIECE, start + 16 * PIECE)
     const before = cancelled() ?? 0
-    t.is(done(ring, new SyncFileRange(target, options)).value, 0)
+    t.is(complete(ring, new SyncFileRange(target, options)).value, 0)
     ftruncateSync(disk.fd, 0)
     return ((cancelled() ?? 0) - before) / PIECE
   }
@@ -108,12 +107,19 @@ test('SyncFileRange: writes the range and nothing else', (t) => {
 test('SyncFileRange: what cannot be is an error', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t, 'content')
-  t.is(code(ring, new SyncFileRange(fd, { flags: 8 })), 'EINVAL')
-  t.is(code(ring, new SyncFileRange(fd, { flags: -(2 ** 31) })), 'EINVAL')
-  t.is(code(ring, new SyncFileRange(fd, { offset: MAX_I64, length: 1 })), 'EINVAL', 'the end is too far')
-  t.is(code(ring, new SyncFileRange(fd, { offset: MAX_I64 })), 'none')
-  t.is(code(ring, new SyncFileRange(fifo(t))), 'ESPIPE')
-  t.is(done(ring, new SyncFileRange(NOBODY)).error?.message, 'EBADF: bad file descriptor, sync_file_range')
+  t.is(codeOrNone(ring, new SyncFileRange(fd, { flags: 8 })), 'EINVAL')
+  t.is(codeOrNone(ring, new SyncFileRange(fd, { flags: -(2 ** 31) })), 'EINVAL')
+  t.is(
+    codeOrNone(ring, new SyncFileRange(fd, { offset: MAX_I64, length: 1 })),
+    'EINVAL',
+    'the end is too far',
+  )
+  t.is(codeOrNone(ring, new SyncFileRange(fd, { offset: MAX_I64 })), 'none')
+  t.is(codeOrNone(ring, new SyncFileRange(fifo(t))), 'ESPIPE')
+  t.is(
+    complete(ring, new SyncFileRange(NOBODY)).error?.message,
+    'EBADF: bad file descriptor, sync_file_range',
+  )
 })
 
 // ---- Fallocate
@@ -123,17 +129,20 @@ test('Fallocate: allocates space, and makes the file longer unless told not to',
   const { fd } = file(t, 'content')
   const used = (): number => fstatSync(fd).blocks * 512
   const before = used()
-  t.is(done(ring, new Fallocate(fd, 32 * PIECE, { offset: PIECE, mode: FallocateMode.KEEP_SIZE })).value, 0)
+  t.is(
+    complete(ring, new Fallocate(fd, 32 * PIECE, { offset: PIECE, mode: FallocateMode.KEEP_SIZE })).value,
+    0,
+  )
   t.is(fstatSync(fd).size, 7)
   const kept = used()
   t.true(kept - before >= 32 * PIECE)
-  t.is(done(ring, new Fallocate({ fd }, 32 * PIECE, { offset: PIECE })).value, 0)
+  t.is(complete(ring, new Fallocate({ fd }, 32 * PIECE, { offset: PIECE })).value, 0)
   t.is(fstatSync(fd).size, 33 * PIECE)
   t.is(used(), kept, 'that space was there')
   t.is(pieceAt(fd, PIECE), 'zeros')
-  t.is(done(ring, new Fallocate(fd, 40n * BigInt(PIECE))).value, 0)
+  t.is(complete(ring, new Fallocate(fd, 40n * BigInt(PIECE))).value, 0)
   t.is(fstatSync(fd).size, 40 * PIECE)
-  t.is(done(ring, new Fallocate(fd, PIECE, { offset: 2n ** 33n + 1n })).value, 0)
+  t.is(complete(ring, new Fallocate(fd, PIECE, { offset: 2n ** 33n + 1n })).value, 0)
   t.is(fstatSync(fd).size, 2 ** 33 + 1 + PIECE)
   t.true(used() < GIB)
   t.is(readFirst(fd, 7), 'content')
@@ -173,7 +182,7 @@ test('Fallocate: punches a hole, also one of more than 4 GiB beyond 4 GiB', (t) 
   ] as const) {
     put(fd, ...places)
     const options = offset === undefined ? { mode } : { offset, mode }
-    t.is(done(ring, new Fallocate(new FixedFile(2), length, options)).value, 0)
+    t.is(complete(ring, new Fallocate(new FixedFile(2), length, options)).value, 0)
     t.is(outcome(), expected)
     t.is(fstatSync(fd).size, size)
   }
@@ -192,22 +201,29 @@ test('Fallocate: zeroes a range, takes one out, puts one in', (t) => {
     Array.from({ length: fstatSync(fd).size / PIECE }, (_, index) => pieceAt(fd, index * PIECE)).join(' ')
   put(fd, 0, PIECE, 3 * PIECE)
   t.is(outcome(), 'ones ones zeros ones')
-  t.is(done(ring, new Fallocate(fd, PIECE, { offset: PIECE, mode: FallocateMode.ZERO_RANGE })).value, 0)
+  t.is(complete(ring, new Fallocate(fd, PIECE, { offset: PIECE, mode: FallocateMode.ZERO_RANGE })).value, 0)
   t.is(outcome(), 'ones zeros zeros ones')
-  t.is(done(ring, new Fallocate(fd, PIECE, { offset: 5 * PIECE, mode: FallocateMode.ZERO_RANGE })).value, 0)
+  t.is(
+    complete(ring, new Fallocate(fd, PIECE, { offset: 5 * PIECE, mode: FallocateMode.ZERO_RANGE })).value,
+    0,
+  )
   t.is(outcome(), 'ones zeros zeros ones zeros zeros')
   const collapse = new Fallocate(fd, PIECE, { offset: 2 * PIECE, mode: FallocateMode.COLLAPSE_RANGE })
   const insert = new Fallocate(fd, 2 * PIECE, { mode: FallocateMode.INSERT_RANGE })
   if (type === 'btrfs') {
-    t.is(code(ring, collapse), 'ENOTSUP')
-    t.is(code(ring, insert), 'ENOTSUP')
+    t.is(codeOrNone(ring, collapse), 'ENOTSUP')
+    t.is(codeOrNone(ring, insert), 'ENOTSUP')
     return
   }
-  t.is(done(ring, collapse).value, 0)
+  t.is(complete(ring, collapse).value, 0)
   t.is(outcome(), 'ones zeros ones zeros zeros')
-  t.is(done(ring, insert).value, 0)
+  t.is(complete(ring, insert).value, 0)
   t.is(outcome(), 'zeros zeros ones zeros ones zeros zeros')
-  t.is(code(ring, new Fallocate(fd, 1, { mode: FallocateMode.COLLAPSE_RANGE })), 'EINVAL', 'no whole block')
+  t.is(
+    codeOrNone(ring, new Fallocate(fd, 1, { mode: FallocateMode.COLLAPSE_RANGE })),
+    'EINVAL',
+    'no whole block',
+  )
 })
 
 test('Fallocate: what cannot be is an error', (t) => {
@@ -215,13 +231,17 @@ test('Fallocate: what cannot be is an error', (t) => {
   const { fd, path } = file(t, 'content')
   const reader = openSync(path, 'r')
   t.teardown(() => closeSync(reader))
-  t.is(done(ring, new Fallocate(reader, 8)).error?.message, 'EBADF: bad file descriptor, fallocate')
-  t.is(code(ring, new Fallocate(NOBODY, 8)), 'EBADF')
-  t.is(code(ring, new Fallocate(fd, 0)), 'EINVAL')
-  t.is(code(ring, new Fallocate(fd, MAX_I64, { offset: MAX_I64 })), 'EFBIG')
-  t.is(code(ring, new Fallocate(fd, 8, { mode: 2 ** 31 })), 'ENOTSUP')
-  t.is(code(ring, new Fallocate(fd, 8, { mode: FallocateMode.PUNCH_HOLE })), 'ENOTSUP', 'without KEEP_SIZE')
-  t.is(code(ring, new Fallocate(fifo(t), 8)), 'ESPIPE')
+  t.is(complete(ring, new Fallocate(reader, 8)).error?.message, 'EBADF: bad file descriptor, fallocate')
+  t.is(codeOrNone(ring, new Fallocate(NOBODY, 8)), 'EBADF')
+  t.is(codeOrNone(ring, new Fallocate(fd, 0)), 'EINVAL')
+  t.is(codeOrNone(ring, new Fallocate(fd, MAX_I64, { offset: MAX_I64 })), 'EFBIG')
+  t.is(codeOrNone(ring, new Fallocate(fd, 8, { mode: 2 ** 31 })), 'ENOTSUP')
+  t.is(
+    codeOrNone(ring, new Fallocate(fd, 8, { mode: FallocateMode.PUNCH_HOLE })),
+    'ENOTSUP',
+    'without KEEP_SIZE',
+  )
+  t.is(codeOrNone(ring, new Fallocate(fifo(t), 8)), 'ESPIPE')
   t.is(fstatSync(fd).size, 7)
 })
 
@@ -238,13 +258,13 @@ test('Ftruncate: makes a file longer and shorter', (t) => {
     [fd, 8],
     [fd, 4n],
   ] as const) {
-    t.is(done(ring, new Ftruncate(target, length)).value, 0)
+    t.is(complete(ring, new Ftruncate(target, length)).value, 0)
     t.is(fstatSync(fd).size, Number(length))
   }
   t.is(readFirst(fd, 4), 'cont')
-  t.is(done(ring, new Ftruncate(fd, 7)).value, 0)
+  t.is(complete(ring, new Ftruncate(fd, 7)).value, 0)
   t.is(readFirst(fd, 7), 'cont\0\0\0')
-  t.is(done(ring, new Ftruncate(fd, 0)).value, 0)
+  t.is(complete(ring, new Ftruncate(fd, 0)).value, 0)
   t.is(fstatSync(fd).size, 0)
 })
 
@@ -254,12 +274,12 @@ test('Ftruncate: what cannot be is an error', (t) => {
   const reader = openSync(path, 'r')
   t.teardown(() => closeSync(reader))
   const message = t.throws(() => ftruncateSync(reader, 1)).message
-  t.is(done(ring, new Ftruncate(reader, 1)).error?.message, message)
-  t.is(done(ring, new Ftruncate(fifo(t), 1)).error?.code, 'EINVAL')
-  t.is(code(ring, new Ftruncate(NOBODY, 1)), 'EBADF')
-  t.is(code(ring, new Ftruncate(new FixedFile(0), 1)), 'EBADF')
+  t.is(complete(ring, new Ftruncate(reader, 1)).error?.message, message)
+  t.is(complete(ring, new Ftruncate(fifo(t), 1)).error?.code, 'EINVAL')
+  t.is(codeOrNone(ring, new Ftruncate(NOBODY, 1)), 'EBADF')
+  t.is(codeOrNone(ring, new Ftruncate(new FixedFile(0), 1)), 'EBADF')
   const disk = diskFile(t)
-  if (disk?.type === 'ext4') t.is(code(ring, new Ftruncate(disk.fd, 2n ** 62n)), 'EFBIG')
+  if (disk?.type === 'ext4') t.is(codeOrNone(ring, new Ftruncate(disk.fd, 2n ** 62n)), 'EFBIG')
   t.is(fstatSync(fd).size, 7)
 })
 
@@ -269,7 +289,7 @@ test('Ftruncate: what cannot be is an error', (t) => {
 function cacheOf(ring: Ring, fd: number, places: readonly number[]): string {
   return places
     .map((offset) => {
-      const { error } = done(ring, new Read(fd, Buffer.alloc(1), { offset, flags: RwFlags.NOWAIT }))
+      const { error } = complete(ring, new Read(fd, Buffer.alloc(1), { offset, flags: RwFlags.NOWAIT }))
       if (error !== undefined && error.code !== 'EAGAIN') throw error
       return error === undefined ? 'kept' : 'gone'
     })
@@ -291,7 +311,7 @@ test('Fadvise: drops the range from the page cache and nothing else, beyond 4 Gi
   const outcome = (operation: Operation<unknown>): string => {
     put(fd, ...places)
     fsyncSync(fd)
-    t.is(done(ring, operation).value, 0)
+    t.is(complete(ring, operation).value, 0)
     return cacheOf(ring, fd, places)
   }
   const { DONTNEED, NORMAL } = FileAdvice
@@ -326,11 +346,11 @@ test('Fadvise: takes all advice that there is, and no other', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t, 'content')
   for (const [name, advice] of Object.entries(FileAdvice)) {
-    t.is(done(ring, new Fadvise(fd, advice, { length: 2 ** 33 })).value, 0, name)
+    t.is(complete(ring, new Fadvise(fd, advice, { length: 2 ** 33 })).value, 0, name)
   }
-  t.is(done(ring, new Fadvise(fd, 99)).error?.message, 'EINVAL: invalid argument, fadvise64')
-  t.is(code(ring, new Fadvise(fifo(t), FileAdvice.NORMAL)), 'ESPIPE')
-  t.is(code(ring, new Fadvise(NOBODY, FileAdvice.NORMAL)), 'EBADF')
+  t.is(complete(ring, new Fadvise(fd, 99)).error?.message, 'EINVAL: invalid argument, fadvise64')
+  t.is(codeOrNone(ring, new Fadvise(fifo(t), FileAdvice.NORMAL)), 'ESPIPE')
+  t.is(codeOrNone(ring, new Fadvise(NOBODY, FileAdvice.NORMAL)), 'EBADF')
 })
 
 // ---- Madvise
@@ -355,9 +375,9 @@ test('Madvise: takes memory away, and not a byte beside it', (t) => {
       new Uint16Array(buffer, start, size / 2),
     ]) {
       all.fill(0xa5)
-      t.is(done(ring, new Madvise(view, MemoryAdvice.NORMAL)).value, 0)
+      t.is(complete(ring, new Madvise(view, MemoryAdvice.NORMAL)).value, 0)
       t.true(all.equals(Buffer.alloc(all.length, 0xa5)))
-      t.is(done(ring, new Madvise(view, MemoryAdvice.DONTNEED)).value, 0)
+      t.is(complete(ring, new Madvise(view, MemoryAdvice.DONTNEED)).value, 0)
       const expected = Buffer.alloc(all.length, 0xa5).fill(0, start, start + size)
       t.true(all.equals(expected))
     }
@@ -379,7 +399,7 @@ test('Madvise: takes more than 4 GiB', (t) => {
   const places = [start - 1, start, start + 4 * PIECE, start + 2 ** 31, start + size - 1, start + size]
   const at = (place: number): Uint8Array => new Uint8Array(buffer, place, 1)
   for (const place of places) at(place).fill(0xa5)
-  t.is(done(ring, new Madvise(new DataView(buffer, start, size), MemoryAdvice.DONTNEED)).value, 0)
+  t.is(complete(ring, new Madvise(new DataView(buffer, start, size), MemoryAdvice.DONTNEED)).value, 0)
   t.deepEqual(
     places.map((place) => at(place)[0]),
     [0xa5, 0, 0, 0, 0, 0xa5],
@@ -392,25 +412,25 @@ test('Madvise: what cannot be is an error, and is not made to fit', (t) => {
   const all = Buffer.from(buffer).fill(0xa5)
   const start = aligned(buffer)
   t.is(
-    done(ring, new Madvise(all.subarray(start + 1, start + PIECE), MemoryAdvice.DONTNEED)).error?.message,
+    complete(ring, new Madvise(all.subarray(start + 1, start + PIECE), MemoryAdvice.DONTNEED)).error?.message,
     'EINVAL: invalid argument, madvise',
   )
   t.is(
-    code(ring, new Madvise(all.subarray(start + PIECE - 16, start + 2 * PIECE), MemoryAdvice.DONTNEED)),
+    codeOrNone(ring, new Madvise(all.subarray(start + PIECE - 16, start + 2 * PIECE), MemoryAdvice.DONTNEED)),
     'EINVAL',
   )
-  t.is(code(ring, new Madvise(all.subarray(start, start + PIECE), 9999)), 'EINVAL')
+  t.is(codeOrNone(ring, new Madvise(all.subarray(start, start + PIECE), 9999)), 'EINVAL')
   t.true(all.equals(Buffer.alloc(all.length, 0xa5)))
-  t.is(done(ring, new Madvise(new Uint8Array(0), MemoryAdvice.DONTNEED)).value, 0)
+  t.is(complete(ring, new Madvise(new Uint8Array(0), MemoryAdvice.DONTNEED)).value, 0)
 })
 
 test('Madvise: memory that is gone when it completes is an error', (t) => {
   using ring = new Ring({ entries: 4 })
   const buffer = new ArrayBuffer(4 * PIECE)
   const view = new Uint8Array(buffer, aligned(buffer), PIECE)
-  t.is(heldBack(t, ring, new Madvise(view, MemoryAdvice.NORMAL))().value, 0)
-  const finish = heldBack(t, ring, new Madvise(view, MemoryAdvice.NORMAL))
-  const fail = heldBack(t, ring, new Madvise(view, 9999))
+  t.is(submitHeldBack(t, ring, new Madvise(view, MemoryAdvice.NORMAL))().value, 0)
+  const finish = submitHeldBack(t, ring, new Madvise(view, MemoryAdvice.NORMAL))
+  const fail = submitHeldBack(t, ring, new Madvise(view, 9999))
   const moved = structuredClone(buffer, { transfer: [buffer] }) // it holds the memory
   t.is(finish().error?.code, 'ERR_URING_BUFFER_DETACHED')
   t.is(fail().error?.code, 'EINVAL', 'it has done nothing')

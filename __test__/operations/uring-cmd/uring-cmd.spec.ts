@@ -20,8 +20,9 @@ import {
   type UringCmdOptions,
   UringCmdFlags,
 } from 'uring'
-import { complete, fixedRing, outcome } from '../../helpers/buffers.ts'
+import { complete, outcome } from '../../helpers/completions.ts'
 import { file } from '../../helpers/files.ts'
+import { fixedRing } from '../../helpers/registered.ts'
 import { closing, pair } from '../../helpers/sockets.ts'
 
 /** Two TCP sockets; what is written to the first one stays in the queue of the second one. */

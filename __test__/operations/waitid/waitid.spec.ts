@@ -9,9 +9,9 @@ import test, { type ExecutionContext } from 'ava'
 import { AsyncCancel, ChildCode, type ChildState, Entry, Ring, WaitFlags, WaitId, WaitType } from 'uring'
 import { createAddressOf, GetSockOpt } from 'uring/native'
 import { decodeSiginfo, SIGINFO_BYTES } from '../../../ts/structs/siginfo.ts'
+import { nothingCompletes, outcome, outcomes, outcomesByUserData } from '../../helpers/completions.ts'
 import { directory } from '../../helpers/files.ts'
 import { script } from '../../helpers/process.ts'
-import { outcomes, quiet, result, unordered } from '../../helpers/polls.ts'
 import { closing } from '../../helpers/sockets.ts'
 
 const { WEXITED, WSTOPPED, WCONTINUED, WNOHANG, WNOWAIT } = WaitFlags
@@ -39,8 +39,12 @@ test('WaitId: how a child exits', (t) => {
   for (const status of [0, 1, 7, 255]) {
     const { pid } = start(t, 'sh', ['-c', `exit ${status}`])
     const expected = { pid, uid, code: ChildCode.EXITED, status, signal: null }
-    t.deepEqual(result(ring, new WaitId('pid', pid, WEXITED | WNOWAIT)), expected)
-    t.deepEqual(result(ring, new WaitId(WaitType.PID, pid, WEXITED | WNOWAIT)), expected, 'it is still there')
+    t.deepEqual(outcome(ring, new WaitId('pid', pid, WEXITED | WNOWAIT)), expected)
+    t.deepEqual(
+      outcome(ring, new WaitId(WaitType.PID, pid, WEXITED | WNOWAIT)),
+      expected,
+      'it is still there',
+    )
   }
 })
 
@@ -49,7 +53,7 @@ test('WaitId: it waits', (t) => {
   const { pid } = start(t, 'sleep', ['1000'])
   ring.push(new WaitId('pid', pid, WEXITED | WNOWAIT), 'wait')
   ring.submit()
-  t.true(quiet(ring))
+  t.true(nothingCompletes(ring))
   process.kill(pid, 'SIGTERM')
   t.deepEqual(outcomes(ring, 1), [
     ['wait', { pid, uid, code: ChildCode.KILLED, status: 15, signal: 'SIGTERM' }],
@@ -62,7 +66,7 @@ test('WaitId: what signals do to a child', (t) => {
   const change = (signal: NodeJS.Signals, options: number): unknown => {
     ring.push(new WaitId('pid', pid, options), 'wait')
     ring.submit()
-    t.true(quiet(ring), signal)
+    t.true(nothingCompletes(ring), signal)
     process.kill(pid, signal)
     const [[, state] = []] = outcomes(ring, 1)
     return state
@@ -83,7 +87,7 @@ test('WaitId: what signals do to a child', (t) => {
       status: SIGCONT,
       signal: 'SIGCONT',
     })
-    const left = result(ring, new WaitId('pid', pid, WCONTINUED | WNOHANG)) as ChildState
+    const left = outcome(ring, new WaitId('pid', pid, WCONTINUED | WNOHANG)) as ChildState
     t.is(left.signal, 'SIGCONT', 'it was left where it was, and is taken now')
   }
   t.deepEqual(change('SIGKILL', WEXITED | WNOWAIT), {
@@ -100,20 +104,20 @@ test('WaitId: without WNOWAIT a change is taken away', (t) => {
   const child = start(t, 'sh', ['-c', 'exit 3'])
   child.unref() // Node.js never hears of its end
   const { pid } = child
-  t.like(result(ring, new WaitId('pid', pid, WEXITED)), { pid, status: 3 })
-  t.is(result(ring, new WaitId('pid', pid, WEXITED)), 'ECHILD')
+  t.like(outcome(ring, new WaitId('pid', pid, WEXITED)), { pid, status: 3 })
+  t.is(outcome(ring, new WaitId('pid', pid, WEXITED)), 'ECHILD')
 })
 
 test('WaitId: nothing, where nothing happened and nobody waits', (t) => {
   using ring = new Ring({ entries: 8 })
   const { pid } = start(t, 'sleep', ['1000'])
   const operation = new WaitId('pid', pid, WEXITED | WNOHANG | WNOWAIT)
-  t.is(result(ring, operation), undefined)
+  t.is(outcome(ring, operation), undefined)
   const entry = operation.build()
   ring.push(entry)
   t.like(ring.wait(), { ok: true, value: undefined })
   process.kill(pid, 'SIGKILL')
-  t.like(result(ring, new WaitId('pid', pid, WEXITED | WNOWAIT)), { pid })
+  t.like(outcome(ring, new WaitId('pid', pid, WEXITED | WNOWAIT)), { pid })
   ring.push(entry)
   t.like(ring.wait()?.value, { pid, signal: 'SIGKILL' })
 })
@@ -141,14 +145,14 @@ test('WaitId: a process group', (t) => {
   ring.push(new WaitId('pgid', child.pid, WEXITED | WNOWAIT), 'group')
   ring.push(new WaitId('pgid', other.pid, WEXITED | WNOWAIT), 'other')
   ring.submit()
-  t.true(quiet(ring))
+  t.true(nothingCompletes(ring))
   child.kill('SIGKILL')
   const [[name, state] = []] = outcomes(ring, 1)
   t.is(name, 'group')
   t.like(state, { pid: child.pid, signal: 'SIGKILL' })
   t.is(ring.inFlight, 1)
   ring.push(new AsyncCancel({ opcode: WaitId.opcode }), 'cancel')
-  t.deepEqual(unordered(ring, 2), { cancel: 1, other: 'ECANCELED' })
+  t.deepEqual(outcomesByUserData(ring, 2), { cancel: 1, other: 'ECANCELED' })
 })
 
 test('WaitId: a descriptor of a process', async (t) => {
@@ -174,10 +178,10 @@ test('WaitId: a descriptor of a process', async (t) => {
   ring.push(Entry.from(bytes, { keep: [option] }))
   t.is(ring.wait()?.result, option.byteLength)
   const pidfd = closing(t, option[0] ?? -1)
-  t.is(result(ring, new WaitId(WaitType.PIDFD, pidfd, WEXITED | WNOHANG)), undefined)
+  t.is(outcome(ring, new WaitId(WaitType.PIDFD, pidfd, WEXITED | WNOHANG)), undefined)
   ring.push(new WaitId(WaitType.PIDFD, pidfd, WEXITED | WNOWAIT), 'wait')
   ring.submit()
-  t.true(quiet(ring))
+  t.true(nothingCompletes(ring))
   process.kill(pid, 'SIGKILL')
   t.deepEqual(outcomes(ring, 1), [
     ['wait', { pid, uid, code: ChildCode.KILLED, status: 9, signal: 'SIGKILL' }],
@@ -217,13 +221,13 @@ test('WaitId: mistakes', (t) => {
     syscall: 'waitid',
     operation: 'WaitId',
   })
-  t.is(result(ring, new WaitId('pid', process.pid, WEXITED)), 'ECHILD')
-  t.is(result(ring, new WaitId('pgid', pid, WEXITED)), 'ECHILD') // the child leads no group
-  t.is(result(ring, new WaitId('pid', pid, 0)), 'EINVAL')
-  t.is(result(ring, new WaitId('pid', pid, WNOHANG)), 'EINVAL')
-  t.is(result(ring, new WaitId('pid', 0, WEXITED)), 'EINVAL')
-  t.is(result(ring, new WaitId(9, pid, WEXITED)), 'EINVAL')
-  t.is(result(ring, new WaitId(WaitType.PIDFD, 0, WEXITED)), 'EBADF') // no process behind this descriptor
+  t.is(outcome(ring, new WaitId('pid', process.pid, WEXITED)), 'ECHILD')
+  t.is(outcome(ring, new WaitId('pgid', pid, WEXITED)), 'ECHILD') // the child leads no group
+  t.is(outcome(ring, new WaitId('pid', pid, 0)), 'EINVAL')
+  t.is(outcome(ring, new WaitId('pid', pid, WNOHANG)), 'EINVAL')
+  t.is(outcome(ring, new WaitId('pid', 0, WEXITED)), 'EINVAL')
+  t.is(outcome(ring, new WaitId(9, pid, WEXITED)), 'EINVAL')
+  t.is(outcome(ring, new WaitId(WaitType.PIDFD, 0, WEXITED)), 'EBADF') // no process behind this descriptor
 })
 
 test('WaitId: a wait is cancelled, and the child goes on', (t) => {
@@ -234,8 +238,8 @@ test('WaitId: a wait is cancelled, and the child goes on', (t) => {
   ring.push(new WaitId('pid', other.pid, WEXITED | WNOWAIT), 'other')
   ring.submit()
   ring.push(new AsyncCancel(token), 'cancel')
-  t.deepEqual(unordered(ring, 2), { cancel: 1, wait: 'ECANCELED' })
-  t.is(result(ring, new WaitId('pid', child.pid, WEXITED | WNOHANG)), undefined)
+  t.deepEqual(outcomesByUserData(ring, 2), { cancel: 1, wait: 'ECANCELED' })
+  t.is(outcome(ring, new WaitId('pid', child.pid, WEXITED | WNOHANG)), undefined)
   other.kill('SIGKILL')
   t.like(outcomes(ring, 1)[0]?.[1], { pid: other.pid })
 })
@@ -244,7 +248,7 @@ test('WaitId: Node.js still hears of a child that was left', async (t) => {
   using ring = new Ring({ entries: 8 })
   const child = start(t, 'sh', ['-c', 'exit 5'])
   const exit = new Promise((resolve) => child.once('exit', (...args) => resolve(args)))
-  t.like(result(ring, new WaitId('pid', child.pid, WEXITED | WNOWAIT)), { status: 5 })
+  t.like(outcome(ring, new WaitId('pid', child.pid, WEXITED | WNOWAIT)), { status: 5 })
   t.deepEqual(await exit, [5, null])
 })
 

@@ -22,7 +22,7 @@ import {
 import { CHUNKS } from '../../helpers/chunks.ts'
 import { fifo, file } from '../../helpers/files.ts'
 import { script } from '../../helpers/process.ts'
-import { attributed, attributeOf, setAttribute } from '../../helpers/xattr.ts'
+import { attributeOf, fileWithXattrs, setAttribute } from '../../helpers/xattr.ts'
 
 function run<T>(ring: Ring, operation: Operation<T>): Completion<T> {
   ring.push(operation)
@@ -58,7 +58,7 @@ const VALUES: Record<string, [value: Bytes | string, expected: Uint8Array]> = {
 
 for (const [kind, [value, expected]] of Object.entries(VALUES)) {
   test(`SetXattr: sets ${kind}`, (t) => {
-    const made = attributed(t)
+    const made = fileWithXattrs(t)
     if (made === undefined) return
     using ring = new Ring({ entries: 4 })
     setAttribute(made.fd, 'user.other', 'other')
@@ -71,7 +71,7 @@ for (const [kind, [value, expected]] of Object.entries(VALUES)) {
   })
 
   test(`FSetXattr: sets ${kind}`, (t) => {
-    const made = attributed(t)
+    const made = fileWithXattrs(t)
     if (made === undefined) return
     using ring = new Ring({ entries: 4 })
     for (const [name, target] of [
@@ -84,7 +84,7 @@ for (const [kind, [value, expected]] of Object.entries(VALUES)) {
   })
 
   test(`GetXattr and FGetXattr: get ${kind}`, (t) => {
-    const made = attributed(t)
+    const made = fileWithXattrs(t)
     if (made === undefined) return
     using ring = new Ring({ entries: 4 })
     setAttribute(made.fd, 'user.value', expected)
@@ -109,7 +109,7 @@ for (const [kind, [value, expected]] of Object.entries(VALUES)) {
 }
 
 test('SetXattr and GetXattr: paths are strings, buffers or URLs, and relative ones start here', (t) => {
-  const made = attributed(t)
+  const made = fileWithXattrs(t)
   if (made === undefined) return
   using ring = new Ring({ entries: 4 })
   const odd = Buffer.concat([Buffer.from(`${made.folder}/`), Buffer.from([0xff, 0xfe])]) // no UTF-8
@@ -132,7 +132,7 @@ test('SetXattr and GetXattr: paths are strings, buffers or URLs, and relative on
 })
 
 test('SetXattr and GetXattr: directories have attributes too', (t) => {
-  const made = attributed(t)
+  const made = fileWithXattrs(t)
   if (made === undefined) return
   using ring = new Ring({ entries: 4 })
   const folder = join(made.folder, 'folder')
@@ -146,7 +146,7 @@ test('SetXattr and GetXattr: directories have attributes too', (t) => {
 })
 
 test('FSetXattr and FGetXattr: registered files', (t) => {
-  const made = attributed(t)
+  const made = fileWithXattrs(t)
   if (made === undefined) return
   using ring = new Ring({ entries: 4 })
   t.is(codeOf(ring, new FSetXattr(new FixedFile(1), 'user.x', 'x')), 'EBADF', 'there is no table')
@@ -161,7 +161,7 @@ test('FSetXattr and FGetXattr: registered files', (t) => {
 })
 
 test('SetXattr and FSetXattr: what may and what must be there', (t) => {
-  const made = attributed(t)
+  const made = fileWithXattrs(t)
   if (made === undefined) return
   using ring = new Ring({ entries: 4 })
   const { CREATE, REPLACE } = XattrFlags
@@ -185,7 +185,7 @@ test('SetXattr and FSetXattr: what may and what must be there', (t) => {
 })
 
 test('GetXattr and FGetXattr: values that need room', (t) => {
-  const made = attributed(t)
+  const made = fileWithXattrs(t)
   if (made === undefined) return
   using ring = new Ring({ entries: 4 })
   const long = Buffer.alloc(2000, '0123456789') // file systems differ in what they take, but they take this
@@ -198,7 +198,7 @@ test('GetXattr and FGetXattr: values that need room', (t) => {
 })
 
 test('SetXattr, FSetXattr, GetXattr and FGetXattr: what is refused, and in which words', (t) => {
-  const made = attributed(t)
+  const made = fileWithXattrs(t)
   if (made === undefined) return
   using ring = new Ring({ entries: 4 })
   const { path, fd, folder } = made
@@ -252,7 +252,7 @@ test('SetXattr, FSetXattr, GetXattr and FGetXattr: what is refused, and in which
 })
 
 test('GetXattr and FGetXattr: a value is a copy of its own', (t) => {
-  const made = attributed(t)
+  const made = fileWithXattrs(t)
   if (made === undefined) return
   using ring = new Ring({ entries: 4 })
   for (const operation of [new GetXattr(made.path, 'user.x'), new FGetXattr(made.fd, 'user.x')]) {
@@ -270,7 +270,7 @@ test('GetXattr and FGetXattr: a value is a copy of its own', (t) => {
 })
 
 test('SetXattr and GetXattr: what was pushed is not changed by what is assigned later', (t) => {
-  const made = attributed(t)
+  const made = fileWithXattrs(t)
   if (made === undefined) return
   using ring = new Ring({ entries: 4 })
   const set = new SetXattr(made.path, 'user.before', 'before')
@@ -318,7 +318,7 @@ test('SetXattr and FSetXattr: a value that was detached before it was submitted 
   }
   // Afterwards it is no fault.
   const buffer = new ArrayBuffer(8)
-  const made = attributed(t)
+  const made = fileWithXattrs(t)
   if (made === undefined) return
   ring.push(new FSetXattr(made.fd, 'user.x', buffer))
   const completion = ring.wait()
@@ -328,7 +328,7 @@ test('SetXattr and FSetXattr: a value that was detached before it was submitted 
 })
 
 test('SetXattr and GetXattr: one after the other, behind a read that waits', (t) => {
-  const made = attributed(t)
+  const made = fileWithXattrs(t)
   if (made === undefined) return
   using ring = new Ring({ entries: 8 })
   const fd = fifo(t)
@@ -365,7 +365,7 @@ test('SetXattr and GetXattr: one after the other, behind a read that waits', (t)
 })
 
 test('SetXattr and GetXattr: a kernel worker does the same', (t) => {
-  const made = attributed(t)
+  const made = fileWithXattrs(t)
   if (made === undefined) return
   using ring = new Ring({ entries: 4 })
   t.is(run(ring, new SetXattr(made.path, 'user.x', 'worker').async()).value, 0)
@@ -375,7 +375,7 @@ test('SetXattr and GetXattr: a kernel worker does the same', (t) => {
 })
 
 test('SetXattr, FSetXattr, GetXattr and FGetXattr: garbage collection leaves their memory alone', async (t) => {
-  const made = attributed(t)
+  const made = fileWithXattrs(t)
   if (made === undefined) return
   const outcome = await script(
     `
