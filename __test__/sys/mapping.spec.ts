@@ -296,7 +296,18 @@ test('a polling thread takes entries without a call while it is awake, and says 
     })
     t.deepEqual(ring.copyCqes().map(plain), [[round, 0, 0]])
   }
-  const busy = setupMappedRing(t, 4, { flags: IORING_SETUP_SQPOLL, sq_thread_idle: 60_000 }).ring
+  const { fd: busyFd, ring: busy } = setupMappedRing(t, 4, {
+    flags: IORING_SETUP_SQPOLL,
+    sq_thread_idle: 60_000,
+  })
+  // A new thread that finds no entry sleeps at once; sq_thread_idle counts from its first entry.
+  nop(busy, 8n)
+  busy.flush()
+  await until(() => {
+    if (busy.sqNeedsEnter) ioUringEnter(busyFd, 1, 0, IORING_ENTER_SQ_WAKEUP)
+    return busy.cqReady === 1
+  })
+  t.deepEqual(busy.copyCqes().map(plain), [[8n, 0, 0]])
   nop(busy, 9n)
   busy.flush()
   t.false(busy.sqNeedsEnter)
