@@ -42,7 +42,7 @@ export function flagsOf(fd: number): number {
   return Number.parseInt(octal, 8)
 }
 
-/** Runs a module, given as source text, with a limit of 60 descriptors. Its `exhaust()` opens all that are left. */
+/** Runs a module, given as source text, with a limit of 256 descriptors. Its `exhaust()` opens all that are left. */
 export function withFewDescriptors(source: string): Promise<Outcome> {
   const exhaust = `
     import { openSync } from 'node:fs'
@@ -55,6 +55,7 @@ export function withFewDescriptors(source: string): Promise<Outcome> {
       }
       return opened
     }`
-  const command = 'ulimit -n 60 && exec "$0" --input-type=module --eval "$1"'
+  // Enough for Node.js to open all modules of the package at once.
+  const command = 'ulimit -n 256 && exec "$0" --input-type=module --eval "$1"'
   return run('sh', ['-c', command, process.execPath, exhaust + source])
 }

@@ -147,21 +147,21 @@ test('a table cannot have more slots than the process may have descriptors', asy
   const source = `
     import { Ring } from 'uring'
     const ring = new Ring({ entries: 4 })
-    for (const files of [61, Array(61).fill(-1), Array(61).fill(0)]) {
+    for (const files of [257, Array(257).fill(-1), Array(257).fill(0)]) {
       try {
         ring.registerFiles(files)
       } catch ({ code, errno, message }) {
         console.log(code, errno, message)
       }
     }
-    console.log(ring.registerFiles(60).size)
+    console.log(ring.registerFiles(256).size)
   `
-  const command = 'ulimit -n 60 && exec "$0" --input-type=module --eval "$1"'
+  const command = 'ulimit -n 256 && exec "$0" --input-type=module --eval "$1"'
   const { stdout, stderr } = await run('sh', ['-c', command, process.execPath, source])
   t.is(stderr, '')
   const refused =
-    'EMFILE -24 EMFILE: too many open files, io_uring_register: a table has no more slots than the process may have descriptors (ulimit -n), and 61 were asked for\n'
-  t.is(stdout, `${refused.repeat(3)}60\n`)
+    'EMFILE -24 EMFILE: too many open files, io_uring_register: a table has no more slots than the process may have descriptors (ulimit -n), and 257 were asked for\n'
+  t.is(stdout, `${refused.repeat(3)}256\n`)
 })
 
 test('registerFiles names the argument that cannot be, and registers nothing', (t) => {
