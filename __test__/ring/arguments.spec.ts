@@ -224,7 +224,7 @@ test('Ring: rejects a 128-byte entry if its entries have 64 bytes', (t) => {
   watched.intact(t, 'push')
   refuses(t, 'pushAll', () => watched.ring.pushAll([new Nop(), entry]), [entry, VALUE], 'entry')
   watched.intact(t, 'pushAll')
-  watched.whole(t, 'slots')
+  watched.whole(t, 'submissions')
 })
 
 test('Ring: rejects bad options', (t) => {
