@@ -11,10 +11,15 @@ import { decodeAddress, type SocketAddress } from './structs/sockaddr.ts'
 import { binding } from './binding.ts'
 import { systemError } from './errors.ts'
 import { SocketType } from './flags/index.ts'
-import { addressOf as addressOfMemory, type Bytes, bytesLeft, checkBytes } from './memory/address-of.ts'
+import {
+  addressOf as addressOfMemory,
+  type Bytes,
+  bytesLeft,
+  checkBytes,
+  viewOf,
+} from './memory/address-of.ts'
 import { type FileTarget, resolveDescriptor } from './arguments/file.ts'
 import { flag, integer, mask, MAX_I32, MAX_U32, checkOptions, outOfRange } from './arguments/validate.ts'
-import { viewOf } from './memory/view.ts'
 
 export * from './sys/entries.ts'
 export { type CompletionQueue, type Cqe, MappedRing, type SubmissionQueue } from './sys/mapped.ts'

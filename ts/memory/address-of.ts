@@ -1,5 +1,5 @@
-// Addresses. Everything the kernel is told to touch is JavaScript's own memory, and what is in flight is held by the
-// slot table; here is only where it lies.
+// Memory that the kernel reads and writes, by address. Submissions hold it while they are in flight; this module only
+// looks addresses up, and allocates small blocks for paths and structs.
 
 import { binding } from '../binding.ts'
 import { UringError } from '../errors.ts'
@@ -11,9 +11,9 @@ export type Bytes = ArrayBuffer | SharedArrayBuffer | ArrayBufferView
 let nativeAddressOf: ((view: Uint8Array) => number) | undefined
 
 /**
- * Memory never moves, so one question is enough: per view where a view starts its buffer, as most do that have one of
- * their own, and per buffer for its slices, which come and go. (Asking a view for its buffer costs twice what looking
- * the view up does.) A view whose buffer is detached has no bytes left, and is not looked up any more.
+ * Addresses by view, for views that start at the start of their buffer, and by buffer for all other views, which are
+ * often short-lived. Memory never moves, so an address is looked up once. (Getting the buffer of a view costs twice as
+ * much as finding the view here.) A view of a detached buffer has a length of 0, and no caller asks for its address.
  */
 const addresses = new WeakMap<ArrayBufferLike | ArrayBufferView, number>()
 
@@ -21,32 +21,38 @@ function ask(key: ArrayBufferLike | ArrayBufferView, view: Uint8Array): number {
   nativeAddressOf ??= binding().createAddressOf() as (view: Uint8Array) => number
   const address = nativeAddressOf(view)
   if (address < 0) {
-    throw new UringError('ERR_URING_UNSUPPORTED', 'The buffer lies above 2^53, where JavaScript cannot count')
+    throw new UringError(
+      'ERR_URING_UNSUPPORTED',
+      'The address of the buffer is above 2^53, which a JavaScript number cannot represent',
+    )
   }
   addresses.set(key, address)
   return address
 }
 
-/** Where the bytes lie: some, so not in a detached buffer. The data of a small array moves out of V8's heap for good. */
+/**
+ * Returns the address of the first byte. The memory must have at least one byte, and so must not be detached. The data
+ * of a small typed array moves out of V8's heap for good.
+ */
 export function addressOf(bytes: Bytes): number {
   return addresses.get(bytes) ?? firstAddressOf(bytes)
 }
 
 function firstAddressOf(bytes: Bytes): number {
-  checkBytes(bytes, 'bytes') // what has an address already was checked when it got it
-  // One byte is enough to ask with; Node.js 20 has no typed array of more than 2^32.
+  checkBytes(bytes, 'bytes') // memory in the map was checked when it was added
+  // A view of one byte is enough: Node.js 20 has no typed arrays of more than 2^32 elements.
   if (!ArrayBuffer.isView(bytes)) return ask(bytes, new Uint8Array(bytes, 0, 1))
   const { buffer, byteOffset } = bytes
   if (byteOffset === 0) return ask(bytes, new Uint8Array(buffer, 0, 1))
   return (addresses.get(buffer) ?? ask(buffer, new Uint8Array(buffer, 0, 1))) + byteOffset
 }
 
-/** How many bytes there are. V8 inlines `length`, and not `byteLength`. */
+/** Returns the number of bytes. V8 inlines `length`, but not `byteLength`. */
 export function lengthOf(bytes: Bytes): number {
   return isUint8Array(bytes) ? bytes.length : bytes.byteLength
 }
 
-/** How many bytes there are now: none in a detached buffer, where a `DataView` throws. */
+/** Returns the number of bytes now: 0 for a detached buffer, of which a `DataView` throws. */
 export function bytesLeft(bytes: Bytes): number {
   try {
     return bytes.byteLength
@@ -55,14 +61,19 @@ export function bytesLeft(bytes: Bytes): number {
   }
 }
 
-/** Whether a value is what memory nearly always is. This costs least of all that tells it apart. */
+/** Tells if a value is a `Uint8Array` (a `Buffer` is one), as nearly all memory is. The cheapest test for memory. */
 export function isUint8Array(value: unknown): value is Uint8Array {
   return value instanceof Uint8Array
 }
 
+/** Tells if a value is memory. */
+export function isBytes(value: unknown): value is Bytes {
+  return ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof SharedArrayBuffer
+}
+
+/** Returns `value`. @throws {TypeError} `ERR_INVALID_ARG_TYPE`: it is not memory */
 export function checkBytes(value: unknown, name: string): Bytes {
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof SharedArrayBuffer)
-    return value
+  if (isBytes(value)) return value
   throw invalidType(
     name,
     'an instance of Buffer, TypedArray, DataView, ArrayBuffer, or SharedArrayBuffer',
@@ -70,7 +81,14 @@ export function checkBytes(value: unknown, name: string): Bytes {
   )
 }
 
-/** A piece of memory for something that the kernel reads or fills in: a path, a struct. */
+/** Returns a `Uint8Array` over all bytes of any kind of memory. */
+export function viewOf(bytes: Bytes): Uint8Array {
+  return ArrayBuffer.isView(bytes)
+    ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    : new Uint8Array(bytes)
+}
+
+/** A small piece of memory that the kernel reads or fills in: a path, a struct. */
 export interface Block {
   readonly address: number
   readonly bytes: Buffer
@@ -84,8 +102,9 @@ let chunkAddress = 0
 let used = 0
 
 /**
- * Zeroed memory that nobody else has. Blocks are cut from larger chunks, and a chunk goes when the last operation,
- * entry or completion that holds one of its blocks has gone: nothing is ever reused, so nothing can be reused early.
+ * Allocates `size` zeroed bytes, aligned to 16. Blocks are cut from chunks of 64 KiB. The garbage collector frees a
+ * chunk when no operation, entry or completion refers to any of its blocks; blocks are never reused, so none can be
+ * reused too early.
  */
 export function allocateBlock(size: number): Block {
   if (size > CHUNK / 4) {

@@ -14,7 +14,7 @@ import {
   useGroup,
 } from '../buffers/groups.ts'
 import { ADDRESS_BYTES, type SocketAddress } from '../structs/sockaddr.ts'
-import { type Bytes, checkBytes } from '../memory/address-of.ts'
+import { type Bytes, checkBytes, viewOf } from '../memory/address-of.ts'
 import {
   checkIn,
   checkOut,
@@ -48,7 +48,6 @@ import {
   checkOptions,
 } from '../arguments/validate.ts'
 import { sizeOf } from '../structs/iovec.ts'
-import { viewOf } from '../memory/view.ts'
 import {
   decodeZeroCopy,
   intactZeroCopy,

@@ -2,6 +2,7 @@
 
 import type { BindingSetup } from '../binding.ts'
 import { SetupFlags } from '../flags/index.ts'
+import { DEFAULT_ENTRIES } from '../system/memlock.ts'
 import { flag, integer, invalidType, invalidValue, MAX_U32 } from '../arguments/validate.ts'
 
 /** Options of a ring that do not involve another ring. */
@@ -60,7 +61,7 @@ const SWITCHES = {
 
 /** Translates options to the arguments of io_uring_setup(2). @throws {RangeError|TypeError} */
 export function ringSetup(options: ModeOptions): BindingSetup {
-  const { entries = 256, cqEntries, clamp = false, sqPoll = false, ioPoll = false } = options
+  const { entries = DEFAULT_ENTRIES, cqEntries, clamp = false, sqPoll = false, ioPoll = false } = options
   const most = flag(clamp, 'options.clamp') ? MAX_U32 : undefined
   const setup: BindingSetup = {
     entries: integer(entries, 'options.entries', 1, most ?? MAX_ENTRIES),

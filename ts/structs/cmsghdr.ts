@@ -1,8 +1,7 @@
 // Control messages, what goes along with the bytes of a message: `struct cmsghdr`, and data behind it.
 
-import { allocateBlock, type Block, type Bytes } from '../memory/address-of.ts'
+import { allocateBlock, type Block, type Bytes, isBytes, viewOf } from '../memory/address-of.ts'
 import { integer, invalidType, MAX_I32 } from '../arguments/validate.ts'
-import { viewOf } from '../memory/view.ts'
 
 /** What goes along with a message: descriptors, a time stamp, an interface. See cmsg(3). */
 export interface ControlMessage {
@@ -20,10 +19,6 @@ const MIN_I32 = -0x8000_0000
 
 function aligned(length: number): number {
   return Math.ceil(length / ALIGNMENT) * ALIGNMENT
-}
-
-function isBytes(control: unknown): control is Bytes {
-  return ArrayBuffer.isView(control) || control instanceof ArrayBuffer || control instanceof SharedArrayBuffer
 }
 
 /** Checks control messages, and reads every property once. */

@@ -3,9 +3,8 @@
 import { release } from 'node:os'
 import { binding } from '../binding.ts'
 import { systemError, UringError } from '../errors.ts'
-import { type Bytes, checkBytes } from '../memory/address-of.ts'
+import { type Bytes, checkBytes, viewOf } from '../memory/address-of.ts'
 import { integer, invalidValue, MAX_I32, outOfRange } from '../arguments/validate.ts'
-import { viewOf } from '../memory/view.ts'
 import { MappedRing, type Region, unmapRegion } from './mapped.ts'
 import {
   IORING_FEAT_SINGLE_MMAP,

@@ -39,6 +39,9 @@ export function chargesRings(): boolean {
   return !kernelHas('5.12') || kernelHas('6.14')
 }
 
+/** Submission queue entries of `new Ring()` without options. */
+export const DEFAULT_ENTRIES = 256
+
 const MAX_ENTRIES = 32_768
 const MAX_CQ_ENTRIES = 65_536
 /** What stands before the completions. */

@@ -3,8 +3,14 @@
 import { constants, release } from 'node:os'
 import { binding, type BindingSetup } from '../binding.ts'
 import { errorCode, systemError, UringError } from '../errors.ts'
-import { chargesRings, memlockAllowed, memlockNeeds, RAISE_MEMLOCK, ringBytes } from './memlock.ts'
-import { ringSetup } from '../ring/setup.ts'
+import {
+  chargesRings,
+  DEFAULT_ENTRIES,
+  memlockAllowed,
+  memlockNeeds,
+  RAISE_MEMLOCK,
+  ringBytes,
+} from './memlock.ts'
 import {
   CAPABILITY,
   compareVersions,
@@ -95,7 +101,7 @@ export function support(): Support {
   const limits = { memlock, memlockBinds: memlockAllowed() !== Infinity, files: limit('Max open files') }
   const none = { available: false, kernel: release(), operations: [], features: 0, limits, limitations: [] }
   try {
-    const setup = ringSetup({ entries: 1 })
+    const setup: BindingSetup = { entries: 1, flags: 0 }
     const ring = binding().Ring.create(setup)
     if (typeof ring === 'number') {
       const { reason, text, advice, remedies } = diagnose(ring, setup)
@@ -127,7 +133,7 @@ function memlockLimitations(): string[] {
   const allowed = memlockAllowed()
   if (allowed >= USUAL_MEMLOCK) return []
   const all = `The processes of this user together may lock ${allowed} bytes of memory (ulimit -l).`
-  const needed = ringBytes(ringSetup({}))
+  const needed = ringBytes({ entries: DEFAULT_ENTRIES, flags: 0 })
   if (!chargesRings()) {
     return [
       `${all} Rings work, as this kernel does not charge them; registered buffers and zero-copy sends in flight can have that much`,
