@@ -1,4 +1,4 @@
-// The one importer of the binding. It loads when something needs it, so importing the package works everywhere.
+// The only importer of the native binding. The binding loads at its first use, so importing the package works everywhere.
 
 import { createRequire } from 'node:module'
 import type * as Binding from '#binding'
@@ -9,7 +9,7 @@ const require = createRequire(import.meta.url)
 
 let loaded: typeof Binding | undefined
 
-/** The native half. Throws what loading it throws: there is no binary for this platform, or it does not fit. */
+/** Returns the native binding. Throws the loader's error: there is no binary for this platform, or it does not load. */
 export function binding(): typeof Binding {
   loaded ??= require('#binding') as typeof Binding
   return loaded

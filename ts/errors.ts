@@ -1,40 +1,53 @@
-// Failures of the kernel and of a ring. Numbers cross the boundary; the error objects are made here, when asked for.
+// Error classes. The native half returns error numbers; error objects are created here, when they are needed.
 
 import { constants, release } from 'node:os'
 import { getSystemErrorMap } from 'node:util'
 
-/** What an error can carry beside its code. */
+/** Properties of an error beside its code. */
 export interface UringErrorDetails {
   readonly errno?: number | undefined
   readonly syscall?: string | undefined
   readonly operation?: string | undefined
   readonly path?: string | undefined
   readonly dest?: string | undefined
-  /** What the message ends with. */
+  /** Text that {@link systemError} appends to the message, after a colon. */
   readonly note?: string | undefined
   readonly cause?: unknown
 }
 
 /**
- * What the kernel or a ring refused.
+ * An error of the kernel or of this package.
  *
- * For a failed operation `message` is what `node:fs` says of the same failure; for the ring's own codes
- * (`ERR_URING_*`) it says what to do.
+ * An error of the kernel has the kernel's `code` (`'ENOENT'`), and the `message` of `node:fs` for the same failure. For
+ * the package's own codes, `message` says what to do:
+ *
+ * - `ERR_URING_UNAVAILABLE`: rings cannot be made here, see `support()`
+ * - `ERR_URING_UNSUPPORTED`: the running kernel or runtime lacks a feature
+ * - `ERR_URING_CLOSED`: the ring is closed
+ * - `ERR_URING_RESOURCE_CLOSED`: a table or buffer ring is used after it was unregistered or closed
+ * - `ERR_URING_SQ_FULL`: the submission queue is full
+ * - `ERR_URING_SHORT`: a step of a chain transferred fewer bytes than requested
+ * - `ERR_URING_EVENTFD`: the promise API cannot register its eventfd
+ * - `ERR_URING_NOTHING_IN_FLIGHT`: a wait without a timeout would never return
+ * - `ERR_URING_BUFFER_DETACHED`: a buffer is detached, or was detached or shrunk while an operation used it
+ * - `ERR_URING_BUFFER_IN_USE`: operations in flight still use buffers of a closed buffer ring with the same group
+ *   number
+ * - `ERR_INVALID_STATE`: the call is not possible in the present state
  */
 export class UringError extends Error {
   /** `'UringError'`. */
   override readonly name: string = 'UringError'
-  /** `'ENOENT'`, or one of the ring's own: `'ERR_URING_SQ_FULL'`. */
+  /** The name of the kernel's error (`'ENOENT'`), or one of the package's own codes (`'ERR_URING_SQ_FULL'`). */
   readonly code: string
-  /** The negative error number of the kernel, if it is the kernel that refused. */
+  /** The negative error number, if the error is the kernel's. */
   declare readonly errno?: number
-  /** The system call that the operation stands for. */
+  /** The system call that failed, or that the operation corresponds to. */
   declare readonly syscall?: string
-  /** The class of the operation. */
+  /** The name of the operation class. */
   declare readonly operation?: string
-  /** The path that it was given. */
+  /** The path of the operation. */
   declare readonly path?: string
-  /** The second path that it was given. */
+  /** The second path of the operation, of a rename or link for example. */
   declare readonly dest?: string
 
   constructor(code: string, message: string, details: UringErrorDetails = {}) {
@@ -46,11 +59,11 @@ export class UringError extends Error {
   }
 }
 
-/** What an operation rejects with that was cancelled by its signal; `cause` is what the kernel said, or the reason. */
+/** Rejects an operation that its signal has cancelled. `cause` is the kernel's error, or the reason of the signal. */
 export class AbortError extends Error {
   /** `'AbortError'`. */
   override readonly name: string = 'AbortError'
-  /** `'ABORT_ERR'`, as that of Node's own. */
+  /** `'ABORT_ERR'`, as in Node.js. */
   readonly code = 'ABORT_ERR'
 
   constructor(cause?: unknown) {
@@ -58,7 +71,7 @@ export class AbortError extends Error {
   }
 }
 
-/** What an operation rejects with that was cancelled by its timeout; `cause` is what the kernel said. */
+/** Rejects an operation that its `timeout` option has cancelled. `cause` is the kernel's error. */
 export class TimeoutError extends Error {
   /** `'TimeoutError'`. */
   override readonly name: string = 'TimeoutError'
@@ -70,23 +83,23 @@ export class TimeoutError extends Error {
   }
 }
 
-/** What became of a step of a chain. */
+/** The result of a step of a chain. */
 export interface Outcome {
-  /** The kernel's result. */
+  /** The kernel's result: a negative error number if the step failed. */
   readonly result: number
-  /** What the step would have resolved to. */
+  /** The value that the step would have resolved to. */
   readonly value?: unknown
-  /** What it failed with, if it failed. */
+  /** The error of a step that failed. */
   readonly error?: UringError
 }
 
-/** What a chain rejects with: the step that broke it, and what became of all of them. */
+/** Rejects a chain. Has the error of the step that broke the chain, and the outcomes of all steps. */
 export class ChainError extends UringError {
   /** `'ChainError'`. */
   override readonly name: string = 'ChainError'
-  /** The step, counted from 0. */
+  /** The index of the step that broke the chain, from 0. */
   readonly step: number
-  /** What became of each step, in order. */
+  /** The outcome of each step, in order. */
   readonly outcomes: readonly Outcome[]
 
   constructor(step: number, error: UringError, outcomes: readonly Outcome[]) {
@@ -104,7 +117,7 @@ export class ChainError extends UringError {
   }
 }
 
-/** Codes that rings return and Node.js has no words for. */
+/** Errors that operations return and that Node.js has no message for. */
 const OTHERS: readonly (readonly [number, string, string])[] = [
   [-10, 'ECHILD', 'no child processes'],
   [-62, 'ETIME', 'timer expired'],
@@ -134,12 +147,12 @@ function nameOf(errno: number): readonly [string, string] {
   return names.get(errno) ?? [`E${-errno}`, `unknown error ${-errno}`]
 }
 
-/** `'ENOENT'` for -2. */
+/** Returns the name of an error number: `'ENOENT'` for -2. */
 export function errorCode(errno: number): string {
   return nameOf(errno)[0]
 }
 
-/** The error that a negative result stands for, in the words of `node:fs`. */
+/** Returns the error for a negative result, with the message of `node:fs`. */
 export function systemError(errno: number, syscall: string, details: UringErrorDetails = {}): UringError {
   const [code, text] = nameOf(errno)
   let message = `${code}: ${text}, ${syscall}`
@@ -149,83 +162,92 @@ export function systemError(errno: number, syscall: string, details: UringErrorD
   return new UringError(code, message, { ...details, errno, syscall })
 }
 
+/** Returns `ERR_URING_CLOSED`: the ring is closed. */
 export function closedError(): UringError {
   return new UringError('ERR_URING_CLOSED', 'The ring is closed')
 }
 
+/** Returns `ERR_URING_SHORT`: a step moved fewer bytes than requested, which breaks a chain of soft links. */
 export function shortError(operation: string, result: number): UringError {
   return new UringError(
     'ERR_URING_SHORT',
-    `${operation} moved ${result} bytes, fewer than it was asked to, which breaks a chain that is not hard`,
+    `${operation} moved ${result} bytes, fewer than requested, which breaks the chain. Pass { hard: true } to continue a chain after short transfers`,
     { operation },
   )
 }
 
+/** Returns `ERR_URING_EVENTFD`: the program has registered an eventfd, and a ring can have only one. */
 export function eventfdError(): UringError {
   return new UringError(
     'ERR_URING_EVENTFD',
-    'The ring has an eventfd already, and the asynchronous flow needs its only one. Call unregisterEventfd() first, or use another ring',
+    'This ring already has an eventfd registered, and run(), each(), chain() and start() need it. Call unregisterEventfd() first, or use another ring',
   )
 }
 
-/** The same on a ring that may not register one any more. */
+/** Returns `ERR_URING_EVENTFD`: the promise API has no eventfd, and the ring's restrictions forbid registering one. */
 export function restrictedEventfdError(): UringError {
   return new UringError(
     'ERR_URING_EVENTFD',
-    "The asynchronous flow has no eventfd, and the ring's restrictions let it register none. enable() does that before they are in force: leave the place free, or allow the registrations 4 and 5",
+    "run(), each(), chain() and start() need an eventfd, and this ring's restrictions forbid registering one. Have no eventfd of your own registered when you call enable(), which then registers one for them, or allow the registrations 4 and 5 (IORING_REGISTER_EVENTFD, IORING_UNREGISTER_EVENTFD)",
   )
 }
 
+/** Returns `ERR_URING_SQ_FULL`: all entries of the submission queue are waiting to be submitted. */
 export function fullError(entries: number): UringError {
   return new UringError(
     'ERR_URING_SQ_FULL',
-    `The submission queue is full: ${entries} entries are pushed and not submitted. Call submit() first, or make the ring with more entries`,
+    `The submission queue is full: its ${entries} entries are not submitted yet. Call submit() first, or create the ring with more entries`,
   )
 }
 
+/** Returns `ERR_URING_UNSUPPORTED`: the running kernel does not support an operation. */
 export function unsupportedError({ name, since }: { name: string; since: string }): UringError {
   return new UringError(
     'ERR_URING_UNSUPPORTED',
-    `${name} needs Linux ${since} or later, built with support for it, and this is ${release()}`,
+    `${name} needs Linux ${since} or later, built with support for it. This kernel is ${release()}`,
     { operation: name },
   )
 }
 
+/** Returns `ERR_URING_NOTHING_IN_FLIGHT`: fewer completions can arrive than a wait without a timeout waits for. */
 export function nothingInFlightError(wanted: number, possible: number): UringError {
   return new UringError(
     'ERR_URING_NOTHING_IN_FLIGHT',
-    `Waiting for ${wanted} completions would never end: ${possible} can come from what is pushed, in flight and ready. Give a timeout to wait all the same`,
+    `Waiting for ${wanted} completions would never return: only ${possible} can come from operations that are pushed, in flight or completed. Pass a timeout to wait anyway`,
   )
 }
 
-/** For what was used after it was given back. */
+/** Returns `ERR_URING_RESOURCE_CLOSED`: a table or buffer ring is used after it was unregistered or closed. */
 export function resourceClosedError(message: string): UringError {
   return new UringError('ERR_URING_RESOURCE_CLOSED', message)
 }
 
-/** For what cannot be done the way things are. */
+/** Returns `ERR_INVALID_STATE`: the call is not possible in the present state. */
 export function invalidStateError(message: string): UringError {
   return new UringError('ERR_INVALID_STATE', message)
 }
 
+/** Returns `ERR_URING_BUFFER_DETACHED`: a buffer was detached or shrunk while an operation used it. */
 export function detachedError(operation: string): UringError {
   return new UringError(
     'ERR_URING_BUFFER_DETACHED',
-    `The buffer of ${operation} was detached or grown while the operation was in flight, so what it moved is lost. Do not transfer a buffer before the operation has completed`,
+    `The buffer of ${operation} was detached or resized (transferred, shrunk, or grown as a WebAssembly.Memory) while the operation was in flight, so its data is lost. Leave a buffer as it is until the operation has completed`,
     { operation },
   )
 }
 
+/** Returns `ERR_URING_BUFFER_DETACHED`: memory is detached before it is used. */
 export function detachedArgumentError(name: string): UringError {
   return new UringError(
     'ERR_URING_BUFFER_DETACHED',
-    `The memory of "${name}" was detached: it was transferred to somebody else, who may have freed it, or grown. Memory from allocate() cannot be`,
+    `The memory of "${name}" is detached: it was transferred, or its WebAssembly.Memory has grown. Use memory from allocate(), which cannot be detached`,
   )
 }
 
+/** Returns `ERR_URING_RESOURCE_CLOSED`: the buffer ring of a group is closed. */
 export function closedGroupError(group: number): UringError {
   return new UringError(
     'ERR_URING_RESOURCE_CLOSED',
-    `The buffer ring of group ${group} is closed. Make a new one before more is asked of it`,
+    `The buffer ring of group ${group} is closed. Create a new one before you use this group again`,
   )
 }

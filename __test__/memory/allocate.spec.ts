@@ -144,7 +144,7 @@ test('what the process cannot have is a RangeError that names the size', async (
   t.is(stderr, '')
   t.is(
     stdout,
-    'RangeError ERR_OUT_OF_RANGE The value of "size" is out of range. It must be what can be allocated. Received 4294967296\n1000\n',
+    'RangeError ERR_OUT_OF_RANGE The value of "size" is out of range. It must be a size that can be allocated. Received 4294967296\n1000\n',
   )
 })
 

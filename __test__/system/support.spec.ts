@@ -92,7 +92,7 @@ for (const [Class, make] of [
     const refusal = {
       instanceOf: uring.UringError,
       code: 'ERR_URING_UNSUPPORTED',
-      message: `${Class.name} needs Linux ${Class.since} or later, built with support for it, and this is ${release()}`,
+      message: `${Class.name} needs Linux ${Class.since} or later, built with support for it. This kernel is ${release()}`,
     }
     const entry = make().build()
     t.like(

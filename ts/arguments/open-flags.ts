@@ -1,4 +1,4 @@
-// The flags of open(2) as Node.js writes them.
+// Flags of open(2), as numbers or in the notation of `node:fs`.
 
 import { OpenFlags as O } from '../flags/index.ts'
 import { integer, invalidType, invalidValue, MAX_I32 } from './validate.ts'
@@ -28,7 +28,12 @@ const NAMES: Readonly<Record<string, number>> = {
   'sa+': O.APPEND | O.CREAT | O.RDWR | O.SYNC,
 }
 
-/** The kernel's mask for `'r'`, `'w+'`, … or a mask as it is. */
+/**
+ * Returns the kernel's mask for `'r'`, `'w+'`, …; a number is returned as it is.
+ *
+ * @throws {TypeError} `ERR_INVALID_ARG_TYPE`: neither a string nor a number; `ERR_INVALID_ARG_VALUE`: an unknown string
+ * @throws {RangeError} `ERR_OUT_OF_RANGE`: the number is negative, fractional or above 2^31 - 1
+ */
 export function openFlags(flags: unknown, name: string): number {
   if (typeof flags === 'number') return integer(flags, name, 0, MAX_I32)
   if (typeof flags !== 'string') throw invalidType(name, 'of type string or number', flags)

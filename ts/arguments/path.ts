@@ -1,4 +1,4 @@
-// Paths, as the kernel reads them: bytes with a NUL at the end.
+// Path arguments, and their C strings for the kernel: bytes with a NUL at the end.
 
 import { fileURLToPath } from 'node:url'
 import { allocateBlock, type Block } from '../memory/address-of.ts'
@@ -7,8 +7,9 @@ import { invalidType, invalidValue } from './validate.ts'
 /** A path: a string, its bytes, or a `file:` URL. */
 export type Path = string | Buffer | URL
 
-/** A path in memory, and as errors show it. */
+/** A path as a C string in memory. */
 export interface PathBlock extends Block {
+  /** The path as error messages show it. */
   readonly path: string
 }
 
@@ -22,12 +23,19 @@ function plain(path: Path, name: string): string | Uint8Array {
   return value
 }
 
+/** Returns `path`; throws like {@link pathBlock}. */
 export function checkPath(path: Path, name = 'path'): Path {
   plain(path, name)
   return path
 }
 
-/** Puts a path where the kernel can read it. */
+/**
+ * Writes a path to memory that the kernel can read.
+ *
+ * @throws {TypeError} `ERR_INVALID_ARG_TYPE`: not a string, bytes or a URL; `ERR_INVALID_ARG_VALUE`: the path contains
+ * a
+ * NUL; what `fileURLToPath` throws for a URL that names no file
+ */
 export function pathBlock(path: Path, name = 'path'): PathBlock {
   const value = plain(path, name)
   const size = typeof value === 'string' ? Buffer.byteLength(value) : value.byteLength

@@ -1,4 +1,4 @@
-// Memory for the kernel: aligned, and always where it is.
+// Aligned memory that never moves and cannot be detached.
 
 import { constants } from 'node:buffer'
 import { binding } from '../binding.ts'
@@ -9,11 +9,11 @@ import { flag, integer, checkOptions, outOfRange } from '../arguments/validate.t
 
 /** Options of {@link allocate}. */
 export interface AllocateOptions {
-  /** What the address is a multiple of: a power of two up to 1 GiB; 4096, which is enough for `O_DIRECT`. */
+  /** Alignment of the address in bytes: a power of two up to 1 GiB. Default: 4096, which is enough for `O_DIRECT`. */
   alignment?: number
   /**
-   * Asks for huge pages, see `MADV_HUGEPAGE` in madvise(2), and aligns to 2 MiB at least. It is advice: where the kernel
-   * has none to give, the pages are of the usual size.
+   * Requests transparent huge pages, see `MADV_HUGEPAGE` in madvise(2), and aligns to at least 2 MiB. This is advice:
+   * where the kernel has no huge pages to give, the pages have the usual size. Default: false.
    */
   hugePages?: boolean
 }
@@ -23,12 +23,14 @@ const HUGE_PAGE_BYTES = 2 ** 21
 const MAX_ALIGNMENT = 2 ** 30
 
 /**
- * Zeroed memory that starts at an aligned address, never moves and cannot be detached: it is a part of a
- * `SharedArrayBuffer`. It is freed when neither the program nor an operation nor a registration refers to it.
+ * Allocates zeroed memory that starts at an aligned address, never moves and cannot be detached: it is part of a
+ * `SharedArrayBuffer`. It is freed when the program, operations and registrations no longer refer to it.
  *
- * @param size bytes
- * @throws {RangeError} for a size that cannot be had
- * @throws {UringError} `ERR_URING_UNAVAILABLE` where the package has no binary
+ * @param size bytes: 0 to `buffer.constants.MAX_LENGTH`
+ * @throws {TypeError} `ERR_INVALID_ARG_TYPE`: `size` or an option has the wrong type
+ * @throws {RangeError} `ERR_OUT_OF_RANGE`: `size` is negative, fractional or more than can be allocated, or `alignment`
+ * is no power of two up to 1 GiB
+ * @throws {UringError} `ERR_URING_UNAVAILABLE`: the package has no binary for this platform
  */
 export function allocate(size: number, options?: AllocateOptions): Buffer {
   const { alignment = PAGE_BYTES, hugePages = false } = checkOptions(options)
@@ -38,7 +40,7 @@ export function allocate(size: number, options?: AllocateOptions): Buffer {
 
   const whole = Math.ceil(size / HUGE_PAGE_BYTES) * HUGE_PAGE_BYTES
   const memory = aligned(size, whole, Math.max(alignment, HUGE_PAGE_BYTES))
-  // All of it is ours up to the end of the last huge page. A refusal is none: it was advice.
+  // The allocation reaches to the end of the last huge page. An error is ignored: huge pages are only advice.
   if (whole > 0) {
     const pages = new Uint8Array(memory.buffer, memory.byteOffset, whole)
     binding().rawMadvise(pages, MemoryAdvice.HUGEPAGE)
@@ -53,9 +55,9 @@ function checkAlignment(alignment: unknown): void {
     throw outOfRange(name, `a power of two, >= 1 && <= ${MAX_ALIGNMENT}`, value)
 }
 
-/** `size` bytes at an aligned address, where `room` are ours. */
-function aligned(size: number, room: number, alignment: number): Buffer {
-  const memory = share(room + alignment, size)
+/** Returns `size` bytes at an aligned address, with at least `capacity` allocated bytes from there on. */
+function aligned(size: number, capacity: number, alignment: number): Buffer {
+  const memory = share(capacity + alignment, size)
   const start = firstAddress(memory)
   return Buffer.from(memory, Math.ceil(start / alignment) * alignment - start, size)
 }
@@ -64,7 +66,7 @@ function share(bytes: number, size: number): SharedArrayBuffer {
   try {
     return new SharedArrayBuffer(bytes)
   } catch {
-    throw outOfRange('size', 'what can be allocated', size)
+    throw outOfRange('size', 'a size that can be allocated', size)
   }
 }
 

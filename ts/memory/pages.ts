@@ -1,23 +1,23 @@
-// Whole pages of memory, as the kernel maps them.
+// Memory in whole pages, the unit in which the kernel maps it.
 
 import { binding } from '../binding.ts'
 import { allocate } from './allocate.ts'
 
 let size: number | undefined
 
-/** Bytes of a page. */
+/** Returns the size of a page in bytes. */
 export function pageSize(): number {
   size ??= binding().rawPageSize()
   return size
 }
 
-/** At least this many bytes, rounded up to pages, that start with one and never move. */
+/** Allocates at least `bytes` bytes, rounded up to whole pages and aligned to a page. The memory never moves. */
 export function allocatePages(bytes: number): Buffer {
   const page = pageSize()
   return allocate(Math.ceil(bytes / page) * page, { alignment: page })
 }
 
-/** Whether memory starts with a page and ends with one. */
+/** Tells if memory starts and ends at a page boundary, and is not empty. */
 export function isWholePages(address: number, bytes: number): boolean {
   const page = pageSize()
   return address % page === 0 && bytes % page === 0 && bytes > 0

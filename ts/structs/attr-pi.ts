@@ -3,19 +3,19 @@
 import { addressOf, allocateBlock, type Bytes, checkBytes } from '../memory/address-of.ts'
 import { integer, invalidType, MAX_U16, MAX_U32, outOfRange, integer64 } from '../arguments/validate.ts'
 
-/** Protection information that a device keeps beside each block, for direct I/O. */
+/** Protection information of a read or write with direct I/O, which a device stores beside each block. */
 export interface Integrity {
-  /** The information: read to or written from here. */
+  /** The protection information: filled in by a read, and stored by a write. At most 2^32 - 1 bytes. */
   readonly bytes: Bytes
-  /** What the device checks, `IntegrityFlags`. */
+  /** The checks of the device, `IntegrityFlags`. Default: 0. */
   readonly flags?: number
-  /** The application's tag. */
+  /** The application tag, 0 to 65535. Default: 0. */
   readonly appTag?: number
-  /** What the reference tags start from. */
+  /** The initial reference tag, 0 to 2^64 - 1. Default: 0. */
   readonly seed?: number | bigint
 }
 
-/** The struct, and the memory that it points at. */
+/** A `struct io_uring_attr_pi` in memory, and the memory that it points at. */
 export interface IntegrityBlock {
   readonly address: number
   /** `IORING_RW_ATTR_FLAG_PI`. */
@@ -42,13 +42,18 @@ function parts(integrity: Integrity, name: string): Required<Integrity> {
   }
 }
 
-/** `integrity` if it can be protection information. */
+/**
+ * Returns `integrity`.
+ *
+ * @throws {TypeError} `ERR_INVALID_ARG_TYPE`: it, or a property, has the wrong type
+ * @throws {RangeError} `ERR_OUT_OF_RANGE`: a property is out of range
+ */
 export function checkIntegrity(integrity: Integrity, name: string): Integrity {
   parts(integrity, name)
   return integrity
 }
 
-/** Puts it where the kernel can read it. */
+/** Writes protection information to memory that the kernel can read. Throws like {@link checkIntegrity}. */
 export function integrityBlock(integrity: Integrity, name: string): IntegrityBlock {
   const { bytes, flags, appTag, seed } = parts(integrity, name)
   const { address, bytes: memory } = allocateBlock(STRUCT_BYTES)

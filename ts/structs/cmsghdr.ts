@@ -1,15 +1,18 @@
-// Control messages, what goes along with the bytes of a message: `struct cmsghdr`, and data behind it.
+// Control messages (ancillary data) of a socket message: `struct cmsghdr`, followed by its data.
 
 import { allocateBlock, type Block, type Bytes, isBytes, viewOf } from '../memory/address-of.ts'
 import { integer, invalidType, MAX_I32 } from '../arguments/validate.ts'
 
-/** What goes along with a message: descriptors, a time stamp, an interface. See cmsg(3). */
+/**
+ * A control message, sent or received beside the bytes of a message: descriptors or a timestamp, for example. See
+ * cmsg(3).
+ */
 export interface ControlMessage {
-  /** Whose it is, `SocketLevel`. */
+  /** The protocol of the message, `SocketLevel`. */
   readonly level: number
-  /** What it is: `ControlType` at the level `SocketLevel.SOCKET`. */
+  /** The type of the message: `ControlType` for the level `SocketLevel.SOCKET`. */
   readonly type: number
-  /** The data, as the kernel has it. */
+  /** The data, in the kernel's format. */
   readonly data: Uint8Array
 }
 
@@ -21,12 +24,12 @@ function aligned(length: number): number {
   return Math.ceil(length / ALIGNMENT) * ALIGNMENT
 }
 
-/** Checks control messages, and reads every property once. */
+/** Checks control messages. Reads every property once, so that a getter cannot change its value after the check. */
 function checked(control: unknown, name: string): ControlMessage[] {
   if (!Array.isArray(control)) {
     throw invalidType(name, 'an instance of Array, Buffer, TypedArray, DataView, or ArrayBuffer', control)
   }
-  // By index, so that holes are refused too.
+  // By index, to check the holes of a sparse array too.
   return Array.from({ length: control.length }, (_, index) => {
     const one = `${name}[${index}]`
     const message = control[index] as ControlMessage | null | undefined
@@ -40,7 +43,12 @@ function checked(control: unknown, name: string): ControlMessage[] {
   })
 }
 
-/** `control` if it can be control messages, or the bytes of some. */
+/**
+ * Returns `control`: control messages, or their bytes.
+ *
+ * @throws {TypeError} `ERR_INVALID_ARG_TYPE`: it, or a property of a message, has the wrong type
+ * @throws {RangeError} `ERR_OUT_OF_RANGE`: a level or type does not fit into 32 bits
+ */
 export function checkControl(
   control: readonly ControlMessage[] | Bytes,
   name: string,
@@ -49,7 +57,10 @@ export function checkControl(
   return control
 }
 
-/** Puts control messages where the kernel can read them; absent where there are none. */
+/**
+ * Copies control messages to memory that the kernel can read; returns `undefined` if there are none. Throws like {@link
+ * checkControl}.
+ */
 export function controlBlock(control: readonly ControlMessage[] | Bytes, name: string): Block | undefined {
   if (isBytes(control)) {
     const { byteLength } = control
@@ -74,8 +85,8 @@ export function controlBlock(control: readonly ControlMessage[] | Bytes, name: s
 }
 
 /**
- * The control messages in what the kernel wrote, as copies. One that is cut off has the data that is there, and what
- * says that it is shorter than its own header ends them.
+ * Decodes the control messages that the kernel wrote; their data are copies. A truncated message has the data that is
+ * there. A message with a length below that of its header ends the list.
  */
 export function decodeControl(bytes: Buffer): ControlMessage[] {
   const messages: ControlMessage[] = []

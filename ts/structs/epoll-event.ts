@@ -1,16 +1,16 @@
-// `struct epoll_event`: 12 bytes without a gap on x86_64, 16 bytes everywhere else.
+// `struct epoll_event`: 12 bytes (packed) on x86_64, 16 bytes on all other platforms.
 
-/** What an epoll waits for, or what happened. */
+/** An event of an epoll instance, as `EpollWait` returns it. */
 export interface EpollEvent {
-  /** `PollEvents`. */
+  /** The events that occurred, `PollEvents`. */
   readonly events: number
-  /** The number that `EpollCtl` gave along, whether it was a number or a bigint there. */
+  /** The `data` that was passed to `EpollCtl`; always a bigint. */
   readonly data: bigint
 }
 
 const PACKED = process.arch === 'x64'
 
-/** Bytes of an event. */
+/** Returns the size of an event in bytes. */
 export function eventBytes(packed: boolean = PACKED): number {
   return packed ? 12 : 16
 }
@@ -26,7 +26,7 @@ export function encodeEvent(
   bytes.writeBigUInt64LE(BigInt(data), packed ? 4 : 8)
 }
 
-/** The first `count` events in `bytes`. */
+/** Decodes the first `count` events in `bytes`. */
 export function decodeEvents(bytes: Buffer, count: number, packed: boolean = PACKED): EpollEvent[] {
   const size = eventBytes(packed)
   return Array.from({ length: count }, (_, index) => {

@@ -1,4 +1,4 @@
-// Several buffers for one call: arrays of `struct iovec`.
+// Arrays of `struct iovec`: several buffers for one operation.
 
 import {
   addressOf,
@@ -11,10 +11,15 @@ import {
 import { invalidType, outOfRange } from '../arguments/validate.ts'
 
 const IOVEC_BYTES = 16
-/** What the kernel takes in one call (`UIO_MAXIOV`). */
+/** The kernel's limit of buffers per call (`UIO_MAXIOV`). */
 const MAX_IOVECS = 1024
 
-/** `buffers` if it is an array of memory. */
+/**
+ * Returns `buffers`.
+ *
+ * @throws {TypeError} `ERR_INVALID_ARG_TYPE`: not an array, or an element is not memory
+ * @throws {RangeError} `ERR_OUT_OF_RANGE`: more than 1024 buffers
+ */
 export function checkVector(buffers: unknown, name: string): readonly Bytes[] {
   if (!Array.isArray(buffers)) throw invalidType(name, 'an instance of Array', buffers)
   if (buffers.length > MAX_IOVECS) throw outOfRange(`${name}.length`, `<= ${MAX_IOVECS}`, buffers.length)
@@ -26,11 +31,11 @@ export function checkVector(buffers: unknown, name: string): readonly Bytes[] {
 export interface Vector {
   readonly address: number
   readonly buffers: readonly Bytes[]
-  /** Holds the array's memory. */
+  /** The memory of the array. */
   readonly memory: Buffer
 }
 
-/** Checks buffers and puts their places where the kernel can read them. */
+/** Writes the addresses and lengths of buffers to memory that the kernel can read. Throws like {@link checkVector}. */
 export function vector(buffers: readonly Bytes[], name: string): Vector {
   const copy = [...checkVector(buffers, name)]
   const { address, bytes } = allocateBlock(copy.length * IOVEC_BYTES)
@@ -42,14 +47,16 @@ export function vector(buffers: readonly Bytes[], name: string): Vector {
   return { address, buffers: copy, memory: bytes }
 }
 
-/** One `struct iovec` that has a length and no place: the kernel chooses that from a group. */
+/**
+ * Allocates one `struct iovec` with a length and no address, for a buffer that the kernel chooses from a buffer group.
+ */
 export function lengthVector(length: number): Block {
   const block = allocateBlock(IOVEC_BYTES)
   block.bytes.writeUInt32LE(length, 8)
   return block
 }
 
-/** How many bytes the buffers have now. */
+/** Returns the number of bytes that the buffers have now, all together. Detached buffers have none. */
 export function sizeOf(buffers: readonly Bytes[]): number {
   return buffers.reduce((sum, bytes) => sum + bytesLeft(bytes), 0)
 }

@@ -1,5 +1,5 @@
-// Messages of sockets: `struct msghdr` and what it points at; and what stands before a message that came into a
-// provided buffer by itself, `struct io_uring_recvmsg_out`.
+// Socket messages: `struct msghdr` and the structs that it points at, and `struct io_uring_recvmsg_out`, the header in
+// front of a message that a multishot receive put into a provided buffer.
 
 import {
   type Address,
@@ -17,41 +17,44 @@ import { flag, integer, invalidType, MAX_I32, outOfRange } from '../arguments/va
 
 /** A message to send. */
 export interface OutMessage {
-  /** The bytes, in order; 1024 buffers at most. */
+  /** The bytes to send, in order: at most 1024 buffers. */
   readonly buffers: readonly Bytes[]
-  /** Where to; absent, to the peer of the socket. */
+  /** The destination. Default: the peer of the socket. */
   readonly address?: Address
-  /** What goes along: control messages, or their bytes as the kernel reads them. They are copied. */
+  /** Control messages, or their bytes in the kernel's format. They are copied. Default: none. */
   readonly control?: readonly ControlMessage[] | Bytes
 }
 
-/** Room for a message. */
+/** Memory for a message to receive. */
 export interface InMessage {
-  /** Where the bytes go, in order, 1024 buffers at most; or a group that the kernel takes a buffer from. */
+  /** The buffers to receive into, in order: at most 1024; or a buffer group that the kernel takes a buffer from. */
   readonly buffers: readonly Bytes[] | GroupBuffer
-  /** Whether the sender's address is wanted. */
+  /** If true, the address of the sender is received too. Default: false. */
   readonly address?: boolean
-  /** Bytes of room for control messages: each takes 16, and its data rounded up to 8. */
+  /**
+   * Bytes for control messages, 0 to 2^31 - 1: each message takes 16, and the size of its data rounded up to a multiple
+   * of 8. Default: 0.
+   */
   readonly control?: number
 }
 
-/** A message that comes into memory. */
+/** A message to receive into memory. */
 export interface MemoryMessage extends InMessage {
   readonly buffers: readonly Bytes[]
 }
 
-/** A message that comes into a buffer of a group. */
+/** A message to receive into a buffer of a buffer group. */
 export interface GroupMessage extends InMessage {
   readonly buffers: GroupBuffer
 }
 
-/** What came along with a message. */
+/** A received message, without its bytes. */
 export interface MessageDetails {
-  /** The sender; absent where the kernel gave none, or was not asked. */
+  /** The address of the sender; `undefined` if the kernel returned none, or if it was not requested. */
   readonly address: SocketAddress | undefined
-  /** Control messages, as many as there was room for. */
+  /** The control messages that fit into the memory for them. */
   readonly control: readonly ControlMessage[]
-  /** `MessageFlags`: `TRUNC` where bytes were cut off, `CTRUNC` where control messages were. */
+  /** `MessageFlags`: `TRUNC` if bytes were cut off, `CTRUNC` if control messages were. */
   readonly flags: number
 }
 
@@ -63,7 +66,7 @@ interface Header {
   readonly control?: Block | undefined
 }
 
-/** `struct msghdr`. */
+/** Allocates a `struct msghdr`. */
 function headerBlock({ name, iovecs, control }: Header): Block {
   const block = allocateBlock(HEADER_BYTES)
   const { bytes } = block
@@ -87,14 +90,17 @@ function checkObject(message: unknown, name: string): void {
     throw invalidType(name, 'of type object', message)
 }
 
-/** A message in memory, and all that has to live until it is sent: the kernel reads control messages as it sends. */
+/**
+ * A message in memory, and the memory that must live until it is sent: the kernel reads control messages while it
+ * sends.
+ */
 export interface OutBlock {
   readonly address: number
   readonly buffers: readonly Bytes[]
   readonly keep: readonly (Buffer | undefined)[]
 }
 
-/** `message` if it can be sent. */
+/** Returns `message`; throws like {@link outBlock}. */
 export function checkOut(message: OutMessage, name: string): OutMessage {
   checkObject(message, name)
   const { buffers, address, control } = message
@@ -104,13 +110,18 @@ export function checkOut(message: OutMessage, name: string): OutMessage {
   return message
 }
 
-/** Puts a message where the kernel can read it. */
+/**
+ * Writes a message to memory that the kernel can read.
+ *
+ * @throws {TypeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`: a wrong buffer, address or control message
+ * @throws {RangeError} `ERR_OUT_OF_RANGE`: more than 1024 buffers, or a number that is out of range
+ */
 export function outBlock(message: OutMessage, name: string): OutBlock {
   checkObject(message, name)
-  const { buffers, address: to, control: along } = message
+  const { buffers, address: destination, control: messages } = message
   const iovecs = vector(buffers, `${name}.buffers`)
-  const address = to === undefined ? undefined : addressBlock(to, `${name}.address`)
-  const control = along === undefined ? undefined : controlBlock(along, `${name}.control`)
+  const address = destination === undefined ? undefined : addressBlock(destination, `${name}.address`)
+  const control = messages === undefined ? undefined : controlBlock(messages, `${name}.control`)
   const header = headerBlock({
     name: address,
     iovecs: { address: iovecs.address, count: iovecs.buffers.length },
@@ -123,26 +134,26 @@ export function outBlock(message: OutMessage, name: string): OutBlock {
   }
 }
 
-/** Room for a message in memory. The kernel writes to the header, the name and the control messages. */
+/** Memory for a message to receive. The kernel writes to the header, the name and the control messages. */
 export interface InBlock {
   readonly address: number
   readonly header: Buffer
   readonly name: Buffer | undefined
   readonly control: Buffer | undefined
-  /** The memory that the bytes go to, and how many bytes it had; a group brings its own. */
+  /** The buffers to receive into, and their size in bytes; none and 0 with a buffer group. */
   readonly buffers: readonly Bytes[]
   readonly size: number
   readonly iovecs: Buffer | undefined
   readonly group: number | undefined
 }
 
-interface Rooms {
+interface InSettings {
   readonly buffers: readonly Bytes[] | GroupBuffer
   readonly address: boolean
   readonly control: number
 }
 
-function wanted(message: InMessage, name: string): Rooms {
+function inSettings(message: InMessage, name: string): InSettings {
   checkObject(message, name)
   const { buffers, address = false, control = 0 } = message
   if (!isGroup(buffers) && !Array.isArray(buffers))
@@ -154,28 +165,33 @@ function wanted(message: InMessage, name: string): Rooms {
   }
 }
 
-/** `message` if there is room for one in it. */
+/** Returns `message`; throws like {@link inBlock}. */
 export function checkIn(message: InMessage, name: string): InMessage {
-  const { buffers } = wanted(message, name)
+  const { buffers } = inSettings(message, name)
   if (isGroup(buffers)) resolveGroupBuffer(buffers, `${name}.buffers`)
   else checkVector(buffers, `${name}.buffers`)
   return message
 }
 
-/** Makes room that the kernel can write to. */
+/**
+ * Allocates the structs for a message to receive.
+ *
+ * @throws {TypeError} `ERR_INVALID_ARG_TYPE`: wrong buffers, or an option of the wrong type
+ * @throws {RangeError} `ERR_OUT_OF_RANGE`: more than 1024 buffers, or a number that is out of range
+ */
 export function inBlock(message: InMessage, name: string): InBlock {
-  const { buffers, address, control } = wanted(message, name)
+  const { buffers, address, control } = inSettings(message, name)
   const target = isGroup(buffers)
     ? groupVector(buffers, `${name}.buffers`)
     : memoryVector(buffers, `${name}.buffers`)
-  const nameRoom = address ? allocateBlock(ADDRESS_BYTES) : undefined
-  const controlRoom = control > 0 ? allocateBlock(control) : undefined
-  const header = headerBlock({ name: nameRoom, iovecs: target.vector, control: controlRoom })
+  const nameBlock = address ? allocateBlock(ADDRESS_BYTES) : undefined
+  const controlBytes = control > 0 ? allocateBlock(control) : undefined
+  const header = headerBlock({ name: nameBlock, iovecs: target.vector, control: controlBytes })
   return {
     address: header.address,
     header: header.bytes,
-    name: nameRoom?.bytes,
-    control: controlRoom?.bytes,
+    name: nameBlock?.bytes,
+    control: controlBytes?.bytes,
     buffers: target.buffers,
     size: sizeOf(target.buffers),
     iovecs: target.iovecs,
@@ -190,20 +206,20 @@ interface Target {
   readonly group: number | undefined
 }
 
-function memoryVector(given: readonly Bytes[], name: string): Target {
-  const { address, buffers, memory } = vector(given, name)
+function memoryVector(memories: readonly Bytes[], name: string): Target {
+  const { address, buffers, memory } = vector(memories, name)
   return { vector: { address, count: buffers.length }, buffers, iovecs: memory, group: undefined }
 }
 
-/** With a group, the only `struct iovec` says how much goes into the buffer. */
-function groupVector(given: GroupBuffer, name: string): Target {
-  const { id, length } = resolveGroupBuffer(given, name)
+/** With a buffer group, a single `struct iovec` limits the number of bytes that are received into the buffer. */
+function groupVector(group: GroupBuffer, name: string): Target {
+  const { id, length } = resolveGroupBuffer(group, name)
   if (length === 0) return { vector: undefined, buffers: [], iovecs: undefined, group: id }
   const { address, bytes } = lengthVector(length)
   return { vector: { address, count: 1 }, buffers: [], iovecs: bytes, group: id }
 }
 
-/** What the kernel wrote beside the bytes. */
+/** Decodes what the kernel wrote beside the bytes of the message. */
 export function detailsOf({ header, name, control }: InBlock): MessageDetails {
   const nameLength = header.readUInt32LE(8)
   const controlLength = Number(header.readBigUInt64LE(40))
@@ -214,13 +230,13 @@ export function detailsOf({ header, name, control }: InBlock): MessageDetails {
   }
 }
 
-/** How much room each provided buffer has for an address and for control messages. */
+/** Bytes that each provided buffer reserves for an address and for control messages. */
 export interface MultiRooms {
   readonly name: number
   readonly control: number
 }
 
-/** A header that only says how much room there is. */
+/** Allocates a `struct msghdr` for a multishot receive, of which the kernel reads only the sizes. */
 export function roomsBlock({ name, control }: MultiRooms): Block {
   const block = allocateBlock(HEADER_BYTES)
   block.bytes.writeUInt32LE(name, 8)
@@ -228,21 +244,28 @@ export function roomsBlock({ name, control }: MultiRooms): Block {
   return block
 }
 
-/** A message as it stands in a provided buffer. */
+/** A message in a provided buffer, decoded. */
 export interface ParsedMessage extends MessageDetails {
-  /** The bytes: a view of what was given. */
+  /** The bytes of the message: a view of the buffer. */
   readonly bytes: Buffer
-  /** The sender's address as the kernel has it, as far as there was room: a view of what was given. */
+  /** The address of the sender in the kernel's format, possibly truncated: a view of the buffer. */
   readonly name: Buffer
-  /** How long the address is: more than the room for it where it was cut off. */
+  /** The length of the address in bytes: more than that of `name` if it was truncated. */
   readonly nameLength: number
-  /** How many bytes the message has: with `MessageFlags.TRUNC` among the receive's flags, those cut off too. */
+  /**
+   * The length of the message in bytes. If the receive has the flag `MessageFlags.TRUNC`, it includes bytes that were
+   * cut off.
+   */
   readonly payloadLength: number
 }
 
 const OUT_BYTES = 16
 
-/** Takes a message apart that stands behind a `struct io_uring_recvmsg_out`. */
+/**
+ * Decodes a message with a `struct io_uring_recvmsg_out` in front of it.
+ *
+ * @throws {RangeError} `ERR_OUT_OF_RANGE`: the buffer is too short for the header, the address and the control messages
+ */
 export function parseMessage(view: Buffer, rooms: MultiRooms, name: string): ParsedMessage {
   const controlAt = OUT_BYTES + rooms.name
   const payloadAt = controlAt + rooms.control
@@ -262,7 +285,7 @@ export function parseMessage(view: Buffer, rooms: MultiRooms, name: string): Par
   }
 }
 
-/** Whether a message that stands there has neither bytes nor a sender. */
+/** Tells if a message in a provided buffer has neither bytes nor a sender. */
 export function isEmpty(view: Buffer, rooms: MultiRooms): boolean {
   return view.length === OUT_BYTES + rooms.name + rooms.control && view.readUInt32LE() === 0
 }

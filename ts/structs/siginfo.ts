@@ -5,19 +5,19 @@ import { ChildCode } from '../flags/index.ts'
 
 /** How a child process changed. */
 export interface ChildState {
-  /** The child. */
+  /** The process id of the child. */
   readonly pid: number
-  /** Its real user. */
+  /** The real user id of the child. */
   readonly uid: number
-  /** What happened, `ChildCode`. */
+  /** The change, `ChildCode`. */
   readonly code: number
-  /** The exit status after `EXITED`, else the number of the signal. */
+  /** The exit status for `ChildCode.EXITED`, otherwise the number of the signal. */
   readonly status: number
-  /** The signal that ended, stopped or continued it; `null` when it exited, and for signals without a name. */
+  /** The signal that ended, stopped or continued the child; `null` if it exited, or if the signal has no name. */
   readonly signal: NodeJS.Signals | null
 }
 
-/** Bytes of a `siginfo_t`. */
+/** The size of a `siginfo_t` in bytes. */
 export const SIGINFO_BYTES = 128
 
 const SIGNO = 0
@@ -26,13 +26,13 @@ const PID = 16
 const UID = 20
 const STATUS = 24
 
-/** The first name of each: some have an old one too. */
+/** Names of signals. Some signals have a second, older name, which is left out. */
 const NAMES = new Map<number, NodeJS.Signals>()
 for (const [name, number] of Object.entries(constants.signals)) {
   if (!NAMES.has(number)) NAMES.set(number, name as NodeJS.Signals)
 }
 
-/** The change of a child; `undefined` where no child has changed, which is all zeros. */
+/** Decodes the change of a child; `undefined` if no child has changed and the struct is all zeros. */
 export function decodeSiginfo(bytes: Buffer): ChildState | undefined {
   if (bytes.readInt32LE(SIGNO) === 0) return undefined
   const code = bytes.readInt32LE(CODE)

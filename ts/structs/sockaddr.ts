@@ -1,4 +1,4 @@
-// Addresses of sockets: `struct sockaddr` and its kin.
+// Socket addresses: `struct sockaddr_in`, `sockaddr_in6`, `sockaddr_un`, and the bytes of any other family.
 
 import { isUtf8 } from 'node:buffer'
 import { isIPv4, isIPv6 } from 'node:net'
@@ -6,30 +6,34 @@ import { SocketDomain } from '../flags/index.ts'
 import { allocateBlock, type Block } from '../memory/address-of.ts'
 import { integer, invalidType, invalidValue, MAX_U16, MAX_U32, outOfRange } from '../arguments/validate.ts'
 
-/** An address of the Internet. */
+/** An IPv4 or IPv6 address and a port. */
 export interface InternetAddress {
-  /** `'127.0.0.1'`, `'::1'`; not a name. */
+  /** The address: `'127.0.0.1'`, `'::1'`. Host names are not resolved. */
   readonly address: string
   /** The port, 0 to 65535. */
   readonly port: number
-  /** The interface of a link-local IPv6 address. */
+  /** The index of the interface of a link-local IPv6 address. Default: 0. */
   readonly scopeId?: number
-  /** The flow of an IPv6 address. */
+  /** The flow information of an IPv6 address. Default: 0. */
   readonly flowInfo?: number
 }
 
-/** An address in the file system, or with a NUL in front in the abstract namespace; `''` is a socket without a name. */
+/** The address of a Unix domain socket, see unix(7). */
 export interface UnixAddress {
-  /** The path; with a NUL in front, a name in the abstract namespace. */
+  /**
+   * The path of the socket's file, at most 107 bytes; a NUL and a name of the abstract namespace, at most 108 bytes; or
+   * `''` for a socket without a name.
+   */
   readonly path: string
 }
 
-/** An address: of the Internet, of the machine, or the bytes of a `struct sockaddr` of any family. */
+/** A socket address: IPv4 or IPv6, Unix, or the bytes of a `struct sockaddr` of any family (2 to 128 bytes). */
 export type Address = InternetAddress | UnixAddress | Uint8Array
 
 /**
- * An address that the kernel gave. It can be given back as it is; of another family, or with a path that is not UTF-8,
- * its `bytes` can.
+ * A socket address that the kernel returned. It can be used as an {@link Address}. An address of another family, or
+ * with
+ * a path that is not UTF-8, has `bytes` instead, which can be used as an {@link Address} too.
  */
 export type SocketAddress =
   | {
@@ -42,9 +46,9 @@ export type SocketAddress =
   | { readonly family: 'Unix'; readonly path: string }
   | { readonly family: number; readonly bytes: Buffer }
 
-/** Room for an address of any family (`struct sockaddr_storage`). */
+/** The size of an address of any family in bytes (`struct sockaddr_storage`). */
 export const ADDRESS_BYTES = 128
-/** Room for its length (`socklen_t`). */
+/** The size of a `socklen_t` in bytes. */
 const LENGTH_BYTES = 4
 
 const FAMILY_BYTES = 2
@@ -53,17 +57,25 @@ const IPV6_BYTES = 28
 const UNIX_BYTES = 110
 const MAX_PATH = UNIX_BYTES - FAMILY_BYTES
 
-/** What stands for the address of a socket whose family has none. */
+/** The address of a socket whose family has no addresses. */
 export const NO_ADDRESS: SocketAddress = { family: SocketDomain.UNSPEC, bytes: Buffer.alloc(0) }
 
 /** An address in memory. */
 export interface AddressBlock extends Block {
   readonly length: number
-  /** The file that it names, if it names one. */
+  /** The path of the file that the address names, if it names one. */
   readonly path: string | undefined
 }
 
-/** The bytes of an address. */
+/**
+ * Encodes an address as a `struct sockaddr`.
+ *
+ * @throws {TypeError} `ERR_INVALID_ARG_TYPE`: not an address; `ERR_INVALID_ARG_VALUE`: not an IP address, or a path
+ * that is
+ * too long or contains a NUL
+ * @throws {RangeError} `ERR_OUT_OF_RANGE`: a port, scope or flow is out of range, or there are less than 2 or more than
+ * 128 bytes
+ */
 export function encodeAddress(address: Address, name: string): Buffer {
   if (address instanceof Uint8Array) {
     if (address.byteLength < FAMILY_BYTES || address.byteLength > ADDRESS_BYTES)
@@ -81,13 +93,13 @@ export function encodeAddress(address: Address, name: string): Buffer {
   )
 }
 
-/** `address` if it can be one. */
+/** Returns `address`; throws like {@link encodeAddress}. */
 export function checkAddress(address: Address, name = 'address'): Address {
   encodeAddress(address, name)
   return address
 }
 
-/** Puts an address where the kernel can read it. */
+/** Writes an address to memory that the kernel can read. Throws like {@link encodeAddress}. */
 export function addressBlock(address: Address, name: string): AddressBlock {
   const encoded = encodeAddress(address, name)
   const block = allocateBlock(encoded.length)
@@ -95,7 +107,7 @@ export function addressBlock(address: Address, name: string): AddressBlock {
   return { ...block, length: encoded.length, path: fileOf(encoded) }
 }
 
-/** The file that an address names. */
+/** Returns the path of the file that an address names, if it names one. */
 function fileOf(encoded: Buffer): string | undefined {
   if (encoded.readUInt16LE() !== SocketDomain.UNIX) return undefined
   const decoded = decodeAddress(encoded)
@@ -117,7 +129,11 @@ function internet(given: InternetAddress, name: string): Buffer {
     return bytes
   }
   if (!isIPv6(address) || address.includes('%')) {
-    throw invalidValue(`${name}.address`, address, 'must be an IPv4 or IPv6 address (its scope in scopeId)')
+    throw invalidValue(
+      `${name}.address`,
+      address,
+      'must be an IPv4 or IPv6 address, without a scope: pass that as scopeId',
+    )
   }
   const bytes = Buffer.alloc(IPV6_BYTES)
   bytes.writeUInt16LE(SocketDomain.INET6)
@@ -128,7 +144,7 @@ function internet(given: InternetAddress, name: string): Buffer {
   return bytes
 }
 
-/** The eight groups of an IPv6 address that is one. */
+/** Returns the eight groups of a valid IPv6 address. */
 function groupsOf(address: string): number[] {
   const embedded = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(address)
   let text = address
@@ -150,8 +166,8 @@ function unix(path: string, name: string): Buffer {
   const encoded = Buffer.from(path)
   const abstract = encoded[0] === 0
   if (!abstract && encoded.includes(0))
-    throw invalidValue(name, path, 'must have no null bytes but one in front, for an abstract name')
-  // A path ends with a NUL, which an abstract name, whose length counts, has not.
+    throw invalidValue(name, path, 'must have no null bytes, other than one in front of an abstract name')
+  // A path ends with a NUL; an abstract name has a length instead.
   const length = encoded.length + (abstract || encoded.length === 0 ? 0 : 1)
   if (length > MAX_PATH)
     throw invalidValue(name, path, `must have at most ${MAX_PATH - (abstract ? 0 : 1)} bytes`)
@@ -161,7 +177,7 @@ function unix(path: string, name: string): Buffer {
   return bytes
 }
 
-/** What the kernel wrote: absent where it wrote nothing, as of a socket that has no peer. */
+/** Decodes an address that the kernel wrote; `undefined` if it wrote none, as for a socket without a peer. */
 export function decodeAddress(bytes: Buffer): SocketAddress | undefined {
   if (bytes.length < FAMILY_BYTES) return undefined
   const family = bytes.readUInt16LE()
@@ -180,14 +196,14 @@ export function decodeAddress(bytes: Buffer): SocketAddress | undefined {
   }
   if (family === SocketDomain.UNIX) {
     const name = bytes.subarray(FAMILY_BYTES)
-    const end = name[0] === 0 ? -1 : name.indexOf(0) // an abstract name may have NULs in it
+    const end = name[0] === 0 ? -1 : name.indexOf(0) // an abstract name may contain NULs
     const path = end < 0 ? name : name.subarray(0, end)
     if (isUtf8(path)) return { family: 'Unix', path: path.toString() }
   }
   return { family, bytes: Buffer.from(bytes) }
 }
 
-/** An IPv6 address as RFC 5952 writes it: the longest run of zeros, if it is more than one, is left out. */
+/** Formats an IPv6 address as in RFC 5952: `::` replaces the longest run of two or more zero groups. */
 function shortest(groups: readonly number[]): string {
   const [a, b, c, d, e, f, g, h] = groups as [number, number, number, number, number, number, number, number]
   if (a === 0 && b === 0 && c === 0 && d === 0 && e === 0 && f === 0xffff)
@@ -203,20 +219,22 @@ function shortest(groups: readonly number[]): string {
   return `${text(groups.slice(0, from))}::${text(groups.slice(from + length))}`
 }
 
-/** Room for an address that the kernel writes, and for its length behind it. */
+/** Memory for an address that the kernel writes, followed by its length (`socklen_t`). */
 export interface AddressRoom extends Block {
-  /** Where the length is. */
+  /** The address of the length. */
   readonly lengthAddress: number
 }
 
-/** Room for an address of any family. */
+/** Allocates memory for an address of any family. */
 export function addressRoom(): AddressRoom {
   const block = allocateBlock(ADDRESS_BYTES + LENGTH_BYTES)
   block.bytes.writeUInt32LE(ADDRESS_BYTES, ADDRESS_BYTES)
   return { ...block, lengthAddress: block.address + ADDRESS_BYTES }
 }
 
-/** What the kernel wrote there. The room is as it was afterwards: an entry that is pushed again uses it again. */
+/**
+ * Decodes the address that the kernel wrote, and resets the length: an entry that is pushed again reuses the memory.
+ */
 export function addressIn({ bytes }: AddressRoom): SocketAddress | undefined {
   const length = Math.min(bytes.readUInt32LE(ADDRESS_BYTES), ADDRESS_BYTES)
   bytes.writeUInt32LE(ADDRESS_BYTES, ADDRESS_BYTES)

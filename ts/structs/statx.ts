@@ -1,12 +1,13 @@
-// `struct statx`, and what a program makes of it.
+// `struct statx`, and the status of a file that is decoded from it.
 
 import { constants } from 'node:fs'
 
+/** The size of a `struct statx` in bytes. */
 export const STATX_BYTES = 256
 
 const NANOSECONDS = 1_000_000_000n
 
-/** What `Statx` resolves to: everything that `fs.Stats` has, and what statx(2) adds. */
+/** The result of `Statx`: all fields of `fs.Stats`, and those that statx(2) adds. */
 export interface StatsBase<N extends number | bigint> {
   readonly dev: N
   readonly ino: N
@@ -22,7 +23,7 @@ export interface StatsBase<N extends number | bigint> {
   readonly mtimeMs: N
   readonly ctimeMs: N
   readonly birthtimeMs: N
-  /** Nanoseconds since 1970. */
+  /** Nanoseconds since 1970-01-01 UTC, as are the three below. */
   readonly atimeNs: bigint
   readonly mtimeNs: bigint
   readonly ctimeNs: bigint
@@ -31,23 +32,23 @@ export interface StatsBase<N extends number | bigint> {
   readonly mtime: Date
   readonly ctime: Date
   readonly birthtime: Date
-  /** Which fields the file system filled in, `StatxMask`. */
+  /** The fields that the file system filled in, `StatxMask`. */
   readonly mask: number
-  /** Attributes that the file has, `StatxAttributes`. */
+  /** The attributes of the file, `StatxAttributes`. */
   readonly attributes: bigint
-  /** Attributes that the file system knows. */
+  /** The attributes that the file system supports. */
   readonly attributesMask: bigint
-  /** The mount that the file is on (5.8; unique over time with `StatxMask.MNT_ID_UNIQUE`, 6.8). */
+  /** The id of the mount that the file is on (5.8); never reused with `StatxMask.MNT_ID_UNIQUE` (6.8). */
   readonly mountId: bigint
-  /** Alignment of memory for direct I/O in bytes, 0 where there is none (6.1). */
+  /** The alignment of memory for direct I/O in bytes; 0 if the file does not support direct I/O (6.1). */
   readonly dioMemAlign: number
-  /** Alignment of offsets and lengths for direct I/O in bytes (6.1). */
+  /** The alignment of offsets and lengths for direct I/O in bytes (6.1). */
   readonly dioOffsetAlign: number
-  /** The same for reads, where it is smaller (6.14). */
+  /** The alignment of offsets and lengths for reads with direct I/O, if it is smaller than that for writes (6.14). */
   readonly dioReadOffsetAlign: number
-  /** The subvolume, on file systems that have them (6.10). */
+  /** The id of the subvolume, on file systems that have subvolumes (6.10). */
   readonly subvolume: bigint
-  /** Smallest and largest untorn write in bytes, and how many segments it may have (6.11). */
+  /** The smallest and largest untorn write in bytes, and its largest number of segments (6.11). */
   readonly atomicWriteUnitMin: number
   readonly atomicWriteUnitMax: number
   readonly atomicWriteSegmentsMax: number
@@ -60,12 +61,12 @@ export interface StatsBase<N extends number | bigint> {
   isCharacterDevice(): boolean
 }
 
-/** The status of a file. Times in milliseconds are rounded down to what a number holds. */
+/** The status of a file, in numbers. */
 export type Stats = StatsBase<number>
-/** The status of a file, in bigints. */
+/** The status of a file, in bigints. Times in milliseconds are rounded towards zero. */
 export type BigIntStats = StatsBase<bigint>
 
-/** Device numbers as glibc packs them. */
+/** Packs a device number as glibc does. */
 function device(major: number, minor: number): bigint {
   const [high, low] = [BigInt(major), BigInt(minor)]
   return (
@@ -193,7 +194,7 @@ function date(nanoseconds: bigint): Date {
   return new Date(Math.floor(Number(nanoseconds) / 1e6 + 0.5))
 }
 
-/** Reads a `struct statx`. */
+/** Decodes a `struct statx`. */
 export function decodeStatx(raw: Buffer, bigint: boolean): Stats | BigIntStats {
   if (bigint)
     return new StatxResult(

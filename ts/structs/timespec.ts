@@ -1,15 +1,22 @@
-// `struct __kernel_timespec`.
+// `struct __kernel_timespec`: durations and points in time.
 
 import { allocateBlock, type Block } from '../memory/address-of.ts'
 import { integer, invalidType, outOfRange, integer64 } from '../arguments/validate.ts'
 
-/** Milliseconds, or seconds and nanoseconds. */
+/**
+ * A number of milliseconds, 0 to 2^53 - 1 and possibly fractional; or seconds, and nanoseconds from 0 to 999,999,999.
+ */
 export type Time = number | { readonly seconds: number | bigint; readonly nanoseconds: number }
 
 const BYTES = 16
 const MAX_SECONDS = (1n << 63n) - 1n
 
-/** Checks a time and writes it where the kernel reads it. */
+/**
+ * Writes a time to memory that the kernel can read.
+ *
+ * @throws {TypeError} `ERR_INVALID_ARG_TYPE`: neither a number nor an object with seconds and nanoseconds
+ * @throws {RangeError} `ERR_OUT_OF_RANGE`: a number is out of range
+ */
 export function timespec(time: Time, name: string): Block {
   const { seconds, nanoseconds } = parts(time, name)
   const block = allocateBlock(BYTES)
@@ -18,6 +25,7 @@ export function timespec(time: Time, name: string): Block {
   return block
 }
 
+/** Returns `time`; throws like {@link timespec}. */
 export function checkTime(time: Time, name: string): Time {
   parts(time, name)
   return time
