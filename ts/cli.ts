@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command line: uring doctor.
+// The command line interface: `uring doctor`.
 
 import { examine, packageVersion } from './doctor/doctor.ts'
 import { rendered, toJson } from './doctor/report.ts'
@@ -9,19 +9,19 @@ const USAGE = `usage: uring doctor [--json]
 `
 
 const HELP = `${USAGE}
-  doctor         says whether io_uring works here, how well, and what to do if not
+  doctor         tests io_uring on this machine, and prints what to do if it does not work
 
-  --json         prints what there is to know as JSON
-  -h, --help     prints this
+  --json         prints the report as JSON
+  -h, --help     prints this help
   -v, --version  prints the version of the package
 
-exit status: 0 io_uring works here, 1 it does not, 2 wrong usage
+exit status: 0 io_uring works, 1 it does not work, 2 wrong usage
 `
 
 const DOCTOR_OPTIONS: ReadonlySet<string> = new Set(['--json'])
 const WRONG_USAGE = 2
 
-/** What a command line asks for, or what is wrong with it. */
+/** Parses a command line; returns what is wrong with it if it is not valid. */
 function parse(words: readonly string[]): 'help' | 'version' | { json: boolean } | { wrong: string } {
   const options = words.filter((word) => word.startsWith('-'))
   const names = words.filter((word) => !word.startsWith('-'))
@@ -30,38 +30,38 @@ function parse(words: readonly string[]): 'help' | 'version' | { json: boolean }
   const [command, more] = names
   const option = options.find((word) => !DOCTOR_OPTIONS.has(word))
   if (command === undefined)
-    return { wrong: option === undefined ? 'no command' : `unknown option '${option}'` }
+    return { wrong: option === undefined ? 'missing command' : `unknown option '${option}'` }
   if (command !== 'doctor') return { wrong: `unknown command '${command}'` }
   if (option !== undefined) return { wrong: `unknown option '${option}'` }
   if (more !== undefined) return { wrong: `unexpected argument '${more}'` }
   return { json: options.includes('--json') }
 }
 
-/** Colours only where somebody looks, and has not said otherwise. */
+/** Tells if the output may be coloured: on a terminal, unless `NO_COLOR` is set. */
 function colours(): boolean {
   const { NO_COLOR, TERM } = process.env
   return process.stdout.isTTY === true && (NO_COLOR ?? '') === '' && TERM !== 'dumb'
 }
 
-/** Who reads may stop early, as head does: that is no failure. */
-function forgive(stream: NodeJS.WriteStream): void {
+/** Ignores a reader that closes the pipe early, as `head` does. */
+function ignoreBrokenPipe(stream: NodeJS.WriteStream): void {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error
   })
 }
 
 async function main(words: readonly string[]): Promise<number> {
-  forgive(process.stdout)
-  forgive(process.stderr)
-  const asked = parse(words)
-  if (asked === 'help') process.stdout.write(HELP)
-  else if (asked === 'version') process.stdout.write(`${packageVersion()}\n`)
-  else if ('wrong' in asked) {
-    process.stderr.write(`uring: ${asked.wrong}\n${USAGE}`)
+  ignoreBrokenPipe(process.stdout)
+  ignoreBrokenPipe(process.stderr)
+  const command = parse(words)
+  if (command === 'help') process.stdout.write(HELP)
+  else if (command === 'version') process.stdout.write(`${packageVersion()}\n`)
+  else if ('wrong' in command) {
+    process.stderr.write(`uring: ${command.wrong}\n${USAGE}`)
     return WRONG_USAGE
   } else {
     const report = await examine()
-    process.stdout.write(asked.json ? toJson(report) : rendered(report, colours()))
+    process.stdout.write(command.json ? toJson(report) : rendered(report, colours()))
     return report.works ? 0 : 1
   }
   return 0

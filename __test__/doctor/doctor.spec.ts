@@ -1,4 +1,4 @@
-// The command line, in processes of its own: what people read, what programs read, and how it ends.
+// `uring doctor`, run in processes of its own: its text, its JSON and its exit status.
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -28,7 +28,7 @@ const MANIFEST = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as
   version: string
   bin: Record<string, string>
 }
-/** A test of an order of places is not to depend on where it runs. */
+/** Makes a process believe that it runs in Kubernetes, so that a test does not depend on where it runs. */
 const IN_KUBERNETES = { KUBERNETES_SERVICE_HOST: '10.0.0.1' }
 
 interface Report {
@@ -49,7 +49,7 @@ function doctor(...options: string[]): Promise<Outcome> {
   return run(process.execPath, [CLI, 'doctor', ...options])
 }
 
-/** The report that was printed as JSON, and nothing else. */
+/** Returns the report from the JSON on standard output; checks that there was no other output. */
 function parsed(t: ExecutionContext, { code, stdout, stderr }: Outcome): Report {
   t.is(stderr, '')
   const report = JSON.parse(stdout) as Report
@@ -57,7 +57,7 @@ function parsed(t: ExecutionContext, { code, stdout, stderr }: Outcome): Report 
   return report
 }
 
-test('where io_uring works people are told so first, and how well', async (t) => {
+test('doctor: prints the verdict first, and then the facts', async (t) => {
   const { code, stdout, stderr } = await doctor()
   t.is(stderr, '')
   t.is(code, 0)
@@ -68,7 +68,7 @@ test('where io_uring works people are told so first, and how well', async (t) =>
     ['uring', `${MANIFEST.version}, linux-${process.arch}`],
     ['runtime', `Node.js ${process.versions.node}`],
     ['kernel', release()],
-    ['default ring', `${ring.entries} entries, ${ring.cqEntries} completions, `],
+    ['default ring', `${ring.entries} submission and ${ring.cqEntries} completion entries, `],
     ['mode', ''],
     ['waker', 'uv_poll, in the event loop'],
     ['features', 'SINGLE_MMAP NODROP '],
@@ -81,10 +81,10 @@ test('where io_uring works people are told so first, and how well', async (t) =>
     t.true(stdout.includes(`\n  ${label?.padEnd(14)}${text}`), label)
   }
   t.false(stdout.includes('What to do') && !stdout.includes('with limitations'))
-  t.is(stripVTControlCharacters(stdout), stdout, 'no colours where nobody looks')
+  t.is(stripVTControlCharacters(stdout), stdout, 'no colours without a terminal')
 })
 
-test('--json says the same as support(), and what was tried', async (t) => {
+test('doctor: --json prints the result of support() and of its test', async (t) => {
   const report = parsed(t, await doctor('--json'))
   const plain = JSON.parse(JSON.stringify(support())) as Record<string, unknown>
   t.like(report, plain)
@@ -128,19 +128,19 @@ test('--json says the same as support(), and what was tried', async (t) => {
   )
 })
 
-test('a thread wakes where it is asked for', async (t) => {
+test('doctor: names the waiter thread if URING_WAKER=thread is set', async (t) => {
   const outcome = await run(process.execPath, [CLI, 'doctor', '--json'], { URING_WAKER: 'thread' })
   t.like(parsed(t, outcome), { works: true, waker: 'thread' })
 })
 
 for (const [words, complaint] of [
-  [[], 'no command'],
+  [[], 'missing command'],
   [['patient'], "unknown command 'patient'"],
   [['--jason'], "unknown option '--jason'"],
   [['doctor', '--jason'], "unknown option '--jason'"],
   [['doctor', 'nurse'], "unexpected argument 'nurse'"],
 ] as const) {
-  test(`wrong usage is named, and ends with 2: uring ${words.join(' ')}`, async (t) => {
+  test(`uring: names wrong usage and exits with 2: uring ${words.join(' ')}`, async (t) => {
     const { code, stdout, stderr } = await run(process.execPath, [CLI, ...words])
     t.is(code, 2)
     t.is(stdout, '')
@@ -148,7 +148,7 @@ for (const [words, complaint] of [
   })
 }
 
-test('--help and --version answer on standard output', async (t) => {
+test('uring: prints --help and --version on standard output', async (t) => {
   for (const words of [['--help'], ['doctor', '-h', '--json']]) {
     const { code, stdout, stderr } = await run(process.execPath, [CLI, ...words])
     t.deepEqual([code, stderr], [0, ''])
@@ -160,7 +160,7 @@ test('--help and --version answer on standard output', async (t) => {
   }
 })
 
-test('a reader that stops reading is no failure', async (t) => {
+test('uring: ignores a reader that closes the pipe', async (t) => {
   for (const words of [['doctor'], ['patient']]) {
     const child = spawn(process.execPath, [CLI, ...words], { stdio: ['ignore', 'pipe', 'pipe'] })
     let stderr = ''
@@ -172,9 +172,9 @@ test('a reader that stops reading is no failure', async (t) => {
   }
 })
 
-test('colours are for terminals only, and not for those who want none', async (t) => {
+test('doctor: prints colours on terminals only, and not if NO_COLOR is set', async (t) => {
   if (spawnSync('script', ['-qec', 'true', '/dev/null']).status !== 0) {
-    t.log('script(1), which makes a terminal, is not here')
+    t.log('script(1), which provides a terminal, is not installed')
     t.pass()
     return
   }
@@ -194,11 +194,11 @@ test('colours are for terminals only, and not for those who want none', async (t
 })
 
 for (const [name, errno, reason, words] of [
-  ['a filter forbids it', 1, 'seccomp', 'A seccomp filter forbids it'],
-  ['a module forbids it', 13, 'lsm', 'A security module forbids it'],
-  ['nobody knows', 99, 'other', 'EADDRNOTAVAIL: address not available'],
+  ['a seccomp filter', 1, 'seccomp', 'A seccomp filter forbids io_uring'],
+  ['a security module', 13, 'lsm', 'A security module, such as SELinux, forbids io_uring'],
+  ['another error', 99, 'other', 'EADDRNOTAVAIL: address not available'],
 ] as const) {
-  test.serial(`where rings cannot be made the verdict says why, and it ends with 1: ${name}`, async (t) => {
+  test.serial(`doctor: explains why rings cannot be created and exits with 1: ${name}`, async (t) => {
     const [{ code, stdout, stderr }, json] = await Promise.all([
       runWithoutRings(errno, [CLI, 'doctor']),
       runWithoutRings(errno, [CLI, 'doctor', '--json']),
@@ -206,7 +206,7 @@ for (const [name, errno, reason, words] of [
     t.deepEqual([code, stderr], [1, ''])
     t.true(stdout.startsWith(`io_uring is not available here.\n${words}`), stdout)
     t.regex(stdout, new RegExp(`\n  errno {9}-${errno}\n`))
-    t.regex(stdout, /\n {2}seccomp {7}a filter is at work\n/)
+    t.regex(stdout, /\n {2}seccomp {7}a filter is active\n/)
     t.regex(stdout, /\n\nWhat to do\n {2}\w/)
 
     const report = parsed(t, json)
@@ -218,7 +218,7 @@ for (const [name, errno, reason, words] of [
   })
 }
 
-test.serial('the place where it runs has its advice first, and changes nothing else', async (t) => {
+test.serial('doctor: prints the advice for its environment first', async (t) => {
   const [elsewhere, { stdout }] = await Promise.all([
     runWithoutRings(1, [CLI, 'doctor']),
     runWithoutRings(1, [CLI, 'doctor'], IN_KUBERNETES),
@@ -231,10 +231,10 @@ test.serial('the place where it runs has its advice first, and changes nothing e
   t.deepEqual(stdout.split('\n\n').slice(0, 2), elsewhere.stdout.split('\n\n').slice(0, 2))
 })
 
-test.serial('the profile that it advises is made by the commands that it prints', async (t) => {
-  const { remedies } = parsed(t, await runWithoutRings(1, [CLI, 'doctor', '--json']))
+test.serial('doctor: prints commands that create the seccomp profile', async (t) => {
+  const { remedies } = parsed(t, await refused(1, [CLI, 'doctor', '--json']))
   if (spawnSync('jq', ['--version']).status !== 0) {
-    t.log('jq is not here')
+    t.log('jq(1) is not installed')
     t.pass()
     return
   }
@@ -252,7 +252,7 @@ test.serial('the profile that it advises is made by the commands that it prints'
   ])
 })
 
-/** Runs it where the settings read so, and the kernel refuses as it does then. */
+/** Runs Node.js with these values of the sysctls, and with io_uring_setup(2) failing with EPERM. */
 function switchedOff(value: string, args: readonly string[], group = '-1'): Promise<Outcome> {
   const show = (name: string, text: string): string =>
     `file="$(mktemp)"; printf %s '${text}' > "$file"; chmod 644 "$file"; mount --bind "$file" /proc/sys/kernel/${name}; rm "$file"`
@@ -261,34 +261,41 @@ function switchedOff(value: string, args: readonly string[], group = '-1'): Prom
   return run('unshare', ['--mount', '/bin/sh', '-ec', source, 'sh', ...program])
 }
 
-test.serial('a setting that switches it off is told from a filter, with who may all the same', async (t) => {
-  const probe = await switchedOff('2', ['--version'])
-  if (probe.code !== 0) {
-    t.log(`another setting cannot be shown to a program here: ${probe.stderr}`)
-    t.pass()
-    return
-  }
-  const everybody = parsed(t, await switchedOff('2', [CLI, 'doctor', '--json']))
-  t.like(everybody, { reason: 'sysctl', explanation: 'it is switched off for everybody', errno: -1 })
-  t.regex(everybody.remedies?.shell ?? '', /sysctl -w kernel\.io_uring_disabled=0\n[^]*\/etc\/sysctl\.d\//)
+test.serial(
+  'doctor: distinguishes the sysctl from a filter, and finds out if it applies to the process',
+  async (t) => {
+    const probe = await switchedOff('2', ['--version'])
+    if (probe.code !== 0) {
+      t.log(`the sysctl cannot be replaced here: ${probe.stderr}`)
+      t.pass()
+      return
+    }
+    const everybody = parsed(t, await switchedOff('2', [CLI, 'doctor', '--json']))
+    t.like(everybody, {
+      reason: 'sysctl',
+      explanation: 'io_uring is disabled for all processes (kernel.io_uring_disabled = 2)',
+      errno: -1,
+    })
+    t.regex(everybody.remedies?.shell ?? '', /sysctl -w kernel\.io_uring_disabled=0\n[^]*\/etc\/sysctl\.d\//)
 
-  // The superuser may with 1: then the refusal is the filter's. So may the group.
-  t.is(parsed(t, await switchedOff('1', [CLI, 'doctor', '--json'])).reason, 'seccomp')
-  const become = (groups: string): string =>
-    `data:text/javascript,process.setgroups([${groups}]); process.setgid(12345); process.setuid(12345)`
-  const args = (groups: string): string[] => ['--import', become(groups), CLI, 'doctor', '--json']
-  if (!(await canBeUnprivileged(t))) return
-  const stranger = parsed(t, await switchedOff('1', args('')))
-  t.is(stranger.reason, 'sysctl')
-  t.regex(stranger.explanation ?? '', /neither have CAP_SYS_ADMIN nor are in the group of .* \(-?\d+\)$/)
-  t.regex(stranger.remedies?.shell ?? '', /kernel\.io_uring_group=/)
-  t.is(parsed(t, await switchedOff('1', args('54321'), '54322')).reason, 'sysctl')
-  t.is(parsed(t, await switchedOff('1', args('54321'), '54321')).reason, 'seccomp')
-  t.is(parsed(t, await switchedOff('1', args(''), '12345')).reason, 'seccomp', 'the group that it runs as')
-  t.is(parsed(t, await switchedOff('0', args(''))).reason, 'seccomp')
-})
+    // With 1, the superuser and the group may create rings, so the EPERM comes from a filter.
+    t.is(parsed(t, await switchedOff('1', [CLI, 'doctor', '--json'])).reason, 'seccomp')
+    const become = (groups: string): string =>
+      `data:text/javascript,process.setgroups([${groups}]); process.setgid(12345); process.setuid(12345)`
+    const args = (groups: string): string[] => ['--import', become(groups), CLI, 'doctor', '--json']
+    if (!(await canBeUnprivileged(t))) return
+    const outsider = parsed(t, await switchedOff('1', args('')))
+    t.is(outsider.reason, 'sysctl')
+    t.regex(outsider.explanation ?? '', /neither have CAP_SYS_ADMIN nor are in the group of .* \(-?\d+\)$/)
+    t.regex(outsider.remedies?.shell ?? '', /kernel\.io_uring_group=/)
+    t.is(parsed(t, await switchedOff('1', args('54321'), '54322')).reason, 'sysctl')
+    t.is(parsed(t, await switchedOff('1', args('54321'), '54321')).reason, 'seccomp')
+    t.is(parsed(t, await switchedOff('1', args(''), '12345')).reason, 'seccomp', 'the group that it runs as')
+    t.is(parsed(t, await switchedOff('0', args(''))).reason, 'seccomp')
+  },
+)
 
-/** How many rings a thread of the runtime makes before the program starts: libuv has some since Node.js 22. */
+/** Returns the largest number of rings that a thread of the runtime creates at its start: libuv creates some since Node.js 22. */
 function ownRings(t: ExecutionContext): number {
   const directory = mkdtempSync(join(tmpdir(), 'uring-doctor-'))
   t.teardown(() => rmSync(directory, { recursive: true }))
@@ -300,7 +307,7 @@ function ownRings(t: ExecutionContext): number {
   return Math.max(...readdirSync(directory).map(calls))
 }
 
-/** Runs it where system calls fail, without a filter if nobody asks for one; `undefined` where that cannot be arranged. */
+/** Runs the doctor with a system call that fails, by strace(1); `undefined` if that is not possible here. */
 async function traced(
   t: ExecutionContext,
   call: string,
@@ -319,26 +326,26 @@ async function traced(
   ]
   const probe = spawnSync('strace', [...options, 'true'])
   if (/^Seccomp:\s*2$/m.test(readFileSync('/proc/self/status', 'utf8'))) {
-    t.log('a filter is at work on all programs here')
+    t.log('all programs have a seccomp filter here')
     t.pass()
     return undefined
   }
   if (probe.status !== 0) {
-    t.log('strace(1), which makes system calls fail, does not work here')
+    t.log('strace(1) cannot make system calls fail here')
     t.pass()
     return undefined
   }
-  // libuv gives its rings up when it cannot make them, and aborts when it cannot use them.
+  // libuv works without rings if it cannot create them, but aborts if it cannot use them.
   const own = call === 'io_uring_setup' ? 0 : ownRings(t)
   if (own > 0) options.push('-e', `inject=io_uring_setup:error=ENOSYS:when=1..${own}`)
   return run('strace', [...options, process.execPath, CLI, 'doctor', '--json'])
 }
 
 for (const [error, reason, explanation] of [
-  ['EPERM', 'lsm', /^it is neither switched off .* nor forbidden by a seccomp filter/],
+  ['EPERM', 'lsm', /^a security module or a sandbox forbids io_uring: neither .* nor a seccomp filter does$/],
   ['ENOSYS', 'kernel', /^the kernel .* has no io_uring, or a sandbox hides it$/],
 ] as const) {
-  test(`where no filter is at work none is blamed: ${error}`, async (t) => {
+  test(`doctor: does not blame a filter if there is none: ${error}`, async (t) => {
     const outcome = await traced(t, 'io_uring_setup', error)
     if (outcome === undefined) return
     const report = parsed(t, outcome)
@@ -348,7 +355,7 @@ for (const [error, reason, explanation] of [
 }
 
 for (const call of ['io_uring_enter', 'io_uring_register'] as const) {
-  test(`rings that can be made and not be used do not work: ${call}`, async (t) => {
+  test(`doctor: reports that io_uring does not work if rings cannot be used: ${call}`, async (t) => {
     const outcome = await traced(t, call, 'EPERM')
     if (outcome === undefined) return
     const report = parsed(t, outcome)
@@ -360,8 +367,8 @@ for (const call of ['io_uring_enter', 'io_uring_register'] as const) {
   })
 }
 
-test('where a filter is at work and rings cannot be used, it is told how to change the filter', async (t) => {
-  // strace has a filter of its own then, to see fewer calls.
+test('doctor: prints how to change a filter that allows creating rings, but not using them', async (t) => {
+  // With --seccomp-bpf, strace installs a seccomp filter.
   const outcome = await traced(t, 'io_uring_enter', 'EPERM', '--seccomp-bpf')
   if (outcome === undefined) return
   const report = parsed(t, outcome)
@@ -370,7 +377,7 @@ test('where a filter is at work and rings cannot be used, it is told how to chan
   t.regex(report.remedies?.docker ?? '', /--security-opt seccomp=/)
 })
 
-test('with 64 KiB of locked memory it works, and says what is tight', async (t) => {
+test('doctor: prints limitations with 64 KiB of locked memory', async (t) => {
   if (!(await canBeUnprivileged(t))) {
     t.pass()
     return
@@ -387,25 +394,25 @@ test('with 64 KiB of locked memory it works, and says what is tight', async (t) 
   t.like(parsed(t, json), { works: true, limits: { memlock: 65536, memlockBinds: true } })
 })
 
-test('with room for a small ring and not for the default one it does not work', async (t) => {
+test('doctor: reports that io_uring does not work if only a small ring can be created', async (t) => {
   if (!(await canBeUnprivileged(t))) {
     t.pass()
     return
   }
   const report = parsed(t, await unprivileged(16, [CLI, 'doctor', '--json']))
   if (report.works) {
-    t.log('this kernel does not charge rings to the limit')
+    t.log('this kernel does not count rings as locked memory')
     return
   }
   t.like(report, { available: true, failure: { code: 'ENOMEM' }, defaultRing: undefined })
-  t.regex(report.limitations[0] ?? '', /cannot be made; rings with fewer entries can$/)
+  t.regex(report.limitations[0] ?? '', /cannot be created; rings with fewer entries can$/)
   t.regex(report.remedies?.systemd ?? '', /LimitMEMLOCK=/)
   const { code, stdout } = await unprivileged(16, [CLI, 'doctor'])
   t.is(code, 1)
-  t.regex(stdout, /^io_uring does not work here\.\nRings can be made, but not .*: ENOMEM: not/)
+  t.regex(stdout, /^io_uring does not work here\.\nRings can be created, but .*: ENOMEM: not/)
 })
 
-/** A program's directory with the package in it, as npm installs it: what is published, and the link. */
+/** Installs the published files of the package into a directory, with a link to its command, as npm does. */
 function installed(t: ExecutionContext): { link: string; binding: string } {
   const directory = mkdtempSync(join(tmpdir(), 'uring-doctor-'))
   t.teardown(() => rmSync(directory, { recursive: true }))
@@ -424,7 +431,7 @@ function installed(t: ExecutionContext): { link: string; binding: string } {
   return { link, binding: join(target, 'binding') }
 }
 
-test('what is published runs from anywhere through its link, and says if its binary is missing or broken', async (t) => {
+test('doctor: runs through its installed link, and reports a missing or broken binary', async (t) => {
   const { link, binding } = installed(t)
   const elsewhere = (...options: string[]): Promise<Outcome> =>
     run('/bin/sh', ['-c', 'cd / && exec "$@"', 'sh', link, ...options])
@@ -432,20 +439,20 @@ test('what is published runs from anywhere through its link, and says if its bin
 
   const missing = parsed(t, await elsewhere('doctor', '--json'))
   t.like(missing, { works: false, available: false, reason: 'binary', errno: undefined })
-  t.regex(missing.explanation ?? '', /^There is no binary of it for linux-/)
+  t.regex(missing.explanation ?? '', /^the package has no binary for linux-/)
   t.regex(missing.remedies?.shell ?? '', /npm install --include=optional/)
 
   const name = readdirSync(join(root, 'binding')).find((file) => file.endsWith('.node')) ?? 'none'
   writeFileSync(join(binding, name), 'no library')
   const broken = parsed(t, await elsewhere('doctor', '--json'))
   t.is(broken.reason, 'binary')
-  t.regex(broken.explanation ?? '', /^Its binary for linux-\w+ does not load: .*\.node: /)
+  t.regex(broken.explanation ?? '', /^the binary for linux-\w+ does not load: .*\.node: /)
 
   cpSync(join(root, 'binding', name), join(binding, name))
   t.like(parsed(t, await elsewhere('doctor', '--json')), { works: true })
 })
 
-test('elsewhere than on Linux it says that too', async (t) => {
+test('doctor: reports a platform other than Linux', async (t) => {
   const outcome = await run(process.execPath, [
     '--import',
     "data:text/javascript,Object.defineProperty(process, 'platform', { value: 'sunos' })",
@@ -459,7 +466,7 @@ test('elsewhere than on Linux it says that too', async (t) => {
   )
 })
 
-test('docs/troubleshooting.md has every reason, and the remedies that are printed', async (t) => {
+test('docs/troubleshooting.md: lists every reason, and the remedies of the doctor', async (t) => {
   const document = readFileSync(join(root, 'docs/troubleshooting.md'), 'utf8')
   const reasons: Record<UnavailableReason, true> = {
     platform: true,

@@ -1,4 +1,4 @@
-// The limit of locked memory, for a user whom it binds: what works nevertheless, and what errors say.
+// The limit of locked memory, for a user to whom it applies: what works, and what errors say.
 
 import { execFileSync } from 'node:child_process'
 import test, { type ExecutionContext } from 'ava'
@@ -9,7 +9,7 @@ import { canBeUnprivileged, unprivilegedScript } from '../helpers/restricted.ts'
 const KIB = 1024
 const PAGE = Number(execFileSync('getconf', ['PAGESIZE'], { encoding: 'utf8' })) / KIB
 
-/** What a program printed as JSON, as somebody with so many KiB. */
+/** Returns the JSON that a program prints when it runs as a user with `kib` KiB of locked memory. */
 async function printed(t: ExecutionContext, kib: number, source: string): Promise<unknown> {
   const { code, stdout, stderr } = await unprivilegedScript(kib, source)
   t.is(stderr, '')
@@ -17,7 +17,7 @@ async function printed(t: ExecutionContext, kib: number, source: string): Promis
   return JSON.parse(stdout)
 }
 
-/** Defines `attempt`: what a function gives, or the code and the message of what it throws. */
+/** Defines `attempt`: returns the result of a function, or the code, message and errno of its error. */
 const ATTEMPT = `
   async function attempt(make) {
     try {
@@ -28,7 +28,7 @@ const ATTEMPT = `
   }
 `
 
-/** Defines `eventually`: a ring when the kernel has given back what closed ones had, which it does a little later. */
+/** Defines `eventually`: creates a ring as soon as the kernel has released the memory of closed rings, which takes a moment. */
 const EVENTUALLY = `
   function eventually(options) {
     for (;;) {
@@ -41,7 +41,7 @@ const EVENTUALLY = `
   }
 `
 
-test('with 64 KiB the default ring reads files, and a waiting ring has room beside it', async (t) => {
+test('Ring: a default ring and a ring of 64 entries work with 64 KiB of locked memory', async (t) => {
   if (!(await canBeUnprivileged(t))) {
     t.pass()
     return
@@ -61,7 +61,7 @@ test('with 64 KiB the default ring reads files, and a waiting ring has room besi
   t.deepEqual(answer, [true, 1, '{', 2])
 })
 
-test('a second default ring is refused with what it needs, what is allowed, and what to do', async (t) => {
+test('Ring: names the memory that it needs, the limit and the advice if a second ring is above the limit', async (t) => {
   if (!(await canBeUnprivileged(t))) {
     t.pass()
     return
@@ -84,11 +84,11 @@ test('a second default ring is refused with what it needs, what is allowed, and 
   t.is(second[2], -12)
   t.regex(
     second[1],
-    /^ENOMEM: not enough memory, io_uring_setup: a ring of 256 entries needs \d+ bytes of locked memory, and too much is in use: all processes of this user together may have 65536 \(ulimit -l 64\)\. Ask for fewer entries, close other rings, or raise it: ulimit -l/,
+    /^ENOMEM: not enough memory, io_uring_setup: a ring of 256 entries needs \d+ bytes of locked memory, but too much is in use: the limit for all processes of this user together is 65536 \(ulimit -l 64\)\. Use fewer entries, close other rings, or raise the limit: ulimit -l/,
   )
   t.regex(
     large[1],
-    /: a ring of 4096 entries needs \d+ bytes of locked memory, and all processes of this user together may have 65536 \(ulimit -l 64\)\. Ask for fewer/,
+    /: a ring of 4096 entries needs \d+ bytes of locked memory, but the limit for all processes of this user together is 65536 \(ulimit -l 64\)\. Use fewer/,
   )
   t.is(again, 256)
 })
@@ -100,7 +100,7 @@ for (const options of [
   '{ entries: 512, sqe128: true, cqe32: true }',
   '{ entries: 4096, singleIssuer: true }',
 ]) {
-  test(`what a ring is said to need is enough, and a page less is not: ${options}`, async (t) => {
+  test(`Ring: needs as much locked memory as its error says, and not a page less: ${options}`, async (t) => {
     if (!(await canBeUnprivileged(t))) {
       t.pass()
       return
@@ -112,7 +112,7 @@ for (const options of [
     const refusal = await printed(t, 0, source)
     if (!Array.isArray(refusal)) {
       t.false(refusal)
-      t.log('this kernel does not charge rings to the limit')
+      t.log('this kernel does not count rings as locked memory')
       return
     }
     const needed = Number(/needs (\d+) bytes/.exec(refusal[1] as string)?.[1])
@@ -124,7 +124,7 @@ for (const options of [
   })
 }
 
-test('of a thousand rings as many are made as the limit says, and closing one makes room', async (t) => {
+test('Ring: the limit bounds the number of rings, and closing a ring allows another', async (t) => {
   if (!(await canBeUnprivileged(t))) {
     t.pass()
     return
@@ -146,12 +146,12 @@ test('of a thousand rings as many are made as the limit says, and closing one ma
   )
   const [made, refusal, again] = answer as [number, [string, string], number]
   t.is(refusal[0], 'ENOMEM')
-  const needed = Number(/needs (\d+) bytes of locked memory, and too much is in use/.exec(refusal[1])?.[1])
+  const needed = Number(/needs (\d+) bytes of locked memory, but too much is in use/.exec(refusal[1])?.[1])
   t.is(made, Math.floor((8 * KIB * KIB) / needed))
   t.is(again, 256)
 })
 
-test('where files run out first, the error names their limit', async (t) => {
+test('Ring: names the limit of open files if that is reached first', async (t) => {
   const source = `import { Ring } from 'uring'
     ${EVENTUALLY}
     const rings = []
@@ -175,17 +175,17 @@ test('where files run out first, the error names their limit', async (t) => {
   t.is(code, 0)
   const [name, errno, message, entries] = JSON.parse(stdout) as [string, number, string, number]
   if (name === 'ENOMEM') {
-    t.log('the limit of locked memory comes first here')
+    t.log('the limit of locked memory is reached first here')
     return
   }
   t.deepEqual([name, errno, entries], ['EMFILE', -24, 256])
   t.regex(
     message,
-    /^EMFILE: too many open files, io_uring_setup: this process has as many files open as it may(, 100)? \(ulimit -n\)\. Close some, or raise it: ulimit -n/,
+    /^EMFILE: too many open files, io_uring_setup: the limit of open files of this process is reached(: 100)? \(ulimit -n\)\. Close files, or raise the limit: ulimit -n/,
   )
 })
 
-test('zero-copy sends say what they would lock; smaller ones, and those of registered memory, are sent', async (t) => {
+test('SendZc, SendMsgZc: name the locked memory that they need if it is above the limit', async (t) => {
   if (!(await canBeUnprivileged(t))) {
     t.pass()
     return
@@ -219,7 +219,7 @@ test('zero-copy sends say what they would lock; smaller ones, and those of regis
     server.close()`,
   )
   const needed = (KIB * KIB) / (PAGE * KIB) + 2
-  const text = `it needs ${needed * PAGE * KIB} bytes of locked memory, and all processes of this user together may have 65536 (ulimit -l 64). Raise it: ulimit -l KIB, LimitMEMLOCK= in systemd, docker run --ulimit memlock=BYTES`
+  const text = `it needs ${needed * PAGE * KIB} bytes of locked memory, but the limit for all processes of this user together is 65536 (ulimit -l 64). Raise it: ulimit -l KIB, LimitMEMLOCK= in systemd, docker run --ulimit memlock=BYTES`
   const message = `ENOMEM: not enough memory, send: ${text}`
   t.deepEqual(answer, [
     ['ENOMEM', message, -12],
@@ -230,7 +230,7 @@ test('zero-copy sends say what they would lock; smaller ones, and those of regis
   ])
 })
 
-test('what support() says is left beside a default ring can be registered, and a page more cannot', async (t) => {
+test('support: as much memory as it says is left beside a default ring can be registered, and not a page more', async (t) => {
   if (!(await canBeUnprivileged(t))) {
     t.pass()
     return
@@ -242,17 +242,17 @@ test('what support() says is left beside a default ring can be registered, and a
   )) as Support
   t.true(said.available)
   const [text = ''] = said.limitations
-  if (/does not charge them/.test(text)) {
-    t.log('this kernel does not charge rings to the limit')
+  if (/does not count rings/.test(text)) {
+    t.log('this kernel does not count rings as locked memory')
     return
   }
-  t.regex(text, /^The processes of this user together may lock 65536 bytes.*there is room for 1, and/)
+  t.regex(text, /^The processes of this user together may lock 65536 bytes.*, so 1 can be open; one of them/)
   t.like(said.limits, { memlock: 65536, memlockBinds: true })
   t.deepEqual(Object.keys(said.remedies ?? {}), ['shell', 'systemd', 'docker', 'kubernetes'])
-  const left = Number(/beside one of them for (\d+) bytes/.exec(text)?.[1])
+  const left = Number(/one of them leaves (\d+) bytes/.exec(text)?.[1])
   t.true(left > 0)
 
-  // In a process of its own: what a closed ring had is given back a little later.
+  // In another process, as the kernel releases the memory of a closed ring a little later.
   const answers = await printed(
     t,
     64,
@@ -269,7 +269,7 @@ test('what support() says is left beside a default ring can be registered, and a
   t.deepEqual(answers, [-12, 0])
 })
 
-test('without room for any ring support() says so, and a ring too', async (t) => {
+test('support, Ring: explain a limit that is too low for any ring', async (t) => {
   if (!(await canBeUnprivileged(t))) {
     t.pass()
     return
@@ -284,15 +284,15 @@ test('without room for any ring support() says so, and a ring too', async (t) =>
   const [said, ring] = answer as [Record<string, unknown>, unknown]
   if (said.available === true) {
     t.is(ring, 1)
-    t.log('this kernel does not charge rings to the limit')
+    t.log('this kernel does not count rings as locked memory')
     return
   }
   t.like(said, { available: false, reason: 'memlock', errno: -12, operations: [], limitations: [] })
   t.regex(
     said.explanation as string,
-    /^a ring of 1 entry needs \d+ bytes of locked memory, and all processes of this user together may have 0 \(ulimit -l 0\)$/,
+    /^a ring of 1 entry needs \d+ bytes of locked memory, but the limit for all processes of this user together is 0 \(ulimit -l 0\)$/,
   )
-  t.regex(said.advice as string, /raise it: ulimit -l KIB, LimitMEMLOCK=/)
+  t.regex(said.advice as string, /raise the limit: ulimit -l KIB, LimitMEMLOCK=/)
   t.deepEqual(ring, [
     'ENOMEM',
     `ENOMEM: not enough memory, io_uring_setup: ${said.explanation as string}. ${said.advice as string}`,
@@ -300,9 +300,9 @@ test('without room for any ring support() says so, and a ring too', async (t) =>
   ])
 })
 
-test('a limit does not bind who has CAP_IPC_LOCK', async (t) => {
+test('support: the limit does not apply with CAP_IPC_LOCK', async (t) => {
   if (process.getuid?.() !== 0) {
-    t.log('only the superuser has it')
+    t.log('only the superuser has CAP_IPC_LOCK')
     t.pass()
     return
   }
@@ -324,14 +324,14 @@ test('a limit does not bind who has CAP_IPC_LOCK', async (t) => {
   })
 })
 
-test('it binds who has CAP_IPC_LOCK in a user namespace only', async (t) => {
+test('support: the limit applies with CAP_IPC_LOCK in a user namespace only', async (t) => {
   const inside = (kib: number, source: string): Promise<Outcome> => {
     const node = [process.execPath, '--input-type=module', '--eval', source]
     return run('unshare', ['-U', '-r', '/bin/sh', '-c', 'ulimit -l "$0" && exec "$@"', String(kib), ...node])
   }
   const probe = await inside(0, '')
   if (probe.code !== 0) {
-    t.log(`user namespaces cannot be made here: ${probe.stderr}`)
+    t.log(`user namespaces cannot be created here: ${probe.stderr}`)
     t.pass()
     return
   }
@@ -345,8 +345,11 @@ test('it binds who has CAP_IPC_LOCK in a user namespace only', async (t) => {
   const [limits, ring] = JSON.parse(stdout) as [unknown, [string, string] | number]
   t.like(limits, { memlock: 4096, memlockBinds: true })
   if (typeof ring === 'number') {
-    t.log('this kernel does not charge rings to the limit')
+    t.log('this kernel does not count rings as locked memory')
     return
   }
-  t.regex(ring[1], /needs \d+ bytes of locked memory, and all processes .* may have 4096 \(ulimit -l 4\)/)
+  t.regex(
+    ring[1],
+    /needs \d+ bytes of locked memory, but the limit for all processes .* is 4096 \(ulimit -l 4\)/,
+  )
 })

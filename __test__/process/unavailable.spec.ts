@@ -1,4 +1,4 @@
-// Where rings cannot be made: importing works, and the error says why and what to do.
+// Processes in which rings cannot be created: importing works, and the error says why and what to do.
 
 import { existsSync } from 'node:fs'
 import test from 'ava'
@@ -33,25 +33,27 @@ function errors({
     .map((line) => JSON.parse(line) as [boolean, string, number | null, string, string, Support])
 }
 
-// Kernels that have io_uring have the setting since 6.6: what answers that there is none is the filter then.
+// Kernels with io_uring have the sysctl since 6.6. If it exists, an ENOSYS comes from the filter.
 const HIDDEN = existsSync('/proc/sys/kernel/io_uring_disabled')
 
 for (const [name, errno, answer, reason] of [
   [
-    'a seccomp filter forbids it',
+    'a seccomp filter',
     1,
     'seccomp',
-    /EPERM.*a seccomp filter forbids it.*docker run --security-opt seccomp=/,
+    /EPERM.*a seccomp filter forbids io_uring.*docker run --security-opt seccomp=/,
   ],
   [
-    'there is none',
+    'a kernel without io_uring',
     38,
     HIDDEN ? 'seccomp' : 'kernel',
-    HIDDEN ? /ENOSYS.*a seccomp filter hides it.*docker run --security-opt/ : /ENOSYS.*needs Linux 5\.6/,
+    HIDDEN
+      ? /ENOSYS.*a seccomp filter hides io_uring.*docker run --security-opt/
+      : /ENOSYS.*needs Linux 5\.6/,
   ],
-  ['a security module forbids it', 13, 'lsm', /EACCES.*a security module forbids it/],
+  ['a security module', 13, 'lsm', /EACCES.*a security module, such as SELinux, forbids io_uring/],
 ] as const) {
-  test.serial(`the error says that ${name}, every time`, async (t) => {
+  test.serial(`Ring: throws an error that names ${name}, every time`, async (t) => {
     for (const [isUringError, code, number, message, operation, said] of errors(
       await runWithoutRings(errno, MODULE),
     )) {
@@ -59,7 +61,7 @@ for (const [name, errno, answer, reason] of [
       t.is(code, 'ERR_URING_UNAVAILABLE')
       t.is(number, -errno)
       t.regex(message, reason)
-      t.is(operation, 'Read', 'operations can be made all the same')
+      t.is(operation, 'Read', 'operations can be created')
       t.like(said, { available: false, reason: answer, errno: -errno, operations: [], features: 0 })
       t.true(message.endsWith(said.advice ?? '-'))
     }
@@ -71,40 +73,40 @@ for (const [errno, code, answer, text] of [
     24,
     'EMFILE',
     'files',
-    /: too many open files, io_uring_setup: .* as it may, \d+ \(ulimit -n\)\. Close some/,
+    /: too many open files, io_uring_setup: .* of this process is reached: \d+ \(ulimit -n\)\. Close files/,
   ],
-  [23, 'ENFILE', 'files', /: file table overflow, io_uring_setup: the machine has as many .*fs\.file-max/],
+  [
+    23,
+    'ENFILE',
+    'files',
+    /: file table overflow, io_uring_setup: the limit of open files of the machine is reached .*fs\.file-max/,
+  ],
   [99, 'EADDRNOTAVAIL', 'other', /: address not available, io_uring_setup$/],
 ] as const) {
-  test.serial(
-    `other refusals are the kernel's own, with what to do where that is known: ${code}`,
-    async (t) => {
-      for (const [isUringError, given, number, message, , said] of errors(
-        await runWithoutRings(errno, MODULE),
-      )) {
-        t.true(isUringError)
-        t.is(given, code)
-        t.is(number, -errno)
-        t.true(message.startsWith(`${code}: `))
-        t.regex(message, text)
-        t.like(said, { available: false, reason: answer, errno: -errno })
-      }
-    },
-  )
+  test.serial(`Ring: throws the kernel's error, with advice if there is any: ${code}`, async (t) => {
+    for (const [isUringError, given, number, message, , said] of errors(await refused(errno, MODULE))) {
+      t.true(isUringError)
+      t.is(given, code)
+      t.is(number, -errno)
+      t.true(message.startsWith(`${code}: `))
+      t.regex(message, text)
+      t.like(said, { available: false, reason: answer, errno: -errno })
+    }
+  })
 }
 
-test.serial('what no limit binds is not told to raise one', async (t) => {
+test.serial('Ring: does not advise to raise a limit that does not apply', async (t) => {
   const memlock = process.getuid?.() === 0 ? 'memory' : 'memlock'
   for (const [, code, number, message, , said] of errors(await runWithoutRings(12, MODULE))) {
     t.is(code, 'ENOMEM')
     t.is(number, -12)
-    t.regex(message, /^ENOMEM: not enough memory, io_uring_setup: .*Ask for fewer entries/)
+    t.regex(message, /^ENOMEM: not enough memory, io_uring_setup: .*Use fewer entries/)
     t.is(said.reason, memlock)
     t.is(/ulimit -l/.test(message), memlock === 'memlock')
   }
 })
 
-test('on a platform without a binary the error says so', async (t) => {
+test('Ring: throws an error that names a platform other than Linux', async (t) => {
   const outcome = await run(process.execPath, [
     '--input-type=module',
     '--eval',
@@ -118,14 +120,14 @@ test('on a platform without a binary the error says so', async (t) => {
   }
 })
 
-test('where Node.js loads no addons nobody is told to install again', async (t) => {
+test('Ring: advises to enable native addons if Node.js loads none', async (t) => {
   const outcome = await run(process.execPath, ['--no-addons', '--input-type=module', '--eval', SOURCE])
   for (const [isUringError, code, , message, , said] of errors(outcome)) {
     t.true(isUringError)
     t.is(code, 'ERR_URING_UNAVAILABLE')
     t.regex(
       message,
-      /Node\.js was told to load no native addons\. Start it with --allow-addons beside --permission/,
+      /Node\.js is started with native addons disabled\. Start it without --no-addons, and with --allow-addons/,
     )
     t.like(said, { available: false, reason: 'binary', errno: undefined, operations: [] })
   }

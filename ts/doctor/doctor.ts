@@ -1,4 +1,4 @@
-// What the command line finds out: support(), and whether a ring as everybody gets it does what it should.
+// The examination of `uring doctor`: the result of support(), and a test of a ring with default options.
 
 import { createRequire } from 'node:module'
 import { constants } from 'node:os'
@@ -15,60 +15,61 @@ import { SECCOMP, SECCOMP_ADVICE } from '../system/remedies.ts'
 import { Ring } from '../ring.ts'
 import { type Support, support } from '../system/support.ts'
 
-/** A failure, as it is shown. */
+/** The error of a test that failed. */
 export interface Failure {
   readonly code: string
   readonly message: string
 }
 
-/** What the default ring is. */
+/** The ring that `new Ring()` creates. */
 export interface DefaultRing {
   readonly entries: number
   readonly cqEntries: number
   /** `SetupFlags`. */
   readonly setupFlags: number
   readonly setupFlagNames: readonly string[]
-  /** Bytes of memory that it takes. */
+  /** Bytes of memory that its queues take. */
   readonly bytes: number
 }
 
-/** Everything that there is to know. */
+/** The report: the result of support(), and more. */
 export interface Report extends Support {
-  /** Whether io_uring can be used here: a default ring was made, and an operation on it has completed. */
+  /** True if a default ring was created and an operation on it has completed. */
   readonly works: boolean
-  /** What did not work. */
+  /** The error of the test, if it failed. */
   readonly failure?: Failure
   /** The version of this package. */
   readonly version: string
-  /** Without one, the default ring could not be made. */
+  /** The default ring; absent if it could not be created. */
   readonly defaultRing?: DefaultRing
+  /** The names of the bits in `features`. */
   readonly featureNames: readonly string[]
-  /** Operations of this package that the kernel does not have. */
+  /** Operations of this package that the kernel does not support, each with the Linux version that has it. */
   readonly missing: readonly { readonly name: string; readonly since: string }[]
-  /** Limits of the cgroup. */
+  /** Limits of the cgroup: bytes of memory, and number of tasks. */
   readonly cgroup: { readonly memory: number; readonly tasks: number }
-  /** Whether a seccomp filter is at work on this process. */
+  /** True if this process has a seccomp filter. */
   readonly seccompFilter: boolean
   readonly runtime: string
   readonly platform: string
-  /** How completions wake the event loop. */
+  /** How completions wake the event loop: through libuv, or by a thread that waits for them. */
   readonly waker?: 'uv_poll' | 'thread'
-  /** Where this process seems to run. */
+  /** The environment that this process seems to run in. */
   readonly place: Place
 }
 
-/** The version of this package. */
+/** Returns the version of this package. */
 export function packageVersion(): string {
   const { version } = createRequire(import.meta.url)('#package') as { version: string }
   return version
 }
 
-/** Looks at everything, and tries it. */
+/** Examines io_uring on this machine. */
 export async function examine(): Promise<Report> {
-  const said = support()
+  const supported = support()
   const common = {
     version: packageVersion(),
-    featureNames: namesOf(Features, said.features),
+    featureNames: namesOf(Features, supported.features),
     missing: [],
     cgroup: { memory: memoryLimit(), tasks: taskLimit() },
     seccompFilter: isFiltered(),
@@ -76,40 +77,40 @@ export async function examine(): Promise<Report> {
     platform: `${process.platform}-${process.arch}`,
     place: place(),
   }
-  if (!said.available) return { works: false, ...said, ...common }
-  const has = new Set(said.operations)
+  if (!supported.available) return { works: false, ...supported, ...common }
+  const has = new Set(supported.operations)
   const missing = binding()
     .operationTable()
     .filter(({ name }) => !has.has(name))
     .map(({ name, since }) => ({ name, since }))
-  const { works, ...tried } = await tryDefault()
-  return { works, ...said, ...common, missing, ...tried, ...remedies(tried) }
+  const { works, ...tested } = await testDefault()
+  return { works, ...supported, ...common, missing, ...tested, ...remedies(tested) }
 }
 
-type Trial = Pick<Report, 'works' | 'failure' | 'defaultRing' | 'waker'>
+type TestResult = Pick<Report, 'works' | 'failure' | 'defaultRing' | 'waker'>
 
-/** Makes a ring as everybody gets it, and waits for an operation that completes later. */
-async function tryDefault(): Promise<Trial> {
-  let made: Pick<Report, 'defaultRing' | 'waker'> = {}
+/** Creates a ring with default options, and awaits an operation that completes later. */
+async function testDefault(): Promise<TestResult> {
+  let created: Pick<Report, 'defaultRing' | 'waker'> = {}
   try {
     const ring = new Ring()
     try {
       const { entries, cqEntries, setupFlags } = ring
       const setupFlagNames = namesOf(SetupFlags, setupFlags)
       const bytes = ringBytes(ringSetup({}))
-      made = { defaultRing: { entries, cqEntries, setupFlags, setupFlagNames, bytes }, waker: wakerOf() }
-      ring.submit() // says at once if the calls are forbidden
+      created = { defaultRing: { entries, cqEntries, setupFlags, setupFlagNames, bytes }, waker: wakerOf() }
+      ring.submit() // fails at once if the system calls are forbidden
       await completes(ring)
-      return { ...made, works: true }
+      return { ...created, works: true }
     } finally {
       ring[Symbol.dispose]()
     }
   } catch (error) {
-    return { ...made, works: false, failure: failureOf(error) }
+    return { ...created, works: false, failure: failureOf(error) }
   }
 }
 
-/** Milliseconds that a timeout of one may take, on a machine that is busy. */
+/** Milliseconds after which a timeout of 1 ms counts as lost; generous, for machines under load. */
 const PATIENCE = 10_000
 
 /** Runs an operation whose completion has to wake the event loop. */
@@ -126,15 +127,15 @@ async function completes(ring: Ring): Promise<void> {
   }
 }
 
-/** Asks the binding for the waker that rings ask for. */
+/** Returns the waker that rings use. */
 function wakerOf(): 'uv_poll' | 'thread' {
   if (WAKES_BY_THREAD) return 'thread'
   const ring = binding().Ring.create(ringSetup({ entries: 1 }))
-  if (typeof ring === 'number') return 'uv_poll' // there is no room for a second ring: the other is for where there is no libuv
+  if (typeof ring === 'number') return 'uv_poll' // a second ring is over a limit; uv_poll is the waker wherever libuv is
   const { ENOSYS } = constants.errno
-  const answer = ring.startWaker(() => {}, false)
+  const result = ring.startWaker(() => {}, false)
   ring.close()
-  return answer === -ENOSYS ? 'thread' : 'uv_poll'
+  return result === -ENOSYS ? 'thread' : 'uv_poll'
 }
 
 function failureOf(error: unknown): Failure {
@@ -143,8 +144,8 @@ function failureOf(error: unknown): Failure {
   return { code: code ?? error.name, message: error.message }
 }
 
-/** A filter may let rings be made, and nothing be done with them. */
-function remedies({ failure }: Omit<Trial, 'works'>): Pick<Report, 'advice' | 'remedies'> {
+/** Returns advice for a seccomp filter that allows creating rings, but not using them. */
+function remedies({ failure }: Omit<TestResult, 'works'>): Pick<Report, 'advice' | 'remedies'> {
   return failure?.code === 'EPERM' && isFiltered() ? { advice: SECCOMP_ADVICE, remedies: SECCOMP } : {}
 }
 

@@ -1,4 +1,4 @@
-// A report in words, for people, and as JSON, for programs.
+// Formats a report: as text for people, and as JSON for programs.
 
 import { styleText } from 'node:util'
 import type { DefaultRing, Report } from './doctor.ts'
@@ -19,17 +19,22 @@ const LABEL = 14
 type Style = Parameters<typeof styleText>[0]
 type Paint = (style: Style, text: string) => string
 
-/** The report as JSON, in which an infinite number is null: there is no limit. */
+/** Returns the report as JSON. `Infinity`, which stands for no limit, becomes null. */
 export function toJson(report: Report): string {
   return `${JSON.stringify(report, undefined, 2)}\n`
 }
 
-/** The report as text: the verdict, the facts, and what to do. */
+/** Returns the report as text: the verdict, the facts, the limitations, and what to do. */
 export function rendered(report: Report, colours: boolean): string {
   const paint: Paint = colours
     ? (style, text) => styleText(style, text, { validateStream: false })
     : (_style, text) => text
-  const parts = [verdict(report, paint), facts(report), ...tight(report, paint), ...whatToDo(report, paint)]
+  const parts = [
+    verdict(report, paint),
+    facts(report),
+    ...limitationsOf(report, paint),
+    ...whatToDo(report, paint),
+  ]
   return `${parts.join('\n\n')}\n`
 }
 
@@ -40,9 +45,9 @@ function verdict({ available, works, limitations, explanation, failure }: Report
       : paint('yellow', 'io_uring works here, with limitations.')
   }
   if (available) {
-    return `${paint('red', 'io_uring does not work here.')}\n${wrap(`Rings can be made, but not used as they are by default: ${failure?.message}`)}`
+    return `${paint('red', 'io_uring does not work here.')}\n${wrap(`Rings can be created, but a ring with default options does not work: ${failure?.message}`)}`
   }
-  return `${paint('red', 'io_uring is not available here.')}\n${wrap(sentence(explanation ?? 'Nobody says why'))}`
+  return `${paint('red', 'io_uring is not available here.')}\n${wrap(sentence(explanation ?? 'The reason is unknown'))}`
 }
 
 function facts(report: Report): string {
@@ -51,30 +56,30 @@ function facts(report: Report): string {
     ['uring', `${version}, ${platform}`],
     ['runtime', report.runtime],
     ['kernel', kernel],
-    ['seccomp', report.seccompFilter ? 'a filter is at work' : 'no filter'],
+    ['seccomp', report.seccompFilter ? 'a filter is active' : 'no filter'],
   ]
   if (report.errno !== undefined) lines.push(['errno', `${report.errno}`])
   if (ring !== undefined) {
     lines.push(
-      ['default ring', `${ring.entries} entries, ${ring.cqEntries} completions, ${bytes(ring.bytes)}`],
+      [
+        'default ring',
+        `${ring.entries} submission and ${ring.cqEntries} completion entries, ${bytes(ring.bytes)}`,
+      ],
       ['mode', `${modeOf(ring)}: ${ring.setupFlagNames.join(' ')}`],
     )
   }
   if (waker !== undefined)
-    lines.push(['waker', waker === 'uv_poll' ? 'uv_poll, in the event loop' : 'a thread'])
+    lines.push(['waker', waker === 'uv_poll' ? 'uv_poll, in the event loop' : 'a waiter thread'])
   if (report.available) {
-    const lacking = missing.map(({ name, since }) => `${name} (${since})`).join(', ')
+    const names = missing.map(({ name, since }) => `${name} (${since})`).join(', ')
     const total = operations.length + missing.length
     lines.push(
       ['features', report.featureNames.join(' ')],
-      [
-        'operations',
-        `${operations.length} of ${total}${lacking === '' ? '' : `; the kernel lacks ${lacking}`}`,
-      ],
+      ['operations', `${operations.length} of ${total}${names === '' ? '' : `; the kernel lacks ${names}`}`],
     )
   }
   const exempt =
-    limits.memlock !== Infinity && !limits.memlockBinds ? ', which does not bind this process' : ''
+    limits.memlock !== Infinity && !limits.memlockBinds ? ', which does not apply to this process' : ''
   lines.push(
     ['locked memory', `${bytes(limits.memlock)}${exempt}`],
     ['open files', count(limits.files)],
@@ -83,19 +88,17 @@ function facts(report: Report): string {
   return lines.map(([label, text]) => fact(label, text)).join('\n')
 }
 
-/** What the kernel's age makes of the default mode. */
+/** Rates the mode of the default ring, which depends on the kernel version. */
 function modeOf({ setupFlags }: DefaultRing): string {
-  if ((setupFlags & SetupFlags.DEFER_TASKRUN) === 0) return 'Linux 6.6 has a better one'
-  return (setupFlags & SetupFlags.NO_SQARRAY) === 0
-    ? 'nearly the best, which is that of Linux 6.6'
-    : 'the best'
+  if ((setupFlags & SetupFlags.DEFER_TASKRUN) === 0) return 'basic; Linux 6.6 has the best'
+  return (setupFlags & SetupFlags.NO_SQARRAY) === 0 ? 'nearly the best; Linux 6.6 has the best' : 'the best'
 }
 
 function fact(label: string, text: string): string {
   return `  ${label.padEnd(LABEL)}${wrap(text, LABEL + 2).trimStart()}`
 }
 
-function tight({ limitations }: Report, paint: Paint): string[] {
+function limitationsOf({ limitations }: Report, paint: Paint): string[] {
   if (limitations.length === 0) return []
   return [[paint('bold', 'Limitations'), ...limitations.map((text) => wrap(sentence(text), 2))].join('\n')]
 }
@@ -111,7 +114,7 @@ function whatToDo({ advice, remedies, place }: Report, paint: Paint): string[] {
   return [lines.join('\n')]
 }
 
-/** The place where this runs comes first. */
+/** Returns all environments, that of this process first. */
 function inOrder(first: Place): (keyof Remedies)[] {
   const places = Object.keys(PLACES) as Place[]
   return [first, ...places.filter((place) => place !== first)]
@@ -137,7 +140,7 @@ function indent(text: string, by: number): string {
   return text.replaceAll(/^(?=.)/gm, ' '.repeat(by))
 }
 
-/** Breaks lines between words. */
+/** Wraps text at {@link WIDTH} columns. */
 function wrap(text: string, by = 0): string {
   const lines: string[] = []
   let line = ''

@@ -1,13 +1,14 @@
-// Where this process runs: for the order of advice and for reports, never for what is wrong.
+// The environment of this process. It decides the order of advice and appears in reports; diagnoses do not depend on
+// it.
 
 import { existsSync } from 'node:fs'
 import { readWord } from './proc.ts'
 import type { Remedies } from './remedies.ts'
 
-/** Where advice is to be looked for first. */
+/** An environment that there is advice for. */
 export type Place = keyof Remedies
 
-/** Where this process seems to run. */
+/** Returns the environment that this process seems to run in. */
 export function place(): Place {
   if (process.env.KUBERNETES_SERVICE_HOST !== undefined) return 'kubernetes'
   const groups = readWord('/proc/self/cgroup') ?? ''
@@ -16,20 +17,24 @@ export function place(): Place {
   return /\.service$/m.test(groups) && process.env.INVOCATION_ID !== undefined ? 'systemd' : 'shell'
 }
 
-/** The name and version of what runs JavaScript here. */
+/** Returns the name and version of the JavaScript runtime. */
 export function runtime(): string {
   const { bun, deno, node } = process.versions
   if (bun !== undefined) return `Bun ${bun}`
   return deno === undefined ? `Node.js ${node}` : `Deno ${deno}`
 }
 
-/** Bytes of memory that the cgroup of this process may have: infinite where it has no limit, or nobody says. */
+/** Returns the memory limit of this process's cgroup in bytes; `Infinity` if there is none, or if it is unknown. */
 export function memoryLimit(): number {
   const bytes = process.constrainedMemory?.() ?? 0
   return bytes === 0 || bytes >= Number.MAX_SAFE_INTEGER ? Infinity : bytes
 }
 
-/** Threads and processes that the cgroup of this process may have, the kernel's workers among them. */
+/**
+ * Returns the limit of threads and processes of this process's cgroup, which counts the kernel's workers too;
+ * `Infinity`
+ * if there is none, or if it is unknown.
+ */
 export function taskLimit(): number {
   const groups = readWord('/proc/self/cgroup') ?? ''
   const unified = /^0::(\/.*)$/m.exec(groups)?.[1]

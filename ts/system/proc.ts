@@ -1,9 +1,9 @@
-// What /proc says of this process and its kernel. Where nobody says, nothing here throws.
+// Facts about this process and its kernel, from /proc. Nothing here throws if /proc is missing or incomplete.
 
 import { readFileSync } from 'node:fs'
 import { endianness, release } from 'node:os'
 
-/** The text of a file, without the white space around it. */
+/** Returns the trimmed text of a file; `undefined` if it cannot be read. */
 export function readWord(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8').trim()
@@ -12,34 +12,34 @@ export function readWord(path: string): string | undefined {
   }
 }
 
-/** A line of this thread's status: `'2'` for `Seccomp`, whose filters a thread can have for itself. */
+/** Returns a field of this thread's status, not the process's: seccomp filters and capabilities are per thread. */
 export function statusField(name: string): string | undefined {
   const status = readWord('/proc/thread-self/status') ?? ''
   return new RegExp(`^${name}:[ \\t]*(.*)$`, 'm').exec(status)?.[1]
 }
 
-/** Whether a seccomp filter is at work on this thread. */
+/** Tells if this thread has a seccomp filter. */
 export function isFiltered(): boolean {
   return statusField('Seccomp') === '2'
 }
 
-/** A limit of this process, the soft one: infinite where there is none, and where nobody says. */
+/** Returns a soft limit of this process; `Infinity` if there is none, or if it is unknown. */
 export function limit(name: 'Max locked memory' | 'Max open files'): number {
   const found = new RegExp(`^${name}\\s+(\\d+)`, 'm').exec(readWord('/proc/self/limits') ?? '')
   return found === null ? Infinity : Number(found[1])
 }
 
-/** The numbers of the capabilities that are asked for here. */
+/** The bit numbers of capabilities, see capabilities(7). */
 export const CAPABILITY = { IPC_LOCK: 14, SYS_ADMIN: 21 } as const
 
-/** Whether this thread has a capability that counts everywhere: in a user namespace of its own it would not. */
+/** Tells if this thread has a capability in the initial user namespace; io_uring ignores those of other namespaces. */
 export function hasCapability(bit: number): boolean {
   const effective = statusField('CapEff') ?? ''
   if (!/^[\da-f]+$/.test(effective)) return false
   return ((BigInt(`0x${effective}`) >> BigInt(bit)) & 1n) === 1n && isInitialNamespace()
 }
 
-/** The first user namespace maps all users to themselves. */
+/** Tells if this is the initial user namespace, which maps all users to themselves. */
 function isInitialNamespace(): boolean {
   return /^0\s+0\s+4294967295$/.test(readWord('/proc/self/uid_map') ?? '')
 }
@@ -47,7 +47,7 @@ function isInitialNamespace(): boolean {
 const AT_PAGESZ = 6n
 const USUAL_PAGE = 4096
 
-/** Bytes of a page. */
+/** Returns the size of a page in bytes. */
 export function pageSize(): number {
   try {
     const pairs = readFileSync('/proc/self/auxv')
@@ -57,17 +57,17 @@ export function pageSize(): number {
       if (word(at) === AT_PAGESZ) return Number(word(at + 8))
     }
   } catch {
-    // as above
+    // /proc is missing, or a sandbox hides the file
   }
   return USUAL_PAGE
 }
 
-/** Whether the running kernel is of this version or a later one. */
+/** Tells if the running kernel is this version or later. */
 export function kernelHas(since: string): boolean {
   return compareVersions(release(), since) >= 0
 }
 
-/** Less than, equal to or more than 0, as `left` is before, the same as, or after `right`. */
+/** Compares major and minor versions: negative if `left` is older than `right`, 0 if equal, positive if newer. */
 export function compareVersions(left: string, right: string): number {
   const [[major, minor], [otherMajor, otherMinor]] = [parts(left), parts(right)]
   return major - otherMajor || minor - otherMinor

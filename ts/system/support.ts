@@ -1,4 +1,4 @@
-// Whether rings can be made here, and if not, why and what to do.
+// Tells if rings can be created here, and if not, why, and what to do.
 
 import { constants, release } from 'node:os'
 import { binding, type BindingSetup } from '../binding.ts'
@@ -39,63 +39,67 @@ export { kernelHas } from './proc.ts'
 
 const { EACCES, EINVAL, EMFILE, ENFILE, ENOMEM, ENOSYS, EPERM } = constants.errno
 
-/** Why rings cannot be made. */
+/** The reason why rings cannot be created. */
 export type UnavailableReason =
   /** This is not Linux. */
   | 'platform'
-  /** The package has no binary for this platform, or it does not load. */
+  /** The package has no binary for this platform, or the binary does not load. */
   | 'binary'
-  /** The kernel has no io_uring. */
+  /** The kernel has no io_uring, or a sandbox hides it. */
   | 'kernel'
-  /** It is switched off by `kernel.io_uring_disabled`. */
+  /** The sysctl `kernel.io_uring_disabled` disables io_uring. */
   | 'sysctl'
-  /** A seccomp filter forbids it, as containers' do. */
+  /** A seccomp filter forbids io_uring, as those of containers do. */
   | 'seccomp'
-  /** A security module forbids it, SELinux say. */
+  /** A security module, such as SELinux, forbids io_uring. */
   | 'lsm'
-  /** The rings of this user are above the limit of locked memory. */
+  /** The limit of locked memory of this user is too low for another ring. */
   | 'memlock'
-  /** The machine, or its cgroup, has no more memory. */
+  /** The machine or the cgroup is out of memory. */
   | 'memory'
   /** Too many files are open. */
   | 'files'
-  /** Something else: see `errno`. */
+  /** Another error: see `errno`. */
   | 'other'
 
-/** What {@link support} answers. */
+/** The result of {@link support}. */
 export interface Support {
-  /** Whether rings can be made. */
+  /** True if rings can be created. */
   readonly available: boolean
-  /** Why not. */
+  /** The reason why rings cannot be created. */
   readonly reason?: UnavailableReason
-  /** The same in words, as the end of a sentence: `'it is switched off for everybody'`. */
+  /** The reason in words, as a sentence without capital and full stop: `'io_uring is disabled for all processes'`. */
   readonly explanation?: string
-  /** The negative error number of the kernel, if it is the kernel that refused. */
+  /** The negative error number of io_uring_setup(2), if the kernel has returned one. */
   readonly errno?: number
-  /** What to do about it. */
+  /** What to do to make rings available. */
   readonly advice?: string
-  /** Commands and settings that do it; for what is in `limitations` too. */
+  /** Commands and settings that make rings available, or lift the `limitations`. */
   readonly remedies?: Remedies
-  /** What is tight although rings can be made, and what works nevertheless: sentences. */
+  /** Sentences about limits that are low although rings can be created, and what works in spite of them. */
   readonly limitations: readonly string[]
-  /** The version of the kernel. */
+  /** The release of the running kernel, as in `uname -r`. */
   readonly kernel: string
-  /** The classes of operations that the kernel has. */
+  /** The names of the operation classes that the kernel supports. */
   readonly operations: readonly string[]
-  /** What the kernel can do, `Features`. */
+  /** The features of the kernel, `Features`. */
   readonly features: number
-  /** What this process may have. */
+  /** Limits of this process. */
   readonly limits: {
-    /** Bytes of memory that the rings and registered buffers of this user may have; infinite where there is no limit. */
+    /** Bytes of memory that all processes of this user together may lock; `Infinity` if there is no limit. */
     readonly memlock: number
-    /** Whether that limit binds this process: it does not bind who has CAP_IPC_LOCK. */
+    /** True if `memlock` applies to this process: not with CAP_IPC_LOCK, and not if there is no limit. */
     readonly memlockBinds: boolean
-    /** File descriptors that this process may have open. */
+    /** The number of file descriptors that this process may have open; `Infinity` if there is no limit. */
     readonly files: number
   }
 }
 
-/** Says whether rings can be made here, with which operations, and if not, why and what to do. Never throws. */
+/**
+ * Tells if rings can be created here and which operations the kernel supports; if rings cannot be created, why, and
+ * what
+ * to do. Creates a ring of one entry to find out, and closes it. Never throws.
+ */
 export function support(): Support {
   const memlock = limit('Max locked memory')
   const limits = { memlock, memlockBinds: memlockAllowed() !== Infinity, files: limit('Max open files') }
@@ -125,10 +129,10 @@ export function support(): Support {
   }
 }
 
-/** What kernels since 5.16 give every user, if nobody says otherwise. */
+/** The default limit of locked memory since Linux 5.16. */
 const USUAL_MEMLOCK = 8 * 1024 * 1024
 
-/** What a low limit of locked memory leaves. */
+/** Describes what is possible with a low limit of locked memory. */
 function memlockLimitations(): string[] {
   const allowed = memlockAllowed()
   if (allowed >= USUAL_MEMLOCK) return []
@@ -136,19 +140,22 @@ function memlockLimitations(): string[] {
   const needed = ringBytes({ entries: DEFAULT_ENTRIES, flags: 0 })
   if (!chargesRings()) {
     return [
-      `${all} Rings work, as this kernel does not charge them; registered buffers and zero-copy sends in flight can have that much`,
+      `${all} This kernel does not count rings; registered buffers and zero-copy sends in flight share the limit`,
     ]
   }
   const rings = Math.floor(allowed / needed)
   if (rings === 0) {
-    return [`${all} A default ring needs ${needed} and cannot be made; rings with fewer entries can`]
+    return [`${all} A default ring needs ${needed} and cannot be created; rings with fewer entries can`]
   }
   return [
-    `${all} A default ring needs ${needed}: there is room for ${rings}, and beside one of them for ${allowed - needed} bytes of registered buffers and zero-copy sends in flight`,
+    `${all} A default ring needs ${needed}, so ${rings} can be open; one of them leaves ${allowed - needed} bytes for registered buffers and zero-copy sends in flight`,
   ]
 }
 
-/** The rows of the operation table that a kernel has. Its opcodes are known, but not which variants of them. */
+/**
+ * Returns the operations that the kernel supports. The probe reports opcodes only; of operations that share one, the
+ * later ones are supported from their own kernel version on.
+ */
 function operationsOf(opcodes: readonly number[] | null): string[] {
   const known = new Set<string>()
   const seen = new Set<number>()
@@ -181,8 +188,8 @@ function notLoaded(error: unknown): Diagnosis {
   if (why?.endsWith('loading addons is disabled.')) {
     return {
       reason: 'binary',
-      text: 'Node.js was told to load no native addons',
-      advice: 'Start it with --allow-addons beside --permission, and without --no-addons',
+      text: 'Node.js is started with native addons disabled',
+      advice: 'Start it without --no-addons, and with --allow-addons if it has --permission',
       remedies: {},
     }
   }
@@ -190,14 +197,17 @@ function notLoaded(error: unknown): Diagnosis {
     reason: 'binary',
     text:
       why === undefined
-        ? `There is no binary of it for linux-${process.arch} (or its platform package was left out of the installation)`
-        : `Its binary for linux-${process.arch} does not load: ${why}`,
-    advice: 'Install again without --omit=optional, or build from source with cargo',
+        ? `the package has no binary for linux-${process.arch}, or its platform package was not installed`
+        : `the binary for linux-${process.arch} does not load: ${why}`,
+    advice: 'Install the package again without --omit=optional, or build it from source with cargo',
     remedies: BINARY,
   }
 }
 
-/** What is wrong with a binary that is there. The loader chains what it tried; most of that is merely missing. */
+/**
+ * Returns why a binary that exists does not load. The loader's error has one cause per file that it tried; most are
+ * missing.
+ */
 function loaderSays(error: unknown): string | undefined {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (!cause.message.startsWith('Cannot find ')) return cause.message.split('\n', 1)[0]
@@ -205,7 +215,7 @@ function loaderSays(error: unknown): string | undefined {
   return undefined
 }
 
-/** What the kernel's refusal to make a ring means. */
+/** Explains an error of io_uring_setup(2). */
 function diagnose(errno: number, setup: BindingSetup): Diagnosis {
   if (errno === -ENOSYS) return missing()
   if (errno === -EPERM) return forbidden()
@@ -213,7 +223,7 @@ function diagnose(errno: number, setup: BindingSetup): Diagnosis {
   if (errno === -EACCES) {
     return {
       reason: 'lsm',
-      text: 'a security module forbids it, as SELinux can',
+      text: 'a security module, such as SELinux, forbids io_uring',
       advice: 'Allow io_uring in its policy',
       remedies: LSM,
     }
@@ -222,8 +232,10 @@ function diagnose(errno: number, setup: BindingSetup): Diagnosis {
     return {
       reason: 'files',
       text:
-        errno === -EMFILE ? ownFiles() : 'the machine has as many files open as it may (sysctl fs.file-max)',
-      advice: 'Close some, or raise it: ulimit -n, LimitNOFILE= in systemd',
+        errno === -EMFILE
+          ? ownFiles()
+          : 'the limit of open files of the machine is reached (sysctl fs.file-max)',
+      advice: 'Close files, or raise the limit: ulimit -n, LimitNOFILE= in systemd',
       remedies: FILES,
     }
   }
@@ -231,25 +243,25 @@ function diagnose(errno: number, setup: BindingSetup): Diagnosis {
   return { reason: 'other', text: message, advice: 'See io_uring_setup(2)', remedies: {} }
 }
 
-/** The limit can be read only where a file is left to read it with. */
+/** Names the limit of open files if it is known: reading it needs a file descriptor, which may not be available. */
 function ownFiles(): string {
   const files = limit('Max open files')
-  return `this process has as many files open as it may${files === Infinity ? '' : `, ${files}`} (ulimit -n)`
+  return `the limit of open files of this process is reached${files === Infinity ? '' : `: ${files}`} (ulimit -n)`
 }
 
-/** The sysctl is there since 6.6, in kernels that have io_uring: then somebody hides it. */
+/**
+ * Explains `ENOSYS`. Kernels with io_uring have the sysctl since 6.6; if it exists, a filter or sandbox hides io_uring.
+ */
 function missing(): Diagnosis {
   const disabled = readWord('/proc/sys/kernel/io_uring_disabled')
   if (disabled !== undefined && isFiltered()) {
-    return filtered(
-      'a seccomp filter hides it: this kernel has io_uring, and the filter answers as if it had none',
-    )
+    return filtered('a seccomp filter hides io_uring: the kernel has it, but the filter returns ENOSYS')
   }
   return {
     reason: 'kernel',
     text: `the kernel ${release()} has no io_uring, or a sandbox hides it`,
     advice: 'It needs Linux 5.6 or later, built with CONFIG_IO_URING',
-    // Before 6.6 nobody can tell.
+    // Before 6.6, a filter and a kernel without io_uring look alike.
     remedies: isFiltered() && !kernelHas('6.6') ? { ...SECCOMP, ...KERNEL } : KERNEL,
   }
 }
@@ -258,15 +270,15 @@ function outOfMemory(setup: BindingSetup): Diagnosis {
   if (!chargesRings() || memlockAllowed() === Infinity) {
     return {
       reason: 'memory',
-      text: 'the machine, or its cgroup, has no more memory for a ring',
-      advice: 'Ask for fewer entries, or raise the limit of memory of the cgroup',
+      text: 'the machine or its cgroup is out of memory for a ring',
+      advice: 'Use fewer entries, or raise the memory limit of the cgroup',
       remedies: MEMORY,
     }
   }
   return {
     reason: 'memlock',
     text: `a ring of ${setup.entries} ${setup.entries === 1 ? 'entry' : 'entries'} ${memlockNeeds(ringBytes(setup))}`,
-    advice: `Ask for fewer entries, close other rings, or raise it: ${RAISE_MEMLOCK}`,
+    advice: `Use fewer entries, close other rings, or raise the limit: ${RAISE_MEMLOCK}`,
     remedies: MEMLOCK,
   }
 }
@@ -275,22 +287,27 @@ function forbidden(): Diagnosis {
   const disabled = readWord('/proc/sys/kernel/io_uring_disabled')
   const advice = 'Run: sysctl -w kernel.io_uring_disabled=0'
   if (disabled === '2') {
-    return { reason: 'sysctl', text: 'it is switched off for everybody', advice, remedies: SYSCTL }
+    return {
+      reason: 'sysctl',
+      text: 'io_uring is disabled for all processes (kernel.io_uring_disabled = 2)',
+      advice,
+      remedies: SYSCTL,
+    }
   }
   const group = readWord('/proc/sys/kernel/io_uring_group') ?? '-1'
   if (disabled === '1' && !hasCapability(CAPABILITY.SYS_ADMIN) && !isMember(group)) {
-    const text = `it is switched off for processes that neither have CAP_SYS_ADMIN nor are in the group of kernel.io_uring_group (${group})`
+    const text = `io_uring is disabled for processes that neither have CAP_SYS_ADMIN nor are in the group of kernel.io_uring_group (${group})`
     return { reason: 'sysctl', text, advice, remedies: SYSCTL_GROUP }
   }
-  // Without /proc nobody knows, and a filter is by far the likeliest.
+  // If /proc is not available, a filter is the most likely reason.
   if (isFiltered() || statusField('Seccomp') === undefined) {
     return filtered(
-      'a seccomp filter forbids it, as the default profiles of Docker, containerd and Kubernetes do',
+      'a seccomp filter forbids io_uring, as the default profiles of Docker, containerd and Kubernetes do',
     )
   }
   return {
     reason: 'lsm',
-    text: 'it is neither switched off (kernel.io_uring_disabled) nor forbidden by a seccomp filter: a security module or a sandbox forbids it',
+    text: 'a security module or a sandbox forbids io_uring: neither kernel.io_uring_disabled nor a seccomp filter does',
     advice: 'Allow io_uring in its policy',
     remedies: LSM,
   }
@@ -300,22 +317,23 @@ function filtered(text: string): Diagnosis {
   return { reason: 'seccomp', text, advice: SECCOMP_ADVICE, remedies: SECCOMP }
 }
 
-/** Node.js counts the effective group among the groups. */
+/** Tells if this process is in a group. `process.getgroups()` includes the effective group. */
 function isMember(group: string): boolean {
   return process.getgroups?.().includes(Number(group)) === true
 }
 
-/** Why the binding did not load. */
+/** Returns the error for a binding that does not load. */
 export function loadError(cause: unknown): UringError {
   const { text, advice } = notLoaded(cause)
   return new UringError('ERR_URING_UNAVAILABLE', `io_uring is not available: ${text}. ${advice}`, { cause })
 }
 
-/** The error that the kernel's refusal to make a ring stands for. */
+/** Returns the error for a failed io_uring_setup(2). */
 export function setupError(errno: number, setup: BindingSetup): UringError {
   const details = { errno, syscall: 'io_uring_setup' }
   if (errno === -EINVAL) {
-    const message = 'EINVAL: this kernel does not take these options together, io_uring_setup'
+    const message =
+      'EINVAL: this kernel does not support these options, or not in combination, io_uring_setup'
     return new UringError('EINVAL', message, details)
   }
   const { reason, text, advice } = diagnose(errno, setup)
