@@ -1,8 +1,8 @@
 /**
- * The kernel's interface as it is, for those who build their own: `import … from 'uring/sys'`.
+ * The raw interface of the kernel, for programs that build their own ring: `import … from 'uring/sys'`.
  *
- * **Unsafe.** The system calls of io_uring read and write wherever their arguments point, now and until every
- * operation has completed. Nothing here is kept alive.
+ * **Unsafe.** The kernel reads and writes the memory that arguments and entries point at, during a call and until each
+ * operation has completed. Nothing here keeps that memory alive.
  *
  * @module
  */
@@ -33,7 +33,7 @@ const EFD_CLOEXEC = 0o2000000
 const EFD_NONBLOCK = 0o4000
 const EFD_SEMAPHORE = 1
 const EPOLL_CLOEXEC = 0o2000000
-/** Bytes of a `struct io_uring_reg_wait`. */
+/** The size of a `struct io_uring_reg_wait` in bytes. */
 const WAIT_BYTES = 64
 
 function view(bytes: Bytes, name: string): Uint8Array {
@@ -41,9 +41,11 @@ function view(bytes: Bytes, name: string): Uint8Array {
 }
 
 /**
- * io_uring_setup(2). `params` are the 120 bytes of a `struct io_uring_params`, which the kernel fills in.
+ * Creates a ring, see io_uring_setup(2). The kernel fills in `params`, the 120 bytes of a `struct io_uring_params`.
  *
- * @returns the descriptor, or `-errno`
+ * @returns the descriptor of the ring, or `-errno`
+ * @throws {TypeError} `ERR_INVALID_ARG_TYPE`: an argument has the wrong type
+ * @throws {RangeError} `ERR_OUT_OF_RANGE`: `entries` is no `u32`, or `params` has a size other than 120 bytes
  */
 export function ioUringSetup(entries: number, params: Bytes): number {
   const bytes = view(params, 'params')
@@ -53,11 +55,13 @@ export function ioUringSetup(entries: number, params: Bytes): number {
 }
 
 /**
- * io_uring_enter(2).
+ * Submits entries and waits for completions, see io_uring_enter(2).
  *
- * @param argument a `struct io_uring_getevents_arg` with `EnterFlags.EXT_ARG`, with `EnterFlags.EXT_ARG_REG` too the
- * offset of a wait in the ring's region, else a signal mask
- * @returns entries that the kernel took, or `-errno`
+ * @param argument with `EnterFlags.EXT_ARG`, a `struct io_uring_getevents_arg`; with `EnterFlags.EXT_ARG_REG` too, the
+ * offset of a `struct io_uring_reg_wait` in the ring's region; otherwise a signal mask. Default: null
+ * @returns the number of entries that the kernel consumed, or `-errno`
+ * @throws {TypeError} `ERR_INVALID_ARG_TYPE`: an argument has the wrong type
+ * @throws {RangeError} `ERR_OUT_OF_RANGE`: a number does not fit into 32 bits
  */
 export function ioUringEnter(
   fd: number,
@@ -88,9 +92,11 @@ export function ioUringEnter(
 }
 
 /**
- * io_uring_register(2).
+ * Registers resources, see io_uring_register(2). `count` is `nr_args`.
  *
- * @returns what the opcode gives, or `-errno`
+ * @returns the result of the opcode, or `-errno`
+ * @throws {TypeError} `ERR_INVALID_ARG_TYPE`: an argument has the wrong type
+ * @throws {RangeError} `ERR_OUT_OF_RANGE`: a number does not fit into 32 bits
  */
 export function ioUringRegister(fd: number, opcode: number, argument: Bytes | null, count: number): number {
   return binding().rawRegister(
@@ -102,10 +108,11 @@ export function ioUringRegister(fd: number, opcode: number, argument: Bytes | nu
 }
 
 /**
- * Where bytes are, for entries and structs. It holds as long as somebody refers to the memory, and it is neither
- * detached nor resized.
+ * Returns the address of memory, for entries and structs. It is valid as long as the program refers to the memory, and
+ * neither detaches nor resizes it.
  *
- * @throws {RangeError} `ERR_OUT_OF_RANGE` for no bytes, which are nowhere
+ * @throws {TypeError} `ERR_INVALID_ARG_TYPE`: `bytes` is not memory
+ * @throws {RangeError} `ERR_OUT_OF_RANGE`: the memory is empty, and so has no address
  */
 export function addressOf(bytes: Bytes): number {
   const length = bytesLeft(checkBytes(bytes, 'bytes'))
@@ -113,17 +120,19 @@ export function addressOf(bytes: Bytes): number {
   return addressOfMemory(bytes)
 }
 
-/** What the kernel gave, or the error that it stands for. */
+/** Returns the result of a system call; throws the error for a negative one. */
 function checked(result: number, syscall: string): number {
   if (result < 0) throw systemError(result, syscall)
   return result
 }
 
 /**
- * A counter that can be polled, see eventfd(2); close-on-exec and non-blocking. With `semaphore` a read takes one of it,
- * and not all.
+ * Creates an eventfd, see eventfd(2); close-on-exec and non-blocking. With `semaphore`, a read decrements the counter
+ * by
+ * one, instead of resetting it to 0 (`EFD_SEMAPHORE`).
  *
- * @throws {UringError}
+ * @param count the initial value of the counter, 0 to 2^32 - 1
+ * @throws {UringError} the errors of eventfd(2), such as `EMFILE`: too many open files
  */
 export function eventfd(count = 0, options?: { semaphore?: boolean }): number {
   const { semaphore = false } = checkOptions(options)
@@ -131,12 +140,22 @@ export function eventfd(count = 0, options?: { semaphore?: boolean }): number {
   return checked(binding().rawEventfd(integer(count, 'count', 0, MAX_U32), flags), 'eventfd')
 }
 
-/** An epoll, see epoll_create(2); close-on-exec. @throws {UringError} */
+/**
+ * Creates an epoll instance, see epoll_create1(2); close-on-exec.
+ *
+ * @throws {UringError} the errors of epoll_create1(2), such as `EMFILE`: too many open files
+ */
 export function epollCreate(): number {
   return checked(binding().rawEpollCreate(EPOLL_CLOEXEC), 'epoll_create1')
 }
 
-/** Two sockets that are connected to each other, see socketpair(2); close-on-exec. @throws {UringError} */
+/**
+ * Creates two sockets that are connected to each other, see socketpair(2); close-on-exec.
+ *
+ * @throws {UringError} the errors of socketpair(2), such as `EAFNOSUPPORT`: unknown domain, `ENOTSUP`: the domain has
+ * no
+ * socket pairs
+ */
 export function socketpair(domain: number, type: number): [number, number] {
   const [left = -1, right] = binding().rawSocketpair(
     integer(domain, 'domain', 0, MAX_I32),
@@ -153,12 +172,20 @@ function socketName(file: FileTarget, peer: boolean, syscall: string): SocketAdd
   return decodeAddress(Buffer.from(name.buffer, name.byteOffset, name.byteLength))
 }
 
-/** The address of a socket, see getsockname(2). @throws {UringError} */
+/**
+ * Returns the address of a socket, see getsockname(2).
+ *
+ * @throws {UringError} `EBADF`: not a descriptor, `ENOTSOCK`: not a socket
+ */
 export function getsockname(fd: number | { readonly fd: number }): SocketAddress | undefined {
   return socketName(fd, false, 'getsockname')
 }
 
-/** The address of a socket's peer, see getpeername(2). @throws {UringError} */
+/**
+ * Returns the address of a socket's peer, see getpeername(2).
+ *
+ * @throws {UringError} `EBADF`: not a descriptor, `ENOTSOCK`: not a socket, `ENOTCONN`: not connected
+ */
 export function getpeername(fd: number | { readonly fd: number }): SocketAddress | undefined {
   return socketName(fd, true, 'getpeername')
 }

@@ -1,4 +1,4 @@
-// The constants and layouts of uring/sys are those of the kernel's headers.
+// The constants and struct layouts of uring/sys, compared with the kernel's headers.
 
 import { readFileSync } from 'node:fs'
 import test from 'ava'
@@ -13,7 +13,7 @@ import {
   unknownMembers,
 } from '../helpers/headers.ts'
 
-/** What `readHeaders` says of the headers of Linux 7.1, large integers as strings with an n. */
+/** The result of `readHeaders` for the headers of Linux 7.1; large integers are strings with an n. */
 const LINUX = JSON.parse(readFileSync(new URL('./linux-7.1.json', import.meta.url), 'utf8')) as {
   constants: Record<string, number | string>
   structs: Record<string, { size: number; fields: Record<string, [offset: number, size: number]> }>
@@ -28,12 +28,12 @@ const HEADERS = [
 
 const UPPER = /^(_|[A-Z])[A-Z0-9_]+(_BIT)?$/
 
-/** The constants that there are, without the system calls' numbers, which another header has. */
+/** The constants of uring/sys, without the system call numbers, which are in another header. */
 const CONSTANTS = Object.fromEntries(Object.entries(sys).filter(([name]) => UPPER.test(name)))
 
-/** How far a header goes: another number in each version. */
+/** Limits, which differ between versions of a header. */
 const LIMIT = /_LAST$|_MAX$|^IORING_URING_CMD_MASK$/
-/** In the headers of Linux 6.0 and 6.1 only, for an interface that never was. */
+/** Structs of an interface that was never released; only the headers of Linux 6.0 and 6.1 have them. */
 const GONE = new Set(['io_uring_notification_slot', 'io_uring_notification_register'])
 const RESERVED = /^_*(pad|resv|rsvd|reserved|empty_\w+)\d*$/
 
@@ -41,7 +41,7 @@ function shown(value: unknown): number | string | undefined {
   return typeof value === 'bigint' ? `0x${value.toString(16)}n` : (value as number | undefined)
 }
 
-test('every constant of Linux 7.1 has its name and value, and there are no others', (t) => {
+test('uring/sys: has all constants of Linux 7.1, and no others', (t) => {
   const expected = Object.entries(LINUX.constants).map(([name, value]) => [
     name,
     typeof value === 'number' ? value : BigInt(value.slice(0, -1)),
@@ -50,7 +50,7 @@ test('every constant of Linux 7.1 has its name and value, and there are no other
   t.deepEqual(CONSTANTS, Object.fromEntries(expected))
 })
 
-/** The layouts that the headers of io_uring have; the rest is in others. */
+/** Structs that other headers than those of io_uring define. */
 const OTHERS: Record<string, readonly [type: string, header: string]> = {
   __kernel_timespec: ['struct __kernel_timespec', 'linux/time_types.h'],
   iovec: ['struct iovec', 'sys/uio.h'],
@@ -71,7 +71,7 @@ function layouts(): Record<
   return sys.structs
 }
 
-test('every struct of Linux 7.1 has its layout, and there are no others', (t) => {
+test('structs: has all structs of Linux 7.1, and no others', (t) => {
   const expected = Object.entries(LINUX.structs).map(([name, { size, fields }]) => [
     name,
     {
@@ -86,7 +86,7 @@ test('every struct of Linux 7.1 has its layout, and there are no others', (t) =>
   t.deepEqual(Object.fromEntries(own), Object.fromEntries(expected))
 })
 
-test('members are inside their structs', (t) => {
+test('structs: all members lie inside their structs', (t) => {
   for (const [name, { size, fields }] of Object.entries(layouts())) {
     for (const [field, place] of Object.entries(fields)) {
       t.true(Number.isInteger(place.offset) && place.offset >= 0, `${name}.${field}`)
@@ -98,10 +98,10 @@ test('members are inside their structs', (t) => {
 const missing = headersMissing(HEADERS.slice(0, 1))
 const withHeaders = missing === undefined ? test : test.skip
 
-/** What the headers of this machine say, old or new. */
+/** The headers of this machine, of whatever version. */
 let header: Header | undefined
 
-withHeaders('everything in the headers of this machine is there, with the same value', (t) => {
+withHeaders('uring/sys: has the constants of the headers of this machine', (t) => {
   header ??= readHeaders(directory(t), present(HEADERS))
   const { constants } = header
   const names = Object.keys(constants)
@@ -110,7 +110,7 @@ withHeaders('everything in the headers of this machine is there, with the same v
     t.is(shown(CONSTANTS[name]), shown(constants[name]), name)
 })
 
-withHeaders('the structs in the headers of this machine have the same layout', (t) => {
+withHeaders('structs: has the structs of the headers of this machine', (t) => {
   header ??= readHeaders(directory(t), present(HEADERS))
   const { structs } = header
   t.true(Object.keys(structs).includes('io_uring_sqe'), 'the headers were read')
@@ -123,11 +123,11 @@ withHeaders('the structs in the headers of this machine have the same layout', (
   }
 })
 
-withHeaders("the layouts of what entries point at are the C compiler's", (t) => {
+withHeaders('structs: has the layouts of the C compiler for structs that entries point at', (t) => {
   const at = directory(t)
   for (const [name, [type, file]] of Object.entries(OTHERS)) {
     const fields = layouts()[name]?.fields ?? {}
-    // What a later kernel has put in the place of reserved members.
+    // Members that later kernels have put in the place of reserved ones.
     const later = unknownMembers(file, type, Object.keys(fields))
     const known = Object.keys(fields).filter((field) => !later.includes(field))
     t.true(
@@ -147,14 +147,14 @@ withHeaders("the layouts of what entries point at are the C compiler's", (t) => 
   }
 })
 
-test('both layouts of an epoll event', async (t) => {
+test('structs: epoll_event has the layout of this platform', async (t) => {
   const { eventBytes } = await import('../../ts/structs/epoll-event.ts')
   const { size, fields } = sys.structs.epoll_event
   t.is(size, eventBytes())
   t.is(fields.data.offset + fields.data.size, size)
 })
 
-withHeaders('the numbers of the system calls', (t) => {
+withHeaders('uring/sys: has the system call numbers of the headers of this machine', (t) => {
   const numbers = ['SYS_io_uring_setup', 'SYS_io_uring_enter', 'SYS_io_uring_register'] as const
   const statements = numbers.map((name) => `PRINT("${name}", ${name});`).join('\n')
   for (const [name, number] of runProgram(directory(t), ['sys/syscall.h'], statements))

@@ -1,4 +1,4 @@
-// What docs/sys.md shows runs as written, and what it names is there.
+// docs/sys.md: its examples run as written, and all that it names exists.
 
 import { readFileSync } from 'node:fs'
 import test from 'ava'
@@ -7,7 +7,7 @@ import { script } from '../helpers/process.ts'
 
 const DOCUMENT = readFileSync(new URL('../../docs/sys.md', import.meta.url), 'utf8')
 
-test('the examples print what the document says', async (t) => {
+test('docs/sys.md: the examples print what it says', async (t) => {
   const examples = [...DOCUMENT.matchAll(/```ts\n([\s\S]*?)```\s+It prints `(.*?)`/g)]
   t.is(examples.length, 2)
   t.is(DOCUMENT.split('```ts').length - 1, 2)
@@ -15,7 +15,7 @@ test('the examples print what the document says', async (t) => {
     t.deepEqual(await script(source), { code: 0, signal: null, stdout: `${promised}\n`, stderr: '' })
 })
 
-test('the structs and constants that it names are those that there are', (t) => {
+test('docs/sys.md: the structs and constants that it names exist', (t) => {
   const names = [...DOCUMENT.matchAll(/`(IO[A-Z_]*RING_\w+|IOSQE_\w+|SYS_\w+)`/g)].map(
     ([, name = '']) => name,
   )
@@ -27,7 +27,7 @@ test('the structs and constants that it names are those that there are', (t) => 
   t.deepEqual(named.toSorted(), others.toSorted())
 })
 
-test('every method of a mapped ring has its line', (t) => {
+test('docs/sys.md: has a line for every member of MappedRing', (t) => {
   const members = Object.getOwnPropertyNames(sys.MappedRing.prototype)
   const internal = new Set([
     'constructor',

@@ -1,5 +1,5 @@
-// The constant objects of the package have the kernel's names and values: those of io_uring as `uring/sys` has them,
-// the others as the C headers have them.
+// The constant objects of the package, compared with `uring/sys` for io_uring's own constants, and with C headers for all
+// others.
 
 import test from 'ava'
 import * as uring from 'uring'
@@ -9,7 +9,7 @@ import { headersMissing, present, runProgram, unknownConstants } from '../helper
 
 type Values = Readonly<Record<string, number>>
 
-/** Objects of io_uring's own constants: the prefixes that their keys are without, the most usual first. */
+/** Objects of io_uring's own constants, with the prefixes that their keys omit, the most common first. */
 const OWN: Record<string, readonly string[]> = {
   SqeFlags: ['IOSQE_'],
   CqeFlags: ['IORING_CQE_F_', 'IORING_CQE_'],
@@ -29,7 +29,7 @@ const OWN: Record<string, readonly string[]> = {
   FsyncFlags: ['IORING_FSYNC_'],
 }
 
-/** Objects of other constants: the prefix that their keys are without, and where they are defined. */
+/** Objects of other constants, with the prefix that their keys omit, and the header that defines them. */
 const OTHER: Record<string, readonly [prefix: string, header: string]> = {
   RwFlags: ['RWF_', 'linux/fs.h'],
   AtFlags: ['AT_', 'linux/fcntl.h'],
@@ -63,7 +63,7 @@ const OTHER: Record<string, readonly [prefix: string, header: string]> = {
   BlockCommands: ['BLOCK_URING_CMD_', 'linux/blkdev.h'],
 }
 
-/** Objects that are younger than the headers of many machines. */
+/** Objects that the headers of many machines do not have yet. */
 const YOUNG = new Set(['IntegrityFlags', 'FutexFlags', 'BlockCommands'])
 
 const EXPORTS = Object.entries(uring) as readonly (readonly [string, unknown])[]
@@ -72,12 +72,12 @@ function valuesOf(name: string): Values {
   return (uring as unknown as Record<string, Values>)[name] ?? {}
 }
 
-/** What `uring/sys` has under a short key's full name. */
+/** Returns the full name of a key in `uring/sys`. */
 function fullName(prefixes: readonly string[], key: string): string | undefined {
   return prefixes.map((prefix) => `${prefix}${key}`).find((name) => name in sys)
 }
 
-test('every object of constants is looked at here', (t) => {
+test('constants: every object is compared here', (t) => {
   const objects = EXPORTS.filter(
     ([, value]) =>
       typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype,
@@ -85,7 +85,7 @@ test('every object of constants is looked at here', (t) => {
   t.deepEqual(objects.toSorted(), [...Object.keys(OWN), ...Object.keys(OTHER)].toSorted())
 })
 
-test('constants of io_uring are the same under their short and full names', (t) => {
+test('constants: short and full names have the same values', (t) => {
   const constants = sys as unknown as Values
   for (const [name, prefixes] of Object.entries(OWN)) {
     const values = valuesOf(name)
@@ -98,12 +98,12 @@ test('constants of io_uring are the same under their short and full names', (t) 
   }
 })
 
-test('no constant of io_uring that has an object is missing from it', (t) => {
-  // What they are made from, or how far they go.
+test('constants: objects have all constants with their prefixes', (t) => {
+  // Parts of other constants, and limits.
   const without = /_BIT$|_MASK$|_SHIFT$|_LAST$/
   for (const [name, prefixes] of Object.entries(OWN)) {
     const values = valuesOf(name)
-    // 'IORING_' alone says nothing.
+    // 'IORING_' alone is the prefix of all groups.
     const own = prefixes.filter((prefix) => prefix !== 'IORING_')
     for (const full of Object.keys(sys).filter((text) => own.some((prefix) => text.startsWith(prefix)))) {
       const there = prefixes.some((prefix) => full.startsWith(prefix) && full.slice(prefix.length) in values)
@@ -115,7 +115,7 @@ test('no constant of io_uring that has an object is missing from it', (t) => {
 const missing = headersMissing(['linux/io_uring.h', 'sys/epoll.h'])
 const withHeaders = missing === undefined ? test : test.skip
 
-withHeaders('the other constants are those of the headers of this machine', (t) => {
+withHeaders('constants: have the values of the headers of this machine', (t) => {
   let compared = 0
   const at = directory(t)
   const files = [...new Set(Object.values(OTHER).map(([, header]) => header))]
@@ -124,7 +124,7 @@ withHeaders('the other constants are those of the headers of this machine', (t) 
     const values = new Map<string, number>()
     for (const [name, [prefix]] of rows)
       for (const [key, value] of Object.entries(valuesOf(name))) values.set(`${prefix}${key}`, value)
-    // Younger ones are not in older headers.
+    // Older headers lack newer constants.
     const later = new Set(unknownConstants(header, [...values.keys()]))
     for (const [name, [prefix]] of rows) {
       const known = Object.keys(valuesOf(name)).some((key) => !later.has(`${prefix}${key}`))

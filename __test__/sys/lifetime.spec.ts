@@ -1,4 +1,4 @@
-// How long the memory of a mapped ring is there: as long as somebody refers to it, and not longer.
+// The lifetime of a mapped ring's memory: it is mapped as long as something refers to it, and no longer.
 
 import { closeSync } from 'node:fs'
 import test from 'ava'
@@ -9,7 +9,7 @@ import { script } from '../helpers/process.ts'
 
 const OK = { code: 0, signal: null, stdout: 'ok\n', stderr: '' }
 
-/** Source text: rings, how many mappings they have, and the collector. */
+/** Source text of all programs: creates and maps rings, counts mappings, and runs the garbage collector. */
 const HEAD = `
   import assert from 'node:assert'
   import { readFileSync } from 'node:fs'
@@ -25,7 +25,7 @@ const HEAD = `
   function map(made = make()) {
     return sys.mapRing(made.fd, made.params)
   }
-  // Finalizers run in a turn of their own.
+  // Finalizers run in a later turn of the event loop.
   async function collected(expected) {
     for (let turn = 0; turn < 200 && mappings() !== base + expected; turn += 1) {
       gc()
@@ -35,13 +35,13 @@ const HEAD = `
   }
 `
 
-test.serial('what nobody refers to any more is unmapped', async (t) => {
+test.serial('mapRing: memory is unmapped when nothing refers to it', async (t) => {
   const source = `${HEAD}
     const made = make()
     for (let index = 0; index < 50; index += 1) map(made)
     assert(mappings() > base)
     await collected(0)
-    // One view holds the part that it is of, and the other part goes.
+    // A view keeps its own mapping, and the other is unmapped.
     let tail = map(made).sq.tail
     await collected(1)
     tail[0] = 7
@@ -55,7 +55,7 @@ test.serial('what nobody refers to any more is unmapped', async (t) => {
     assert(map(made).sqes.every((byte) => byte === 0xaa))
     sqes = undefined
     await collected(0)
-    // The object holds all of it.
+    // The MappedRing keeps both mappings.
     let ring = map(made)
     await collected(2)
     assert.equal(ring.sq.ringEntries, 8)
@@ -66,14 +66,14 @@ test.serial('what nobody refers to any more is unmapped', async (t) => {
   t.deepEqual(await script(source, ['--expose-gc']), OK)
 })
 
-test.serial('views of what was unmapped are empty, and what unmapped it twice does no harm', async (t) => {
+test.serial('unmap: leaves empty views, and does nothing when called again', async (t) => {
   const source = `${HEAD}
     const made = make()
     let ring = map(made)
     const { sq, cq, sqes } = ring
     assert.equal(ring.unmap(), true)
     assert.equal(mappings(), base)
-    // Somebody else's memory may be there now.
+    // Other mappings may reuse the addresses.
     const others = Array.from({ length: 20 }, () => map(made))
     assert.equal(ring.unmap(), true)
     for (const view of [sq.head, sq.tail, sq.flags, sq.array, cq.head, cq.cqes, sqes]) assert.equal(view.length, 0)
@@ -97,11 +97,13 @@ test.serial('views of what was unmapped are empty, and what unmapped it twice do
   t.deepEqual(await script(source, ['--expose-gc']), OK)
 })
 
-/** Node.js 20 has it behind a flag. */
+/** Options that enable `ArrayBuffer.prototype.transfer`: Node.js 20 has it behind a flag. */
 const TRANSFER = 'transfer' in ArrayBuffer.prototype ? [] : ['--harmony-rab-gsab-transfer']
 
-test.serial('memory that was moved to another array buffer stays until that has gone', async (t) => {
-  const source = `${HEAD}
+test.serial(
+  'unmap: memory that was transferred to another array buffer stays mapped until that is collected',
+  async (t) => {
+    const source = `${HEAD}
     const made = make()
     const ring = map(made)
     const { sqes } = ring
@@ -115,18 +117,19 @@ test.serial('memory that was moved to another array buffer stays until that has 
     new Uint8Array(moved).fill(8)
     moved = undefined
     await collected(0)
-    // Here it is moved to be let go.
+    // unmap() transfers the buffers itself.
     const other = map(made)
     assert.equal(other.unmap(), true)
     assert.equal(mappings(), base)
     assert.equal(other.sqes.length, 0)
     console.log('ok')
   `
-  t.deepEqual(await script(source, ['--expose-gc', ...TRANSFER]), OK)
-})
+    t.deepEqual(await script(source, ['--expose-gc', ...TRANSFER]), OK)
+  },
+)
 
-test.serial('array buffers that may not be detached are left to the collector', async (t) => {
-  // What worker_threads.markAsUntransferable does from Node.js 24 on.
+test.serial('unmap: leaves array buffers that cannot be detached to the garbage collector', async (t) => {
+  // worker_threads.markAsUntransferable has this effect since Node.js 24.
   const lock = `
     ArrayBuffer.prototype.transfer = () => {
       throw new TypeError('locked')
@@ -144,8 +147,10 @@ test.serial('array buffers that may not be detached are left to the collector', 
   t.deepEqual(await script(source, ['--import', first]), OK)
 })
 
-test.serial('a clone with a transfer list copies or refuses, and the memory stays', async (t) => {
-  const source = `${HEAD}
+test.serial(
+  'mapRing: structuredClone with a transfer list copies or throws, and the memory stays mapped',
+  async (t) => {
+    const source = `${HEAD}
     const made = make()
     let ring = map(made)
     ring.sqes.fill(5)
@@ -164,10 +169,11 @@ test.serial('a clone with a transfer list copies or refuses, and the memory stay
     if (clone !== undefined) assert(new Uint8Array(clone).every((byte) => byte === 6))
     console.log('ok')
   `
-  t.deepEqual(await script(source, ['--expose-gc']), OK)
-})
+    t.deepEqual(await script(source, ['--expose-gc']), OK)
+  },
+)
 
-test.serial('the end of a worker unmaps what it had', async (t) => {
+test.serial('mapRing: the end of a worker unmaps its rings', async (t) => {
   const source = `${HEAD}
     import { once } from 'node:events'
     import { Worker } from 'node:worker_threads'
@@ -197,7 +203,7 @@ test.serial('the end of a worker unmaps what it had', async (t) => {
 })
 
 test.serial(
-  'a runtime without array buffers over foreign memory says so, and nothing stays mapped',
+  'mapRing: throws in a runtime without array buffers over external memory, and leaves nothing mapped',
   async (t) => {
     const source = `${HEAD}
     import { createRequire } from 'node:module'
@@ -205,9 +211,9 @@ test.serial(
     const { Mapping } = native
     const { buffer } = Mapping.prototype
     Mapping.prototype.buffer = () => null
-    assert.throws(map, { code: 'ERR_URING_UNSUPPORTED', message: /array buffers over memory/ })
+    assert.throws(map, { code: 'ERR_URING_UNSUPPORTED', message: /does not support array buffers over memory/ })
     assert.equal(mappings(), base)
-    // The second part fails: the first goes too.
+    // If the second mapping fails, the first is unmapped.
     let first = true
     Mapping.prototype.buffer = function () {
       if (!first) throw new Error('no more')
@@ -217,7 +223,7 @@ test.serial(
     assert.throws(map, { message: 'no more' })
     await collected(0)
     Mapping.prototype.buffer = buffer
-    // What older kernels say of a length that is not the ring's, and of other trouble.
+    // Errors of mmap(2): older kernels return EINVAL for a length beyond that of the ring.
     native.Mapping = { create: () => -22 }
     assert.throws(map, { code: 'ERR_INVALID_ARG_VALUE', message: /'params' must be/ })
     native.Mapping = { create: () => -13 }
@@ -227,7 +233,7 @@ test.serial(
     assert.equal(mapping.buffer().byteLength, 512)
     assert.equal(mapping.buffer(), null, 'only once')
     assert.equal(mapping.detach(new ArrayBuffer(512)), false)
-    // The handle does not hold the memory.
+    // The handle does not keep the memory mapped.
     await collected(0)
     assert.equal(mapping.detach(5), false)
     console.log('ok')
@@ -236,7 +242,7 @@ test.serial(
   },
 )
 
-test('a ring lives on in its mapping after its descriptor is closed', (t) => {
+test('mapRing: the mapping keeps the ring alive after its descriptor is closed', (t) => {
   const params = new Uint32Array(30)
   const fd = ioUringSetup(4, params)
   const ring = mapRing(fd, params)
@@ -249,8 +255,8 @@ test('a ring lives on in its mapping after its descriptor is closed', (t) => {
   t.true(ring.unmap())
 })
 
-test('what was unmapped says that it is closed', (t) => {
-  const { ring } = setupMappedRing(t, 4)
+test('MappedRing: all methods throw ERR_URING_CLOSED after unmap()', (t) => {
+  const { ring } = mapped(t, 4)
   ring[Symbol.dispose]()
   for (const use of [
     () => ring.getSqe(),
@@ -269,8 +275,8 @@ test('what was unmapped says that it is closed', (t) => {
   t.true(ring.unmap())
 })
 
-test('a ring is unmapped at the end of its block', (t) => {
-  const { fd, params } = setupRing(t, 4)
+test('MappedRing: `using` unmaps it at the end of the block', (t) => {
+  const { fd, params } = make(t, 4)
   const before = mappings()
   {
     using ring = mapRing(fd, params)

@@ -1,4 +1,4 @@
-// Rings that are made by hand with `uring/sys` alone, and driven through their memory.
+// Rings that are created with `uring/sys` alone, and used through their mapped memory.
 
 import { closeSync, openSync, readSync } from 'node:fs'
 import { devNull } from 'node:os'
@@ -38,7 +38,7 @@ import { closing } from '../helpers/sockets.ts'
 const SQE = structs.io_uring_sqe.fields
 const CQE = structs.io_uring_cqe.fields
 
-/** Hands out a no-op that completes with `result`. */
+/** Prepares a Nop that completes with `result`. */
 function nop(ring: MappedRing, userData: bigint, result = 0, flags = 0): DataView {
   const sqe = ring.getSqe()
   if (sqe === undefined) throw new Error('the queue is full')
@@ -53,8 +53,8 @@ function plain({ userData, res, flags, extra }: Cqe): unknown[] {
   return [userData, res, flags, ...(extra ?? [])]
 }
 
-test('a ring by hand: nothing but the views, the layouts and the calls', (t) => {
-  const { fd, ring } = setupMappedRing(t, 8)
+test('mapRing: a ring works with only its views, the struct layouts and the system calls', (t) => {
+  const { fd, ring } = mapped(t, 8)
   const { sq, cq, sqes } = ring
   const content = Buffer.from(Array.from({ length: 1000 }, (_, index) => index % 251))
   const { fd: readable } = file(t, content)
@@ -63,7 +63,7 @@ test('a ring by hand: nothing but the views, the layouts and the calls', (t) => 
   const completions = new DataView(cq.cqes.buffer, cq.cqes.byteOffset, cq.cqes.byteLength)
   const seen: number[] = []
   for (let next = 0; next < 1000;) {
-    // A batch of five: neither queue's size is a multiple of it, so every place comes after every other.
+    // Batches of five: no queue size is a multiple of it, so batches start at every position.
     let tail = Atomics.load(sq.tail, 0)
     const batch = Math.min(5, 1000 - next)
     for (let index = 0; index < batch; index += 1) {
@@ -103,15 +103,15 @@ test('a ring by hand: nothing but the views, the layouts and the calls', (t) => 
 for (const [name, flags] of [
   ['with an array', 0],
   ['without an array', IORING_SETUP_NO_SQARRAY],
-  ['with wide entries', IORING_SETUP_SQE128],
-  ['with wide completions', IORING_SETUP_CQE32],
+  ['with SQE128', IORING_SETUP_SQE128],
+  ['with CQE32', IORING_SETUP_CQE32],
   ['with mixed completions', IORING_SETUP_CQE_MIXED | IORING_SETUP_NO_SQARRAY],
 ] as const) {
-  test(`1000 no-ops go round a ring ${name}`, (t) => {
-    const { fd, ring } = setupMappedRing(t, 8, { flags })
-    const wide = (flags & IORING_SETUP_CQE32) !== 0
+  test(`MappedRing: completes 1001 Nops ${name}`, (t) => {
+    const { fd, ring } = mapped(t, 8, { flags })
+    const cqe32 = (flags & IORING_SETUP_CQE32) !== 0
     t.is(ring.sqeSize, (flags & IORING_SETUP_SQE128) === 0 ? 64 : 128)
-    t.is(ring.cqeSize, wide ? 32 : 16)
+    t.is(ring.cqeSize, cqe32 ? 32 : 16)
     t.is(ring.sqes.byteLength, 8 * ring.sqeSize)
     t.is(ring.cq.cqes.byteLength, 16 * ring.cqeSize)
     t.is(ring.sq.array?.length, (flags & IORING_SETUP_NO_SQARRAY) === 0 ? 8 : undefined)
@@ -120,7 +120,7 @@ for (const [name, flags] of [
       const expected: unknown[] = []
       for (let index = 0; index < 7; index += 1) {
         nop(ring, (1n << 63n) + next, -Number(next) - 1)
-        expected.push([(1n << 63n) + next, -Number(next) - 1, 0, ...(wide ? [0n, 0n] : [])])
+        expected.push([(1n << 63n) + next, -Number(next) - 1, 0, ...(cqe32 ? [0n, 0n] : [])])
         next += 1n
       }
       t.is(ring.flush(), 7)
@@ -133,8 +133,8 @@ for (const [name, flags] of [
   })
 }
 
-test('entries are handed out until the queue is full, and nothing goes in before it is published', (t) => {
-  const { fd, ring } = setupMappedRing(t, 4)
+test('getSqe, flush: return entries until the queue is full, and publish them', (t) => {
+  const { fd, ring } = mapped(t, 4)
   t.is(ring.sqSpaceLeft, 4)
   const sqes = [0n, 1n, 2n, 3n].map((userData) => nop(ring, userData))
   t.is(new Set(sqes.map((sqe) => sqe.byteOffset)).size, 4)
@@ -142,7 +142,7 @@ test('entries are handed out until the queue is full, and nothing goes in before
   t.is(ioUringEnter(fd, 4, 0, 0), 0, 'nothing is published')
   t.is(Atomics.load(ring.sq.tail, 0), 0)
   t.is(ring.flush(), 4)
-  t.is(ring.flush(), 4, 'publishing nothing more')
+  t.is(ring.flush(), 4, 'nothing more to publish')
   t.is(ioUringEnter(fd, 3, 0, 0), 3)
   t.deepEqual([ring.sqReady, ring.sqSpaceLeft, ring.cqReady], [1, 3, 3])
   const again = nop(ring, 4n)
@@ -155,8 +155,8 @@ test('entries are handed out until the queue is full, and nothing goes in before
   )
 })
 
-test('an entry that is handed out again is zeroed', (t) => {
-  const { fd, ring } = setupMappedRing(t, 1, { flags: IORING_SETUP_SQE128 })
+test('getSqe: zeroes an entry that is reused', (t) => {
+  const { fd, ring } = mapped(t, 1, { flags: IORING_SETUP_SQE128 })
   ring.sqes.fill(0xff)
   const sqe = nop(ring, 7n)
   t.is(sqe.byteLength, 128)
@@ -166,9 +166,9 @@ test('an entry that is handed out again is zeroed', (t) => {
   t.deepEqual(ring.copyCqes().map(plain), [[7n, 0, 0]])
 })
 
-test('the tail goes past 2^32', (t) => {
-  const { fd, ring, params } = setupMappedRing(t, 4)
-  // As if so many had gone through: both sides count on from there.
+test('flush: the tail wraps around at 2^32', (t) => {
+  const { fd, ring, params } = mapped(t, 4)
+  // As if 2^32 - 2 entries had been used: both sides continue from there.
   for (const words of [ring.sq.head, ring.sq.tail, ring.cq.head, ring.cq.tail]) words[0] = 0xffff_fffe
   const late = mapRing(fd, params)
   t.teardown(() => late.unmap())
@@ -179,8 +179,8 @@ test('the tail goes past 2^32', (t) => {
   for (const place of [2, 3, 0, 1]) t.is(late.sq.array?.[place], place)
 })
 
-test('completions: taken one by one, in parts, and never more than there are', (t) => {
-  const { fd, ring } = setupMappedRing(t, 8)
+test('peekCqe, cqeSeen, copyCqes, cqAdvance: consume completions, and never more than there are', (t) => {
+  const { fd, ring } = mapped(t, 8)
   t.is(ring.peekCqe(), undefined)
   t.deepEqual(ring.copyCqes(), [])
   for (let index = 0n; index < 6n; index += 1n) nop(ring, index, Number(index))
@@ -188,7 +188,7 @@ test('completions: taken one by one, in parts, and never more than there are', (
   t.is(enter(fd, 6, 6), 6)
   t.is(ring.cqReady, 6)
   t.is(ring.peekCqe()?.userData, 0n)
-  t.is(ring.peekCqe()?.userData, 0n, 'it stays')
+  t.is(ring.peekCqe()?.userData, 0n, 'it stays in the queue')
   ring.cqeSeen()
   t.is(ring.peekCqe()?.res, 1)
   t.deepEqual(ring.copyCqes(2).map(plain), [
@@ -209,12 +209,9 @@ test('completions: taken one by one, in parts, and never more than there are', (
   t.is(Atomics.load(ring.cq.head, 0), Atomics.load(ring.cq.tail, 0))
 })
 
-test('wide completions among narrow ones: both halves, and no filler', (t) => {
-  const { fd, ring } = setupMappedRing(t, 4, {
-    flags: IORING_SETUP_CQE_MIXED | IORING_SETUP_CQSIZE,
-    cq_entries: 4,
-  })
-  const wide = (userData: bigint): void => {
+test('copyCqes: with CQE_MIXED, returns both halves of 32-byte completions, and no filler', (t) => {
+  const { fd, ring } = mapped(t, 4, { flags: IORING_SETUP_CQE_MIXED | IORING_SETUP_CQSIZE, cq_entries: 4 })
+  const nop32 = (userData: bigint): void => {
     const sqe = nop(ring, userData, 9, IORING_NOP_CQE32)
     sqe.setBigUint64(SQE.off.offset, 2n ** 64n - userData, true)
     sqe.setBigUint64(SQE.addr.offset, userData, true)
@@ -222,10 +219,10 @@ test('wide completions among narrow ones: both halves, and no filler', (t) => {
   const F_32 = 1 << 15
   for (let round = 0n; round < 8n; round += 1n) {
     nop(ring, round)
-    wide(round + 100n)
+    nop32(round + 100n)
     ring.flush()
     t.is(enter(fd, 2, 2), 2)
-    // Three places of four: with every round the wide one starts elsewhere, and at times a filler is before it.
+    // A round takes three of four positions, so the 32-byte completion starts elsewhere each time, at times after filler.
     t.deepEqual(ring.copyCqes().map(plain), [
       [round, 0, 0],
       [round + 100n, 9, F_32, 2n ** 64n - round - 100n, round + 100n],
@@ -234,8 +231,8 @@ test('wide completions among narrow ones: both halves, and no filler', (t) => {
   }
 })
 
-test('wide completions everywhere: the other half', (t) => {
-  const { fd, ring } = setupMappedRing(t, 2, { flags: IORING_SETUP_CQE32 })
+test('peekCqe: with CQE32, returns the second half', (t) => {
+  const { fd, ring } = mapped(t, 2, { flags: IORING_SETUP_CQE32 })
   const sqe = nop(ring, 5n, 6, IORING_NOP_CQE32)
   sqe.setBigUint64(SQE.off.offset, 7n, true)
   sqe.setBigUint64(SQE.addr.offset, 8n, true)
@@ -246,8 +243,8 @@ test('wide completions everywhere: the other half', (t) => {
   t.is(ring.cqReady, 0)
 })
 
-test('completions that found no room wait in the kernel, and come when it is entered', (t) => {
-  const { fd, ring } = setupMappedRing(t, 2, { flags: IORING_SETUP_CQSIZE, cq_entries: 2 })
+test('cqNeedsFlush: is true while completions have overflowed, until the kernel is entered', (t) => {
+  const { fd, ring } = mapped(t, 2, { flags: IORING_SETUP_CQSIZE, cq_entries: 2 })
   t.false(ring.cqNeedsFlush)
   for (let round = 0n; round < 2n; round += 1n) {
     nop(ring, 2n * round)
@@ -270,26 +267,26 @@ test('completions that found no room wait in the kernel, and come when it is ent
   )
 })
 
-test('a ring without a polling thread always needs to be entered', (t) => {
-  const { ring } = setupMappedRing(t, 2)
+test('sqNeedsEnter: is always true without SQPOLL', (t) => {
+  const { ring } = mapped(t, 2)
   t.true(ring.sqNeedsEnter)
   nop(ring, 0n)
   ring.flush()
   t.true(ring.sqNeedsEnter)
 })
 
-/** Lets others run until something is so. */
+/** Yields to the event loop until a condition holds. */
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setImmediate(resolve))
 }
 
-test('a polling thread takes entries without a call while it is awake, and says when it sleeps', async (t) => {
-  const { fd, ring } = setupMappedRing(t, 4, { flags: IORING_SETUP_SQPOLL, sq_thread_idle: 1 })
+test('sqNeedsEnter: with SQPOLL, is true only while the polling thread sleeps', async (t) => {
+  const { fd, ring } = mapped(t, 4, { flags: IORING_SETUP_SQPOLL, sq_thread_idle: 1 })
   for (let round = 0n; round < 3n; round += 1n) {
     await until(() => ring.sqNeedsEnter)
     nop(ring, round)
     ring.flush()
-    // It looks once more after it has said that it sleeps: then it takes the entry by itself.
+    // The thread reads the tail once more after it has set the flag, and may find the entry then.
     await until(() => {
       if (ring.sqNeedsEnter) ioUringEnter(fd, 1, 0, IORING_ENTER_SQ_WAKEUP)
       return ring.cqReady === 1
@@ -316,9 +313,9 @@ test('a polling thread takes entries without a call while it is awake, and says 
   t.deepEqual(busy.copyCqes().map(plain), [[9n, 0, 0]])
 })
 
-test('two mappings, as kernels before 5.4 want it', (t) => {
-  const { fd, params } = setupRing(t, 4)
-  const flags = paramIndex('features')
+test('mapRing: maps both queues separately without IORING_FEAT_SINGLE_MMAP (before 5.4)', (t) => {
+  const { fd, params } = make(t, 4)
+  const flags = word('features')
   const apart = params.slice()
   apart[flags] = (params[flags] ?? 0) & ~IORING_FEAT_SINGLE_MMAP
   const before = mappings()
@@ -339,8 +336,8 @@ test('two mappings, as kernels before 5.4 want it', (t) => {
   t.is(mappings(), before)
 })
 
-test('eventfd notifications are switched in the flags of the completion queue', (t) => {
-  const { fd, ring } = setupMappedRing(t, 4)
+test('cq.flags: IORING_CQ_EVENTFD_DISABLED disables eventfd notifications', (t) => {
+  const { fd, ring } = mapped(t, 4)
   const counter = closing(t, eventfd())
   t.is(ioUringRegister(fd, 4, Int32Array.of(counter), 1), 0)
   t.deepEqual([...(ring.cq.flags ?? [])], [0])
@@ -362,8 +359,8 @@ function readCounter(fd: number): bigint {
   return bytes.readBigUInt64LE()
 }
 
-test('kernels before 5.8 have no flags in the completion queue', (t) => {
-  const { fd, params } = setupRing(t, 4)
+test('cq.flags: is undefined on kernels before 5.8', (t) => {
+  const { fd, params } = make(t, 4)
   const old = params.slice()
   old[offsetIndex('cq_off', 'flags')] = 0
   const ring = mapRing(fd, old)
@@ -372,8 +369,8 @@ test('kernels before 5.8 have no flags in the completion queue', (t) => {
   t.is(ring.cq.overflow[0], 0)
 })
 
-test('a mapping whose tail was left behind by another hands out nothing', (t) => {
-  const { fd, params, ring: late } = setupMappedRing(t, 4)
+test('getSqe: returns nothing if another mapping has moved the tail', (t) => {
+  const { fd, params, ring: late } = mapped(t, 4)
   const other = mapRing(fd, params)
   t.teardown(() => other.unmap())
   for (let index = 0n; index < 3n; index += 1n) nop(other, index)
@@ -381,12 +378,12 @@ test('a mapping whose tail was left behind by another hands out nothing', (t) =>
   t.is(enter(fd, 3, 3), 3)
   t.is(late.sqSpaceLeft, 0)
   t.is(late.getSqe(), undefined)
-  t.is(late.copyCqes().length, 3, 'the completions are for whoever takes them')
+  t.is(late.copyCqes().length, 3, 'any mapping can consume the completions')
   t.is(other.cqReady, 0)
 })
 
-test('a ring of which the kernel forgets the tail is mapped, but has no tail to move', (t) => {
-  const { fd, params } = setupRing(t, 4, { flags: IORING_SETUP_NO_SQARRAY })
+test('getSqe, flush: throw with IORING_SETUP_SQ_REWIND', (t) => {
+  const { fd, params } = make(t, 4, { flags: IORING_SETUP_NO_SQARRAY })
   const rewound = params.slice()
   rewound[paramIndex('flags')] = (params[paramIndex('flags')] ?? 0) | IORING_SETUP_SQ_REWIND
   const ring = mapRing(fd, rewound)
@@ -397,8 +394,8 @@ test('a ring of which the kernel forgets the tail is mapped, but has no tail to 
   t.is(ring.cqReady, 0)
 })
 
-test('mapRing: wrong arguments', (t) => {
-  const { fd, params } = setupRing(t, 4)
+test('mapRing: throws for wrong arguments', (t) => {
+  const { fd, params } = make(t, 4)
   const before = mappings()
   const none = 'x' as unknown as number
   for (const [name, code, call] of [
@@ -418,12 +415,15 @@ test('mapRing: wrong arguments', (t) => {
   const path = openSync(devNull, 'r+')
   t.teardown(() => closeSync(path))
   for (const other of [long, path, closing(t, eventfd())])
-    t.throws(() => mapRing(other, params), { code: 'ERR_INVALID_ARG_VALUE', message: /'fd' must be a ring/ })
+    t.throws(() => mapRing(other, params), {
+      code: 'ERR_INVALID_ARG_VALUE',
+      message: /'fd' must be the descriptor of a ring/,
+    })
   t.is(mappings(), before)
 })
 
-test('mapRing: any kind of memory for the parameters', (t) => {
-  const { fd, params } = setupRing(t, 4)
+test('mapRing: accepts parameters in all kinds of memory', (t) => {
+  const { fd, params } = make(t, 4)
   const shared = new SharedArrayBuffer(120)
   new Uint32Array(shared).set(params)
   for (const bytes of [shared, params.buffer, new DataView(shared), Buffer.from(params.slice().buffer)]) {
@@ -433,9 +433,9 @@ test('mapRing: any kind of memory for the parameters', (t) => {
   }
 })
 
-test('mapRing: parameters that are not of this ring are refused, and nothing stays mapped', (t) => {
-  const { fd, params } = setupRing(t, 4)
-  const larger = setupRing(t, 8)
+test('mapRing: throws for parameters of another ring, and leaves nothing mapped', (t) => {
+  const { fd, params } = make(t, 4)
+  const larger = make(t, 8)
   const before = mappings()
   const refused = (name: string, change: (words: Uint32Array) => void): void => {
     const words = params.slice()
@@ -464,7 +464,7 @@ test('mapRing: parameters that are not of this ring are refused, and nothing sta
     refused(`params.cq_off.${name}`, (words) => (words[at] = 6))
     refused('params', (words) => (words[at] = 2 ** 20))
   }
-  // Inside the memory, and not what it is said to be.
+  // Offsets inside the memory, but of other words.
   for (const queue of ['sq_off', 'cq_off'] as const) {
     for (const name of ['ring_mask', 'ring_entries'] as const)
       refused(
@@ -477,18 +477,18 @@ test('mapRing: parameters that are not of this ring are refused, and nothing sta
   refused('params.flags', (words) => (words[paramIndex('flags')] = IORING_SETUP_NO_MMAP))
 })
 
-test('mapRing: a page more than the ring has is refused, which the kernel itself lets pass', (t) => {
-  const { fd, params } = setupRing(t, 64, { flags: IORING_SETUP_NO_SQARRAY })
-  // 64 entries are a page; of 128 bytes each they would be two.
-  const wide = params.slice()
-  wide[paramIndex('flags')] = (params[paramIndex('flags')] ?? 0) | IORING_SETUP_SQE128
+test('mapRing: throws for a page more than the ring has, which the kernel accepts', (t) => {
+  const { fd, params } = make(t, 64, { flags: IORING_SETUP_NO_SQARRAY })
+  // 64 entries of 64 bytes are one page; with 128 bytes each, they would be two.
+  const larger = params.slice()
+  larger[word('flags')] = (params[word('flags')] ?? 0) | IORING_SETUP_SQE128
   const before = mappings()
-  t.throws(() => mapRing(fd, wide), { code: 'ERR_INVALID_ARG_VALUE', message: /'params' must be/ })
+  t.throws(() => mapRing(fd, larger), { code: 'ERR_INVALID_ARG_VALUE', message: /'params' must be/ })
   t.is(mappings(), before)
 })
 
-test('whatever the parameters say, every view is inside the mapping', (t) => {
-  const { fd, params } = setupRing(t, 64)
+test('mapRing: every view is inside the mapping, whatever the parameters are', (t) => {
+  const { fd, params } = make(t, 64)
   const before = mappings()
   let refusals = 0
   assert(
@@ -514,7 +514,7 @@ test('whatever the parameters say, every view is inside the mapping', (t) => {
           refusals += 1
           return /^ERR_(INVALID_ARG_VALUE|OUT_OF_RANGE)$/.test((error as { code: string }).code)
         }
-        // Reading all of it ends the process if some of it is not there.
+        // Reads all of it: a view beyond the mapping would end the process.
         const { sq, cq, sqes } = ring
         const views = [
           sq.head,
@@ -538,22 +538,22 @@ test('whatever the parameters say, every view is inside the mapping', (t) => {
   t.is(mappings(), before)
 })
 
-/** A ring in a page of ours for the queues, and another for the entries. */
+/** Creates a ring with IORING_SETUP_NO_MMAP: one page for the queues, and another for the entries. */
 function noMmap(t: ExecutionContext): { fd: number; params: Uint32Array } {
   const memory = new SharedArrayBuffer(3 * 4096)
   const base = addressOf(new Uint8Array(memory))
   const first = BigInt(base + ((4096 - (base % 4096)) % 4096))
   const params = new Uint32Array(structs.io_uring_params.size / 4)
-  const wide = new BigUint64Array(params.buffer)
-  params[paramIndex('flags')] = IORING_SETUP_NO_MMAP | IORING_SETUP_NO_SQARRAY
-  wide[offsetIndex('cq_off', 'user_addr') / 2] = first
-  wide[offsetIndex('sq_off', 'user_addr') / 2] = first + 4096n
+  const words64 = new BigUint64Array(params.buffer)
+  params[word('flags')] = IORING_SETUP_NO_MMAP | IORING_SETUP_NO_SQARRAY
+  words64[offsetWord('cq_off', 'user_addr') / 2] = first
+  words64[offsetWord('sq_off', 'user_addr') / 2] = first + 4096n
   const fd = ioUringSetup(4, params)
   t.true(fd >= 0, `${fd}`)
   return { fd: closing(t, fd), params }
 }
 
-test("a ring whose memory is the caller's own is not mapped", (t) => {
+test('mapRing: throws with IORING_SETUP_NO_MMAP', (t) => {
   const { fd, params } = noMmap(t)
   t.throws(() => mapRing(fd, params), { code: 'ERR_INVALID_ARG_VALUE', message: /IORING_SETUP_NO_MMAP/ })
   const lying = params.slice()

@@ -1,4 +1,4 @@
-// The kernel's interface as it is.
+// The system calls and helpers of uring/sys.
 
 import { once } from 'node:events'
 import { fstatSync, readlinkSync, readSync, writeSync } from 'node:fs'
@@ -33,7 +33,7 @@ const REGISTER_PROBE = 8
 const O_NONBLOCK = 0o4000
 const O_CLOEXEC = 0o2000000
 
-/** What a descriptor is of. */
+/** Returns the kind of file that a descriptor refers to. */
 function kindOf(fd: number): string {
   return readlinkSync(`/proc/self/fd/${fd}`)
 }
@@ -50,10 +50,10 @@ function refusals(
 const TYPE = 'ERR_INVALID_ARG_TYPE'
 const RANGE = 'ERR_OUT_OF_RANGE'
 
-/** What is no number at all, for places where a wrong type has to be tried. */
+/** A value of a wrong type, for number arguments. */
 const none = 'x' as unknown as number
 
-test('socketpair: two sockets that are connected', (t) => {
+test('socketpair: returns two connected sockets', (t) => {
   for (const type of [SocketType.STREAM, SocketType.DGRAM, SocketType.SEQPACKET]) {
     const [left, right] = socketpair(SocketDomain.UNIX, type).map((fd) => closing(t, fd)) as [number, number]
     t.true(fstatSync(left).isSocket())
@@ -74,7 +74,7 @@ test('socketpair: two sockets that are connected', (t) => {
   t.throws(() => readSync(left, Buffer.alloc(1)), { code: 'EAGAIN' })
 })
 
-test('socketpair: failures and wrong arguments', (t) => {
+test('socketpair: throws for errors and wrong arguments', (t) => {
   const error = t.throws(() => socketpair(SocketDomain.INET, SocketType.STREAM), { instanceOf: UringError })
   t.like(error, { code: 'ENOTSUP', errno: EOPNOTSUPP, syscall: 'socketpair' })
   t.throws(() => socketpair(12_345, SocketType.STREAM), { instanceOf: UringError, code: 'EAFNOSUPPORT' })
@@ -87,7 +87,7 @@ test('socketpair: failures and wrong arguments', (t) => {
   ])
 })
 
-test('eventfd: a counter', (t) => {
+test('eventfd: returns a counter', (t) => {
   const fd = closing(t, eventfd(5))
   t.is(flagsOf(fd) & (O_CLOEXEC | O_NONBLOCK), O_CLOEXEC | O_NONBLOCK)
   const read = (fd: number): bigint => {
@@ -110,7 +110,7 @@ test('eventfd: a counter', (t) => {
   t.throws(() => read(closing(t, eventfd())), { code: 'EAGAIN' }, 'zero')
 })
 
-test('eventfd: wrong arguments', (t) => {
+test('eventfd: throws for wrong arguments', (t) => {
   refusals(t, [
     ['count', TYPE, () => eventfd(none)],
     ['count', RANGE, () => eventfd(-1)],
@@ -122,14 +122,14 @@ test('eventfd: wrong arguments', (t) => {
   ])
 })
 
-test('epollCreate: an epoll', (t) => {
+test('epollCreate: returns an epoll instance', (t) => {
   const fd = closing(t, epollCreate())
   t.is(flagsOf(fd) & O_CLOEXEC, O_CLOEXEC)
   t.is(kindOf(fd), 'anon_inode:[eventpoll]')
   t.not(closing(t, epollCreate()), fd)
 })
 
-test('getsockname and getpeername: of every family', async (t) => {
+test('getsockname, getpeername: return addresses of every family', async (t) => {
   const path = join(directory(t), 'socket')
   for (const [listen, family, name] of [
     [{ host: '127.0.0.1', port: 0 }, 'IPv4', '127.0.0.1'],
@@ -167,7 +167,7 @@ test('getsockname and getpeername: of every family', async (t) => {
   }
 })
 
-test('getsockname and getpeername: failures and wrong arguments', (t) => {
+test('getsockname, getpeername: throw for errors and wrong arguments', (t) => {
   const [left] = socketpair(SocketDomain.UNIX, SocketType.STREAM).map((fd) => closing(t, fd))
   t.deepEqual(getsockname(left as number), { family: 'Unix', path: '' })
   const fd = closing(t, eventfd())
@@ -188,7 +188,7 @@ test('getsockname and getpeername: failures and wrong arguments', (t) => {
   }
 })
 
-/** `struct io_uring_params`: words of the queues' sizes and of the features. */
+/** Returns a `struct io_uring_params` with these setup flags. */
 function params(flags = 0): Uint32Array {
   const words = new Uint32Array(PARAMS_BYTES / 4)
   words[2] = flags
@@ -201,14 +201,14 @@ function ringOf(t: ExecutionContext, flags = 0): number {
   return closing(t, fd)
 }
 
-test('ioUringSetup: a ring', (t) => {
+test('ioUringSetup: creates a ring', (t) => {
   const words = params()
   const fd = closing(t, ioUringSetup(5, words))
   t.is(kindOf(fd), 'anon_inode:[io_uring]')
   t.deepEqual([...words.subarray(0, 2)], [8, 16], 'entries and completions')
   using ring = new Ring({ entries: 8 })
   t.is(words[5], ring.features)
-  // Every kind of memory, and from where it starts.
+  // All kinds of memory, also with an offset.
   const pool = Buffer.alloc(256, 0xee)
   pool.fill(0, 100, 220)
   for (const bytes of [
@@ -231,7 +231,7 @@ test('ioUringSetup: a ring', (t) => {
   t.is(clamped[0], 32_768)
 })
 
-test('ioUringSetup: failures are numbers, and wrong arguments are refused', (t) => {
+test('ioUringSetup: returns errors, and throws for wrong arguments', (t) => {
   t.is(ioUringSetup(0, params()), EINVAL)
   t.is(ioUringSetup(32_769, params()), EINVAL)
   t.is(ioUringSetup(8, params(2 ** 31)), EINVAL)
@@ -246,7 +246,7 @@ test('ioUringSetup: failures are numbers, and wrong arguments are refused', (t) 
   ])
 })
 
-/** `struct io_uring_getevents_arg` with this timeout. */
+/** Returns a `struct io_uring_getevents_arg` with this timeout. */
 function getevents(timespec: BigInt64Array, size = 24): Uint8Array {
   const bytes = Buffer.alloc(24)
   bytes.writeBigUInt64LE(BigInt(createAddressOf()(new Uint8Array(timespec.buffer))), 16)
@@ -257,16 +257,16 @@ test('ioUringEnter: enters a ring', (t) => {
   const fd = ringOf(t)
   t.is(ioUringEnter(fd, 0, 0, 0), 0)
   t.is(ioUringEnter(fd, 0, 0, 0, null), 0)
-  t.is(ioUringEnter(fd, 1, 0, 0), 0, 'there is nothing to submit')
+  t.is(ioUringEnter(fd, 1, 0, 0), 0, 'nothing to submit')
   t.is(ioUringEnter(fd, 0, 0, EnterFlags.GETEVENTS), 0)
-  // What the argument points at, and its size, arrive.
+  // The kernel gets the argument and its size.
   const soon = BigInt64Array.of(0n, 1000n)
   const wait = EnterFlags.GETEVENTS | EnterFlags.EXT_ARG
   t.is(ioUringEnter(fd, 0, 1, wait, getevents(soon)), ETIME)
   t.is(ioUringEnter(fd, 0, 1, wait, getevents(soon, 23)), EINVAL)
 })
 
-test('ioUringEnter: publishes and submits what a ring has', (t) => {
+test('ioUringEnter: submits the published entries of a ring', (t) => {
   using ring = new Ring({ entries: 4 })
   ring.push(new Nop())
   ring.push(new Nop())
@@ -275,7 +275,7 @@ test('ioUringEnter: publishes and submits what a ring has', (t) => {
   t.is(ioUringEnter(ring.fd, 5, 2, EnterFlags.GETEVENTS), 1)
 })
 
-test('ioUringEnter: failures are numbers, and wrong arguments are refused', (t) => {
+test('ioUringEnter: returns errors, and throws for wrong arguments', (t) => {
   const fd = ringOf(t)
   t.is(ioUringEnter(-1, 0, 0, 0), EBADF)
   t.is(ioUringEnter(987_654, 0, 0, 0), EBADF)
@@ -295,7 +295,7 @@ test('ioUringEnter: failures are numbers, and wrong arguments are refused', (t) 
   ])
 })
 
-test('ioUringRegister: a probe', (t) => {
+test('ioUringRegister: probes the kernel', (t) => {
   const fd = ringOf(t)
   const pool = Buffer.alloc(16 + 256 * 8 + 200, 0xee)
   const probe = pool.subarray(100, 100 + 16 + 256 * 8).fill(0)
@@ -311,17 +311,17 @@ test('ioUringRegister: a probe', (t) => {
   t.true(pool.subarray(-100).every((byte) => byte === 0xee))
 })
 
-test('ioUringRegister: the count and the argument arrive', (t) => {
+test('ioUringRegister: passes the argument and its count', (t) => {
   const fd = ringOf(t)
   const REGISTER_FILES = 2
   const UNREGISTER_FILES = 3
-  t.is(ioUringRegister(fd, UNREGISTER_FILES, null, 0), ENXIO, 'there are none')
+  t.is(ioUringRegister(fd, UNREGISTER_FILES, null, 0), ENXIO, 'no files are registered')
   t.is(ioUringRegister(fd, REGISTER_FILES, Int32Array.of(987_654), 1), EBADF)
   t.is(ioUringRegister(fd, REGISTER_FILES, Int32Array.of(-1, 987_654).subarray(0, 1), 1), 0)
   t.is(ioUringRegister(fd, UNREGISTER_FILES, null, 0), 0)
 })
 
-test('ioUringRegister: failures are numbers, and wrong arguments are refused', (t) => {
+test('ioUringRegister: returns errors, and throws for wrong arguments', (t) => {
   const fd = ringOf(t)
   t.is(ioUringRegister(-2, REGISTER_PROBE, new Uint8Array(16), 0), EBADF)
   t.is(ioUringRegister(closing(t, eventfd()), REGISTER_PROBE, new Uint8Array(16), 0), EOPNOTSUPP)
@@ -339,7 +339,7 @@ test('ioUringRegister: failures are numbers, and wrong arguments are refused', (
   ])
 })
 
-test('addressOf: where memory is', (t) => {
+test('addressOf: returns the address of all kinds of memory', (t) => {
   const native = createAddressOf()
   const buffer = new ArrayBuffer(4096)
   const start = native(new Uint8Array(buffer))

@@ -1,6 +1,6 @@
-// The constants of polls, epolls, processes and futexes, under the kernel's own names. Each group is an object.
+// Constants of poll, epoll, processes and futexes, under the kernel's names.
 
-/** What a poll waits for, and what it answers, see epoll_ctl(2) (`EPOLL*`, which are `POLL*`). */
+/** Events of polls and of `EpollCtl`, see epoll_ctl(2) and poll(2) (`EPOLL*`, with the values of `POLL*`). */
 export const PollEvents = {
   IN: 0x1,
   PRI: 0x2,
@@ -20,14 +20,14 @@ export const PollEvents = {
   ET: 0x8000_0000,
 } as const
 
-/** What `EpollCtl` does, see epoll_ctl(2) (`EPOLL_CTL_*`). */
+/** Operations of `EpollCtl`, see epoll_ctl(2) (`EPOLL_CTL_*`). */
 export const EpollOperation = {
   ADD: 1,
   DEL: 2,
   MOD: 3,
 } as const
 
-/** What the id of `WaitId` is, see waitid(2) (`P_*`). */
+/** Types of the id of `WaitId`, see waitid(2) (`P_*`). */
 export const WaitType = {
   ALL: 0,
   PID: 1,
@@ -35,7 +35,7 @@ export const WaitType = {
   PIDFD: 3,
 } as const
 
-/** What `WaitId` waits for, see waitid(2) (`W*`). */
+/** Flags of `WaitId`: the changes that it waits for, see waitid(2) (`W*`). */
 export const WaitFlags = {
   WNOHANG: 0x1,
   WSTOPPED: 0x2,
@@ -44,7 +44,7 @@ export const WaitFlags = {
   WNOWAIT: 0x100_0000,
 } as const
 
-/** How a child changed, in the result of `WaitId` (`CLD_*`). */
+/** Changes of a child in the result of `WaitId`, see waitid(2) (`CLD_*`). */
 export const ChildCode = {
   EXITED: 1,
   KILLED: 2,
@@ -54,7 +54,7 @@ export const ChildCode = {
   CONTINUED: 6,
 } as const
 
-/** Flags of a futex (`FUTEX2_*`). */
+/** Flags of `FutexWait`, `FutexWake` and `FutexWaitV` (`FUTEX2_*`). */
 export const FutexFlags = {
   SIZE_U8: 0x0,
   SIZE_U16: 0x1,

@@ -1,4 +1,4 @@
-// The constants of calls on files, under the kernel's own names. Each group is an object.
+// Constants of file operations, under the kernel's names.
 
 import { constants } from 'node:fs'
 
@@ -19,9 +19,9 @@ export const RwFlags = {
   DONTCACHE: 0x80,
 } as const
 
-/** Flags of `*At` operations, see openat(2) and statx(2) (`AT_*`). */
+/** Flags of the operations with directories (`*At`) and of `Statx`, see openat(2) and statx(2) (`AT_*`). */
 export const AtFlags = {
-  /** In place of a directory: the working directory. */
+  /** A directory argument that stands for the working directory. */
   FDCWD: -100,
   SYMLINK_NOFOLLOW: 0x100,
   EACCESS: 0x200,
@@ -35,7 +35,7 @@ export const AtFlags = {
   STATX_DONT_SYNC: 0x4000,
 } as const
 
-/** What `Statx` asks for (`STATX_*`). */
+/** Fields that `Statx` requests and returns, see statx(2) (`STATX_*`). */
 export const StatxMask = {
   TYPE: 0x1,
   MODE: 0x2,
@@ -58,7 +58,7 @@ export const StatxMask = {
   DIO_READ_ALIGN: 0x2_0000,
 } as const
 
-/** What `Statx` says of a file (`STATX_ATTR_*`). */
+/** File attributes in the result of `Statx`, see statx(2) (`STATX_ATTR_*`). */
 export const StatxAttributes = {
   COMPRESSED: 0x4,
   IMMUTABLE: 0x10,
@@ -72,7 +72,7 @@ export const StatxAttributes = {
   WRITE_ATOMIC: 0x40_0000,
 } as const
 
-/** How `OpenAt` opens, see openat(2) (`O_*`). */
+/** Flags of `OpenAt` and `OpenAt2`, see openat(2) (`O_*`). */
 export const OpenFlags: Readonly<
   Record<
     | 'RDONLY'
@@ -111,13 +111,13 @@ export const OpenFlags: Readonly<
   NOFOLLOW: constants.O_NOFOLLOW,
   NOATIME: constants.O_NOATIME,
   SYNC: constants.O_SYNC,
-  // Node.js has no name for these; they are the same on every platform that it has binaries for.
+  // `node:fs` lacks these. They have these values on all platforms that Node.js is built for.
   CLOEXEC: 0o2000000,
   PATH: 0o10000000,
   TMPFILE: 0o20000000 | constants.O_DIRECTORY,
 }
 
-/** How `OpenAt2` follows a path, see openat2(2) (`RESOLVE_*`). */
+/** Flags of path resolution of `OpenAt2`, see openat2(2) (`RESOLVE_*`). */
 export const ResolveFlags = {
   NO_XDEV: 0x1,
   NO_MAGICLINKS: 0x2,
@@ -206,7 +206,7 @@ export const XattrFlags = {
   REPLACE: 0x2,
 } as const
 
-/** What a device checks of the integrity data of a read or write (`IO_INTEGRITY_CHK_*`). */
+/** Checks of the protection information of a read or write (`IO_INTEGRITY_CHK_*`). */
 export const IntegrityFlags = {
   CHK_GUARD: 0x1,
   CHK_REFTAG: 0x2,

@@ -1,4 +1,4 @@
-// The kernel's constants, under its own names.
+// The kernel's constants, in one object per group.
 
 export * from './events.ts'
 export * from './files.ts'

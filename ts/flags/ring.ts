@@ -1,4 +1,4 @@
-// The kernel's constants for the ring and its operations, under its own names. Each group is an object.
+// Constants of rings and their operations from <linux/io_uring.h>, under the kernel's names.
 
 /** Flags of a submission queue entry (`IOSQE_*`). */
 export const SqeFlags = {
@@ -23,7 +23,7 @@ export const CqeFlags = {
   TSTAMP_HW: 0x1_0000,
 } as const
 
-/** Flags of a ring (`IORING_SETUP_*`). */
+/** Setup flags of a ring, see io_uring_setup(2) (`IORING_SETUP_*`). */
 export const SetupFlags = {
   IOPOLL: 0x1,
   SQPOLL: 0x2,
@@ -48,7 +48,7 @@ export const SetupFlags = {
   SQ_REWIND: 0x100000,
 } as const
 
-/** What the kernel can do (`IORING_FEAT_*`). */
+/** Features of the kernel, see io_uring_setup(2) (`IORING_FEAT_*`). */
 export const Features = {
   SINGLE_MMAP: 0x1,
   NODROP: 0x2,
@@ -70,7 +70,7 @@ export const Features = {
   NO_IOWAIT: 0x20000,
 } as const
 
-/** Flags of `io_uring_enter(2)` (`IORING_ENTER_*`). */
+/** Flags of io_uring_enter(2) (`IORING_ENTER_*`). */
 export const EnterFlags = {
   GETEVENTS: 0x1,
   SQ_WAKEUP: 0x2,
@@ -82,7 +82,7 @@ export const EnterFlags = {
   NO_IOWAIT: 0x80,
 } as const
 
-/** What `Nop` exercises (`IORING_NOP_*`). */
+/** Flags of `Nop` and `Nop128`, for tests of the kernel (`IORING_NOP_*`). */
 export const NopFlags = {
   INJECT_RESULT: 0x1,
   FILE: 0x2,
@@ -92,7 +92,7 @@ export const NopFlags = {
   CQE32: 0x20,
 } as const
 
-/** Flags of `Timeout` and its kin (`IORING_TIMEOUT_*`). */
+/** Flags of `Timeout`, `TimeoutUpdate` and `LinkTimeout` (`IORING_TIMEOUT_*`). */
 export const TimeoutFlags = {
   ABS: 0x1,
   UPDATE: 0x2,
@@ -150,7 +150,7 @@ export const FixedFdFlags = {
   NO_CLOEXEC: 0x1,
 } as const
 
-/** Flags of `UringCmd16` and its kin (`IORING_URING_CMD_*`). */
+/** Flags of `UringCmd16`, `UringCmd80` and `UringCmd128` (`IORING_URING_CMD_*`). */
 export const UringCmdFlags = {
   FIXED: 0x1,
   MULTISHOT: 0x2,

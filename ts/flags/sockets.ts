@@ -1,6 +1,6 @@
-// The constants of calls on sockets, under the kernel's own names. Each group is an object.
+// Constants of socket operations, under the kernel's names.
 
-/** Families of addresses, see socket(2) (`AF_*`). */
+/** Address families, see socket(2) (`AF_*`). */
 export const SocketDomain = {
   UNSPEC: 0,
   UNIX: 1,
@@ -12,7 +12,7 @@ export const SocketDomain = {
   XDP: 44,
 } as const
 
-/** Kinds of sockets, see socket(2) (`SOCK_*`). The last two are flags: they can be added to a kind. */
+/** Socket types, see socket(2) (`SOCK_*`). The last two are flags, to be combined with a type. */
 export const SocketType = {
   STREAM: 1,
   DGRAM: 2,
@@ -65,7 +65,7 @@ export const SocketLevel = {
   IPV6: 41,
 } as const
 
-/** Options of the level `SocketLevel.SOCKET`, see socket(7) (`SO_*`). */
+/** Socket options of the level `SocketLevel.SOCKET`, see socket(7) (`SO_*`). */
 export const SocketOption = {
   DEBUG: 1,
   REUSEADDR: 2,
@@ -99,7 +99,7 @@ export const SocketOption = {
   ZEROCOPY: 60,
 } as const
 
-/** Options of the level `SocketLevel.TCP`, see tcp(7) (`TCP_*`). */
+/** Socket options of the level `SocketLevel.TCP`, see tcp(7) (`TCP_*`). */
 export const TcpOption = {
   NODELAY: 1,
   MAXSEG: 2,
@@ -119,7 +119,7 @@ export const TcpOption = {
   NOTSENT_LOWAT: 25,
 } as const
 
-/** Kinds of control messages of the level `SocketLevel.SOCKET`, see unix(7) and socket(7) (`SCM_*`). */
+/** Types of control messages of the level `SocketLevel.SOCKET`, see unix(7) and socket(7) (`SCM_*`). */
 export const ControlType = {
   RIGHTS: 1,
   CREDENTIALS: 2,
@@ -128,7 +128,7 @@ export const ControlType = {
   TIMESTAMPING: 37,
 } as const
 
-/** What `Shutdown` shuts down, see shutdown(2) (`SHUT_*`). */
+/** Directions of `Shutdown`, see shutdown(2) (`SHUT_*`). */
 export const ShutdownHow = {
   RD: 0,
   WR: 1,

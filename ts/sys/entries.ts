@@ -1,4 +1,4 @@
-// What stands in submission and completion queue entries, under the full names of <linux/io_uring.h>, Linux 7.1.
+// Constants of submission and completion queue entries, under the full names of <linux/io_uring.h>, Linux 7.1.
 
 // Operations (`sqe.opcode`).
 export const IORING_OP_NOP = 0
@@ -68,7 +68,7 @@ export const IORING_OP_NOP128 = 63
 export const IORING_OP_URING_CMD128 = 64
 export const IORING_OP_LAST = 65
 
-// Flags of an entry (`sqe.flags`), first as bit numbers.
+// Flags of a submission queue entry (`sqe.flags`), first as bit numbers.
 export const IOSQE_FIXED_FILE_BIT = 0
 export const IOSQE_IO_DRAIN_BIT = 1
 export const IOSQE_IO_LINK_BIT = 2
@@ -84,7 +84,7 @@ export const IOSQE_ASYNC = 0x10
 export const IOSQE_BUFFER_SELECT = 0x20
 export const IOSQE_CQE_SKIP_SUCCESS = 0x40
 
-// In `sqe.file_index`: the kernel chooses a free slot.
+// Value of `sqe.file_index`: the kernel chooses a free slot.
 export const IORING_FILE_INDEX_ALLOC = 0xffff_ffff
 
 // Attributes of a read or write (`sqe.attr_type_mask`).
@@ -98,7 +98,7 @@ export const IORING_URING_CMD_MASK = 0x3
 // Flags of `IORING_OP_FSYNC` (`sqe.fsync_flags`).
 export const IORING_FSYNC_DATASYNC = 0x1
 
-// Flags of timeouts (`sqe.timeout_flags`).
+// Flags of `IORING_OP_TIMEOUT`, `IORING_OP_TIMEOUT_REMOVE` and `IORING_OP_LINK_TIMEOUT` (`sqe.timeout_flags`).
 export const IORING_TIMEOUT_ABS = 0x1
 export const IORING_TIMEOUT_UPDATE = 0x2
 export const IORING_TIMEOUT_BOOTTIME = 0x4
@@ -110,10 +110,10 @@ export const IORING_TIMEOUT_IMMEDIATE_ARG = 0x80
 export const IORING_TIMEOUT_CLOCK_MASK = 0xc
 export const IORING_TIMEOUT_UPDATE_MASK = 0x12
 
-// A flag of splices and tees (`sqe.splice_flags`).
+// Flag of `IORING_OP_SPLICE` and `IORING_OP_TEE` (`sqe.splice_flags`).
 export const SPLICE_F_FD_IN_FIXED = 0x8000_0000
 
-// Flags of polls (`sqe.len`).
+// Flags of `IORING_OP_POLL_ADD` and `IORING_OP_POLL_REMOVE` (`sqe.len`).
 export const IORING_POLL_ADD_MULTI = 0x1
 export const IORING_POLL_UPDATE_EVENTS = 0x2
 export const IORING_POLL_UPDATE_USER_DATA = 0x4
@@ -159,7 +159,7 @@ export const IORING_NOP_FIXED_BUFFER = 0x8
 export const IORING_NOP_TW = 0x10
 export const IORING_NOP_CQE32 = 0x20
 
-// Commands of sockets (`sqe.cmd_op`).
+// Socket commands of `IORING_OP_URING_CMD` (`sqe.cmd_op`).
 export const SOCKET_URING_OP_SIOCINQ = 0
 export const SOCKET_URING_OP_SIOCOUTQ = 1
 export const SOCKET_URING_OP_GETSOCKOPT = 2
@@ -167,7 +167,7 @@ export const SOCKET_URING_OP_SETSOCKOPT = 3
 export const SOCKET_URING_OP_TX_TIMESTAMP = 4
 export const SOCKET_URING_OP_GETSOCKNAME = 5
 
-// Flags of a completion (`cqe.flags`); the buffer's number, or the kind of a timestamp, is above them.
+// Flags of a completion (`cqe.flags`). The bits above them hold the id of a buffer or the type of a timestamp.
 export const IORING_CQE_F_BUFFER = 0x1
 export const IORING_CQE_F_MORE = 0x2
 export const IORING_CQE_F_SOCK_NONEMPTY = 0x4
@@ -180,5 +180,5 @@ export const IORING_CQE_BUFFER_SHIFT = 16
 export const IORING_TIMESTAMP_HW_SHIFT = 16
 export const IORING_TIMESTAMP_TYPE_SHIFT = 17
 
-// In the result of a notification (`cqe.res`): the data was copied.
+// Result of the notification of a zero-copy send (`cqe.res`): the data was copied.
 export const IORING_NOTIF_USAGE_ZC_COPIED = 0x8000_0000

@@ -1,4 +1,4 @@
-// A ring in memory: its queues as typed arrays, and what can be done with nothing else.
+// A mapped ring: its queues as typed arrays, and the operations that need only its memory.
 
 import { closedError, UringError } from '../errors.ts'
 import { integer } from '../arguments/validate.ts'
@@ -15,74 +15,75 @@ import { structs } from './structs.ts'
 
 const CQE = structs.io_uring_cqe.fields
 
-/** The submission queue in the kernel's memory. Each array but the last has one element. */
+/** The submission queue in memory shared with the kernel. Each array other than `array` has one element. */
 export interface SubmissionQueue {
-  /** The kernel's: up to where it has taken entries. */
+  /** The head, written by the kernel: the position after the last entry that it has consumed. */
   readonly head: Uint32Array
-  /** Ours: up to where there are entries. */
+  /** The tail, written by the program: the position after the last published entry. */
   readonly tail: Uint32Array
-  /** `IORING_SQ_NEED_WAKEUP` and its kin. */
+  /** Flags, written by the kernel: `IORING_SQ_NEED_WAKEUP`, `IORING_SQ_CQ_OVERFLOW`, `IORING_SQ_TASKRUN`. */
   readonly flags: Uint32Array
-  /** Entries that the kernel refused, because the array named none. */
+  /** The number of entries that the kernel dropped because of an invalid index in `array`. */
   readonly dropped: Uint32Array
-  /** Which entry each place of the queue is; `undefined` with `IORING_SETUP_NO_SQARRAY`. */
+  /** The index of the entry at each position; `undefined` with `IORING_SETUP_NO_SQARRAY`. */
   readonly array: Uint32Array | undefined
-  /** A position in the queue is a head or tail and this. */
+  /** The mask of positions: the bitwise AND of a head or tail with it is an index into the queue. */
   readonly ringMask: number
-  /** Places of the queue. */
+  /** The number of entries of the queue. */
   readonly ringEntries: number
 }
 
-/** The completion queue in the kernel's memory. */
+/** The completion queue in memory shared with the kernel. */
 export interface CompletionQueue {
-  /** Ours: up to where completions were taken. */
+  /** The head, written by the program: the position after the last completion that it has consumed. */
   readonly head: Uint32Array
-  /** The kernel's: up to where there are completions. */
+  /** The tail, written by the kernel: the position after the last completion. */
   readonly tail: Uint32Array
-  /** Completions that were lost, on kernels without `IORING_FEAT_NODROP`. */
+  /** The number of completions that were lost, on kernels without `IORING_FEAT_NODROP`. */
   readonly overflow: Uint32Array
-  /** `IORING_CQ_EVENTFD_DISABLED`; `undefined` before Linux 5.8. */
+  /** Flags, written by the program: `IORING_CQ_EVENTFD_DISABLED`; `undefined` before Linux 5.8. */
   readonly flags: Uint32Array | undefined
   /** All completions, `cqeSize` bytes each. */
   readonly cqes: Uint8Array
-  /** A position in the queue is a head or tail and this. */
+  /** The mask of positions: the bitwise AND of a head or tail with it is an index into the queue. */
   readonly ringMask: number
-  /** Places of the queue. */
+  /** The number of entries of the queue. */
   readonly ringEntries: number
 }
 
-/** A completion, copied out of the queue. */
+/** A completion, copied from the queue. */
 export interface Cqe {
-  /** What its entry had as `user_data`. */
+  /** The `user_data` of its entry. */
   readonly userData: bigint
   /** The kernel's result, or `-errno`. */
   readonly res: number
   /** `IORING_CQE_F_*`. */
   readonly flags: number
-  /** The other half of a 32-byte completion. */
+  /** The second half of a 32-byte completion; `undefined` for one of 16 bytes. */
   readonly extra: readonly [bigint, bigint] | undefined
 }
 
-/** A part of a ring in memory. @internal */
+/** A mapping of a part of a ring. @internal */
 export interface Region {
   readonly mapping: { detach(buffer: ArrayBuffer): boolean; unmap(): void }
   readonly buffer: ArrayBuffer
 }
 
-// Node.js 20 has none. Where it is, native code does not detach: what is locked would end the process.
+// Node.js 20 has no `transfer`, so native code detaches there. Where it exists, it is used instead: native code that
+// detaches a locked buffer ends the process.
 const transfer: ((this: ArrayBuffer, length: number) => ArrayBuffer) | undefined =
   ArrayBuffer.prototype.transfer
 
-/** Whether it is unmapped now. @internal */
+/** Unmaps a region; returns false if it stays mapped until it is collected. @internal */
 export function unmapRegion({ mapping, buffer }: Region): boolean {
-  // What was moved to another array buffer is not detached again: that one holds the memory.
+  // A buffer that was transferred cannot be detached again; the buffer that it was transferred to keeps the memory.
   if (transfer === undefined) {
     if (!mapping.detach(buffer)) return false
   } else {
     try {
       transfer.call(buffer, 0)
     } catch {
-      return false // or it is locked
+      return false // transferred or locked
     }
   }
   mapping.unmap()
@@ -90,25 +91,26 @@ export function unmapRegion({ mapping, buffer }: Region): boolean {
 }
 
 /**
- * A ring in memory, from `mapRing`, and the steps that need nothing but that memory.
+ * A mapped ring, created by `mapRing`, with the operations that need only its memory. Methods and getters throw
+ * `ERR_URING_CLOSED` after {@link unmap}.
  *
- * **Unsafe.** What stands in an entry when the kernel takes it is done, whatever it points at.
+ * **Unsafe.** The kernel executes each entry that it consumes, whatever memory the entry points at.
  */
 export class MappedRing {
   /** The submission queue. */
   readonly sq: SubmissionQueue
   /** The completion queue. */
   readonly cq: CompletionQueue
-  /** All entries, `sqeSize` bytes each. */
+  /** All submission queue entries, `sqeSize` bytes each. */
   readonly sqes: Uint8Array
-  /** 64, or 128 with `IORING_SETUP_SQE128`. */
+  /** The size of an entry in bytes: 64, or 128 with `IORING_SETUP_SQE128`. */
   readonly sqeSize: number
-  /** 16, or 32 with `IORING_SETUP_CQE32`. */
+  /** The size of a completion in bytes: 16, or 32 with `IORING_SETUP_CQE32`. */
   readonly cqeSize: number
   private readonly setupFlags: number
   private readonly regions: readonly Region[]
   private readonly completions: DataView
-  /** Up to where entries were handed out, and of those published. */
+  /** Positions after the last entry that getSqe() returned, and after the last one that flush() published. */
   private handedOut: number
   private published: number
   private unmapped = false
@@ -138,8 +140,10 @@ export class MappedRing {
   }
 
   /**
-   * The next free entry, all zeros, or `undefined` if the queue is full. It goes in with {@link flush}: do not move the
-   * tail by hand as well.
+   * Returns the next free entry, zeroed, or `undefined` if the queue is full. {@link flush} publishes it: do not change
+   * the tail by hand as well.
+   *
+   * @throws {UringError} `ERR_URING_UNSUPPORTED`: the ring has `IORING_SETUP_SQ_REWIND`, and so no tail
    */
   getSqe(): DataView | undefined {
     this.checkTail()
@@ -150,14 +154,18 @@ export class MappedRing {
     return new DataView(this.sqes.buffer, this.sqes.byteOffset + at, this.sqeSize)
   }
 
-  /** Publishes the entries that were handed out, without a system call, and gives {@link sqReady}. */
+  /**
+   * Publishes the entries that {@link getSqe} returned, without a system call; returns {@link sqReady}.
+   *
+   * @throws {UringError} `ERR_URING_UNSUPPORTED`: the ring has `IORING_SETUP_SQ_REWIND`, and so no tail
+   */
   flush(): number {
     this.checkTail()
     const { array, ringMask, tail } = this.sq
     for (; this.published !== this.handedOut; this.published = (this.published + 1) >>> 0) {
       if (array !== undefined) array[this.published & ringMask] = this.published & ringMask
     }
-    Atomics.store(tail, 0, this.published) // after the entries, for the kernel too
+    Atomics.store(tail, 0, this.published) // the entries are visible to the kernel before the tail
     return this.sqReady
   }
 
@@ -166,65 +174,72 @@ export class MappedRing {
     if ((this.setupFlags & IORING_SETUP_SQ_REWIND) !== 0)
       throw new UringError(
         'ERR_URING_UNSUPPORTED',
-        'A ring with IORING_SETUP_SQ_REWIND has no tail: write entries to sqes from its start, and enter the ring with their number',
+        'A ring with IORING_SETUP_SQ_REWIND has no tail. Write entries to the start of sqes, and pass their number to ioUringEnter()',
       )
   }
 
-  /** Entries that were handed out and that the kernel has not taken. */
+  /** The number of entries that {@link getSqe} returned and that the kernel has not consumed. */
   get sqReady(): number {
     this.check()
     return (this.handedOut - Atomics.load(this.sq.head, 0)) >>> 0
   }
 
-  /** Entries that can be handed out. */
+  /** The number of entries that {@link getSqe} can still return. */
   get sqSpaceLeft(): number {
     return Math.max(this.sq.ringEntries - this.sqReady, 0)
   }
 
   /**
-   * Whether published entries wait for `ioUringEnter`: always, but for a polling thread that is awake. One that sleeps
-   * wakes with `IORING_ENTER_SQ_WAKEUP`.
+   * True if published entries need a call of `ioUringEnter`: always, except with `IORING_SETUP_SQPOLL` while the
+   * polling thread is awake. `IORING_ENTER_SQ_WAKEUP` wakes a sleeping thread.
    */
   get sqNeedsEnter(): boolean {
     this.check()
-    // Sequentially consistent, as is the store of the tail: the thread looks at the tail after it has set the flag.
+    // Sequentially consistent, as is the store of the tail: the thread reads the tail again after it has set the flag.
     const flags = Atomics.load(this.sq.flags, 0)
     return (this.setupFlags & IORING_SETUP_SQPOLL) === 0 || (flags & IORING_SQ_NEED_WAKEUP) !== 0
   }
 
-  /** Places of the completion queue that are taken. */
+  /** The number of positions of the completion queue that hold completions. */
   get cqReady(): number {
     this.check()
     return (Atomics.load(this.cq.tail, 0) - Atomics.load(this.cq.head, 0)) >>> 0
   }
 
-  /** Whether completions wait in the kernel for room: they come with `IORING_ENTER_GETEVENTS`. */
+  /** True if completions have overflowed into the kernel: `IORING_ENTER_GETEVENTS` moves them to the queue. */
   get cqNeedsFlush(): boolean {
     this.check()
     return (Atomics.load(this.sq.flags, 0) & IORING_SQ_CQ_OVERFLOW) !== 0
   }
 
-  /** The oldest completion, which stays where it is until {@link cqeSeen}; `undefined` if there is none. */
+  /** Returns the oldest completion, or `undefined` if there is none. It stays in the queue until {@link cqeSeen}. */
   peekCqe(): Cqe | undefined {
     this.skipFiller()
     return this.cqReady === 0 ? undefined : this.read(Atomics.load(this.cq.head, 0))
   }
 
-  /** Takes the oldest completion out of the queue. @throws {RangeError} if there is none */
+  /** Removes the oldest completion from the queue. @throws {RangeError} `ERR_OUT_OF_RANGE`: there is none */
   cqeSeen(): void {
     this.skipFiller()
     this.cqAdvance(this.cqReady === 0 ? 1 : this.places(Atomics.load(this.cq.head, 0)))
   }
 
-  /** Gives the kernel `count` places back, from the oldest on. @throws {RangeError} if fewer are taken */
+  /**
+   * Returns the `count` oldest positions of the completion queue to the kernel.
+   *
+   * @throws {RangeError} `ERR_OUT_OF_RANGE`: fewer positions hold completions
+   */
   cqAdvance(count: number): void {
     this.check()
     integer(count, 'count', 0, this.cqReady)
     const { head } = this.cq
-    Atomics.store(head, 0, (Atomics.load(head, 0) + count) >>> 0) // after the completions were read
+    Atomics.store(head, 0, (Atomics.load(head, 0) + count) >>> 0) // the completions are read before the head is stored
   }
 
-  /** Takes up to `most` completions out of the queue, the oldest first. It never waits, and never enters the kernel. */
+  /**
+   * Removes up to `most` completions from the queue, and returns them, the oldest first. Neither waits nor makes a
+   * system call. Default: all.
+   */
   copyCqes(most: number = this.cq.ringEntries): Cqe[] {
     integer(most, 'most', 0, Number.MAX_SAFE_INTEGER)
     const copied: Cqe[] = []
@@ -236,7 +251,9 @@ export class MappedRing {
     return copied
   }
 
-  /** Where the kernel has filled up the end of the queue, because a wide completion must not be cut in two. */
+  /**
+   * Removes filler, which the kernel puts at the end of the queue where a 32-byte completion would not be contiguous.
+   */
   private skipFiller(): void {
     while (this.cqReady > 0 && (this.flagsAt(Atomics.load(this.cq.head, 0)) & IORING_CQE_F_SKIP) !== 0)
       this.cqAdvance(1)
@@ -250,7 +267,7 @@ export class MappedRing {
     return this.completions.getUint32(this.at(position) + CQE.flags.offset, true)
   }
 
-  /** How many places a completion takes. */
+  /** Returns the number of positions that a completion takes. */
   private places(position: number): number {
     const mixed = (this.setupFlags & IORING_SETUP_CQE_MIXED) !== 0
     return mixed && (this.flagsAt(position) & IORING_CQE_F_32) !== 0 ? 2 : 1
@@ -259,23 +276,25 @@ export class MappedRing {
   private read(position: number): Cqe {
     const { completions } = this
     const at = this.at(position)
-    const wide = (this.setupFlags & IORING_SETUP_CQE32) !== 0 || this.places(position) === 2
+    const isCqe32 = (this.setupFlags & IORING_SETUP_CQE32) !== 0 || this.places(position) === 2
     const extra = at + CQE.big_cqe.offset
     return {
       userData: completions.getBigUint64(at + CQE.user_data.offset, true),
       res: completions.getInt32(at + CQE.res.offset, true),
       flags: completions.getUint32(at + CQE.flags.offset, true),
-      extra: wide
+      extra: isCqe32
         ? [completions.getBigUint64(extra, true), completions.getBigUint64(extra + 8, true)]
         : undefined,
     }
   }
 
   /**
-   * Unmaps the memory now; the typed arrays are empty from then on. Without this it goes when nothing refers to any of
-   * them. Until it has gone, the ring lives, even if its descriptor was closed. Calling it again does nothing.
+   * Unmaps the memory now, after which the typed arrays are empty. Without this call the memory is unmapped when
+   * nothing
+   * refers to any of the arrays. Mapped memory keeps the ring alive, even if its descriptor is closed. Calling it again
+   * does nothing.
    *
-   * @returns whether all of it has gone: not what was moved with `ArrayBuffer.prototype.transfer`
+   * @returns false if a part stays mapped, because it was moved with `ArrayBuffer.prototype.transfer`
    */
   unmap(): boolean {
     if (this.unmapped) return true
@@ -283,7 +302,7 @@ export class MappedRing {
     return this.regions.filter((region) => !unmapRegion(region)).length === 0
   }
 
-  /** The same as `unmap()`. */
+  /** Calls {@link unmap}. */
   [Symbol.dispose](): void {
     this.unmap()
   }

@@ -1,4 +1,4 @@
-// Maps the queues of a ring that the caller made.
+// Maps the queues of a ring that the caller has created.
 
 import { release } from 'node:os'
 import { binding } from '../binding.ts'
@@ -28,14 +28,14 @@ const SQ_OFFSETS = structs.io_sqring_offsets.fields
 const CQ_OFFSETS = structs.io_cqring_offsets.fields
 
 function mismatch(params: Bytes): TypeError {
-  return invalidValue('params', params, 'must be what ioUringSetup filled in for this ring')
+  return invalidValue('params', params, 'must be the bytes that ioUringSetup filled in for this ring')
 }
 
-/** A part of the ring in memory, of the size that `params` says. */
+/** Maps `length` bytes of the ring. */
 function mapRegion(fd: number, offset: number, length: number, params: Bytes): Region {
   const mapping = binding().Mapping.create(fd, offset, length)
   if (typeof mapping === 'number') {
-    if (mapping === EOPNOTSUPP) throw invalidValue('fd', fd, 'must be a ring')
+    if (mapping === EOPNOTSUPP) throw invalidValue('fd', fd, 'must be the descriptor of a ring')
     if (mapping === EFAULT || mapping === EINVAL) throw mismatch(params)
     throw systemError(mapping, 'mmap')
   }
@@ -44,18 +44,18 @@ function mapRegion(fd: number, offset: number, length: number, params: Bytes): R
     mapping.unmap()
     throw new UringError(
       'ERR_URING_UNSUPPORTED',
-      `This runtime has no array buffers over memory that is not its own, so a ring cannot be mapped (${process.release.name}, Linux ${release()}). Use Ring`,
+      `This runtime (${process.release.name}, Linux ${release()}) does not support array buffers over memory that it has not allocated, so rings cannot be mapped. Use Ring instead`,
     )
   }
   return { mapping, buffer }
 }
 
-/** What `params` says of where things are, checked as far as that goes without the ring. */
-class Places {
+/** The offsets in `params`, checked as far as that is possible without the ring. */
+class Offsets {
   private readonly words: DataView
 
   constructor(params: Uint8Array) {
-    // Other threads may change it: no word is read twice.
+    // Another thread may change the memory, so each word is read only once.
     this.words = new DataView(params.buffer, params.byteOffset, params.byteLength)
   }
 
@@ -66,71 +66,77 @@ class Places {
   entries(name: 'sq_entries' | 'cq_entries'): number {
     const entries = this.word(name)
     if (entries === 0 || (entries & (entries - 1)) !== 0)
-      throw outOfRange(`params.${name}`, 'what ioUringSetup filled in, a power of two', entries)
+      throw outOfRange(`params.${name}`, 'the power of two that ioUringSetup filled in', entries)
     return entries
   }
 
   sq(name: keyof typeof SQ_OFFSETS): number {
-    return this.place('sq_off', SQ_OFFSETS[name].offset, name, WORD)
+    return this.offset('sq_off', SQ_OFFSETS[name].offset, name, WORD)
   }
 
   cq(name: keyof typeof CQ_OFFSETS): number {
-    return this.place('cq_off', CQ_OFFSETS[name].offset, name, name === 'cqes' ? 2 * WORD : WORD)
+    return this.offset('cq_off', CQ_OFFSETS[name].offset, name, name === 'cqes' ? 2 * WORD : WORD)
   }
 
-  private place(queue: 'sq_off' | 'cq_off', within: number, name: string, alignment: number): number {
-    const place = this.words.getUint32(PARAMS.fields[queue].offset + within, true)
-    if (place % alignment !== 0)
-      throw outOfRange(`params.${queue}.${name}`, `a multiple of ${alignment}`, place)
-    return place
+  private offset(queue: 'sq_off' | 'cq_off', within: number, name: string, alignment: number): number {
+    const offset = this.words.getUint32(PARAMS.fields[queue].offset + within, true)
+    if (offset % alignment !== 0)
+      throw outOfRange(`params.${queue}.${name}`, `a multiple of ${alignment}`, offset)
+    return offset
   }
 }
 
 /**
- * Maps the queues of a ring that `ioUringSetup` made. `params` are the bytes that it filled in.
+ * Maps the queues of a ring. `fd` and `params` are the descriptor that `ioUringSetup` returned, and the bytes that it
+ * filled in.
  *
- * The memory is unmapped when nothing refers to it any more, or by {@link MappedRing.unmap}. Closing the descriptor is
- * left to the caller, and does not unmap it.
+ * The memory is unmapped when nothing refers to it, or by {@link MappedRing.unmap}. The caller closes the descriptor,
+ * which does not unmap the memory.
  *
- * @throws {TypeError} `ERR_INVALID_ARG_VALUE`: `fd` is no ring, `params` is not of this ring, or the ring has its memory
- * from the caller (`IORING_SETUP_NO_MMAP`)
- * @throws {UringError} `ERR_URING_UNSUPPORTED` where the runtime has no array buffers over foreign memory; what mmap(2)
- * says otherwise
+ * @throws {TypeError} `ERR_INVALID_ARG_VALUE`: `fd` is not a ring, `params` is not of this ring, or the caller has
+ * allocated the memory of the ring (`IORING_SETUP_NO_MMAP`); `ERR_INVALID_ARG_TYPE`
+ * @throws {RangeError} `ERR_OUT_OF_RANGE`: `fd` is out of range, or `params` has a wrong size or an impossible value
+ * @throws {UringError} `ERR_URING_UNSUPPORTED`: the runtime does not support array buffers over memory that it has not
+ * allocated; the errors of mmap(2)
  */
 export function mapRing(fd: number, params: Bytes): MappedRing {
   integer(fd, 'fd', 0, MAX_I32)
   const bytes = viewOf(checkBytes(params, 'params'))
   if (bytes.byteLength !== PARAMS.size)
     throw outOfRange('params.byteLength', `${PARAMS.size}`, bytes.byteLength)
-  const places = new Places(bytes)
-  const flags = places.word('flags')
+  const offsets = new Offsets(bytes)
+  const flags = offsets.word('flags')
   if ((flags & IORING_SETUP_NO_MMAP) !== 0)
-    throw invalidValue('params.flags', flags, 'must be without IORING_SETUP_NO_MMAP: there is nothing to map')
+    throw invalidValue(
+      'params.flags',
+      flags,
+      "must not have IORING_SETUP_NO_MMAP: the memory of such a ring is the caller's",
+    )
 
-  const entries = { sq: places.entries('sq_entries'), cq: places.entries('cq_entries') }
+  const entries = { sq: offsets.entries('sq_entries'), cq: offsets.entries('cq_entries') }
   const sq = {
-    head: places.sq('head'),
-    tail: places.sq('tail'),
-    flags: places.sq('flags'),
-    dropped: places.sq('dropped'),
-    mask: places.sq('ring_mask'),
-    entries: places.sq('ring_entries'),
+    head: offsets.sq('head'),
+    tail: offsets.sq('tail'),
+    flags: offsets.sq('flags'),
+    dropped: offsets.sq('dropped'),
+    mask: offsets.sq('ring_mask'),
+    entries: offsets.sq('ring_entries'),
   }
   const cq = {
-    head: places.cq('head'),
-    tail: places.cq('tail'),
-    overflow: places.cq('overflow'),
-    flags: places.cq('flags'),
-    mask: places.cq('ring_mask'),
-    entries: places.cq('ring_entries'),
+    head: offsets.cq('head'),
+    tail: offsets.cq('tail'),
+    overflow: offsets.cq('overflow'),
+    flags: offsets.cq('flags'),
+    mask: offsets.cq('ring_mask'),
+    entries: offsets.cq('ring_entries'),
   }
-  const array = (flags & IORING_SETUP_NO_SQARRAY) === 0 ? places.sq('array') : undefined
-  const cqes = places.cq('cqes')
+  const array = (flags & IORING_SETUP_NO_SQARRAY) === 0 ? offsets.sq('array') : undefined
+  const cqes = offsets.cq('cqes')
   const cqesBytes = entries.cq * ((flags & IORING_SETUP_CQE32) === 0 ? 16 : 32)
   const sqesBytes = entries.sq * ((flags & IORING_SETUP_SQE128) === 0 ? 64 : 128)
   let sqBytes = Math.max(...Object.values(sq)) + WORD
   let cqBytes = Math.max(...Object.values(cq)) + WORD
-  // Writing to it must not change the words before it: those of a resized ring say 0.
+  // The array must not overlap the words in front of it. The offsets of a resized ring may be 0.
   if (array !== undefined && array < sqBytes)
     throw outOfRange('params.sq_off.array', `>= ${sqBytes}, without IORING_SETUP_NO_SQARRAY`, array)
   if (array !== undefined) sqBytes = array + entries.sq * WORD
@@ -143,11 +149,11 @@ export function mapRing(fd: number, params: Bytes): MappedRing {
     return region.buffer
   }
   try {
-    const single = (places.word('features') & IORING_FEAT_SINGLE_MMAP) !== 0
+    const single = (offsets.word('features') & IORING_FEAT_SINGLE_MMAP) !== 0
     const sqMemory = map(IORING_OFF_SQ_RING, single ? Math.max(sqBytes, cqBytes) : sqBytes)
     const cqMemory = single ? sqMemory : map(IORING_OFF_CQ_RING, cqBytes)
     const word = (memory: ArrayBuffer, at: number): Uint32Array => new Uint32Array(memory, at, 1)
-    // What the kernel has written there says whether `params` is of this ring.
+    // The kernel has written the sizes of the queues there: compare them, to find out if `params` is of this ring.
     for (const [memory, at, count] of [
       [sqMemory, sq, entries.sq],
       [cqMemory, cq, entries.cq],

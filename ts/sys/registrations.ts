@@ -1,6 +1,6 @@
-// Registrations and their structs, under the full names of <linux/io_uring.h> and what it includes, Linux 7.1.
+// Constants of registrations, under the full names of <linux/io_uring.h> and the headers that it includes, Linux 7.1.
 
-// Opcodes of io_uring_register(2). The last is a flag that is added to them.
+// Opcodes of io_uring_register(2). The last is a flag, to be combined with an opcode.
 export const IORING_REGISTER_BUFFERS = 0
 export const IORING_UNREGISTER_BUFFERS = 1
 export const IORING_REGISTER_FILES = 2
@@ -42,7 +42,7 @@ export const IORING_REGISTER_BPF_FILTER = 37
 export const IORING_REGISTER_LAST = 38
 export const IORING_REGISTER_USE_REGISTERED_RING = 0x8000_0000
 
-// In place of a descriptor, in an update: the slot stays as it is.
+// In place of a descriptor in an update: keeps the slot as it is.
 export const IORING_REGISTER_FILES_SKIP = -2
 
 // Flags of `struct io_uring_rsrc_register`.
@@ -51,11 +51,11 @@ export const IORING_RSRC_REGISTER_SPARSE = 0x1
 // Flags of `struct io_uring_probe_op`.
 export const IO_URING_OP_SUPPORTED = 0x1
 
-// Kinds of workers, by which they are counted.
+// Indices of the worker limits of `IORING_REGISTER_IOWQ_MAX_WORKERS`.
 export const IO_WQ_BOUND = 0
 export const IO_WQ_UNBOUND = 1
 
-// Kinds of restrictions.
+// Opcodes of `struct io_uring_restriction`.
 export const IORING_RESTRICTION_REGISTER_OP = 0
 export const IORING_RESTRICTION_SQE_OP = 1
 export const IORING_RESTRICTION_SQE_FLAGS_ALLOWED = 2
@@ -70,7 +70,7 @@ export const IORING_REGISTER_DST_REPLACE = 0x2
 export const IOU_PBUF_RING_MMAP = 0x1
 export const IOU_PBUF_RING_INC = 0x2
 
-// What is done to the busy polling of network queues, and how they are tracked.
+// Operations and tracking strategies of busy polling (`struct io_uring_napi`).
 export const IO_URING_NAPI_REGISTER_OP = 0
 export const IO_URING_NAPI_STATIC_ADD_ID = 1
 export const IO_URING_NAPI_STATIC_DEL_ID = 2
@@ -82,28 +82,28 @@ export const IO_URING_NAPI_TRACKING_INACTIVE = 255
 export const IORING_MEM_REGION_TYPE_USER = 0x1
 export const IORING_MEM_REGION_REG_WAIT_ARG = 0x1
 
-// Questions of `IORING_REGISTER_QUERY`.
+// Queries of `IORING_REGISTER_QUERY`.
 export const IO_URING_QUERY_OPCODES = 0
 export const IO_URING_QUERY_ZCRX = 1
 export const IO_URING_QUERY_SCQ = 2
 export const __IO_URING_QUERY_MAX = 3
 
-// Zero-copy receive: offsets carry the area's number in their upper bits.
+// Zero-copy receive: the upper bits of an offset hold the number of the area.
 export const IORING_ZCRX_AREA_SHIFT = 48
 export const IORING_ZCRX_AREA_MASK = 0xffff_0000_0000_0000n
 
-// Flags of areas, of registrations, and what they can do.
+// Zero-copy receive: flags of areas and of registrations, and features.
 export const IORING_ZCRX_AREA_DMABUF = 0x1
 export const ZCRX_REG_IMPORT = 0x1
 export const ZCRX_REG_NODEV = 0x2
 export const ZCRX_FEATURE_RX_PAGE_SIZE = 0x1
 
-// What `IORING_REGISTER_ZCRX_CTRL` does.
+// Operations of `IORING_REGISTER_ZCRX_CTRL`.
 export const ZCRX_CTRL_FLUSH_RQ = 0
 export const ZCRX_CTRL_EXPORT = 1
 export const __ZCRX_CTRL_LAST = 2
 
-// Filters of `IORING_REGISTER_BPF_FILTER`: flags, and what is done.
+// Flags and commands of `IORING_REGISTER_BPF_FILTER`.
 export const IO_URING_BPF_FILTER_DENY_REST = 0x1
 export const IO_URING_BPF_FILTER_SZ_STRICT = 0x2
 export const IO_URING_BPF_CMD_FILTER = 1

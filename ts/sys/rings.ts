@@ -1,4 +1,4 @@
-// Making and entering rings, under the full names of <linux/io_uring.h>, Linux 7.1.
+// Constants for creating, mapping and entering rings, under the full names of <linux/io_uring.h>, Linux 7.1.
 
 // Flags of io_uring_setup(2) (`params.flags`).
 export const IORING_SETUP_IOPOLL = 0x1
@@ -23,7 +23,7 @@ export const IORING_SETUP_CQE_MIXED = 0x4_0000
 export const IORING_SETUP_SQE_MIXED = 0x8_0000
 export const IORING_SETUP_SQ_REWIND = 0x10_0000
 
-// What the kernel can do (`params.features`).
+// Features of the kernel (`params.features`).
 export const IORING_FEAT_SINGLE_MMAP = 0x1
 export const IORING_FEAT_NODROP = 0x2
 export const IORING_FEAT_SUBMIT_STABLE = 0x4
@@ -53,7 +53,7 @@ export const IORING_ENTER_ABS_TIMER = 0x20
 export const IORING_ENTER_EXT_ARG_REG = 0x40
 export const IORING_ENTER_NO_IOWAIT = 0x80
 
-// Where in the ring's file its memory is, for mmap(2).
+// Offsets of the ring's memory in its file, for mmap(2).
 export const IORING_OFF_SQ_RING = 0x0
 export const IORING_OFF_CQ_RING = 0x800_0000
 export const IORING_OFF_SQES = 0x1000_0000
@@ -61,18 +61,18 @@ export const IORING_OFF_PBUF_RING = 0x8000_0000
 export const IORING_OFF_MMAP_MASK = 0xf800_0000
 export const IORING_OFF_PBUF_SHIFT = 16
 
-// Flags of the submission queue.
+// Flags of the submission queue, set by the kernel.
 export const IORING_SQ_NEED_WAKEUP = 0x1
 export const IORING_SQ_CQ_OVERFLOW = 0x2
 export const IORING_SQ_TASKRUN = 0x4
 
-// Flags of the completion queue.
+// Flags of the completion queue, set by the program.
 export const IORING_CQ_EVENTFD_DISABLED = 0x1
 
 // Flags of `struct io_uring_reg_wait`.
 export const IORING_REG_WAIT_TS = 0x1
 
-// The numbers of the system calls, the same on every platform.
+// System call numbers, which are the same on all platforms.
 export const SYS_io_uring_setup = 425
 export const SYS_io_uring_enter = 426
 export const SYS_io_uring_register = 427

@@ -1,4 +1,4 @@
-// Where the members of the kernel's structs are.
+// Layouts of the kernel's structs.
 
 import { eventBytes } from '../structs/epoll-event.ts'
 
@@ -7,16 +7,17 @@ type Layout = readonly [
   fields: Readonly<Record<string, readonly [offset: number, size: number]>>,
 ]
 
-/** A member of a struct, in bytes. What stands at the end of a struct, as often as is needed, has the size 0. */
+/** A member of a struct. A flexible array at the end of a struct has the size 0. */
 export interface StructField<Offset extends number = number, Size extends number = number> {
-  /** Bytes from the start of the struct. */
+  /** The offset from the start of the struct in bytes. */
   readonly offset: Offset
-  /** Bytes of the member. */
+  /** The size in bytes. */
   readonly size: Size
 }
 
 const LAYOUTS = {
-  // <linux/io_uring.h> and what it includes, Linux 7.1. Members of a nested struct without a tag have its name in front.
+  // <linux/io_uring.h> and the headers that it includes, Linux 7.1. Members of an unnamed nested struct are called
+  // `struct.member`.
   io_uring_sqe: [
     64,
     {
@@ -306,7 +307,7 @@ const LAYOUTS = {
   ],
   io_uring_bpf: [72, { cmd_type: [0, 2], cmd_flags: [2, 2], resv: [4, 4], filter: [8, 64] }],
 
-  // What entries point at.
+  // Structs that entries point at.
   __kernel_timespec: [16, { tv_sec: [0, 8], tv_nsec: [8, 8] }],
   iovec: [16, { iov_base: [0, 8], iov_len: [8, 8] }],
   msghdr: [
@@ -371,17 +372,17 @@ const LAYOUTS = {
   ],
 } as const
 
-/** One struct: its size in bytes, and its members by their names. */
+/** A struct: its size in bytes, and its members by name. */
 type StructOf<L extends Layout> = {
   readonly size: L[0]
   readonly fields: { readonly [Name in keyof L[1]]: StructField<L[1][Name][0], L[1][Name][1]> }
 }
 
-/** The structs by their names in C. */
+/** Structs by their names in C. */
 export type Structs = {
   readonly [Name in keyof typeof LAYOUTS]: StructOf<(typeof LAYOUTS)[Name]>
 } & {
-  /** Without a gap on x86_64. */
+  /** Packed (12 bytes) on x86_64; 16 bytes on all other platforms. */
   readonly epoll_event: {
     readonly size: number
     readonly fields: { readonly events: StructField; readonly data: StructField }
@@ -400,8 +401,9 @@ function described(layouts: Readonly<Record<string, Layout>>): Structs {
 }
 
 /**
- * The layout of each struct: `structs.io_uring_sqe.fields.user_data.offset` is 32. Members of a union overlap; a struct
- * that is a member of another has a layout of its own, under its own name.
+ * Layouts of structs: `structs.io_uring_sqe.fields.user_data.offset` is 32. Members of a union overlap. A struct that
+ * is
+ * a member of another struct has its own layout, under its own name.
  */
 export const structs: Structs = /* @__PURE__ */ described({
   ...LAYOUTS,
