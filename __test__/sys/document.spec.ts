@@ -21,7 +21,7 @@ test('docs/sys.md: the structs and constants that it names exist', (t) => {
   )
   t.true(names.length > 8)
   for (const name of names) t.true(name in sys, name)
-  const beside = /Beside io_uring's own there are ([\s\S]*?)\. /.exec(DOCUMENT)?.[1] ?? ''
+  const beside = /Structs of other headers are ([\s\S]*?)\. /.exec(DOCUMENT)?.[1] ?? ''
   const named = [...beside.matchAll(/`(\w+)`/g)].map(([, name = '']) => name)
   const others = Object.keys(sys.structs).filter((name) => !/^(io_|zcrx_)/.test(name))
   t.deepEqual(named.toSorted(), others.toSorted())
