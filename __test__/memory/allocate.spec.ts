@@ -1,4 +1,4 @@
-// Memory that is aligned, stays where it is, and cannot be taken away.
+// allocate(): aligned memory that never moves and cannot be detached.
 
 import { constants } from 'node:buffer'
 import { existsSync, readFileSync } from 'node:fs'
@@ -16,7 +16,7 @@ function addressOf(memory: Buffer): number {
   return address
 }
 
-/** What /proc says of the mapping that an address lies in. */
+/** Returns the entry in /proc/self/smaps of the mapping that contains an address. */
 function mappingOf(address: number): string {
   const mappings = readFileSync('/proc/self/smaps', 'utf8').split(/^(?=[\da-f]+-[\da-f]+ )/m)
   const found = mappings.find((text) => {
@@ -28,19 +28,19 @@ function mappingOf(address: number): string {
 }
 
 for (const alignment of [1, 2, 64, 512, 4096, 2 ** 16, HUGE, 2 ** 24]) {
-  test(`starts at a multiple of ${alignment}, has the size that was asked for, and only zeros`, (t) => {
+  test(`allocate: returns zeroed memory aligned to ${alignment}`, (t) => {
     for (const size of [1, 100, 4096, 70_000, 1_000_001]) {
       const memory = allocate(size, { alignment })
       t.true(Buffer.isBuffer(memory))
       t.is(memory.length, size)
       t.is(addressOf(memory) % alignment, 0)
       t.true(memory.equals(Buffer.alloc(size)))
-      memory.fill(0xff) // not what the next one is made of
+      memory.fill(0xff) // would show if the next allocation reused the memory without zeroing it
     }
   })
 }
 
-test('starts at a page where nothing else is asked for', (t) => {
+test('allocate: aligns to a page by default', (t) => {
   for (const options of [undefined, {}, { hugePages: false }]) {
     for (let round = 0; round < 20; round += 1) {
       const memory = allocate(4096, options)
@@ -50,20 +50,20 @@ test('starts at a page where nothing else is asked for', (t) => {
   }
 })
 
-test('no two of them have a byte in common', (t) => {
+test('allocate: allocations do not overlap', (t) => {
   const sizes = [1, 17, 4095, 4096, 4097, 65_536]
   const all = sizes.flatMap((size) => [allocate(size), allocate(size, { alignment: 64 })])
   for (const [index, memory] of all.entries()) memory.fill(index + 1)
   for (const [index, memory] of all.entries()) t.true(memory.every((byte) => byte === index + 1))
 })
 
-test('none is none', (t) => {
+test('allocate: returns an empty buffer for a size of 0', (t) => {
   t.is(allocate(0).length, 0)
   t.is(allocate(0, { hugePages: true }).length, 0)
   t.is(allocate(0, { alignment: 1 }).length, 0)
 })
 
-test('cannot be transferred to anybody, so nothing that uses it loses it', (t) => {
+test('allocate: the memory cannot be transferred', (t) => {
   const memory = allocate(100)
   memory.write('mine')
   const buffer: ArrayBufferLike = memory.buffer
@@ -72,7 +72,7 @@ test('cannot be transferred to anybody, so nothing that uses it loses it', (t) =
   t.is(memory.toString('latin1', 0, 4), 'mine')
 })
 
-test('asks for huge pages, from the first to the last byte', (t) => {
+test('allocate: requests huge pages for the whole allocation', (t) => {
   for (const [size, options] of [
     [1, {}],
     [HUGE, {}],
@@ -84,14 +84,14 @@ test('asks for huge pages, from the first to the last byte', (t) => {
     t.is(addressOf(memory) % alignment, 0)
     t.is(memory.length, size)
     t.true(memory.every((byte) => byte === 0))
-    // Where this kernel has none, the advice is nothing.
+    // Without transparent huge pages, the kernel ignores the advice.
     if (!existsSync('/sys/kernel/mm/transparent_hugepage')) continue
     for (const at of [0, size - 1]) t.regex(mappingOf(addressOf(memory) + at), /^VmFlags:.* hg\b/m)
   }
   t.notRegex(mappingOf(addressOf(allocate(3 * HUGE))), /^VmFlags:.* hg\b/m)
 })
 
-test('refuses sizes that cannot be', (t) => {
+test('allocate: throws for invalid sizes', (t) => {
   for (const size of [-1, 0.5, Number.NaN, Infinity, constants.MAX_LENGTH + 1, 2 ** 53])
     t.throws(() => allocate(size), { name: 'RangeError', code: 'ERR_OUT_OF_RANGE', message: /"size"/ })
   for (const size of [undefined, null, '4096', 4096n, [], {}, true]) {
@@ -103,7 +103,7 @@ test('refuses sizes that cannot be', (t) => {
   }
 })
 
-test('refuses options that cannot be', (t) => {
+test('allocate: throws for invalid options', (t) => {
   for (const alignment of [0, 3, 4095, -4096, 2 ** 31, 0.5, Number.NaN, Infinity]) {
     t.throws(() => allocate(1, { alignment }), {
       name: 'RangeError',
@@ -129,7 +129,7 @@ test('refuses options that cannot be', (t) => {
   t.regex(t.throws(() => allocate(1, { alignment: 3 }))?.message ?? '', /power of two/)
 })
 
-test('what the process cannot have is a RangeError that names the size', async (t) => {
+test('allocate: throws a RangeError that names the size if memory is exhausted', async (t) => {
   const source = `
     import { allocate } from 'uring'
     const all = []
@@ -148,7 +148,7 @@ test('what the process cannot have is a RangeError that names the size', async (
   )
 })
 
-test('is freed when nothing refers to it, and not before', async (t) => {
+test('allocate: the memory is freed when nothing refers to it, and not before', async (t) => {
   const source = `
     import { execFileSync } from 'node:child_process'
     import { constants, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
@@ -160,7 +160,7 @@ test('is freed when nothing refers to it, and not before', async (t) => {
     rmSync(directory, { recursive: true })
     const gone = async (ref) => {
       for (let round = 0; round < 20 && ref.deref() !== undefined; round += 1) {
-        await new Promise(setImmediate) // what was looked at stays until then
+        await new Promise(setImmediate) // deref() keeps its target alive until the job ends
         globalThis.gc()
       }
       return ref.deref() === undefined

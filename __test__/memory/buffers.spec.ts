@@ -1,4 +1,4 @@
-// Buffers: every kind, and what happens to them while the kernel has them.
+// Buffers of all kinds, and changes to them while operations use them.
 
 import { readSync, writeSync } from 'node:fs'
 import test from 'ava'
@@ -8,7 +8,7 @@ import { script } from '../helpers/process.ts'
 
 const CONTENT = Buffer.from(Array.from({ length: 256 }, (_, index) => index))
 
-/** The memory of a WebAssembly program. (Its types are those of browsers, which are not here.) */
+/** Returns the memory of a WebAssembly program. (Its types are part of the DOM library, which is not loaded.) */
 function wasmMemory(): ArrayBuffer {
   const { WebAssembly } = globalThis as unknown as {
     WebAssembly: { Memory: new (limits: { initial: number }) => { buffer: ArrayBuffer } }
@@ -37,7 +37,7 @@ const KINDS: Record<string, () => Bytes> = {
   'view of a SharedArrayBuffer': () => new Uint8Array(new SharedArrayBuffer(100), 10, 64),
   'resizable ArrayBuffer': () => new ArrayBuffer(64, { maxByteLength: 4096 }),
   'WebAssembly.Memory': () => new Uint8Array(wasmMemory(), 100, 64),
-  'a Uint8Array of 10 bytes, which starts inside the heap': () => new Uint8Array(10),
+  'Uint8Array of 10 bytes, inside the heap of V8': () => new Uint8Array(10),
 }
 
 function bytesOf(bytes: Bytes): Buffer {
@@ -47,7 +47,7 @@ function bytesOf(bytes: Bytes): Buffer {
 }
 
 for (const [kind, make] of Object.entries(KINDS)) {
-  test(`reads into and writes from: ${kind}`, (t) => {
+  test(`Read, Write: use memory of the kind ${kind}`, (t) => {
     using ring = new Ring({ entries: 4 })
     const source = file(t, CONTENT)
     const target = file(t)
@@ -64,7 +64,7 @@ for (const [kind, make] of Object.entries(KINDS)) {
   })
 }
 
-test('vectors take a mixture of kinds, empty ones too', (t) => {
+test('Readv, Writev: use buffers of all kinds, and empty ones', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t, CONTENT)
   const buffers = [...Object.values(KINDS).map((make) => make()), new Uint8Array(0), new ArrayBuffer(0)]
@@ -82,7 +82,7 @@ test('vectors take a mixture of kinds, empty ones too', (t) => {
   t.deepEqual(written, read)
 })
 
-test('what only poses as memory has no address', (t) => {
+test('Read, Write: throw for an object that imitates memory', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t, CONTENT)
   for (const width of [1, 2]) {
@@ -106,20 +106,20 @@ test('what only poses as memory has no address', (t) => {
   t.is(ring.sqReady, 0)
 })
 
-test('an empty buffer is nothing to read, and no error', (t) => {
+test('Read: reads 0 bytes into an empty buffer', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t, CONTENT)
   ring.push(new Read(fd, new Uint8Array(0), { offset: 0 }))
   t.is(ring.wait()?.value, 0)
 })
 
-test('a buffer that was detached in mid-flight is an error of its own', (t) => {
+test('Read: fails with ERR_URING_BUFFER_DETACHED if the buffer is detached in flight', (t) => {
   using ring = new Ring({ entries: 4 })
   const fd = fifo(t)
   const buffer = new ArrayBuffer(64)
   ring.push(new Read(fd, buffer))
   ring.submit()
-  // Something holds the memory itself, so that what the kernel writes goes to nobody else.
+  // `moved` keeps the memory alive, so that the kernel does not write to memory that is freed.
   const moved = structuredClone(buffer, { transfer: [buffer] })
   writeSync(fd, 'four')
   const completion = ring.wait()
@@ -130,7 +130,7 @@ test('a buffer that was detached in mid-flight is an error of its own', (t) => {
   t.is(moved.byteLength, 64)
 })
 
-test('a buffer that is transferred after its completion is no error', (t) => {
+test('Read: succeeds if the buffer is transferred after the completion', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t, CONTENT)
   const buffer = new ArrayBuffer(64)
@@ -141,7 +141,7 @@ test('a buffer that is transferred after its completion is no error', (t) => {
   t.is(completion?.value, 64)
 })
 
-test('a buffer that shrank gives EFAULT, or its own error', (t) => {
+test('Read: fails with EFAULT or ERR_URING_BUFFER_DETACHED if the buffer shrinks in flight', (t) => {
   using ring = new Ring({ entries: 4 })
   const fd = fifo(t)
   const buffer = new ArrayBuffer(8192, { maxByteLength: 8192 }) as ArrayBuffer & {
@@ -155,14 +155,14 @@ test('a buffer that shrank gives EFAULT, or its own error', (t) => {
   t.true(code === 'EFAULT' || code === 'ERR_URING_BUFFER_DETACHED', code)
 })
 
-test('garbage collection leaves alone what 10,000 reads in flight write to', async (t) => {
+test('Read: garbage collection keeps the buffers of 10,000 reads in flight', async (t) => {
   const outcome = await script(
     `
     import { execFileSync } from 'node:child_process'
     import { constants, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
     import { Ring, Read } from 'uring'
 
-    // A hundred reads on each of a hundred FIFOs: one that wakes up for nothing too often is given up by the kernel.
+    // A hundred reads on each of a hundred FIFOs: the kernel gives up a read that it has woken in vain too often.
     const directory = mkdtempSync('/tmp/uring-test-')
     const fifos = Array.from({ length: 100 }, (_, index) => {
       const path = directory + '/' + index
@@ -184,13 +184,13 @@ test('garbage collection leaves alone what 10,000 reads in flight write to', asy
     const collect = async () => {
       for (let round = 0; round < 5; round += 1) {
         globalThis.gc()
-        await new Promise(setImmediate) // weak references hold until the job ends
+        await new Promise(setImmediate) // weak references keep their targets alive until the job ends
       }
     }
     await collect()
     const alive = buffers.filter((reference) => reference.deref() !== undefined).length
     if (alive !== COUNT || ring.inFlight !== COUNT) throw new Error('in flight ' + ring.inFlight + ', alive ' + alive)
-    // Memory that is free would be handed out now.
+    // Freed memory would be reused now.
     globalThis.noise = Array.from({ length: 20_000 }, () => Buffer.alloc(10, 0xee))
 
     let done = 0
@@ -205,7 +205,7 @@ test('garbage collection leaves alone what 10,000 reads in flight write to', asy
     if (wrong > 0) throw new Error(wrong + ' wrong')
     await collect()
     const left = buffers.filter((reference) => reference.deref() !== undefined).length
-    if (left > COUNT / 100) throw new Error(left + ' buffers are held after their completion')
+    if (left > COUNT / 100) throw new Error(left + ' buffers are kept after their completion')
     console.log('done', done)
     `,
     ['--expose-gc'],

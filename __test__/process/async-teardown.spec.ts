@@ -1,4 +1,4 @@
-// The end of rings, workers and processes in the middle of what they run.
+// The end of rings, workers and processes with operations of the promise API in flight.
 
 import test from 'ava'
 import { OK, PRELUDE, runWithWaker, WAKERS } from '../helpers/waker.ts'
@@ -7,31 +7,31 @@ import { BUSY, IDLE, READING, UNREFERENCED, WORKERS, workerSource } from '../hel
 for (const [name, waker] of WAKERS) {
   for (const [kind, end, code, stderr] of [
     ['process.exit()', 'setTimeout(() => process.exit(7), 20)', 7, /^$/],
-    ['process.exit() where a read is delivered', 'go().then(() => process.exit(7))', 7, /^$/],
+    ['process.exit() in a promise callback', 'go().then(() => process.exit(7))', 7, /^$/],
     ['process.exit() in a callback', 'ring.start(new Timeout(10), () => process.exit(7))', 7, /^$/],
     ['an uncaught exception', 'setTimeout(() => { throw new Error("mine") }, 20)', 1, /Error: mine/],
     [
-      'what a callback throws',
+      'an error thrown by a callback',
       'ring.start(new Timeout(10), () => { throw new Error("mine") })',
       1,
       /Error: mine/,
     ],
     ['an unhandled rejection', 'go().then(() => { throw new Error("mine") })', 1, /Error: mine/],
     [
-      'a run that rejects and that nobody catches',
+      'a run() that rejects without a handler',
       'ring.run(new Read(1_000_000, Buffer.alloc(1)))',
       1,
       /UringError: EBADF: bad file descriptor, read/,
     ],
     [
-      'closing where the process exits',
+      'closing in an exit handler',
       'process.on("exit", () => { ring[Symbol.dispose](); other.close() }); setTimeout(() => process.exit(7), 20)',
       7,
       /^$/,
     ],
   ] as const) {
-    test(`woken by ${name}, the process ends in the middle of reads by ${kind}`, async (t) => {
-      const outcome = await runWithWaker(
+    test(`process: ends with reads in flight by ${kind}, woken by ${name}`, async (t) => {
+      const outcome = await woken(
         waker,
         `${PRELUDE}${READING}
         const [idle, ...busy] = fifos(9)
@@ -51,8 +51,8 @@ for (const [name, waker] of WAKERS) {
     })
   }
 
-  test(`woken by ${name}, the rest of a batch is delivered when a callback throws`, async (t) => {
-    const outcome = await runWithWaker(
+  test(`start: delivers the rest of a batch after a callback throws, woken by ${name}`, async (t) => {
+    const outcome = await woken(
       waker,
       `${PRELUDE}
       const [fd] = fifos(1)
@@ -62,7 +62,7 @@ for (const [name, waker] of WAKERS) {
       for (const name of ['a', 'b', 'c']) ring.start(new Nop(), () => { events.push(name); throw new Error('thrown by ' + name) })
       await ring.run(new Nop())
       assert.deepEqual(events, ['a', 'b', 'c', 'thrown by a', 'thrown by b', 'thrown by c'])
-      // Late ones too, which come by the waker.
+      // Also in a batch that the waker delivers.
       for (const name of ['d', 'e']) ring.start(new Read(fd, Buffer.alloc(1)), () => { events.push(name); throw new Error('thrown by ' + name) })
       const last = ring.run(new Read(fd, Buffer.alloc(1)))
       await turn()
@@ -77,48 +77,48 @@ for (const [name, waker] of WAKERS) {
   })
 
   for (const [kind, source, end, code, errors] of [
-    ['is terminated while it waits for reads', workerSource(IDLE, ''), 'worker.terminate()', 1, []],
-    ['is terminated while it is busy with reads', workerSource(BUSY, ''), 'worker.terminate()', 1, []],
+    ['that is terminated with idle reads', worker(IDLE, ''), 'worker.terminate()', 1, []],
+    ['that is terminated with busy reads', worker(BUSY, ''), 'worker.terminate()', 1, []],
     [
-      'is terminated in a loop, with reads to be delivered',
-      workerSource(BUSY, 'for (;;) {}'),
+      'that is terminated in a loop with completed reads',
+      worker(BUSY, 'for (;;) {}'),
       'worker.terminate()',
       1,
       [],
     ],
     [
-      'is terminated in a blocking wait',
-      workerSource(BUSY, 'ring.push(new Timeout(600_000)); ring.wait()'),
+      'that is terminated in a blocking wait',
+      worker(BUSY, 'ring.push(new Timeout(600_000)); ring.wait()'),
       'worker.terminate()',
       1,
       [],
     ],
     [
-      'is terminated while it closes',
-      workerSource(UNREFERENCED, 'ring.close()'),
+      'that is terminated during close()',
+      worker(UNREFERENCED, 'ring.close()'),
       'worker.terminate()',
       undefined,
       [],
     ],
-    ['ends by itself', workerSource(UNREFERENCED, ''), '', 0, []],
-    ['exits', workerSource(`${IDLE}\n${BUSY}`, 'process.exit(3)'), '', 3, []],
+    ['that ends', worker(UNREFERENCED, ''), '', 0, []],
+    ['that exits', worker(`${IDLE}\n${BUSY}`, 'process.exit(3)'), '', 3, []],
     [
-      'throws',
-      workerSource(`${IDLE}\n${BUSY}`, 'setTimeout(() => { throw new Error("mine") })'),
+      'that throws',
+      worker(`${IDLE}\n${BUSY}`, 'setTimeout(() => { throw new Error("mine") })'),
       '',
       1,
       ['mine'],
     ],
     [
-      'rejects',
-      workerSource(BUSY, 'ring.run(new Read(1_000_000, Buffer.alloc(1)))'),
+      'that rejects',
+      worker(BUSY, 'ring.run(new Read(1_000_000, Buffer.alloc(1)))'),
       '',
       1,
       ['EBADF: bad file descriptor, read'],
     ],
   ] as const) {
-    test(`woken by ${name}, a worker leaves nothing behind that ${kind}`, async (t) => {
-      const outcome = await runWithWaker(
+    test(`process: a worker ${kind} leaves nothing behind, woken by ${name}`, async (t) => {
+      const outcome = await woken(
         waker,
         `${PRELUDE}${WORKERS}
         let before
@@ -133,7 +133,7 @@ for (const [name, waker] of WAKERS) {
           assert.equal(rings(), 0)
           assert.equal(threads('uring-waker'), 0)
           unread(idle)
-          // What Node.js itself makes for the first worker stays.
+          // Node.js creates descriptors and mappings for the first worker, which stay.
           const now = [descriptors(), mappings()]
           assert.deepEqual(now, (before ??= now))
         }
@@ -144,8 +144,8 @@ for (const [name, waker] of WAKERS) {
     })
   }
 
-  test(`woken by ${name}, close() cancels what is in flight, and what waits for room hears that the ring is closed`, async (t) => {
-    const outcome = await runWithWaker(
+  test(`close: cancels operations in flight, and rejects those that wait for capacity, woken by ${name}`, async (t) => {
+    const outcome = await woken(
       waker,
       `${PRELUDE}
       const [fd] = fifos(1)
@@ -164,9 +164,9 @@ for (const [name, waker] of WAKERS) {
       assert.equal(ring.pending, 6)
       const closing = ring.close()
       assert.equal(ring.closed, true)
-      assert.deepEqual(codes, [], 'nobody is told inside the call')
+      assert.deepEqual(codes, [], 'nothing is delivered inside the call')
       assert.equal(await closing, undefined)
-      await turn() // whoever waited has been told
+      await turn() // delivers all results
       assert.deepEqual(codes.toSorted(), [
         'chain ChainError ERR_URING_CLOSED',
         'each UringError ERR_URING_CLOSED',
@@ -184,8 +184,8 @@ for (const [name, waker] of WAKERS) {
     t.deepEqual(outcome, OK)
   })
 
-  test(`woken by ${name}, close() delivers what was done before it, and waits for what was pushed too`, async (t) => {
-    const outcome = await runWithWaker(
+  test(`close: delivers results from before the call, and waits for pushed operations, woken by ${name}`, async (t) => {
+    const outcome = await woken(
       waker,
       `${PRELUDE}
       const [first, second, third] = fifos(3)
@@ -197,7 +197,7 @@ for (const [name, waker] of WAKERS) {
       ring.submit()
       await turn()
       writeSync(first, 'in time')
-      assert.equal(ring.peek(), undefined) // it has come, and will be delivered
+      assert.equal(ring.peek(), undefined) // the completion has arrived, and is delivered later
       const closing = ring.close()
       for (const use of [() => ring.wait(), () => ring.waitMany(1), () => ring.drain(() => {}), () => ring.peek(), () => ring.push(new Nop())]) {
         assert.throws(use, { code: 'ERR_URING_CLOSED' })
@@ -210,7 +210,7 @@ for (const [name, waker] of WAKERS) {
       unread(second)
       unread(third)
 
-      // What could be done at the same moment is done, or left alone.
+      // A read that could complete at the same moment completes, or is cancelled and consumes nothing.
       const sudden = new Ring({ entries: 8 })
       const either = sudden.run(new Read(second, bytes.fill(0))).catch(({ code }) => code)
       await turn()
@@ -221,11 +221,11 @@ for (const [name, waker] of WAKERS) {
       assert.equal(text.toString('latin1', 0, 6), 'either')
       unread(second)
 
-      // What was staged in this turn and has not gone in: it goes in, and is cancelled or done. Nobody waits for ever.
+      // Operations that were enqueued in this turn are submitted, and complete or are cancelled.
       const another = new Ring({ entries: 8 })
-      const staged = Promise.allSettled([another.run(new Nop()), another.run(new Read(second, Buffer.alloc(64)))])
+      const enqueued = Promise.allSettled([another.run(new Nop()), another.run(new Read(second, Buffer.alloc(64)))])
       await another.close()
-      const [nop, pending] = await staged
+      const [nop, pending] = await enqueued
       assert.equal(nop.status === 'fulfilled' || nop.reason.code === 'ECANCELED', true)
       assert.equal(pending.reason?.code, 'ECANCELED')
       unread(second)
@@ -235,8 +235,8 @@ for (const [name, waker] of WAKERS) {
     t.deepEqual(outcome, OK)
   })
 
-  test(`woken by ${name}, a closed ring refuses, and closing again is fine`, async (t) => {
-    const outcome = await runWithWaker(
+  test(`close: a closed ring throws ERR_URING_CLOSED, and can be closed again, woken by ${name}`, async (t) => {
+    const outcome = await woken(
       waker,
       `${PRELUDE}
       const [fd] = fifos(1)
@@ -284,14 +284,14 @@ for (const [name, waker] of WAKERS) {
     t.deepEqual(outcome, OK)
   })
 
-  test(`woken by ${name}, Symbol.dispose tells nobody inside the call, and all afterwards`, async (t) => {
-    const outcome = await runWithWaker(
+  test(`Symbol.dispose: delivers all results after the call, woken by ${name}`, async (t) => {
+    const outcome = await woken(
       waker,
       `${PRELUDE}
       const [first, second] = fifos(2)
       const ring = new Ring({ entries: 4, cqEntries: 8 })
-      const told = []
-      const note = (name) => (result) => told.push(name + ' ' + (result?.code ?? result))
+      const delivered = []
+      const note = (name) => (result) => delivered.push(name + ' ' + (result?.code ?? result))
       const bytes = Buffer.alloc(64)
       ring.run(new Read(first, bytes)).then(note('done'), note('done'))
       for (let index = 0; index < 3; index += 1) ring.run(new Read(second, Buffer.alloc(64))).catch(note('run'))
@@ -300,16 +300,16 @@ for (const [name, waker] of WAKERS) {
       ring.push(new Read(second, Buffer.alloc(64)))
       ring.submit()
       await turn()
-      ring.run(new Read(second, Buffer.alloc(64))).catch(note('staged'))
+      ring.run(new Read(second, Buffer.alloc(64))).catch(note('enqueued'))
       for (let index = 0; index < 2; index += 1) ring.run(new Read(second, Buffer.alloc(64))).catch(note('waiting'))
       writeSync(first, 'in time')
-      ring.peek() // brings what is done
+      ring.peek() // takes the completion from the kernel
       ring[Symbol.dispose]()
-      assert.deepEqual(told, [])
+      assert.deepEqual(delivered, [])
       assert.deepEqual([ring.fd, rings(), ring.inFlight], [-1, 0, 0])
       await turn()
-      assert.deepEqual(told.toSorted(), [
-        'done 7', ...Array(3).fill('run ECANCELED'), 'staged ECANCELED', 'start -125', 'timed ECANCELED',
+      assert.deepEqual(delivered.toSorted(), [
+        'done 7', 'enqueued ECANCELED', ...Array(3).fill('run ECANCELED'), 'start -125', 'timed ECANCELED',
         ...Array(2).fill('waiting ERR_URING_CLOSED'),
       ])
       assert.equal(bytes.toString('latin1', 0, 7), 'in time')
@@ -324,36 +324,36 @@ for (const [name, waker] of WAKERS) {
     ['Symbol.dispose', 'ring[Symbol.dispose]()'],
     ['close()', 'closing = ring.close()'],
   ] as const) {
-    test(`woken by ${name}, ${kind} in a callback: the rest of the batch is delivered`, async (t) => {
-      const outcome = await runWithWaker(
+    test(`${kind}: in a callback, delivers the rest of the batch, woken by ${name}`, async (t) => {
+      const outcome = await woken(
         waker,
         `${PRELUDE}
         const [fd] = fifos(1)
         for (const late of [false, true]) {
           const ring = new Ring({ entries: 8 })
-          const told = []
+          const delivered = []
           let closing
           const operation = () => (late ? new Timeout(5) : new Nop())
           const result = late ? -62 : 0
           const gone = new Promise((resolve) => {
             ring.start(operation(), (result) => {
-              told.push('first ' + result)
+              delivered.push('first ' + result)
               ${end}
-              told.push('closed')
+              delivered.push('closed')
               assert.throws(() => ring.start(new Nop(), () => {}), { code: 'ERR_URING_CLOSED' })
             })
-            ring.start(operation(), (result) => told.push('second ' + result))
-            ring.start(operation(), (result) => told.push('third ' + result))
-            ring.start(new Read(fd, Buffer.alloc(64)), (result) => { told.push('read ' + result); resolve() })
+            ring.start(operation(), (result) => delivered.push('second ' + result))
+            ring.start(operation(), (result) => delivered.push('third ' + result))
+            ring.start(new Read(fd, Buffer.alloc(64)), (result) => { delivered.push('read ' + result); resolve() })
           })
-          if (late) { // all are there in one batch
+          if (late) { // all completions arrive in one batch
             await turn()
             const end = performance.now() + 8
             while (performance.now() < end);
           }
           await gone
           await closing
-          assert.deepEqual(told, ['first ' + result, 'closed', 'second ' + result, 'third ' + result, 'read -125'])
+          assert.deepEqual(delivered, ['first ' + result, 'closed', 'second ' + result, 'third ' + result, 'read -125'])
           assert.equal(rings(), 0)
           unread(fd)
         }

@@ -1,15 +1,15 @@
-// Workers that are killed, many of them.
+// The termination of many workers.
 
 import test from 'ava'
 import { OK, PRELUDE, runWithWaker, WAKERS } from '../helpers/waker.ts'
 import { BUSY, IDLE, WORKERS, workerSource } from '../helpers/workers.ts'
 
 for (const [name, waker] of WAKERS) {
-  test(`woken by ${name}, the process survives 200 workers that are killed in the middle of reads`, async (t) => {
-    const outcome = await runWithWaker(
+  test(`process: survives the termination of 200 workers with reads in flight, woken by ${name}`, async (t) => {
+    const outcome = await woken(
       waker,
       `${PRELUDE}${WORKERS}
-      // Beside a ring of its own, which loses nothing meanwhile.
+      // A ring of the main thread loses nothing meanwhile.
       const ring = new Ring({ entries: 8 })
       const [channel] = fifos(1)
       let counted = 0

@@ -1,9 +1,9 @@
-// How long a process lives for its rings, and what they leave behind.
+// How long rings keep a process running, and what rings leave behind.
 
 import test from 'ava'
 import { OK, PRELUDE, runWithWaker, WAKERS } from '../helpers/waker.ts'
 
-/** Longer than any test: what waits for it and ends all the same was not held open. */
+/** Milliseconds, longer than any test: a process that ends earlier was not kept running. */
 const LONG = 600_000
 
 const DONE = { code: 0, signal: null, stdout: 'done\n', stderr: '' }
@@ -20,12 +20,12 @@ for (const [name, waker] of WAKERS) {
       `let left = 3; for await (const _ of ring.each(new Timeout(20, { multi: true }))) if (--left === 0) break; done()`,
     ],
     [
-      'an operation that waits for room',
+      'an operation that waits for capacity',
       `const small = new Ring({ entries: 1, cqEntries: 1 }); for (let left = 3; left > 0; left -= 1) small.run(new Timeout(20)).then(left === 1 ? done : undefined)`,
     ],
   ] as const) {
-    test(`woken by ${name}, a process lives until this has completed, and not longer: ${kind}`, async (t) => {
-      const outcome = await runWithWaker(
+    test(`process: runs until an operation has completed, and no longer, woken by ${name}: ${kind}`, async (t) => {
+      const outcome = await woken(
         waker,
         `${PRELUDE}
         const pipe = () => fifos(1)[0]
@@ -45,19 +45,19 @@ for (const [name, waker] of WAKERS) {
     ['start', `ring.start(long(), () => {}, { ref: false })`],
     ['chain', `ring.chain([long(), new Nop()], { ref: false, timeout: ${LONG} })`],
     ['each', `ring.each(new Timeout(${LONG}, { multi: true, count: 2 }), { ref: false })`],
-    ['everything, by unref() before', `ring.unref(); ring.run(long()); ring.start(long(), () => {})`],
-    ['everything, by unref() in the same turn', `ring.run(long()); ring.unref()`],
+    ['all operations, by unref() before', `ring.unref(); ring.run(long()); ring.start(long(), () => {})`],
+    ['all operations, by unref() in the same turn', `ring.run(long()); ring.unref()`],
     [
-      'everything, by unref() later, from a completion',
+      'all operations, by unref() in a callback',
       `ring.run(long()); ring.run(new Timeout(10)).then(() => ring.unref())`,
     ],
     [
-      'what is left when the rest has completed',
+      'an operation that outlives a referenced one',
       `ring.run(long(), { ref: false }); ring.run(new Timeout(10))`,
     ],
   ] as const) {
-    test(`woken by ${name}, a process does not live for what is unref'd: ${kind}`, async (t) => {
-      const outcome = await runWithWaker(
+    test(`process: ends in spite of unreferenced operations, woken by ${name}: ${kind}`, async (t) => {
+      const outcome = await woken(
         waker,
         `${PRELUDE}
         const long = () => new Timeout(${LONG})
@@ -73,8 +73,8 @@ for (const [name, waker] of WAKERS) {
     })
   }
 
-  test(`woken by ${name}, ref() takes unref() back, for one operation it cannot`, async (t) => {
-    const before = await runWithWaker(
+  test(`ref: undoes unref(), but not the option ref: false of an operation, woken by ${name}`, async (t) => {
+    const before = await woken(
       waker,
       `${PRELUDE}
       const ring = new Ring({ entries: 8 }).unref().ref()
@@ -106,8 +106,8 @@ for (const [name, waker] of WAKERS) {
     t.deepEqual(one, DONE)
   })
 
-  test(`woken by ${name}, a process ends by itself beside rings that it does not use any more`, async (t) => {
-    const outcome = await runWithWaker(
+  test(`process: ends in spite of open rings without referenced operations, woken by ${name}`, async (t) => {
+    const outcome = await woken(
       waker,
       `${PRELUDE}
       const open = new Ring({ entries: 4 })
@@ -138,8 +138,8 @@ for (const [name, waker] of WAKERS) {
     })
   })
 
-  test(`woken by ${name}, importing makes neither ring nor thread; the default ring is made once, and lets go`, async (t) => {
-    const outcome = await runWithWaker(
+  test(`default ring: is created once, at its first use and not at import, woken by ${name}`, async (t) => {
+    const outcome = await woken(
       waker,
       `
       import assert from 'node:assert/strict'
@@ -152,7 +152,7 @@ for (const [name, waker] of WAKERS) {
       const alarms = () => targets().filter((target) => target.startsWith('anon_inode:[eventfd')).length
       const names = () => readdirSync('/proc/self/task').map((id) => readFileSync('/proc/self/task/' + id + '/comm', 'utf8').trim())
       const wakers = () => names().filter((name) => name === 'uring-waker').length
-      await Promise.all(Array.from({ length: 16 }, () => readFile('/proc/self/status'))) // libuv's threads are there now
+      await Promise.all(Array.from({ length: 16 }, () => readFile('/proc/self/status'))) // starts the threads of libuv
       const before = [rings(), alarms(), names().length]
       const { run, start, chain, each, Nop, Ring, Timeout } = await import('uring')
       assert.deepEqual([rings(), alarms(), names().length], before)
@@ -160,7 +160,7 @@ for (const [name, waker] of WAKERS) {
       const ring = new Ring({ entries: 4 })
       ring.push(new Nop())
       ring.wait()
-      assert.deepEqual([rings(), alarms(), names().length], [before[0] + 1, before[1], before[2]], 'a ring that is waited for needs none either')
+      assert.deepEqual([rings(), alarms(), names().length], [before[0] + 1, before[1], before[2]], 'the queue API needs no eventfd and no thread')
       ring[Symbol.dispose]()
 
       await Promise.all([run(new Nop()), run(new Timeout(1)), chain([new Nop(), new Nop()])])
@@ -183,13 +183,13 @@ for (const [name, waker] of WAKERS) {
       }
       return process.memoryUsage()
     }
-    // A ring of this size has about 1 KB of array buffers: 500 that are left are well above this.
+    // A ring of this size has about 1 KB of array buffers: 450 that are left would be well above this.
     function same(half, whole) {
       assert.ok(whole.arrayBuffers - half.arrayBuffers < 100_000, 'array buffers: ' + half.arrayBuffers + ', ' + whole.arrayBuffers)
       assert.ok(whole.rss - half.rss < 16_000_000, 'memory: ' + half.rss + ', ' + whole.rss)
       assert.ok(whole.heapUsed - half.heapUsed < 2_000_000, 'heap: ' + half.heapUsed + ', ' + whole.heapUsed)
     }
-    /** A thousand rings, the first hundred to warm up. */
+    /** Creates a thousand rings, the first hundred to warm up. */
     async function leavesNothing(many) {
       await many(100)
       const before = left()
@@ -202,8 +202,8 @@ for (const [name, waker] of WAKERS) {
     }
   `
 
-  test(`woken by ${name}, 1,000 rings that were used and closed leave nothing behind`, async (t) => {
-    const outcome = await runWithWaker(
+  test(`Ring: 1,000 rings that were closed leave nothing behind, woken by ${name}`, async (t) => {
+    const outcome = await woken(
       waker,
       `${PRELUDE}${LEFT}
       const pipes = fifos(10)
@@ -232,8 +232,8 @@ for (const [name, waker] of WAKERS) {
     t.deepEqual(outcome, OK)
   })
 
-  test(`woken by ${name}, 1,000 rings that nobody has any more leave nothing behind`, async (t) => {
-    const outcome = await runWithWaker(
+  test(`Ring: 1,000 rings that were collected leave nothing behind, woken by ${name}`, async (t) => {
+    const outcome = await woken(
       waker,
       `${PRELUDE}${LEFT}
       const pipes = fifos(50)
@@ -258,12 +258,12 @@ for (const [name, waker] of WAKERS) {
     t.deepEqual(outcome, OK)
   })
 
-  test(`woken by ${name}, a ring that nobody has any more lives while operations that it runs are in flight`, async (t) => {
-    const outcome = await runWithWaker(
+  test(`Ring: operations in flight keep an unreachable ring alive, woken by ${name}`, async (t) => {
+    const outcome = await woken(
       waker,
       `${PRELUDE}
       const pipes = fifos(20)
-      // Every second one does not hold the event loop open, and is held all the same.
+      // Half of them do not keep the event loop running, but their rings are kept alive too.
       const read = (fd, index) => new Ring({ entries: 4 }).run(new Read(fd, Buffer.alloc(8)), { ref: index % 2 === 0 })
       const open = setInterval(() => {}, 1000)
       const results = pipes.map(read)
@@ -277,7 +277,7 @@ for (const [name, waker] of WAKERS) {
       for (let round = 0; round < 20; round += 1) {
         globalThis.gc()
         await turn()
-        // What is reused would be written to by a read that had lost its memory.
+        // Reuses freed memory, which a read would overwrite.
         for (let index = 0; index < 50; index += 1) Buffer.alloc(8)
       }
       assert.equal(rings(), 20)

@@ -1,4 +1,4 @@
-// The end of rings, workers and processes with operations in flight.
+// The end of rings, workers and processes with operations of the queue API in flight.
 
 import test from 'ava'
 import { directory } from '../helpers/files.ts'
@@ -16,19 +16,19 @@ const PRELUDE = `
   const count = () => readdirSync('/proc/self/fd').filter((name) => {
     try { return readlinkSync('/proc/self/fd/' + name) === 'anon_inode:[io_uring]' } catch { return false }
   }).length
-  const own = count() // libuv has some on later versions of Node.js
+  const own = count() // libuv creates some since Node.js 22
   const rings = () => count() - own
   const intact = () => {
-    writeSync(fd, 'nobody reads this')
+    writeSync(fd, 'left in the fifo')
     const buffer = Buffer.alloc(100)
-    return buffer.toString('utf8', 0, readSync(fd, buffer)) === 'nobody reads this'
+    return buffer.toString('utf8', 0, readSync(fd, buffer)) === 'left in the fifo'
   }
   const worker = (source) => new Worker(source, { eval: true, workerData: { fd } })
   const message = (worker) => new Promise((resolve) => worker.once('message', resolve))
 `
 const OK = { code: 0, signal: null, stdout: 'ok\n', stderr: '' }
 
-test('a ring that nobody has any more is closed, and its reads write nowhere', async (t) => {
+test('Ring: an unreachable ring is closed, and its reads are cancelled', async (t) => {
   const outcome = await script(
     `${PRELUDE}
     const make = () => {
@@ -58,17 +58,17 @@ const READS_IN_FLIGHT = `
 `
 
 for (const [name, after, end] of [
-  ['is terminated with reads in flight', 'setInterval(() => {}, 1000)', 'await it.terminate()'],
-  ['is terminated inside a blocking wait', 'ring.wait()', 'await it.terminate()'],
-  ['ends by itself with reads in flight', '', 'await gone'],
-  ['throws with reads in flight', 'throw new Error("mine")', 'await gone'],
-  ['exits with reads in flight', 'process.exit(3)', 'await gone'],
+  ['that is terminated with reads in flight', 'setInterval(() => {}, 1000)', 'await it.terminate()'],
+  ['that is terminated in a blocking wait', 'ring.wait()', 'await it.terminate()'],
+  ['that ends with reads in flight', '', 'await gone'],
+  ['that throws with reads in flight', 'throw new Error("mine")', 'await gone'],
+  ['that exits with reads in flight', 'process.exit(3)', 'await gone'],
 ] as const) {
-  test(`a worker that ${name} leaves nothing behind`, async (t) => {
+  test(`process: a worker ${name} leaves nothing behind`, async (t) => {
     const outcome = await script(`${PRELUDE}
       for (let round = 0; round < 5; round += 1) {
         const it = worker(${JSON.stringify(READS_IN_FLIGHT.replace('AFTER', after))})
-        it.on('error', () => {}) // one of them throws
+        it.on('error', () => {}) // one of the programs throws
         const gone = new Promise((resolve) => it.once('exit', resolve))
         await message(it)
         ${end}
@@ -82,7 +82,7 @@ for (const [name, after, end] of [
   })
 }
 
-test('the process can exit while a worker is inside a blocking wait', async (t) => {
+test('process: exits while a worker is in a blocking wait', async (t) => {
   const outcome = await script(`${PRELUDE}
     const it = worker(${JSON.stringify(READS_IN_FLIGHT.replace('AFTER', 'ring.wait()'))})
     await message(it)
@@ -104,7 +104,7 @@ for (const [name, source, code, stderr] of [
     /^$/,
   ],
 ] as const) {
-  test(`the process ends with reads in flight: ${name}`, async (t) => {
+  test(`process: ends with reads in flight: ${name}`, async (t) => {
     const outcome = await script(`${PRELUDE}
       const ring = new Ring({ entries: 8 })
       for (let index = 0; index < 8; index += 1) ring.push(new Read(fd, Buffer.alloc(64)))
@@ -119,7 +119,7 @@ for (const [name, source, code, stderr] of [
   })
 }
 
-test('a signal every millisecond loses and doubles nothing', async (t) => {
+test('submitAndWait: loses and duplicates nothing with a signal every millisecond', async (t) => {
   const outcome = await script(`${PRELUDE}
     import { spawn } from 'node:child_process'
     let signals = 0
@@ -142,7 +142,7 @@ test('a signal every millisecond loses and doubles nothing', async (t) => {
   t.deepEqual(outcome, OK)
 })
 
-test('a profiler interrupts waits, and nothing is lost', async (t) => {
+test('waitMany: loses nothing when a profiler interrupts it', async (t) => {
   const outcome = await script(
     `${PRELUDE}
     const ring = new Ring({ entries: 64 })

@@ -1,4 +1,4 @@
-// The structs of messages by themselves: whatever the bytes are, they are taken apart without a failure.
+// The structs of socket messages: encoding, and decoding of any bytes without an error.
 
 import test from 'ava'
 import * as fc from 'fast-check'
@@ -24,7 +24,7 @@ function plain(control: readonly ControlMessage[]): unknown[] {
   return control.map(({ level, type, data }) => [level, type, [...data]])
 }
 
-test('control messages come back as they went', (t) => {
+test('cmsghdr: decoding returns the control messages that were encoded', (t) => {
   t.notThrows(() =>
     fc.assert(
       fc.property(messages, (control) => {
@@ -34,7 +34,7 @@ test('control messages come back as they went', (t) => {
   )
 })
 
-test('control messages stand where cmsg(3) says', (t) => {
+test('cmsghdr: has the layout of cmsg(3)', (t) => {
   const data = Buffer.from('12345')
   const bytes = encoded([
     { level: 1, type: -2, data },
@@ -45,7 +45,7 @@ test('control messages stand where cmsg(3) says', (t) => {
     bytes.toString('hex'),
     '1500000000000000' +
       '01000000feffffff' +
-      '3132333435000000' + // so long, what it is, and filled up to eight
+      '3132333435000000' + // length, level and type, data padded to eight bytes
       '1000000000000000' +
       'fdffffff04000000' +
       '1800000000000000' +
@@ -54,14 +54,14 @@ test('control messages stand where cmsg(3) says', (t) => {
   )
 })
 
-test('no control messages are no memory', (t) => {
+test('cmsghdr: allocates no memory for no control messages', (t) => {
   t.is(controlBlock([], 'control'), undefined)
   t.is(controlBlock(Buffer.alloc(0), 'control'), undefined)
   t.is(controlBlock(new ArrayBuffer(0), 'control'), undefined)
   t.deepEqual(decodeControl(Buffer.alloc(0)), [])
 })
 
-test('bytes of control messages are copied, wherever they are', (t) => {
+test('cmsghdr: copies control messages in any kind of memory', (t) => {
   const content = Buffer.from('some bytes of any length')
   const shared = new SharedArrayBuffer(content.length)
   new Uint8Array(shared).set(content)
@@ -83,7 +83,7 @@ test('bytes of control messages are copied, wherever they are', (t) => {
   t.deepEqual(block?.bytes, content)
 })
 
-test('a getter is read once', (t) => {
+test('cmsghdr: reads a getter once', (t) => {
   let reads = 0
   const message = {
     level: 1,
@@ -97,14 +97,14 @@ test('a getter is read once', (t) => {
   t.is(reads, 1)
 })
 
-test('what is decoded is a copy', (t) => {
+test('cmsghdr: decoding returns a copy', (t) => {
   const bytes = encoded([{ level: 1, type: 2, data: Buffer.from('data') }])
   const [message] = decodeControl(bytes)
   bytes.fill(0xff)
   t.is(Buffer.from(message?.data ?? []).toString(), 'data')
 })
 
-test('control messages that are cut off have what is there', (t) => {
+test('cmsghdr: a truncated control message has the data that is there', (t) => {
   t.notThrows(() =>
     fc.assert(
       fc.property(messages, fc.nat(400), (control, cut) => {
@@ -123,7 +123,7 @@ test('control messages that are cut off have what is there', (t) => {
   )
 })
 
-test('any bytes end somewhere as control messages', (t) => {
+test('cmsghdr: decoding any bytes ends', (t) => {
   t.notThrows(() =>
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (content) => {
@@ -139,14 +139,14 @@ test('any bytes end somewhere as control messages', (t) => {
       { level: 1, type: 2, data: Buffer.from('data') },
     ])
     bytes.writeBigInt64LE(length)
-    // What is too short for its own header ends it; what is too long has what is there.
+    // A length below that of the header ends the list; with one that is too long, the data that is there is returned.
     const [first, ...more] = decodeControl(bytes)
     t.is(first?.data.length, length < 0 ? bytes.length - HEADER : undefined, String(length))
     t.is(more.length, 0)
   }
 })
 
-test('lengths that the header does not have room for are cut', (t) => {
+test('msghdr: lengths beyond the memory are clamped', (t) => {
   const header = Buffer.alloc(56)
   header.writeUInt32LE(0xffff_ffff, 8)
   header.writeBigUInt64LE(2n ** 64n - 1n, 40)
@@ -175,7 +175,7 @@ test('lengths that the header does not have room for are cut', (t) => {
   })
 })
 
-/** A message as it stands in a provided buffer. */
+/** Returns a message as the kernel writes it into a provided buffer. */
 function out(
   name: Uint8Array,
   nameRoom: number,
@@ -194,7 +194,7 @@ function out(
   return Buffer.concat([header, padded(name, nameRoom), padded(control, controlRoom), payload])
 }
 
-test('RecvMsgMulti: parse takes apart what was put together, within its rooms', (t) => {
+test('RecvMsgMulti: parse decodes messages within its capacities', (t) => {
   const bytes = (most: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ maxLength: most })
   const u32 = fc.integer({ min: 0, max: 2 ** 32 - 1 })
   t.notThrows(() =>
@@ -218,7 +218,7 @@ test('RecvMsgMulti: parse takes apart what was put together, within its rooms', 
           t.is(parsed.payloadLength, payload.length)
           t.is(parsed.flags, flags)
           t.deepEqual(plain(parsed.control), plain(decodeControl(encoded(control).subarray(0, controlRoom))))
-          // Cut anywhere, it has what is there, or says that it is too short.
+          // A truncated message has the bytes that are there, or parse throws that it is too short.
           const cut = content.subarray(0, content.length - Math.min(before, content.length))
           if (cut.length < 16 + nameRoom + controlRoom) {
             t.throws(() => operation.parse(cut), { code: 'ERR_OUT_OF_RANGE' })
@@ -235,7 +235,7 @@ test('RecvMsgMulti: parse takes apart what was put together, within its rooms', 
   )
 })
 
-test('RecvMsgMulti: parse has an answer to any bytes', (t) => {
+test('RecvMsgMulti: parse decodes any bytes, or throws ERR_OUT_OF_RANGE', (t) => {
   const extreme = fc.oneof(fc.uint8Array({ maxLength: 300 }), fc.constant(new Uint8Array(200).fill(0xff)))
   t.notThrows(() =>
     fc.assert(
@@ -262,7 +262,7 @@ test('RecvMsgMulti: parse has an answer to any bytes', (t) => {
   }
 })
 
-test('RecvMsgMulti: parse takes every kind of memory, and gives views of it', (t) => {
+test('RecvMsgMulti: parse accepts any kind of memory, and returns views of it', (t) => {
   const operation = new RecvMsgMulti(0, 1, { address: 4 })
   const content = out(Buffer.from('name'), 4, Buffer.alloc(0), 0, Buffer.from('payload'), 0)
   const shared = new SharedArrayBuffer(content.length)
@@ -280,14 +280,14 @@ test('RecvMsgMulti: parse takes every kind of memory, and gives views of it', (t
   content.fill('x')
   t.is(bytes.toString(), 'xxxxxxx')
   t.is(name.toString(), 'xxxx')
-  // The rooms are those of the moment.
+  // parse uses the present values of the options.
   operation.address = 3
   t.is(operation.parse(content.fill(0)).bytes.length, 0)
   operation.address = -1
   t.throws(() => operation.parse(content), { code: 'ERR_OUT_OF_RANGE', message: /"options\.address"/ })
 })
 
-test('a message in a buffer: the parts are where io_uring_recvmsg_out says', (t) => {
+test('parseMessage: decodes the layout of io_uring_recvmsg_out', (t) => {
   const bytes = Buffer.from(
     '10000000' +
       '14000000' +
@@ -314,7 +314,7 @@ test('a message in a buffer: the parts are where io_uring_recvmsg_out says', (t)
   t.is(parseMessage(Buffer.alloc(16), { name: 0, control: 0 }, 'view').address, undefined)
 })
 
-test('a message gives its buffer back', (t) => {
+test('RecvMsg, RecvMsgMulti: release() and Symbol.dispose of a message return its buffer', (t) => {
   let released = 0
   const received = (...views: Buffer[]): Received => ({
     views,
@@ -351,7 +351,7 @@ test('a message gives its buffer back', (t) => {
   t.is(released, 10)
 })
 
-test('what completes more than once, and what is looked at as it completes, is marked', (t) => {
+test('SendMsg, SendMsgZc, RecvMsg, RecvMsgMulti, RecvZc: entries have the traits of their class', (t) => {
   const message = { buffers: [Buffer.alloc(1)] }
   for (const [operation, traits] of [
     [new SendMsg(0, message), 0],
@@ -365,19 +365,19 @@ test('what completes more than once, and what is looked at as it completes, is m
   }
 })
 
-test('what a send or receive was to move is known', (t) => {
+test('SendMsg, SendMsgZc, RecvMsg: requested() returns the number of bytes', (t) => {
   const message = { buffers: [Buffer.alloc(3), new Uint16Array(2)] }
-  const asked = (operation: SendMsg | SendMsgZc | RecvMsg<InMessage>): number | undefined => {
+  const requested = (operation: SendMsg | SendMsgZc | RecvMsg<InMessage>): number | undefined => {
     const { operationClass, state } = operation.build() as Entry<unknown>
     return operationClass.requested(state)
   }
-  t.is(asked(new SendMsg(0, message)), 7)
-  t.is(asked(new SendMsgZc(0, message)), 7)
-  t.is(asked(new RecvMsg(0, message)), 7)
-  t.is(asked(new RecvMsg<InMessage>(0, { buffers: { group: 1, length: 5 } })), undefined)
+  t.is(requested(new SendMsg(0, message)), 7)
+  t.is(requested(new SendMsgZc(0, message)), 7)
+  t.is(requested(new RecvMsg(0, message)), 7)
+  t.is(requested(new RecvMsg<InMessage>(0, { buffers: { group: 1, length: 5 } })), undefined)
 })
 
-test('RecvMsgMulti: what ends a stream gives its buffer back, and is not armed again', (t) => {
+test('RecvMsgMulti: the end of a stream returns its buffer, and is not re-armed', (t) => {
   const name = Buffer.from('name')
   for (const [sender, payload, ends] of [
     ['', '', true],
@@ -395,7 +395,7 @@ test('RecvMsgMulti: what ends a stream gives its buffer back, and is not armed a
     t.is(released, ends ? 1 : 0)
     t.true(Multi.isEnd())
   }
-  // Memory that nobody knows, or that is gone, is an error and no end.
+  // An unknown or detached buffer is an error, not the end of the stream.
   for (const received of [undefined, { views: [], bytes: Buffer.alloc(0) }]) {
     const entry = new Multi(0, 1).build()
     Multi.observe({ received: () => received } as unknown as Groups, 16, 1, entry.state)

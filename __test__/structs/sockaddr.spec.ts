@@ -1,4 +1,4 @@
-// Addresses of sockets: the bytes that stand for them, there and back.
+// Encoding and decoding of socket addresses.
 
 import { isIPv4, isIPv6 } from 'node:net'
 import test from 'ava'
@@ -21,22 +21,22 @@ function bytesOf(address: Address): string {
   return encodeAddress(address, 'address').toString('hex')
 }
 
-/** An IPv6 address in 32 digits. */
+/** Returns the 32 hexadecimal digits of an IPv6 address. */
 function digitsOf(address: string): string {
   return bytesOf({ address, port: 0 }).slice(16, 48)
 }
 
-/** The address that 32 digits are. */
+/** Returns the text of the IPv6 address with these hexadecimal digits. */
 function textOf(digits: string): string | undefined {
   const decoded = decodeAddress(Buffer.from(`0a00000000000000${digits.padStart(32, '0')}00000000`, 'hex'))
   return decoded !== undefined && 'address' in decoded ? decoded.address : undefined
 }
 
-test('IPv4: family, port and address', (t) => {
+test('IPv4: encodes family, port and address', (t) => {
   t.is(bytesOf({ address: '127.0.0.1', port: 0x1234 }), '020012347f0000010000000000000000')
   t.is(bytesOf({ address: '255.254.10.0', port: 65_535 }), '0200fffffffe0a000000000000000000')
   t.is(bytesOf({ address: '0.0.0.0', port: 0 }), '02000000000000000000000000000000')
-  // These belong to IPv6, and are checked all the same.
+  // IPv4 ignores the scope and the flow.
   t.is(bytesOf({ address: '1.2.3.4', port: 1, scopeId: 9, flowInfo: 9 }), '02000001010203040000000000000000')
   t.deepEqual(decodeAddress(Buffer.from('020012347f00000100000000000000ff', 'hex')), {
     family: 'IPv4',
@@ -45,7 +45,7 @@ test('IPv4: family, port and address', (t) => {
   })
 })
 
-test('IPv6: family, port, flow, address and scope', (t) => {
+test('IPv6: encodes family, port, flow, address and scope', (t) => {
   const expected = '0a001234012345670102030405060708090a0b0c0d0e0f1078563412'
   const given = {
     address: '102:304:506:708:90a:b0c:d0e:f10',
@@ -61,7 +61,7 @@ test('IPv6: family, port, flow, address and scope', (t) => {
   t.like(decodeAddress(encodeAddress(most, 'address')), most)
 })
 
-test('IPv6: every way to write an address', (t) => {
+test('IPv6: parses every notation', (t) => {
   for (const [text, digits] of [
     ['::', '0'],
     ['::1', '1'],
@@ -89,23 +89,23 @@ test('IPv6: every way to write an address', (t) => {
   }
 })
 
-test('IPv6: an address is shown in its shortest form', (t) => {
+test('IPv6: formats an address in its shortest form', (t) => {
   for (const [digits, text] of [
     ['0', '::'],
     ['1', '::1'],
     ['00010000000000000000000000000000', '1::'],
     ['20010db8000000000000000000000001', '2001:db8::1'],
-    // The longest run of zeros, and of two the first.
+    // `::` replaces the longest run of zeros, and the first of two equal runs.
     ['00010000000000020000000000000003', '1:0:0:2::3'],
     ['00010000000000000002000000000003', '1::2:0:0:3'],
     ['00010000000000020003000000000004', '1::2:3:0:0:4'],
-    // A single group is no run.
+    // A single zero group is not a run.
     ['00010000000200030004000500060007', '1:0:2:3:4:5:6:7'],
     ['00000001000200030004000500060000', '0:1:2:3:4:5:6:0'],
     ['00000000000100020003000400050006', '::1:2:3:4:5:6'],
     ['00010002000300040005000600000000', '1:2:3:4:5:6::'],
     ['abcdef000abc00de000f000000000000', 'abcd:ef00:abc:de:f::'],
-    // Mapped IPv4, and what only looks like it.
+    // IPv4-mapped addresses, and similar ones.
     ['ffff7f000001', '::ffff:127.0.0.1'],
     ['ffff00000000', '::ffff:0.0.0.0'],
     ['ffffffffffff', '::ffff:255.255.255.255'],
@@ -119,7 +119,7 @@ test('IPv6: an address is shown in its shortest form', (t) => {
   }
 })
 
-test('IPv6: as the URL parser reads and writes it', (t) => {
+test('IPv6: parses and formats like the URL parser', (t) => {
   t.notThrows(() =>
     fc.assert(
       fc.property(ipv6, ({ text, groups }) => {
@@ -136,7 +136,7 @@ test('IPv6: as the URL parser reads and writes it', (t) => {
   )
 })
 
-test('Unix: a path ends with a NUL, and an abstract name does not', (t) => {
+test('Unix: terminates a path with a NUL, but not an abstract name', (t) => {
   t.is(bytesOf({ path: '/run/x' }), `0100${Buffer.from('/run/x\0').toString('hex')}`)
   t.is(bytesOf({ path: 'ü' }), '0100c3bc00')
   t.is(bytesOf({ path: '\0name' }), '0100006e616d65')
@@ -145,7 +145,7 @@ test('Unix: a path ends with a NUL, and an abstract name does not', (t) => {
   t.is(bytesOf({ path: '' }), '0100')
 })
 
-test('Unix: 107 bytes of a path fit, and 108 of an abstract name', (t) => {
+test('Unix: accepts paths of 107 bytes, and abstract names of 108 bytes', (t) => {
   for (const [path, length] of [
     ['x'.repeat(107), 110],
     ['ü'.repeat(53) + 'x', 110],
@@ -169,17 +169,21 @@ test('Unix: 107 bytes of a path fit, and 108 of an abstract name', (t) => {
   }
 })
 
-test('Unix: what the kernel gives', (t) => {
+test('Unix: decodes addresses of the kernel', (t) => {
   const decode = (text: string): SocketAddress | undefined =>
     decodeAddress(Buffer.from(`\x01\0${text}`, 'latin1'))
   t.deepEqual(decode(''), { family: 'Unix', path: '' })
   t.deepEqual(decode('/run/x\0'), { family: 'Unix', path: '/run/x' })
-  t.deepEqual(decode('/run/x'), { family: 'Unix', path: '/run/x' }, 'of 108 bytes, it has no NUL')
+  t.deepEqual(
+    decode('/run/x'),
+    { family: 'Unix', path: '/run/x' },
+    'the kernel omits the NUL of a path of 108 bytes',
+  )
   t.deepEqual(decode('/run/x\0rest'), { family: 'Unix', path: '/run/x' })
   t.deepEqual(decode('\0abc\0d\0'), { family: 'Unix', path: '\0abc\0d\0' })
   t.deepEqual(decode('\0'), { family: 'Unix', path: '\0' })
   t.deepEqual(decode('/\xc3\xbc\0'), { family: 'Unix', path: '/ü' })
-  // As text, the path would name another file.
+  // Not UTF-8: as text, the path would name another file.
   for (const odd of ['/\xff\0', '\0\xff', '/\xc3\0']) {
     const decoded = decode(odd)
     t.deepEqual(decoded, { family: 1, bytes: Buffer.from(`\x01\0${odd}`, 'latin1') })
@@ -188,7 +192,7 @@ test('Unix: what the kernel gives', (t) => {
   }
 })
 
-test('bytes are taken as they are', (t) => {
+test('sockaddr: copies the bytes of an address', (t) => {
   const bytes = Uint8Array.from({ length: 128 }, (_, index) => index)
   t.is(bytesOf(bytes), Buffer.from(bytes).toString('hex'))
   t.is(bytesOf(bytes.subarray(3, 5)), '0304')
@@ -207,7 +211,7 @@ test('bytes are taken as they are', (t) => {
   t.throws(() => encodeAddress(detached, 'to'), { code: 'ERR_OUT_OF_RANGE' })
 })
 
-test('families that are not known, and addresses that are cut short, are bytes', (t) => {
+test('sockaddr: decodes unknown families and truncated addresses as bytes', (t) => {
   t.is(decodeAddress(Buffer.alloc(0)), undefined)
   t.is(decodeAddress(Buffer.from([2])), undefined)
   for (const [bytes, family] of [
@@ -222,9 +226,9 @@ test('families that are not known, and addresses that are cut short, are bytes',
     const given = Buffer.from(bytes)
     const decoded = decodeAddress(given)
     given.fill(0xee)
-    t.deepEqual(decoded, { family, bytes: Buffer.from(bytes) }, 'and a copy')
+    t.deepEqual(decoded, { family, bytes: Buffer.from(bytes) }, 'a copy')
   }
-  // The scope came later than the rest.
+  // The scope was added to the struct later.
   t.like(decodeAddress(encodeAddress({ address: '::1', port: 5, scopeId: 7 }, 'address').subarray(0, 24)), {
     address: '::1',
     port: 5,
@@ -232,7 +236,7 @@ test('families that are not known, and addresses that are cut short, are bytes',
   })
 })
 
-test('what goes in comes out', (t) => {
+test('sockaddr: decoding returns the address that was encoded', (t) => {
   let kinds = 0
   t.notThrows(() =>
     fc.assert(
@@ -240,7 +244,7 @@ test('what goes in comes out', (t) => {
         const encoded = encodeAddress(given, 'address')
         equal('encoded', encoded, addressBytes(given))
         const decoded = decodeAddress(encoded)
-        if (decoded === undefined) throw new Error('it is gone')
+        if (decoded === undefined) throw new Error('no address')
         if (given instanceof Uint8Array) {
           kinds |= 1
           if ('bytes' in decoded) equal('bytes', decoded.bytes, given)
@@ -257,7 +261,7 @@ test('what goes in comes out', (t) => {
           const { port, scopeId = 0, flowInfo = 0 } = given
           t.like(decoded, { family: 'IPv6', port, scopeId, flowInfo })
         }
-        if ('bytes' in decoded) throw new Error('it has only bytes')
+        if ('bytes' in decoded) throw new Error('only bytes')
         equal('encoded again', encodeAddress(decoded, 'address'), encoded)
       }),
       { numRuns: 5000 },
@@ -266,7 +270,7 @@ test('what goes in comes out', (t) => {
   t.is(kinds, 15)
 })
 
-test('any bytes decode to something', (t) => {
+test('sockaddr: decodes any bytes', (t) => {
   t.notThrows(() =>
     fc.assert(
       fc.property(
@@ -276,7 +280,7 @@ test('any bytes decode to something', (t) => {
         (family, rest, length) => {
           const bytes = Buffer.concat([Buffer.of(family, 0), rest]).subarray(0, length)
           const decoded = decodeAddress(bytes)
-          if ((decoded === undefined) !== bytes.length < 2) throw new Error('there is no address')
+          if ((decoded === undefined) !== bytes.length < 2) throw new Error('no address')
           if (
             decoded !== undefined &&
             'address' in decoded &&
@@ -291,7 +295,7 @@ test('any bytes decode to something', (t) => {
   )
 })
 
-test('a getter is asked once, and what it throws goes through', (t) => {
+test('sockaddr: reads a getter once, and passes its error on', (t) => {
   const counted = (
     values: Record<string, unknown[]>,
   ): { address: Address; asked: Record<string, number> } => {
@@ -323,11 +327,11 @@ test('a getter is asked once, and what it throws goes through', (t) => {
   t.throws(() => checkAddress(thrower), { message: 'of the getter' })
 })
 
-test('a path comes before an address', (t) => {
+test('sockaddr: prefers a path to an address', (t) => {
   t.is(bytesOf({ path: '/x', address: '::1', port: 1 } as Address), bytesOf({ path: '/x' }))
 })
 
-test('a block is a copy where the kernel finds it, and knows the file that it names', (t) => {
+test('addressBlock: copies the address, and names the file of a path', (t) => {
   for (const [address, path] of [
     [{ address: '127.0.0.1', port: 80 }, undefined],
     [{ address: '::1', port: 80 }, undefined],
@@ -345,7 +349,7 @@ test('a block is a copy where the kernel finds it, and knows the file that it na
   }
 })
 
-test('a room holds any address, and can be used again', (t) => {
+test('addressRoom: has capacity for any address, and can be reused', (t) => {
   const room = addressRoom()
   t.is(room.lengthAddress, room.address + ADDRESS_BYTES)
   const length = (): number => memoryAt(BigInt(room.lengthAddress), 4).readUInt32LE()
@@ -356,11 +360,11 @@ test('a room holds any address, and can be used again', (t) => {
     room.bytes.set(bytes)
     room.bytes.writeUInt32LE(bytes.length, 128)
     t.like(addressIn(room), address)
-    t.is(length(), 128, 'the kernel has all the room again')
+    t.is(length(), 128, 'the length is reset')
   }
   room.bytes.writeUInt32LE(0, 128)
   t.is(addressIn(room), undefined)
-  // Longer than the room: the kernel says how long it was, and has cut it.
+  // For a longer address, the kernel returns its full length, and truncates it.
   room.bytes.fill(7, 0, 128).writeUInt32LE(1000, 128)
   t.deepEqual(addressIn(room), { family: 0x707, bytes: Buffer.alloc(128, 7) })
 })

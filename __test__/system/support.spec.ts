@@ -1,4 +1,4 @@
-// What this kernel has is known before anything is submitted.
+// The operations that the running kernel supports, and errors for those that it does not.
 
 import { release } from 'node:os'
 import test from 'ava'
@@ -16,7 +16,7 @@ const REGISTER_PROBE = 8
 const OPCODES = 256
 const SUPPORTED = 1
 
-/** The opcodes of the running kernel, by asking it. */
+/** Returns the opcodes that the running kernel supports, from a probe. */
 function opcodes(ring: Ring): number[] {
   const probe = Buffer.alloc(16 + OPCODES * 8) // struct io_uring_probe, and a struct io_uring_probe_op for each
   const result = ioUringRegister(ring.fd, REGISTER_PROBE, probe, OPCODES)
@@ -36,7 +36,7 @@ function isLater(version: string, than: string): boolean {
   return major > otherMajor || (major === otherMajor && minor > otherMinor)
 }
 
-test('every opcode of the running kernel has a class', (t) => {
+test('operations: every opcode of the running kernel has a class', (t) => {
   using ring = new Ring({ entries: 1 })
   const known = opcodes(ring)
   t.true(known.length > 20)
@@ -47,7 +47,7 @@ test('every opcode of the running kernel has a class', (t) => {
   )
 })
 
-test('a ring supports what the probe says, and variants by their version', (t) => {
+test('supports: follows the probe, and the kernel version for classes that share an opcode', (t) => {
   using ring = new Ring({ entries: 1 })
   const known = new Set(opcodes(ring))
   const rows = operationTable()
@@ -61,7 +61,7 @@ test('a ring supports what the probe says, and variants by their version', (t) =
   t.true(ring.supports({ opcode: 22, variantSince: '2.6' }))
 })
 
-test('support() says the same without a ring', (t) => {
+test('support: agrees with supports() of a ring', (t) => {
   using ring = new Ring({ entries: 1 })
   const answer = support()
   t.true(answer.available)
@@ -82,10 +82,10 @@ for (const [Class, make] of [
   [Nop128, () => new Nop128()],
   [UringCmd128, () => new UringCmd128(0, 1)],
 ] as const) {
-  test(`${Class.name}: what the kernel lacks is refused before it is submitted`, (t) => {
+  test(`${Class.name}: push throws if the kernel does not support it`, (t) => {
     using ring = new Ring({ entries: 4, sqe128: true })
     if (ring.supports(Class)) {
-      t.log('this kernel has it')
+      t.log('this kernel supports it')
       t.pass()
       return
     }
@@ -104,7 +104,7 @@ for (const [Class, make] of [
     t.is(ring.sqReady, 0)
     t.is(ring.inFlight, 0)
 
-    // The escape hatch asks nobody: the kernel itself refuses.
+    // Entry.from() is not checked: the kernel refuses the entry.
     ring.push(Entry.from(entry.bytes))
     ring.push(new Nop(), 'next')
     t.deepEqual(
