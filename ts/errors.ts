@@ -21,7 +21,7 @@ export interface UringErrorDetails {
  * An error of the kernel has the kernel's `code` (`'ENOENT'`), and the `message` of `node:fs` for the same failure. For
  * the package's own codes, `message` says what to do:
  *
- * - `ERR_URING_UNAVAILABLE`: rings cannot be made here, see `support()`
+ * - `ERR_URING_UNAVAILABLE`: rings cannot be created here, see `support()`
  * - `ERR_URING_UNSUPPORTED`: the running kernel or runtime lacks a feature
  * - `ERR_URING_CLOSED`: the ring is closed
  * - `ERR_URING_RESOURCE_CLOSED`: a table or buffer ring is used after it was unregistered or closed

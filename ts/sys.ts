@@ -128,8 +128,7 @@ function checked(result: number, syscall: string): number {
 
 /**
  * Creates an eventfd, see eventfd(2); close-on-exec and non-blocking. With `semaphore`, a read decrements the counter
- * by
- * one, instead of resetting it to 0 (`EFD_SEMAPHORE`).
+ * by one, instead of resetting it to 0 (`EFD_SEMAPHORE`).
  *
  * @param count the initial value of the counter, 0 to 2^32 - 1
  * @throws {UringError} the errors of eventfd(2), such as `EMFILE`: too many open files
@@ -153,8 +152,7 @@ export function epollCreate(): number {
  * Creates two sockets that are connected to each other, see socketpair(2); close-on-exec.
  *
  * @throws {UringError} the errors of socketpair(2), such as `EAFNOSUPPORT`: unknown domain, `ENOTSUP`: the domain has
- * no
- * socket pairs
+ * no socket pairs
  */
 export function socketpair(domain: number, type: number): [number, number] {
   const [left = -1, right] = binding().rawSocketpair(

@@ -270,13 +270,13 @@ test.serial(
       t.pass()
       return
     }
-    const everybody = parsed(t, await switchedOff('2', [CLI, 'doctor', '--json']))
-    t.like(everybody, {
+    const disabled = parsed(t, await switchedOff('2', [CLI, 'doctor', '--json']))
+    t.like(disabled, {
       reason: 'sysctl',
       explanation: 'io_uring is disabled for all processes (kernel.io_uring_disabled = 2)',
       errno: -1,
     })
-    t.regex(everybody.remedies?.shell ?? '', /sysctl -w kernel\.io_uring_disabled=0\n[^]*\/etc\/sysctl\.d\//)
+    t.regex(disabled.remedies?.shell ?? '', /sysctl -w kernel\.io_uring_disabled=0\n[^]*\/etc\/sysctl\.d\//)
 
     // With 1, the superuser and the group may create rings, so the EPERM comes from a filter.
     t.is(parsed(t, await switchedOff('1', [CLI, 'doctor', '--json'])).reason, 'seccomp')

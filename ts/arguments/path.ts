@@ -33,8 +33,7 @@ export function checkPath(path: Path, name = 'path'): Path {
  * Writes a path to memory that the kernel can read.
  *
  * @throws {TypeError} `ERR_INVALID_ARG_TYPE`: not a string, bytes or a URL; `ERR_INVALID_ARG_VALUE`: the path contains
- * a
- * NUL; what `fileURLToPath` throws for a URL that names no file
+ * a NUL; what `fileURLToPath` throws for a URL that names no file
  */
 export function pathBlock(path: Path, name = 'path'): PathBlock {
   const value = plain(path, name)

@@ -32,8 +32,7 @@ export type Address = InternetAddress | UnixAddress | Uint8Array
 
 /**
  * A socket address that the kernel returned. It can be used as an {@link Address}. An address of another family, or
- * with
- * a path that is not UTF-8, has `bytes` instead, which can be used as an {@link Address} too.
+ * with a path that is not UTF-8, has `bytes` instead, which can be used as an {@link Address} too.
  */
 export type SocketAddress =
   | {
@@ -71,8 +70,7 @@ export interface AddressBlock extends Block {
  * Encodes an address as a `struct sockaddr`.
  *
  * @throws {TypeError} `ERR_INVALID_ARG_TYPE`: not an address; `ERR_INVALID_ARG_VALUE`: not an IP address, or a path
- * that is
- * too long or contains a NUL
+ * that is too long or contains a NUL
  * @throws {RangeError} `ERR_OUT_OF_RANGE`: a port, scope or flow is out of range, or there are less than 2 or more than
  * 128 bytes
  */

@@ -290,9 +290,8 @@ export class MappedRing {
 
   /**
    * Unmaps the memory now, after which the typed arrays are empty. Without this call the memory is unmapped when
-   * nothing
-   * refers to any of the arrays. Mapped memory keeps the ring alive, even if its descriptor is closed. Calling it again
-   * does nothing.
+   * nothing refers to any of the arrays. Mapped memory keeps the ring alive, even if its descriptor is closed. Calling
+   * it again does nothing.
    *
    * @returns false if a part stays mapped, because it was moved with `ArrayBuffer.prototype.transfer`
    */

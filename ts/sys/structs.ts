@@ -402,8 +402,7 @@ function described(layouts: Readonly<Record<string, Layout>>): Structs {
 
 /**
  * Layouts of structs: `structs.io_uring_sqe.fields.user_data.offset` is 32. Members of a union overlap. A struct that
- * is
- * a member of another struct has its own layout, under its own name.
+ * is a member of another struct has its own layout, under its own name.
  */
 export const structs: Structs = /* @__PURE__ */ described({
   ...LAYOUTS,

@@ -32,8 +32,7 @@ export function memoryLimit(): number {
 
 /**
  * Returns the limit of threads and processes of this process's cgroup, which counts the kernel's workers too;
- * `Infinity`
- * if there is none, or if it is unknown.
+ * `Infinity` if there is none, or if it is unknown.
  */
 export function taskLimit(): number {
   const groups = readWord('/proc/self/cgroup') ?? ''

@@ -16,8 +16,7 @@ export const RAISE_MEMLOCK = 'ulimit -l KIB, LimitMEMLOCK= in systemd, docker ru
 
 /**
  * Returns the explanation of an `ENOMEM` for locked memory: how much is needed, how much is allowed, and what to do.
- * The
- * text starts with "needs", for a subject in front of it, and ends without a full stop.
+ * The text starts with "needs", for a subject in front of it, and ends without a full stop.
  */
 export function memlockText(needed: number): string {
   const needs = memlockNeeds(needed)

@@ -97,8 +97,7 @@ export interface Support {
 
 /**
  * Tells if rings can be created here and which operations the kernel supports; if rings cannot be created, why, and
- * what
- * to do. Creates a ring of one entry to find out, and closes it. Never throws.
+ * what to do. Creates a ring of one entry to find out, and closes it. Never throws.
  */
 export function support(): Support {
   const memlock = limit('Max locked memory')
