@@ -25,7 +25,7 @@ export interface UringErrorDetails {
  * - `ERR_URING_UNSUPPORTED`: the running kernel or runtime lacks a feature
  * - `ERR_URING_CLOSED`: the ring is closed
  * - `ERR_URING_RESOURCE_CLOSED`: a table or buffer ring is used after it was unregistered or closed
- * - `ERR_URING_SQ_FULL`: the submission queue is full
+ * - `ERR_URING_SQ_FULL`: the submission queue has fewer free entries than the call needs
  * - `ERR_URING_SHORT`: a step of a chain transferred fewer bytes than requested
  * - `ERR_URING_EVENTFD`: the promise API cannot register its eventfd
  * - `ERR_URING_NOTHING_IN_FLIGHT`: a wait without a timeout would never return
@@ -192,11 +192,11 @@ export function restrictedEventfdError(): UringError {
   )
 }
 
-/** Returns `ERR_URING_SQ_FULL`: all entries of the submission queue are waiting to be submitted. */
+/** Returns `ERR_URING_SQ_FULL`: the submission queue has fewer free entries than the call needs. */
 export function fullError(entries: number): UringError {
   return new UringError(
     'ERR_URING_SQ_FULL',
-    `The submission queue is full: its ${entries} entries are not submitted yet. Call submit() first, or create the ring with more entries`,
+    `The submission queue has too little space left: it holds at most ${entries} entries. Call submit() first, or create the ring with more entries`,
   )
 }
 

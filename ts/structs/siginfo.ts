@@ -3,7 +3,7 @@
 import { constants } from 'node:os'
 import { ChildCode } from '../flags/index.ts'
 
-/** How a child process changed. */
+/** The change of a child process, as `WaitId` returns it. */
 export interface ChildState {
   /** The process id of the child. */
   readonly pid: number

@@ -72,7 +72,7 @@ export interface Support {
   readonly explanation?: string
   /** The negative error number of io_uring_setup(2), if the kernel has returned one. */
   readonly errno?: number
-  /** What to do to make rings available. */
+  /** Advice: what to do to make rings available. */
   readonly advice?: string
   /** Commands and settings that make rings available, or lift the `limitations`. */
   readonly remedies?: Remedies
