@@ -147,7 +147,7 @@ function memlockLimitations(): string[] {
     return [`${all} A default ring needs ${needed} and cannot be created; rings with fewer entries can`]
   }
   return [
-    `${all} A default ring needs ${needed}, so ${rings} can be open; one of them leaves ${allowed - needed} bytes for registered buffers and zero-copy sends in flight`,
+    `${all} A default ring needs ${needed}, so ${rings} can be open at a time; one ring leaves ${allowed - needed} bytes for registered buffers and zero-copy sends in flight`,
   ]
 }
 
