@@ -2,7 +2,8 @@
 
 import test from 'ava'
 import { CqeFlags } from 'uring'
-import { Groups, type Taking } from '../../ts/buffers/groups.ts'
+import { Groups } from '../../ts/buffers/groups.ts'
+import type { Consumption } from '../../ts/buffers/group-memory.ts'
 import { BufferPool, type PoolSettings, Taken } from '../../ts/buffers/buffer-pool.ts'
 
 const GROUP = 3
@@ -13,7 +14,7 @@ interface Kernel {
   /** How many buffers it has taken; absent where it does not say. */
   head: number | undefined
   /** What a completion says. */
-  take(taking: Partial<Taking>): { ids: readonly number[]; texts: string[]; whole: number } | undefined
+  take(taking: Partial<Consumption>): { ids: readonly number[]; texts: string[]; whole: number } | undefined
 }
 
 /** A kernel that has taken nothing so far. */
@@ -30,7 +31,7 @@ function kernel(settings: Partial<PoolSettings> = {}): Kernel {
     ),
     take(taking) {
       const all = { id: 0, result: 1, flags: 0, first: undefined, sent: false, alone: true, ...taking }
-      const received = made.pool.taken(all)
+      const received = made.pool.consume(all)
       if (!(received instanceof Taken)) return undefined
       return { ids: received.ids, texts: received.views.map(String), whole: received.whole }
     },
@@ -83,7 +84,7 @@ test('where the kernel does not say how far it is, it is believed', (t) => {
   t.is(made.pool.leftAt(1), 4)
   t.is(made.pool.available, undefined)
   t.deepEqual(made.take({ id: 1, result: 2, first: Infinity, sent: true })?.ids, [1])
-  made.pool.silent()
+  made.pool.successSkipped()
   made.pool.idle()
   t.false(made.pool.isOut(2))
 })
@@ -143,7 +144,7 @@ test('all who wait are woken where it is unknown how many buffers there are', as
 
 test('numbers that are not of the ring, and buffers that are out, are not known', (t) => {
   const { take, pool } = kernel()
-  t.is(pool.taken({ id: 4, result: 1, flags: 0, first: undefined, sent: false, alone: true }), undefined)
+  t.is(pool.consume({ id: 4, result: 1, flags: 0, first: undefined, sent: false, alone: true }), undefined)
   t.is(take({ id: 1, result: 4 })?.texts[0], 'efgh')
-  t.is(pool.taken({ id: 1, result: 1, flags: 0, first: undefined, sent: false, alone: true }), undefined)
+  t.is(pool.consume({ id: 1, result: 1, flags: 0, first: undefined, sent: false, alone: true }), undefined)
 })

@@ -3,15 +3,9 @@
 import test, { type ExecutionContext } from 'ava'
 import { CqeFlags } from 'uring'
 import { ProvideBuffers } from '../../ts/operations/provide-buffers.ts'
-import {
-  checkGroup,
-  Groups,
-  isGroup,
-  type Received,
-  receivedFrom,
-  resolveGroup,
-  resolveGroupBuffer,
-} from '../../ts/buffers/groups.ts'
+import { checkGroup, isGroup, resolveGroup, resolveGroupBuffer } from '../../ts/arguments/buffer-group.ts'
+import { Groups } from '../../ts/buffers/groups.ts'
+import { type Received, receivedFrom } from '../../ts/buffers/received.ts'
 
 const GROUP = 5
 

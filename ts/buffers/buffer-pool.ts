@@ -5,15 +5,9 @@
 // that was put behind it: that stays true until it is put back itself.
 
 import { CqeFlags } from '../flags/index.ts'
-import {
-  DETACHED,
-  Filled,
-  type GroupMemory,
-  type Groups,
-  NOTHING,
-  type Received,
-  type Taking,
-} from './groups.ts'
+import { DETACHED, Filled, NOTHING, type Received } from './received.ts'
+import type { GroupMemory, Consumption } from './group-memory.ts'
+import type { Groups } from './groups.ts'
 import { addressOf } from '../memory/address-of.ts'
 import { allocate } from '../memory/allocate.ts'
 
@@ -178,14 +172,14 @@ export class BufferPool implements GroupMemory {
     return (((this.#tail - head) % TURN) + TURN) % TURN
   }
 
-  taken(taking: Taking): Received | undefined {
-    const { id, result, flags, sent, alone } = taking
+  consume(consumption: Consumption): Received | undefined {
+    const { id, result, flags, sent, alone } = consumption
     if (id >= this.count || this.isOut(id)) return undefined
     const kept = (flags & CqeFlags.BUF_MORE) !== 0
-    if (result <= 0) return this.#empty(taking, kept)
+    if (result <= 0) return this.#empty(consumption, kept)
     if (this.isGone) return DETACHED
 
-    const isBundle = taking.first !== undefined
+    const isBundle = consumption.first !== undefined
     const ids: number[] = []
     const views: Buffer[] = []
     let at = id
@@ -238,7 +232,7 @@ export class BufferPool implements GroupMemory {
     this.#give(ids.length)
   }
 
-  silent(): void {
+  successSkipped(): void {
     this.#unsure = true
   }
 
@@ -262,7 +256,7 @@ export class BufferPool implements GroupMemory {
   }
 
   /** The kernel has taken buffers, or one, and put nothing into it. */
-  #empty({ id, result, first, sent, alone }: Taking, kept: boolean): Received {
+  #empty({ id, result, first, sent, alone }: Consumption, kept: boolean): Received {
     // Before it said so, the kernel could have a buffer still, and another completion with bytes of it under way.
     const isUnclear = this.incremental && result === 0 && !kept && !alone
     if (isUnclear) this.#wasted = true

@@ -11,7 +11,7 @@ import {
   systemError,
   UringError,
 } from '../errors.ts'
-import { DETACHED, NOTHING } from './groups.ts'
+import { DETACHED, NOTHING } from './received.ts'
 import { bytesLeft, checkBytes } from '../memory/address-of.ts'
 import type { Ring } from '../ring.ts'
 import {

@@ -2,17 +2,9 @@
 
 import type { EntryWriter } from '../entry/entry-writer.ts'
 import { SqeFlags } from '../flags/index.ts'
-import {
-  checkGroup,
-  type Groups,
-  type GroupState,
-  type GroupTarget,
-  type Provision,
-  type Received,
-  receivedFrom,
-  resolveGroup,
-  useGroup,
-} from '../buffers/groups.ts'
+import { checkGroup, type GroupTarget, resolveGroup } from '../arguments/buffer-group.ts'
+import { type Groups, type GroupState, type Provision, useGroup } from '../buffers/groups.ts'
+import { type Received, receivedFrom } from '../buffers/received.ts'
 import { addressOf, type Bytes, bytesLeft, checkBytes } from '../memory/address-of.ts'
 import type { Armed } from './base/operation-class.ts'
 import { Operation } from './base/operation.ts'

@@ -2,16 +2,9 @@
 
 import type { EntryWriter } from '../entry/entry-writer.ts'
 import { NopFlags } from '../flags/index.ts'
-import {
-  type GroupBuffer,
-  type Groups,
-  type GroupState,
-  isGroup,
-  type Received,
-  receivedFrom,
-  resolveGroupBuffer,
-  useGroup,
-} from '../buffers/groups.ts'
+import { type GroupBuffer, isGroup, resolveGroupBuffer } from '../arguments/buffer-group.ts'
+import { type Groups, type GroupState, useGroup } from '../buffers/groups.ts'
+import { type Received, receivedFrom } from '../buffers/received.ts'
 import { checkIntegrity, type Integrity, integrityBlock, type IntegrityBlock } from '../structs/attr-pi.ts'
 import { type Bytes, bytesLeft, checkBytes, isUint8Array } from '../memory/address-of.ts'
 import { Operation } from './base/operation.ts'

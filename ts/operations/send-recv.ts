@@ -3,16 +3,9 @@
 import { type Address, addressBlock, type AddressBlock, checkAddress } from '../structs/sockaddr.ts'
 import type { EntryWriter } from '../entry/entry-writer.ts'
 import { MessageFlags, RecvSendFlags } from '../flags/index.ts'
-import {
-  type GroupBuffer,
-  type Groups,
-  type GroupState,
-  type GroupTarget,
-  isGroup,
-  type Received,
-  resolveGroupBuffer,
-  useGroup,
-} from '../buffers/groups.ts'
+import { type GroupBuffer, type GroupTarget, isGroup, resolveGroupBuffer } from '../arguments/buffer-group.ts'
+import { type Groups, type GroupState, useGroup } from '../buffers/groups.ts'
+import type { Received } from '../buffers/received.ts'
 import type { Armed } from './base/operation-class.ts'
 import { type Bytes, checkBytes, isUint8Array } from '../memory/address-of.ts'
 import { checkFixed, FixedBuffer } from '../arguments/fixed-buffer.ts'

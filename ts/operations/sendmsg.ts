@@ -3,16 +3,9 @@
 import type { ControlMessage } from '../structs/cmsghdr.ts'
 import type { EntryWriter } from '../entry/entry-writer.ts'
 import { RecvSendFlags } from '../flags/index.ts'
-import {
-  checkGroup,
-  type Groups,
-  type GroupState,
-  type GroupTarget,
-  type Received,
-  receivedFrom,
-  resolveGroup,
-  useGroup,
-} from '../buffers/groups.ts'
+import { checkGroup, type GroupTarget, resolveGroup } from '../arguments/buffer-group.ts'
+import { type Groups, type GroupState, useGroup } from '../buffers/groups.ts'
+import { type Received, receivedFrom } from '../buffers/received.ts'
 import { ADDRESS_BYTES, type SocketAddress } from '../structs/sockaddr.ts'
 import { type Bytes, checkBytes, viewOf } from '../memory/address-of.ts'
 import {

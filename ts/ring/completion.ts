@@ -2,7 +2,7 @@
 
 import type { UringError } from '../errors.ts'
 import { CqeFlags } from '../flags/index.ts'
-import type { Received } from '../buffers/groups.ts'
+import type { Received } from '../buffers/received.ts'
 import type { OperationClass } from '../operations/base/operation-class.ts'
 import { errorOf } from '../operations/base/error-of.ts'
 import type { Token } from '../entry/token.ts'

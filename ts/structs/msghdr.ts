@@ -10,7 +10,7 @@ import {
   type SocketAddress,
 } from './sockaddr.ts'
 import { checkControl, controlBlock, type ControlMessage, decodeControl } from './cmsghdr.ts'
-import { type GroupBuffer, isGroup, resolveGroupBuffer } from '../buffers/groups.ts'
+import { type GroupBuffer, isGroup, resolveGroupBuffer } from '../arguments/buffer-group.ts'
 import { allocateBlock, type Block, type Bytes } from '../memory/address-of.ts'
 import { checkVector, lengthVector, sizeOf, vector } from './iovec.ts'
 import { flag, integer, invalidType, MAX_I32, outOfRange } from '../arguments/validate.ts'

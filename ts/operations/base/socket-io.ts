@@ -2,15 +2,9 @@
 
 import type { EntryWriter } from '../../entry/entry-writer.ts'
 import { RecvSendFlags } from '../../flags/index.ts'
-import {
-  checkGroup,
-  type Groups,
-  type GroupState,
-  type GroupTarget,
-  type Received,
-  receivedFrom,
-  resolveGroup,
-} from '../../buffers/groups.ts'
+import { checkGroup, type GroupTarget, resolveGroup } from '../../arguments/buffer-group.ts'
+import type { Groups, GroupState } from '../../buffers/groups.ts'
+import { type Received, receivedFrom } from '../../buffers/received.ts'
 import type { OperationClass } from './operation-class.ts'
 import { type Bytes, bytesLeft } from '../../memory/address-of.ts'
 import { Operation } from './operation.ts'
