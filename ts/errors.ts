@@ -200,12 +200,15 @@ export function fullError(entries: number): UringError {
   )
 }
 
-/** Returns `ERR_URING_UNSUPPORTED`: the running kernel does not support an operation. */
-export function unsupportedError({ name, since }: { name: string; since: string }): UringError {
+/** Returns `ERR_URING_UNSUPPORTED`: the running kernel does not support an operation or a registration. */
+export function unsupportedError(
+  { name, since }: { name: string; since: string },
+  details: UringErrorDetails = { operation: name },
+): UringError {
   return new UringError(
     'ERR_URING_UNSUPPORTED',
     `${name} needs Linux ${since} or later, built with support for it. This kernel is ${release()}`,
-    { operation: name },
+    details,
   )
 }
 

@@ -1,6 +1,7 @@
 // The ring: the promise API and closing, over the queue API and the registrations.
 
 import { setTimeout as delay } from 'node:timers/promises'
+import { REGISTRATION } from './arguments/ring.ts'
 import { checkOptions } from './arguments/validate.ts'
 import {
   type ChainOptions,
@@ -15,7 +16,7 @@ import { type Token, tokenOf } from './entry/token.ts'
 import { closedError } from './errors.ts'
 import type { Operation } from './operations/base/operation.ts'
 import type { AsyncCancelOptions, CancelTarget } from './operations/cancel.ts'
-import { Registration, REGISTRATION } from './registered/context.ts'
+import { Registration } from './registered/context.ts'
 import { STATUS } from './ring/boundary.ts'
 import { CORE, QueueApi } from './ring/queue-api.ts'
 import { isPushed } from './ring/wait.ts'

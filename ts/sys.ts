@@ -24,7 +24,7 @@ import { flag, integer, mask, MAX_I32, MAX_U32, checkOptions, outOfRange } from 
 export * from './sys/entries.ts'
 export { type CompletionQueue, type Cqe, MappedRing, type SubmissionQueue } from './sys/mapped.ts'
 export { mapRing } from './sys/mapping.ts'
-export * from './sys/registrations.ts'
+export * from './flags/registrations.ts'
 export * from './sys/rings.ts'
 export { type StructField, structs, type Structs } from './sys/structs.ts'
 

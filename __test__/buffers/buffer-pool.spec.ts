@@ -4,7 +4,7 @@ import test from 'ava'
 import { CqeFlags } from 'uring'
 import { Groups } from '../../ts/buffers/groups.ts'
 import type { Consumption } from '../../ts/buffers/group-memory.ts'
-import { BufferPool, type PoolSettings, Taken } from '../../ts/buffers/buffer-pool.ts'
+import { Borrowed, BufferPool, type PoolSettings } from '../../ts/buffers/buffer-pool.ts'
 
 const GROUP = 3
 
@@ -14,7 +14,9 @@ interface Kernel {
   /** How many buffers it has taken; absent where it does not say. */
   head: number | undefined
   /** What a completion says. */
-  take(taking: Partial<Consumption>): { ids: readonly number[]; texts: string[]; whole: number } | undefined
+  take(
+    taking: Partial<Consumption>,
+  ): { ids: readonly number[]; texts: string[]; returnable: number } | undefined
 }
 
 /** A kernel that has taken nothing so far. */
@@ -25,15 +27,19 @@ function kernel(settings: Partial<PoolSettings> = {}): Kernel {
   const made: Kernel = {
     groups,
     head: 0,
-    pool: new BufferPool(
-      { groups, head: () => made.head },
-      { entries: 4, count, size, incremental: false, memory, ...settings },
-    ),
+    pool: new BufferPool(groups, () => made.head, {
+      entries: 4,
+      count,
+      size,
+      incremental: false,
+      memory,
+      ...settings,
+    }),
     take(taking) {
       const all = { id: 0, result: 1, flags: 0, first: undefined, sent: false, alone: true, ...taking }
       const received = made.pool.consume(all)
-      if (!(received instanceof Taken)) return undefined
-      return { ids: received.ids, texts: received.views.map(String), whole: received.whole }
+      if (!(received instanceof Borrowed)) return undefined
+      return { ids: received.ids, texts: received.views.map(String), returnable: received.returnable }
     },
   }
   made.pool.group = GROUP
@@ -43,17 +49,17 @@ function kernel(settings: Partial<PoolSettings> = {}): Kernel {
 
 test('an incremental buffer with room left stays, where the kernel has not gone past it', (t) => {
   const { pool, take } = kernel({ incremental: true })
-  t.deepEqual(take({ result: 3, alone: false }), { ids: [0], texts: ['abc'], whole: 0 })
-  t.false(pool.isOut(0))
-  t.deepEqual(take({ result: 1, alone: false }), { ids: [0], texts: ['d'], whole: 1 })
-  t.true(pool.isOut(0))
+  t.deepEqual(take({ result: 3, alone: false }), { ids: [0], texts: ['abc'], returnable: 0 })
+  t.false(pool.isBorrowed(0))
+  t.deepEqual(take({ result: 1, alone: false }), { ids: [0], texts: ['d'], returnable: 1 })
+  t.true(pool.isBorrowed(0))
 })
 
 test('an incremental buffer with room left is out, where the kernel has gone past it', (t) => {
   const made = kernel({ incremental: true })
   made.head = 1
-  t.deepEqual(made.take({ result: 3 }), { ids: [0], texts: ['abc'], whole: 1 })
-  t.true(made.pool.isOut(0))
+  t.deepEqual(made.take({ result: 3 }), { ids: [0], texts: ['abc'], returnable: 1 })
+  t.true(made.pool.isBorrowed(0))
 })
 
 test('an end of file is no end of an incremental buffer', (t) => {
@@ -62,8 +68,8 @@ test('an end of file is no end of an incremental buffer', (t) => {
   // Another one that is under way has filled the rest of it: it is not to be lost.
   made.head = 1
   t.is(made.take({ result: 0, alone: false }), undefined)
-  t.deepEqual(made.take({ result: 2, alone: false }), { ids: [0], texts: ['cd'], whole: 1 })
-  t.is(made.pool.leftAt(made.head), 3)
+  t.deepEqual(made.take({ result: 2, alone: false }), { ids: [0], texts: ['cd'], returnable: 1 })
+  t.is(made.pool.availableAt(made.head), 3)
 })
 
 test('an incremental buffer that nothing came into goes back when nobody can have it', (t) => {
@@ -72,29 +78,29 @@ test('an incremental buffer that nothing came into goes back when nobody can hav
   made.groups.use(GROUP)
   made.head = 1
   made.groups.received(GROUP, 0, CqeFlags.BUFFER)
-  t.is(made.pool.leftAt(made.head), 3)
+  t.is(made.pool.availableAt(made.head), 3)
   made.groups.received(GROUP, -125, 0)
-  t.is(made.pool.leftAt(made.head), 4)
+  t.is(made.pool.availableAt(made.head), 4)
 })
 
 test('where the kernel does not say how far it is, it is believed', (t) => {
   const made = kernel()
   made.head = undefined
   t.is(made.take({ result: 0 }), undefined)
-  t.is(made.pool.leftAt(1), 4)
+  t.is(made.pool.availableAt(1), 4)
   t.is(made.pool.available, undefined)
   t.deepEqual(made.take({ id: 1, result: 2, first: Infinity, sent: true })?.ids, [1])
   made.pool.successSkipped()
   made.pool.idle()
-  t.false(made.pool.isOut(2))
+  t.false(made.pool.isBorrowed(2))
 })
 
 test('a send that stopped half-way has taken all that the kernel took', (t) => {
   const made = kernel()
   made.head = 3
   const taken = made.take({ result: 5, first: Infinity, sent: true })
-  t.deepEqual(taken, { ids: [0, 1, 2], texts: ['abcd', 'e'], whole: 3 })
-  t.false(made.pool.isOut(3))
+  t.deepEqual(taken, { ids: [0, 1, 2], texts: ['abcd', 'e'], returnable: 3 })
+  t.false(made.pool.isBorrowed(3))
 })
 
 test('the kernel may shorten the first buffer of a bundle', (t) => {

@@ -176,8 +176,8 @@ const BAD: readonly [string, unknown, string, RegExp][] = [
     'ERR_OUT_OF_RANGE',
     // Since Node.js 22 a Buffer may be larger than any memory.
     constants.MAX_LENGTH < 2 ** 47
-      ? /"options.size".*must be <= 131072, as a Buffer/
-      : /"options.size".*must be less, as all 32768 together cannot be allocated\. Received/,
+      ? /"options.size".*must be <= 131072, because one Buffer/
+      : /"options.size".*must be less: 32768 buffers of this size cannot be allocated\. Received/,
   ],
   ['a negative group', { count: 1, size: 1, group: -1 }, 'ERR_OUT_OF_RANGE', /"options.group"/],
   ['a group beyond', { count: 1, size: 1, group: 65_536 }, 'ERR_OUT_OF_RANGE', /"options.group"/],

@@ -40,7 +40,7 @@ for (const module of ['index.d.ts', 'sys.d.ts']) {
     t.true(exported.size > 50)
     // The kernel's constants have its names, and one comment for each group.
     const isConstant = (name: string, file: string): boolean =>
-      file.startsWith('sys/') && /^(__)?[A-Z]+_/.test(name)
+      /^(flags|sys)\//.test(file) && /^(__)?[A-Z]+_/.test(name)
     const bare = [...new Set(exported.values())].flatMap((file) =>
       undocumented(
         declarationText(file),

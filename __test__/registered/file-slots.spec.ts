@@ -64,7 +64,7 @@ test('acquire gives each slot once, and again when it was released', (t) => {
   const error = t.throws<UringError>(() => table.acquire())
   t.is(error?.name, 'UringError')
   t.is(error?.code, 'ENFILE')
-  t.regex(error?.message ?? '', /^All slots are in use or acquired: release one/)
+  t.regex(error?.message ?? '', /^All slots are in use or acquired. Release one/)
   table.release(table.at(2))
   t.deepEqual(table.acquire(), new FixedFile(2))
   for (const slot of [3, 0]) table.release(new FixedFile(slot))
@@ -105,7 +105,7 @@ test('only what is acquired can be released, and once', (t) => {
     t.throws(() => table.release(wrong), {
       name: 'UringError',
       code: 'ERR_INVALID_STATE',
-      message: `Slot ${wrong.index} is not acquired: only what acquire() gave can be released, and only once`,
+      message: `Slot ${wrong.index} is not acquired: release() takes a slot that acquire() returned, and only once`,
     })
   }
   for (const wrong of [slot.index, undefined, null, { index: 0 }]) {
@@ -173,7 +173,9 @@ test('allocRange: the kernel chooses there, and acquire takes the rest', (t) => 
     )
     t.throws(() => table.acquire(), {
       code: 'ENFILE',
-      message: new RegExp(`^The ${outside.length} slots that allocRange\\(\\) left are in use or acquired`),
+      message: new RegExp(
+        `^The ${outside.length} slots outside the range of allocRange\\(\\) are in use or acquired`,
+      ),
     })
   }
 })

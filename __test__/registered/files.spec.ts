@@ -147,21 +147,22 @@ test('a table cannot have more slots than the process may have descriptors', asy
   const source = `
     import { Ring } from 'uring'
     const ring = new Ring({ entries: 4 })
-    for (const files of [257, Array(257).fill(-1), Array(257).fill(0)]) {
+    for (const files of [201, Array(201).fill(-1), Array(201).fill(0)]) {
       try {
         ring.registerFiles(files)
       } catch ({ code, errno, message }) {
         console.log(code, errno, message)
       }
     }
-    console.log(ring.registerFiles(256).size)
+    console.log(ring.registerFiles(200).size)
   `
-  const command = 'ulimit -n 256 && exec "$0" --input-type=module --eval "$1"'
+  // Node.js opens many modules at once: the limit has to leave room for that.
+  const command = 'ulimit -n 200 && exec "$0" --input-type=module --eval "$1"'
   const { stdout, stderr } = await run('sh', ['-c', command, process.execPath, source])
   t.is(stderr, '')
   const refused =
-    'EMFILE -24 EMFILE: too many open files, io_uring_register: a table has no more slots than the process may have descriptors (ulimit -n), and 257 were asked for\n'
-  t.is(stdout, `${refused.repeat(3)}256\n`)
+    'EMFILE -24 EMFILE: too many open files, io_uring_register: a table cannot have more slots than the process may have descriptors (ulimit -n): use fewer than 201 slots, or raise the limit\n'
+  t.is(stdout, `${refused.repeat(3)}200\n`)
 })
 
 test('registerFiles names the argument that cannot be, and registers nothing', (t) => {

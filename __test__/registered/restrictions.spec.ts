@@ -318,7 +318,7 @@ test('entries skip their completions only where the ring can be closed after tha
     using ring = new Ring({ entries: 8, disabled: true })
     t.throws(() => ring.registerRestrictions([{ operation: Nop }, ...list]), {
       code: 'ERR_INVALID_ARG_VALUE',
-      message: /'restrictions' let entries skip.* 2 and 3 /,
+      message: /'restrictions' allows CQE_SKIP_SUCCESS.* 2 and 3:/,
     })
     ring.registerRestrictions([]) // none was registered
   }

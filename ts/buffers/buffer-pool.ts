@@ -1,31 +1,32 @@
-// The buffers of a mapped group: which of them the kernel has, in which order, and what it has put where.
+// The buffers of a buffer ring: which of them the kernel has, in which order, and where it has put data.
 //
-// The kernel takes buffers in the order of the ring. A completion names one, of a bundle the first; those after it are
-// the ones that were put into the ring after it, wherever the ring's head is by now. So each buffer remembers the one
-// that was put behind it: that stays true until it is put back itself.
+// The kernel consumes buffers in the order of the ring. A completion names one buffer, of a bundle the first. The others
+// of a bundle are those that were put into the ring after it, wherever the ring's head is by now. So each buffer remembers
+// the one that was put behind it, which stays valid until the buffer itself is returned.
 
 import { CqeFlags } from '../flags/index.ts'
-import { DETACHED, Filled, NOTHING, type Received } from './received.ts'
-import type { GroupMemory, Consumption } from './group-memory.ts'
-import type { Groups } from './groups.ts'
 import { addressOf } from '../memory/address-of.ts'
 import { allocate } from '../memory/allocate.ts'
+import type { Consumption, GroupMemory } from './group-memory.ts'
+import type { Groups } from './groups.ts'
+import { DETACHED, Filled, NOTHING, type Received } from './received.ts'
 
-/** `struct io_uring_buf`, as words and as halves of words; the tail lies in what the first entry does not use. */
-const SQE_BYTES = 16
+/** `struct io_uring_buf` in words and half words. The ring's tail overlays the unused half word of the first entry. */
+const ENTRY_BYTES = 16
 const WORD = { ADDRESS: 0, LENGTH: 2 } as const
-const WORDS = SQE_BYTES / 4
+const WORDS = ENTRY_BYTES / 4
 const HALF = { ID: 6, TAIL: 7 } as const
-const HALVES = SQE_BYTES / 2
-/** The kernel wants whole pages, which have up to so many bytes. */
-const PAGE = 65_536
+const HALVES = ENTRY_BYTES / 2
+/** The kernel needs a ring that starts with a page. This is the largest page size. */
+const MAX_PAGE_BYTES = 65_536
 const TWO_32 = 2 ** 32
-const TURN = 0x1_0000
+/** Head and tail count modulo 2^16. */
+const MODULUS = 0x1_0000
 const NONE = -1
 
-/** What the pool is made of. */
+/** The settings of a pool. */
 export interface PoolSettings {
-  /** Places in the ring: a power of two. */
+  /** Entries of the ring, a power of two. */
   readonly entries: number
   readonly count: number
   readonly size: number
@@ -33,38 +34,34 @@ export interface PoolSettings {
   readonly memory: Buffer
 }
 
-/** What the pool is a part of. */
-export interface PoolHost {
-  readonly groups: Groups
-  /** How many buffers the kernel has taken so far, modulo 2^16; absent where it cannot be asked. */
-  head(group: number): number | undefined
-}
+/** Returns the number of buffers that the kernel has consumed, modulo 2^16; nothing if the kernel does not report it. */
+export type AskHead = (group: number) => number | undefined
 
-/** What a completion took, and what it brought. */
-export class Taken extends Filled {
+/** The data of a completion, in buffers that the program has borrowed. */
+export class Borrowed extends Filled {
   readonly #pool: BufferPool
   readonly #ids: readonly number[]
-  readonly #turns: readonly number[]
-  readonly #whole: number
+  readonly #generations: readonly number[]
+  readonly #returnable: number
   #released = false
 
   constructor(
     pool: BufferPool,
     ids: readonly number[],
-    whole: number,
-    turns: readonly number[],
+    returnable: number,
+    generations: readonly number[],
     views: readonly Buffer[],
   ) {
     super(views)
     this.#pool = pool
     this.#ids = ids
-    this.#whole = whole
-    this.#turns = turns
+    this.#returnable = returnable
+    this.#generations = generations
   }
 
-  /** How many of them can go back: the kernel may have the last one still. */
-  get whole(): number {
-    return this.#whole
+  /** The number of buffers that can be returned: all, or all but the last one, which the kernel may still have. */
+  get returnable(): number {
+    return this.#returnable
   }
 
   /** The buffers, in order. */
@@ -72,12 +69,12 @@ export class Taken extends Filled {
     return this.#ids
   }
 
-  /** How often each had been put into the ring. */
-  get turns(): readonly number[] {
-    return this.#turns
+  /** The generation of each buffer: the number of times that it had been put into the ring. */
+  get generations(): readonly number[] {
+    return this.#generations
   }
 
-  /** Whether they lie in a group. */
+  /** Tells if the buffers belong to a pool. */
   isOf(pool: BufferPool): boolean {
     return this.#pool === pool
   }
@@ -89,6 +86,7 @@ export class Taken extends Filled {
   }
 }
 
+/** The memory of a buffer ring. */
 export class BufferPool implements GroupMemory {
   readonly memory: Buffer
   readonly count: number
@@ -96,39 +94,41 @@ export class BufferPool implements GroupMemory {
   readonly entries: number
   readonly incremental: boolean
   readonly isUsed: boolean = true
-  /** Where the ring lies. */
+  /** The address of the ring. */
   readonly address: number
   closed = false
   group: number = NONE
-  readonly #host: PoolHost
+  readonly #groups: Groups
+  readonly #askHead: AskHead
   readonly #base: number
   /** The ring. The kernel writes to it too. */
   readonly words: Uint32Array
   readonly #halves: Uint16Array
-  /** Buffers that were put into the ring so far. */
+  /** The number of buffers that were put into the ring so far. */
   #tail = 0
-  /** The one that was put last. */
+  /** The buffer that was put last. */
   #last = NONE
-  /** Whether the program has each, and may give it back. */
-  readonly #out: Uint8Array
-  /** How many were put before each. */
+  /** For each buffer, 1 if the program has borrowed it, and may return it. */
+  readonly #borrowed: Uint8Array
+  /** For each buffer, the number of buffers that were put before it. */
   readonly #positions: Float64Array
-  /** The one that was put behind each. */
+  /** For each buffer, the buffer that was put behind it. */
   readonly #nexts: Int32Array
-  /** Of incremental ones, how much of each was filled. */
+  /** For each incremental buffer, its filled bytes. */
   readonly #offsets: Uint32Array
-  /** How often each was put into the ring. */
-  readonly #turns: Uint32Array
-  /** How many results have views of each, and were not released. */
-  readonly #lent: Uint32Array
-  /** Whether the kernel may have taken buffers that no completion tells of: the program's, as they were to be sent. */
+  /** For each buffer, the number of times that it was put into the ring. */
+  readonly #generations: Uint32Array
+  /** For each buffer, the number of results that have views of it and are not released. */
+  readonly #loans: Uint32Array
+  /** True if the kernel may have consumed buffers that no completion reported. They belong to the program, to be sent. */
   #unsure = false
-  /** Whether it may have taken one that nothing came into. */
+  /** True if the kernel may have consumed a buffer without putting data into it. */
   #wasted = false
-  #looking = false
+  #checkScheduled = false
 
-  constructor(host: PoolHost, { entries, count, size, incremental, memory }: PoolSettings) {
-    this.#host = host
+  constructor(groups: Groups, askHead: AskHead, { entries, count, size, incremental, memory }: PoolSettings) {
+    this.#groups = groups
+    this.#askHead = askHead
     this.entries = entries
     this.count = count
     this.size = size
@@ -136,48 +136,48 @@ export class BufferPool implements GroupMemory {
     this.memory = memory
     this.#base = addressOf(memory)
 
-    const ring = allocate(entries * SQE_BYTES, { alignment: PAGE })
+    const ring = allocate(entries * ENTRY_BYTES, { alignment: MAX_PAGE_BYTES })
     this.address = addressOf(ring)
     this.words = new Uint32Array(ring.buffer, ring.byteOffset, entries * WORDS)
     this.#halves = new Uint16Array(ring.buffer, ring.byteOffset, entries * HALVES)
 
-    this.#out = new Uint8Array(count)
+    this.#borrowed = new Uint8Array(count)
     this.#positions = new Float64Array(count)
     this.#nexts = new Int32Array(count).fill(NONE)
     this.#offsets = new Uint32Array(count)
-    this.#turns = new Uint32Array(count)
-    this.#lent = new Uint32Array(count)
+    this.#generations = new Uint32Array(count)
+    this.#loans = new Uint32Array(count)
     for (let id = 0; id < count; id += 1) this.#append(id)
     this.#publish()
   }
 
-  /** Whether the program has a buffer. */
-  isOut(id: number): boolean {
-    return this.#out[id] === 1
+  /** Tells if the program has borrowed a buffer. */
+  isBorrowed(id: number): boolean {
+    return this.#borrowed[id] === 1
   }
 
-  /** Whether the memory is not there any more: detached, or smaller. */
-  get isGone(): boolean {
+  /** Tells if the memory is detached, or has shrunk. */
+  get isDetached(): boolean {
     return this.memory.length === 0
   }
 
-  /** How many buffers the kernel has in the ring; absent where it cannot be asked. */
+  /** The number of buffers that the kernel can consume; nothing if the kernel does not report it. */
   get available(): number | undefined {
-    const head = this.#host.head(this.group)
-    return head === undefined ? undefined : this.leftAt(head)
+    const head = this.#askHead(this.group)
+    return head === undefined ? undefined : this.availableAt(head)
   }
 
-  /** How many buffers are in the ring when the kernel has taken so many, modulo 2^16. */
-  leftAt(head: number): number {
-    return (((this.#tail - head) % TURN) + TURN) % TURN
+  /** Returns the number of buffers in the ring after the kernel has consumed `head` of them, modulo 2^16. */
+  availableAt(head: number): number {
+    return (((this.#tail - head) % MODULUS) + MODULUS) % MODULUS
   }
 
   consume(consumption: Consumption): Received | undefined {
     const { id, result, flags, sent, alone } = consumption
-    if (id >= this.count || this.isOut(id)) return undefined
-    const kept = (flags & CqeFlags.BUF_MORE) !== 0
-    if (result <= 0) return this.#empty(consumption, kept)
-    if (this.isGone) return DETACHED
+    if (id >= this.count || this.isBorrowed(id)) return undefined
+    const more = (flags & CqeFlags.BUF_MORE) !== 0
+    if (result <= 0) return this.#consumeEmpty(consumption, more)
+    if (this.isDetached) return DETACHED
 
     const isBundle = consumption.first !== undefined
     const ids: number[] = []
@@ -186,50 +186,50 @@ export class BufferPool implements GroupMemory {
     let left = result
     for (;;) {
       const from = this.#offsets[at] ?? 0
-      const room = (isBundle ? this.#lengthOf(at) : this.size) - from
-      const length = Math.min(left, room)
+      const capacity = (isBundle ? this.#lengthOf(at) : this.size) - from
+      const length = Math.min(left, capacity)
       if (isBundle || at === id) views.push(this.#view(at, from, length))
       ids.push(at)
       left -= length
       this.#offsets[at] = this.incremental ? from + length : 0
       const next = this.#nexts[at] ?? NONE
-      // An incremental buffer that has room left stays with the kernel: not every version says so at the end of a file.
-      const stays = this.incremental && left === 0 && (kept || (length < room && !this.#isPast(at)))
-      if (!stays) this.#out[at] = 1
-      // What does not fit in one buffer was cut off, unless the next ones are taken too.
-      if (left === 0 || !(isBundle || this.incremental) || next === NONE || this.isOut(next)) break
+      // The kernel keeps an incremental buffer that is not full: not every version sets BUF_MORE at the end of a file.
+      const stays = this.incremental && left === 0 && (more || (length < capacity && !this.#isConsumed(at)))
+      if (!stays) this.#borrowed[at] = 1
+      // Bytes that do not fit in one buffer were cut off, unless the next buffers are consumed too.
+      if (left === 0 || !(isBundle || this.incremental) || next === NONE || this.isBorrowed(next)) break
       at = next
     }
-    if (alone && this.incremental && !this.isOut(at)) this.#offsets[at] = this.#offsetOf(at)
-    if (sent && isBundle) this.#unsent(at, ids, alone)
-    return this.#lend(ids, views)
+    if (alone && this.incremental && !this.isBorrowed(at)) this.#offsets[at] = this.#offsetOf(at)
+    if (sent && isBundle) this.#borrowUnsent(at, ids, alone)
+    return this.#borrow(ids, views)
   }
 
-  /** A result is not looked at any more: buffers that nobody looks at go back. */
-  release({ ids, turns }: Taken): void {
+  /** Releases a result, and returns the buffers that no other result has views of. */
+  release({ ids, generations }: Borrowed): void {
     if (this.closed) return
     let count = 0
     for (const [index, id] of ids.entries()) {
-      if (this.#turns[id] !== turns[index]) continue
-      const lent = (this.#lent[id] ?? 1) - 1
-      this.#lent[id] = lent
-      if (lent > 0 || !this.isOut(id)) continue
+      if (this.#generations[id] !== generations[index]) continue
+      const loans = (this.#loans[id] ?? 1) - 1
+      this.#loans[id] = loans
+      if (loans > 0 || !this.isBorrowed(id)) continue
       this.#append(id)
       count += 1
     }
-    this.#give(count)
+    this.#returned(count)
   }
 
-  /** Whether a buffer is still the program's since it was taken. */
-  isHeld(taken: Taken, index: number): boolean {
-    const id = taken.ids[index] ?? 0
-    return this.isOut(id) && this.#turns[id] === taken.turns[index]
+  /** Tells if a buffer of a result is still borrowed, and was not returned since. */
+  isHeld(borrowed: Borrowed, index: number): boolean {
+    const id = borrowed.ids[index] ?? 0
+    return this.isBorrowed(id) && this.#generations[id] === borrowed.generations[index]
   }
 
-  /** Buffers that the program has go back, whoever looks at them. */
+  /** Returns borrowed buffers to the kernel, even if results have views of them. */
   put(ids: readonly number[]): void {
     for (const id of ids) this.#append(id)
-    this.#give(ids.length)
+    this.#returned(ids.length)
   }
 
   successSkipped(): void {
@@ -237,9 +237,9 @@ export class BufferPool implements GroupMemory {
   }
 
   awaited(): void {
-    if (this.#looking || this.closed) return
-    this.#looking = true
-    setImmediate(() => this.#look())
+    if (this.#checkScheduled || this.closed) return
+    this.#checkScheduled = true
+    setImmediate(() => this.#check())
   }
 
   idle(): void {
@@ -247,20 +247,20 @@ export class BufferPool implements GroupMemory {
     const head = this.#head() ?? 0
     const lost: number[] = []
     for (let id = 0; id < this.count; id += 1) {
-      if (!this.isOut(id) && (this.#positions[id] ?? 0) < head) lost.push(id)
+      if (!this.isBorrowed(id) && (this.#positions[id] ?? 0) < head) lost.push(id)
     }
-    if (this.#unsure) for (const id of lost) this.#out[id] = 1
+    if (this.#unsure) for (const id of lost) this.#borrowed[id] = 1
     else this.put(lost)
     this.#unsure = false
     this.#wasted = false
   }
 
-  /** The kernel has taken buffers, or one, and put nothing into it. */
-  #empty({ id, result, first, sent, alone }: Consumption, kept: boolean): Received {
-    // Before it said so, the kernel could have a buffer still, and another completion with bytes of it under way.
-    const isUnclear = this.incremental && result === 0 && !kept && !alone
+  /** Handles a completion that consumed a buffer, or only part of it, and put no data into it. */
+  #consumeEmpty({ id, result, first, sent, alone }: Consumption, more: boolean): Received {
+    // Older kernels do not set BUF_MORE here: they may still have the buffer, and a completion with bytes of it may follow.
+    const isUnclear = this.incremental && result === 0 && !more && !alone
     if (isUnclear) this.#wasted = true
-    if (isUnclear || kept || !this.#isPast(id)) {
+    if (isUnclear || more || !this.#isConsumed(id)) {
       if (alone && this.incremental) this.#offsets[id] = this.#offsetOf(id)
       return NOTHING
     }
@@ -268,34 +268,34 @@ export class BufferPool implements GroupMemory {
       this.put([id])
       return NOTHING
     }
-    this.#out[id] = 1
+    this.#borrowed[id] = 1
     const ids = [id]
-    if (first !== undefined) this.#unsent(id, ids, alone)
-    return this.#lend(ids, [])
+    if (first !== undefined) this.#borrowUnsent(id, ids, alone)
+    return this.#borrow(ids, [])
   }
 
-  /** A send that stopped has taken more than it has sent: all that the kernel has taken, where nobody else was. */
-  #unsent(after: number, ids: number[], alone: boolean): void {
+  /** Borrows the buffers after `after` that a bundled send consumed and did not send. Only one operation can tell. */
+  #borrowUnsent(after: number, ids: number[], alone: boolean): void {
     if (!alone) {
       this.#unsure = true
       return
     }
     const head = this.#head() ?? 0
     let id = this.#nexts[after] ?? NONE
-    while (id !== NONE && !this.isOut(id) && (this.#positions[id] ?? 0) < head) {
-      this.#out[id] = 1
+    while (id !== NONE && !this.isBorrowed(id) && (this.#positions[id] ?? 0) < head) {
+      this.#borrowed[id] = 1
       ids.push(id)
       id = this.#nexts[id] ?? NONE
     }
   }
 
-  #lend(ids: readonly number[], views: readonly Buffer[]): Taken {
-    const turns = ids.map((id) => {
-      this.#lent[id] = (this.#lent[id] ?? 0) + 1
-      return this.#turns[id] ?? 0
+  #borrow(ids: readonly number[], views: readonly Buffer[]): Borrowed {
+    const generations = ids.map((id) => {
+      this.#loans[id] = (this.#loans[id] ?? 0) + 1
+      return this.#generations[id] ?? 0
     })
-    const kept = this.isOut(ids.at(-1) ?? 0) ? 0 : 1
-    return new Taken(this, ids, ids.length - kept, turns, views)
+    const kept = this.isBorrowed(ids.at(-1) ?? 0) ? 0 : 1
+    return new Borrowed(this, ids, ids.length - kept, generations, views)
   }
 
   #view(id: number, from: number, length: number): Buffer {
@@ -303,78 +303,81 @@ export class BufferPool implements GroupMemory {
     return this.memory.subarray(start, start + length)
   }
 
-  #placeOf(id: number): number {
+  /** Returns the ring entry of a buffer. */
+  #entryOf(id: number): number {
     return (this.#positions[id] ?? 0) % this.entries
   }
 
-  /** How long a buffer is for the kernel, which may shorten the first of a bundle. */
+  /** Returns the length of a buffer in its entry: the kernel may shorten the first buffer of a bundle. */
   #lengthOf(id: number): number {
-    const place = this.#placeOf(id)
-    const isThere = this.#halves[place * HALVES + HALF.ID] === id
-    return isThere && !this.incremental ? (this.words[place * WORDS + WORD.LENGTH] ?? this.size) : this.size
+    const entry = this.#entryOf(id)
+    const isThere = this.#halves[entry * HALVES + HALF.ID] === id
+    return isThere && !this.incremental ? (this.words[entry * WORDS + WORD.LENGTH] ?? this.size) : this.size
   }
 
-  /** How much of an incremental buffer the kernel has used: it moves the address on. */
+  /** Returns the bytes that the kernel has used of an incremental buffer: it advances the address in the entry. */
   #offsetOf(id: number): number {
-    const place = this.#placeOf(id) * WORDS + WORD.ADDRESS
-    const address = (this.words[place] ?? 0) + (this.words[place + 1] ?? 0) * TWO_32
+    const word = this.#entryOf(id) * WORDS + WORD.ADDRESS
+    const address = (this.words[word] ?? 0) + (this.words[word + 1] ?? 0) * TWO_32
     return address - this.#base - id * this.size
   }
 
-  /** Whether the kernel has taken a buffer out of the ring; where it cannot be asked, it is believed. */
-  #isPast(id: number): boolean {
+  /** Tells if the kernel has removed a buffer from the ring. If the kernel does not report it, trusts the completion. */
+  #isConsumed(id: number): boolean {
     const head = this.#head()
     return head === undefined || (this.#positions[id] ?? 0) < head
   }
 
-  /** How many buffers the kernel has taken so far; absent where it cannot be asked. */
+  /** Returns the number of buffers that the kernel has consumed so far; nothing if the kernel does not report it. */
   #head(): number | undefined {
     const { available } = this
     return available === undefined ? undefined : this.#tail - available
   }
 
+  /** Writes a buffer behind the last one. The kernel sees it after `#publish()`. */
   #append(id: number): void {
-    const place = this.#tail % this.entries
+    const entry = this.#tail % this.entries
     const address = this.#base + id * this.size
-    this.words[place * WORDS + WORD.ADDRESS] = address % TWO_32
-    this.words[place * WORDS + WORD.ADDRESS + 1] = Math.floor(address / TWO_32)
-    this.words[place * WORDS + WORD.LENGTH] = this.size
-    this.#halves[place * HALVES + HALF.ID] = id
+    this.words[entry * WORDS + WORD.ADDRESS] = address % TWO_32
+    this.words[entry * WORDS + WORD.ADDRESS + 1] = Math.floor(address / TWO_32)
+    this.words[entry * WORDS + WORD.LENGTH] = this.size
+    this.#halves[entry * HALVES + HALF.ID] = id
     this.#positions[id] = this.#tail
     this.#nexts[id] = NONE
     if (this.#last !== NONE) this.#nexts[this.#last] = id
     this.#last = id
-    this.#out[id] = 0
+    this.#borrowed[id] = 0
     this.#offsets[id] = 0
-    this.#lent[id] = 0
-    this.#turns[id] = (this.#turns[id] ?? 0) + 1
+    this.#loans[id] = 0
+    this.#generations[id] = (this.#generations[id] ?? 0) + 1
     this.#tail += 1
   }
 
-  /** Lets the kernel see what was written: a store that nothing before it comes after. */
+  /** Stores the tail, after all entries before it: the kernel reads entries only up to the tail. */
   #publish(): void {
     Atomics.store(this.#halves, HALF.TAIL, this.#tail) // modulo 2^16
   }
 
-  #give(count: number): void {
+  /** Publishes returned buffers, and notifies operations that wait for one. */
+  #returned(count: number): void {
     if (count === 0) return
     this.#publish()
-    this.#tell(count)
+    this.#notify(count)
   }
 
-  /** Tells so many who wait, and looks later whether they were enough: one may have taken no buffer. */
-  #tell(count: number): void {
-    const { groups } = this.#host
-    if (!groups.isAwaited(this.group)) return
-    groups.provided(this.group, count)
-    if (groups.isAwaited(this.group)) this.awaited()
+  /** Notifies `count` waiters. Checks again later for the others: a waiter that was notified may consume no buffer. */
+  #notify(count: number): void {
+    if (!this.#groups.isAwaited(this.group)) return
+    this.#groups.provided(this.group, count)
+    if (this.#groups.isAwaited(this.group)) this.awaited()
   }
 
-  #look(): void {
-    this.#looking = false
-    if (this.closed || !this.#host.groups.isAwaited(this.group)) return
-    // Where the kernel does not say, there are no more than the program does not have.
-    const free = this.available ?? this.count - this.#out.reduce((sum, out) => sum + out, 0)
-    if (free > 0) this.#tell(free)
+  /** Notifies as many waiters as the kernel has buffers. */
+  #check(): void {
+    this.#checkScheduled = false
+    if (this.closed || !this.#groups.isAwaited(this.group)) return
+    // If the kernel does not report it, assume that it has all buffers that are not borrowed.
+    const available = this.available ?? this.count - this.#borrowed.reduce((sum, flag) => sum + flag, 0)
+    if (available > 0) this.#notify(available)
   }
 }

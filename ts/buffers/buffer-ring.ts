@@ -1,8 +1,8 @@
-// Groups of provided buffers in a ring that is shared with the kernel.
+// Buffer rings: buffer groups in memory that the program shares with the kernel.
 
 import { constants as limits } from 'node:buffer'
 import { constants } from 'node:os'
-import { Completion, RECEIVED } from '../ring/completion.ts'
+import type { Completion } from '../ring/completion.ts'
 import {
   closedError,
   closedGroupError,
@@ -11,7 +11,7 @@ import {
   systemError,
   UringError,
 } from '../errors.ts'
-import { DETACHED, NOTHING } from './received.ts'
+import { DETACHED, NOTHING, RECEIVED } from './received.ts'
 import { bytesLeft, checkBytes } from '../memory/address-of.ts'
 import type { Ring } from '../ring.ts'
 import {
@@ -24,50 +24,52 @@ import {
   checkOptions,
   outOfRange,
 } from '../arguments/validate.ts'
-import { BufferPool, type PoolSettings, Taken } from './buffer-pool.ts'
-import { Registrar } from '../registered/ring-registrations.ts'
-import { type Registration, REGISTRATION } from '../registered/context.ts'
+import { type AskHead, Borrowed, BufferPool, type PoolSettings } from './buffer-pool.ts'
+import { MAX_ENTRIES, roundUpToPowerOfTwo } from '../arguments/queue-sizes.ts'
+import { checkRing, REGISTRATION } from '../arguments/ring.ts'
+import type { Registration } from '../registered/context.ts'
+import {
+  IORING_REGISTER_PBUF_RING,
+  IORING_REGISTER_PBUF_STATUS,
+  IORING_UNREGISTER_PBUF_RING,
+  IOU_PBUF_RING_INC,
+} from '../flags/registrations.ts'
 
 const { EEXIST, ENOENT } = constants.errno
 
-const REGISTER_PBUF_RING = 22
-const UNREGISTER_PBUF_RING = 23
-const REGISTER_PBUF_STATUS = 26
-/** The flag of incremental buffers. */
-const INCREMENTAL = 2
-const MAX_COUNT = 32_768
+const STRUCT_BYTES = 40 // struct io_uring_buf_reg, struct io_uring_buf_status
 
 /** Options of a {@link BufferRing}. */
 export interface BufferRingOptions {
-  /** Buffers, 1 to 32768. */
+  /** The number of buffers, 1 to 32768. */
   count: number
-  /** Bytes of each. */
+  /** The bytes of each buffer. */
   size: number
-  /** The number of the group, 0 to 65535; absent, the next one that is free. */
+  /** The number of the buffer group, 0 to 65535; absent, the first free one. */
   group?: number
-  /** Whether the kernel goes on with what is left of a buffer, instead of taking the next one (6.12). */
+  /** Lets the kernel continue in the unused rest of a buffer, instead of the next buffer (6.12); false. */
   incremental?: boolean
-  /** Where the buffers lie, one after the other; absent, in memory of their own. */
+  /** The memory of the buffers, one after the other: at least `count * size` bytes. Absent, it is allocated. */
   memory?: Buffer
 }
 
-/** `struct io_uring_buf_reg`: what the group is called, and where its ring lies. */
+/** Encodes a `struct io_uring_buf_reg`: the number of the group, and the address of its ring. */
 function registrationOf(group: number, pool?: BufferPool): Uint8Array {
-  const bytes = Buffer.alloc(40)
+  const bytes = Buffer.alloc(STRUCT_BYTES)
   bytes.writeUInt16LE(group, 12)
   if (pool !== undefined) {
     bytes.writeBigUInt64LE(BigInt(pool.address), 0)
     bytes.writeUInt32LE(pool.entries, 8)
-    bytes.writeUInt16LE(pool.incremental ? INCREMENTAL : 0, 14)
+    bytes.writeUInt16LE(pool.incremental ? IOU_PBUF_RING_INC : 0, 14)
   }
   return bytes
 }
 
-/** Asks the kernel how many buffers it has taken: a number of 16 bits, or a negative `errno`. */
+/** Asks the kernel how many buffers it has consumed. Returns a number of 16 bits, or a negative `errno`. */
 function askHead(registration: Registration, group: number): number {
-  const status = Buffer.alloc(40) // struct io_uring_buf_status
+  const status = Buffer.alloc(STRUCT_BYTES)
   status.writeUInt32LE(group, 0)
-  const result = registration.call(REGISTER_PBUF_STATUS, status, 1)
+  const result = registration.call(IORING_REGISTER_PBUF_STATUS, status, 1)
   return result < 0 ? result : status.readUInt32LE(4)
 }
 
@@ -75,11 +77,12 @@ interface Checked extends PoolSettings {
   readonly group: number | undefined
 }
 
-function check(given: BufferRingOptions): Checked {
-  if (given === undefined) throw invalidType('options', 'of type object', given)
-  const { count, size, group, incremental = false, memory } = checkOptions<BufferRingOptions>(given)
+/** Checks the options, and allocates memory if there is none. */
+function check(options: BufferRingOptions): Checked {
+  if (options === undefined) throw invalidType('options', 'of type object', options)
+  const { count, size, group, incremental = false, memory } = checkOptions<BufferRingOptions>(options)
   const checked = {
-    count: integer(count, 'options.count', 1, MAX_COUNT),
+    count: integer(count, 'options.count', 1, MAX_ENTRIES),
     size: integer(size, 'options.size', 1, MAX_U32),
     group: group === undefined ? undefined : integer(group, 'options.group', 0, MAX_U16),
     incremental: flag(incremental, 'options.incremental'),
@@ -89,26 +92,30 @@ function check(given: BufferRingOptions): Checked {
     const most = Math.floor(limits.MAX_LENGTH / checked.count)
     throw outOfRange(
       'options.size',
-      `<= ${most}, as a Buffer of all ${checked.count} has no more bytes`,
+      `<= ${most}, because one Buffer holds all ${checked.count} buffers`,
       size,
     )
   }
-  const entries = 2 ** Math.ceil(Math.log2(checked.count))
-  return { ...checked, entries, memory: memory === undefined ? share(checked) : memoryOf(memory, bytes) }
+  const entries = roundUpToPowerOfTwo(checked.count)
+  return {
+    ...checked,
+    entries,
+    memory: memory === undefined ? allocateBuffers(checked) : memoryOf(memory, bytes),
+  }
 }
 
-function share({ count, size }: { readonly count: number; readonly size: number }): Buffer {
+function allocateBuffers({ count, size }: { readonly count: number; readonly size: number }): Buffer {
   let memory: SharedArrayBuffer
   try {
     memory = new SharedArrayBuffer(count * size)
   } catch {
-    throw outOfRange('options.size', `less, as all ${count} together cannot be allocated`, size)
+    throw outOfRange('options.size', `less: ${count} buffers of this size cannot be allocated`, size)
   }
   return Buffer.from(memory)
 }
 
-function memoryOf(given: unknown, bytes: number): Buffer {
-  const memory = checkBytes(given, 'options.memory')
+function memoryOf(value: unknown, bytes: number): Buffer {
+  const memory = checkBytes(value, 'options.memory')
   const length = bytesLeft(memory)
   if (length < bytes) {
     throw outOfRange('options.memory.byteLength', `>= ${bytes}, which is "count" times "size"`, length)
@@ -119,47 +126,49 @@ function memoryOf(given: unknown, bytes: number): Buffer {
 }
 
 /**
- * A group of provided buffers, mapped: operations on the group take them in the order in which they were given back, and
- * giving one back is no system call.
+ * A buffer ring: a buffer group in memory that is shared with the kernel. Operations consume its buffers in the order in
+ * which they were returned, and returning a buffer needs no system call.
  *
- * All buffers are the kernel's at first. One that an operation has taken is the program's until it is given back, by
- * `put`, `copy`, or `release()` of what was {@link Received}. The group exists, and its memory is held, until `close()` or
- * the end of the ring: what becomes of this object does not matter.
+ * At first the kernel has all buffers. A buffer that an operation has consumed is borrowed by the program until it is
+ * returned, by `put()`, `copy()`, or `release()` of the {@link Received} data. The group exists, and its memory is held,
+ * until `close()` or until the ring is closed, even if this object is collected.
  *
  * Since Linux 5.19. See io_uring_register_buf_ring(3).
  */
 export class BufferRing {
-  /** The number of the group. */
+  /** The number of the buffer group. */
   readonly group: number
-  /** Buffers. */
+  /** The number of buffers. */
   readonly count: number
-  /** Bytes of each. */
+  /** The bytes of each buffer. */
   readonly size: number
-  /** All buffers, one after the other. */
+  /** The memory of all buffers, one after the other. */
   readonly memory: Buffer
   readonly #ring: Ring
   readonly #registration: Registration
   readonly #pool: BufferPool
 
   /**
-   * @throws {UringError} `EEXIST` (there is such a group), `EINVAL` (this kernel cannot), `ENOMEM`,
-   * `ERR_URING_BUFFER_IN_USE` (operations in flight may have buffers of a ring of this group that was closed),
-   * `ERR_URING_CLOSED`
-   * @throws {RangeError|TypeError} for options that cannot be
+   * Registers a buffer ring.
+   *
+   * @throws {UringError} `EEXIST`: the ring has a buffer group of this number; `EINVAL`: the kernel does not support buffer
+   * rings, or `incremental`; `ENOMEM`: there is not enough memory; `ERR_URING_BUFFER_IN_USE`: operations in flight may have
+   * buffers of a closed buffer ring of this number; `ERR_URING_CLOSED`: the ring is closed
+   * @throws {RangeError|TypeError} an option is invalid
    */
   constructor(ring: Ring, options: BufferRingOptions) {
-    if (!(ring instanceof Registrar)) throw invalidType('ring', 'an instance of Ring', ring)
+    checkRing(ring)
     const settings = check(options)
     const registration = ring[REGISTRATION]
-    const { groups } = registration.slots
-    // The group is held by what the ring's native half holds, which must not hold the ring in turn.
+    const { groups } = registration.submissions
+    // The native part of the ring holds the pool, so the pool must not hold the ring.
     const weak = new WeakRef(registration)
-    const head = (group: number): number | undefined => {
+    const head: AskHead = (group) => {
       const open = weak.deref()
       const position = open === undefined || open.boundary.closed ? -1 : askHead(open, group)
       return position < 0 ? undefined : position
     }
-    const pool = new BufferPool({ groups, head }, settings)
+    const pool = new BufferPool(groups, head, settings)
     this.group = settings.group === undefined ? registerFree(registration, pool) : settings.group
     if (settings.group !== undefined) register(registration, pool, settings.group)
     pool.group = this.group
@@ -173,112 +182,123 @@ export class BufferRing {
   }
 
   /**
-   * How many buffers the kernel has taken so far, modulo 2^16. Since Linux 6.8. See io_uring_buf_ring_head(3).
+   * The number of buffers that the kernel has consumed so far, modulo 2^16.
    *
-   * @throws {UringError} `EINVAL` (this kernel does not say), `ERR_URING_RESOURCE_CLOSED`, `ERR_URING_CLOSED`
+   * Since Linux 6.8. See io_uring_buf_ring_head(3).
+   *
+   * @throws {UringError} `EINVAL`: the kernel is older; `ERR_URING_RESOURCE_CLOSED`: the buffer ring is closed;
+   * `ERR_URING_CLOSED`: the ring is closed
    */
   get head(): number {
-    this.#open()
+    this.#checkOpen()
     const head = askHead(this.#registration, this.group)
     if (head < 0) throw systemError(head, 'io_uring_register')
     return head
   }
 
-  /** How many buffers the kernel can take. Since Linux 6.8. @throws {UringError} as `head` */
+  /** The number of buffers that the kernel can still consume. Since Linux 6.8. @throws {UringError} as `head` */
   get available(): number {
-    return this.#pool.leftAt(this.head)
+    return this.#pool.availableAt(this.head)
   }
 
-  /** A buffer, or its first `length` bytes: a view. @throws {RangeError} `ERR_OUT_OF_RANGE` */
+  /**
+   * Returns a view of a buffer, or of its first `length` bytes.
+   *
+   * @throws {RangeError} `ERR_OUT_OF_RANGE`
+   * @throws {UringError} `ERR_URING_BUFFER_DETACHED`: the memory was transferred
+   */
   get(id: number, length: number = this.size): Buffer {
-    const start = this.#check(id) * this.size
+    const start = this.#checkId(id) * this.size
     integer(length, 'length', 0, this.size)
-    this.#present()
+    this.#checkAttached()
     return this.memory.subarray(start, start + length)
   }
 
   /**
-   * What a completion filled, in order: of a bundle the parts of several buffers, of an incremental buffer the part that
-   * came with this completion. Views, which are still borrowed; none where it took no buffer. What was sent from the
-   * group is given too.
+   * Returns views of the bytes that a completion received, or sent, in order: for a bundle, the parts of several buffers;
+   * for an incremental buffer, the part of this completion. The buffers stay borrowed. The list is empty if the completion
+   * consumed no buffer.
    *
-   * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for a completion of another group
+   * @throws {TypeError} `ERR_INVALID_ARG_VALUE`: the completion belongs to another buffer group
    */
   views(completion: Completion): Buffer[] {
-    return [...(this.#takenBy(completion, 'completion')?.views ?? [])]
+    return [...(this.#borrowedBy(completion, 'completion')?.views ?? [])]
   }
 
-  /** The bytes that a completion brought, as a Buffer of their own. The buffers go back. @throws as `put` */
+  /** Copies the bytes of a completion into a new Buffer, and returns its buffers to the kernel. @throws as `put()` */
   copy(completion: Completion): Buffer {
-    const taken = this.#takenBy(completion, 'completion')
-    if (taken === undefined) return Buffer.alloc(0)
-    const ids = this.#returnable(taken)
-    const bytes = Buffer.concat(taken.views)
+    const borrowed = this.#borrowedBy(completion, 'completion')
+    if (borrowed === undefined) return Buffer.alloc(0)
+    const ids = this.#returnable(borrowed)
+    const bytes = Buffer.concat(borrowed.views)
     this.#pool.put(ids)
-    taken.release()
+    borrowed.release()
     return bytes
   }
 
   /**
-   * Gives buffers back: those that a completion took, or one by its number. A completion with `bufferMore` gives its last
-   * one not back, because the kernel has it still.
+   * Returns borrowed buffers to the kernel: all buffers of a completion, or one buffer by its number. If the completion has
+   * `bufferMore`, its last buffer is left out, because the kernel still has it.
    *
-   * @throws {UringError} `ERR_INVALID_STATE` for a buffer that is not out, `ERR_URING_RESOURCE_CLOSED`, `ERR_URING_CLOSED`
-   * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for a completion of another group
+   * @throws {UringError} `ERR_INVALID_STATE`: a buffer is not borrowed; `ERR_URING_BUFFER_DETACHED`: the memory was
+   * transferred; `ERR_URING_RESOURCE_CLOSED`: the buffer ring is closed; `ERR_URING_CLOSED`: the ring is closed
+   * @throws {TypeError} `ERR_INVALID_ARG_VALUE`: the completion belongs to another buffer group
    */
   put(completionOrId: Completion | number): void {
     if (typeof completionOrId !== 'number') {
-      const taken = this.#takenBy(completionOrId, 'completionOrId')
-      if (taken === undefined) return
-      this.#pool.put(this.#returnable(taken))
-      taken.release()
+      const borrowed = this.#borrowedBy(completionOrId, 'completionOrId')
+      if (borrowed === undefined) return
+      this.#pool.put(this.#returnable(borrowed))
+      borrowed.release()
       return
     }
-    const id = this.#check(completionOrId, 'completionOrId')
-    this.#open()
-    this.#present()
-    if (!this.#pool.isOut(id)) throw notOut(id)
+    const id = this.#checkId(completionOrId, 'completionOrId')
+    this.#checkOpen()
+    this.#checkAttached()
+    if (!this.#pool.isBorrowed(id)) throw notBorrowed(id)
     this.#pool.put([id])
   }
 
   /**
-   * Takes the group from the kernel. What operations in flight have taken of it comes all the same. Closing twice is fine.
+   * Unregisters the buffer ring. Data in buffers that operations in flight have already consumed still arrives. Does nothing
+   * if the buffer ring is closed.
    *
    * Since Linux 5.19. See io_uring_unregister_buf_ring(3).
    *
-   * @throws {UringError} `EACCES` on a ring whose restrictions do not allow it
+   * @throws {UringError} `EACCES`: the restrictions of the ring do not allow it
    */
   close(): void {
     if (this.#pool.closed) return
     if (!this.#ring.closed) {
-      const result = this.#registration.call(UNREGISTER_PBUF_RING, registrationOf(this.group), 1)
+      const result = this.#registration.call(IORING_UNREGISTER_PBUF_RING, registrationOf(this.group), 1)
       if (result < 0 && result !== -ENOENT) throw systemError(result, 'io_uring_register')
     }
     this.#pool.closed = true
-    this.#registration.slots.groups.closed(this.group)
+    this.#registration.submissions.groups.closed(this.group)
   }
 
-  /** The same as `close()`. */
+  /** Calls `close()`. */
   [Symbol.dispose](): void {
     this.close()
   }
 
-  #check(id: number, name = 'id'): number {
+  #checkId(id: number, name = 'id'): number {
     return integer(id, name, 0, this.count - 1)
   }
 
-  #open(): void {
+  #checkOpen(): void {
     if (this.#pool.closed) throw closedGroupError(this.group)
     if (this.#ring.closed) throw closedError()
   }
 
-  #present(): void {
-    if (this.#pool.isGone) throw detachedError('BufferRing')
+  /** @throws {UringError} if the memory is detached */
+  #checkAttached(): void {
+    if (this.#pool.isDetached) throw detachedError('BufferRing')
   }
 
-  /** What a completion took of this group, if it took anything. */
-  #takenBy(completion: Completion, name: string): Taken | undefined {
-    if (!(completion instanceof Completion))
+  /** Returns the buffers that a completion has borrowed from this group, if any. */
+  #borrowedBy(completion: Completion, name: string): Borrowed | undefined {
+    if (!isCompletion(completion))
       throw invalidType(
         name,
         name === 'completion' ? COMPLETION : `${COMPLETION} or of type number`,
@@ -288,45 +308,51 @@ export class BufferRing {
     const received = completion[RECEIVED]
     if (received === NOTHING) return undefined
     if (received === DETACHED) throw detachedError('BufferRing')
-    if (received instanceof Taken && received.isOf(this.#pool)) return received
+    if (received instanceof Borrowed && received.isOf(this.#pool)) return received
     throw invalidValue(name, completion, `has no buffer of group ${this.group}`)
   }
 
-  /** The buffers of a completion that go back: all or none. */
-  #returnable(taken: Taken): readonly number[] {
-    this.#open()
-    this.#present()
-    const ids = taken.ids.slice(0, taken.whole)
-    for (const [index, id] of ids.entries()) if (!this.#pool.isHeld(taken, index)) throw notOut(id)
+  /** Returns the buffers of a completion that can be returned. Throws if one of them cannot. */
+  #returnable(borrowed: Borrowed): readonly number[] {
+    this.#checkOpen()
+    this.#checkAttached()
+    const ids = borrowed.ids.slice(0, borrowed.returnable)
+    for (const [index, id] of ids.entries()) if (!this.#pool.isHeld(borrowed, index)) throw notBorrowed(id)
     return ids
   }
 }
 
 const COMPLETION = 'an instance of Completion'
 
-function notOut(id: number): UringError {
-  return invalidStateError(`Buffer ${id} is the kernel's: it was given back before, or nothing has taken it`)
+function isCompletion(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && RECEIVED in value
 }
 
-/** Registers a group of this number. */
+function notBorrowed(id: number): UringError {
+  return invalidStateError(
+    `Buffer ${id} is not borrowed: no operation has consumed it, or it was returned already`,
+  )
+}
+
+/** Registers a buffer ring with this group number. */
 function register(registration: Registration, pool: BufferPool, group: number): void {
-  const used = registration.slots.groups.usedOf(group)
+  const used = registration.submissions.groups.usedOf(group)
   if (used?.closed === true) {
     throw new UringError(
       'ERR_URING_BUFFER_IN_USE',
-      `Operations in flight may have buffers of the closed buffer ring of group ${group}. Let them complete first, or take another group`,
+      `Operations in flight may have buffers of the closed buffer ring of group ${group}. Let them complete first, or use another group`,
     )
   }
-  // Buffers that were provided one by one may all be with operations: then the kernel has forgotten the group.
+  // If operations have all buffers of ProvideBuffers, the kernel has no such group any more, and would not refuse.
   if (used !== undefined) throw systemError(-EEXIST, 'io_uring_register')
-  registration.register(REGISTER_PBUF_RING, registrationOf(group, pool), 1)
+  registration.register(IORING_REGISTER_PBUF_RING, registrationOf(group, pool), 1)
 }
 
-/** Registers the first group that is free: others may have registered some behind the ring's back. */
+/** Registers the first free group. The program may have registered others with raw system calls: skip those. */
 function registerFree(registration: Registration, pool: BufferPool): number {
-  const { groups } = registration.slots
+  const { groups } = registration.submissions
   for (let group = groups.free(0); group !== undefined; group = groups.free(group + 1)) {
-    const result = registration.call(REGISTER_PBUF_RING, registrationOf(group, pool), 1)
+    const result = registration.call(IORING_REGISTER_PBUF_RING, registrationOf(group, pool), 1)
     if (result >= 0) return group
     if (result !== -EEXIST) throw systemError(result, 'io_uring_register')
   }

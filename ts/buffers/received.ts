@@ -22,6 +22,9 @@ export interface Received {
   [Symbol.dispose](): void
 }
 
+/** The key of the data that a completion brought. Only completions have it. */
+export const RECEIVED: unique symbol = Symbol('received')
+
 /** The filled parts of buffers that need not be returned. */
 export class Filled implements Received {
   readonly views: readonly Buffer[]

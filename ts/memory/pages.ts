@@ -1,15 +1,7 @@
 // Memory in whole pages, the unit in which the kernel maps it.
 
-import { binding } from '../binding.ts'
+import { pageSize } from '../system/proc.ts'
 import { allocate } from './allocate.ts'
-
-let size: number | undefined
-
-/** Returns the size of a page in bytes. */
-export function pageSize(): number {
-  size ??= binding().rawPageSize()
-  return size
-}
 
 /** Allocates at least `bytes` bytes, rounded up to whole pages and aligned to a page. The memory never moves. */
 export function allocatePages(bytes: number): Buffer {

@@ -1,118 +1,117 @@
-// The registered buffers of a ring: memory that the kernel has pinned, so that operations on it need not look it up.
+// Registered buffers: memory that the kernel has pinned, so that operations need not look it up and lock it each time.
 
 import { constants } from 'node:os'
 import { resourceClosedError, systemError, UringError } from '../errors.ts'
 import { memlockAllowed, memlockText } from '../system/memlock.ts'
 import { addressOf, allocateBlock, type Block, type Bytes } from '../memory/address-of.ts'
+import { type Registering, REGISTRATION } from '../arguments/ring.ts'
 import { flag, integer, invalidType, invalidValue, checkOptions, outOfRange } from '../arguments/validate.ts'
 import { checkAttached, FixedBuffer, lastingMemoryOf } from '../arguments/fixed-buffer.ts'
-import { pageSize } from '../memory/pages.ts'
+import { pageSize } from '../system/proc.ts'
 import { accepted, explained } from './kernel-errors.ts'
-import { REGISTRATION, type Registration } from './context.ts'
+import type { Registration } from './context.ts'
 import { tagWords } from './tags.ts'
+import {
+  IORING_REGISTER_BUFFERS,
+  IORING_REGISTER_BUFFERS2,
+  IORING_REGISTER_BUFFERS_UPDATE,
+  IORING_REGISTER_CLONE_BUFFERS,
+  IORING_REGISTER_DST_REPLACE,
+  IORING_RSRC_REGISTER_SPARSE,
+  IORING_UNREGISTER_BUFFERS,
+} from '../flags/registrations.ts'
 
 /** Options of {@link Ring.registerBuffers} and {@link BufferTable.update}. */
 export interface RegisterBuffersOptions {
   /**
-   * For each slot a number of 62 bits, or 0n for none: it comes as a completion with `source: 'tag'` once the memory is
-   * registered no more and its last user has finished (5.13).
+   * A tag for each slot, a number of 62 bits, or `0n` for none (5.13). When the memory has left the slot and the last
+   * operation on it has ended, a completion with `source` `'tag'` has the tag as its `userData`.
    */
   tags?: readonly bigint[]
 }
 
 /** Options of {@link Ring.cloneBuffers}. */
 export interface CloneBuffersOptions {
-  /** The first slot of the source; 0. */
+  /** The first slot of the source to clone; 0. */
   sourceOffset?: number
-  /** The first slot here; 0. */
+  /** The first slot of this ring to fill; 0. */
   offset?: number
-  /** How many slots; all from `sourceOffset` on. */
+  /** The number of slots to clone; absent, all from `sourceOffset` on. */
   count?: number
-  /** Whether slots that this ring has already make room; else it may not have any. */
+  /** Replaces slots of this ring. Without it, this ring must have no registered buffers; false. */
   replace?: boolean
 }
 
-const REGISTER_BUFFERS = 0
-const UNREGISTER_BUFFERS = 1
-const REGISTER_BUFFERS2 = 15
-const REGISTER_BUFFERS_UPDATE = 16
-const REGISTER_CLONE_BUFFERS = 30
-const RSRC_REGISTER_SPARSE = 1
-const REGISTER_DST_REPLACE = 2
-
-/** `struct io_uring_rsrc_register`, `struct io_uring_rsrc_update2` and `struct io_uring_clone_buffers`. */
+/** The size of `struct io_uring_rsrc_register`, `io_uring_rsrc_update2` and `io_uring_clone_buffers`. */
 const STRUCT_BYTES = 32
 const IOVEC_BYTES = 16
 const TAG_BYTES = 8
 
-/** What the kernel takes (`IORING_MAX_REG_BUFFERS`, and 1 GiB in each). */
+/** The kernel's limits: slots (`IORING_MAX_REG_BUFFERS`), and bytes of a slot. */
 const MAX_SLOTS = 2 ** 14
 const MAX_BYTES = 2 ** 30
 
 const { ENOMEM, ENXIO } = constants.errno
 
-/** Who has registrations: a ring. */
-interface Owner {
-  readonly [REGISTRATION]: Registration
-}
-
 /**
- * What is held for the kernel. It knows nothing of the ring, which would else never be collected while operations keep
- * what is held for it alive.
+ * The memory that is held for the kernel. It has no reference to the ring: operations in flight keep this object alive,
+ * and with it the ring could never be collected.
  */
 class Pinned {
   readonly views: (Buffer | null)[] = []
-  /** Made when first asked for. */
+  /** Created at the first use of their slot. */
   readonly buffers: (FixedBuffer | undefined)[] = []
   registered = true
 }
 
-function pinnedBy({ slots }: Registration): Pinned | undefined {
-  for (const what of slots.registered) if (what instanceof Pinned) return what
+/** Returns the memory that a ring has registered. */
+function pinnedBy({ submissions }: Registration): Pinned | undefined {
+  for (const resource of submissions.registered) if (resource instanceof Pinned) return resource
   return undefined
 }
 
-/** From now on a ring has these slots. */
+/** Notes that a ring has registered this memory. */
 function pin(registration: Registration, pinned: Pinned): void {
-  unpin(registration, pinnedBy(registration)) // somebody else has unregistered it
+  unpin(registration, pinnedBy(registration)) // the program may have unregistered it through `uring/sys`
   registration.hold(pinned)
 }
 
+/** Notes that a ring has unregistered its memory. */
 function unpin(registration: Registration, pinned: Pinned | undefined): void {
   if (pinned === undefined) return
   pinned.registered = false
   pinned.views.length = 0
   pinned.buffers.length = 0
-  registration.letGo(pinned)
+  registration.release(pinned)
 }
 
-/** The slots of a ring's registered buffers. */
+/** The registered buffers of a ring, by slot: {@link Ring.registerBuffers} returns it. */
 export class BufferTable {
-  readonly #owner: Owner
+  readonly #ring: Registering
   readonly #pinned: Pinned
   #size: number
 
   /** @internal */
-  constructor(owner: Owner, pinned: object) {
-    if (!(pinned instanceof Pinned)) throw invalidType('pinned', 'what a ring holds', pinned)
-    this.#owner = owner
+  constructor(ring: Registering, pinned: object) {
+    if (!(pinned instanceof Pinned)) throw invalidType('pinned', 'the registered memory of a ring', pinned)
+    this.#ring = ring
     this.#pinned = pinned
     this.#size = pinned.views.length
   }
 
-  /** How many slots there are. */
+  /** The number of slots. */
   get size(): number {
     if (this.#pinned.registered) this.#size = this.#pinned.views.length
     return this.#size
   }
 
   /**
-   * The buffer in a slot.
+   * Returns the buffer in a slot.
    *
-   * @throws {RangeError} for a slot that there is not
-   * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for an empty one
-   * @throws {UringError} `ERR_URING_BUFFER_DETACHED` if its memory was transferred; `ERR_URING_RESOURCE_CLOSED` once the
-   * table is unregistered, `ERR_URING_CLOSED` once the ring is closed
+   * @throws {RangeError} `ERR_OUT_OF_RANGE`: the table has no such slot
+   * @throws {TypeError} `ERR_INVALID_ARG_VALUE`: the slot is empty
+   * @throws {UringError} `ERR_URING_BUFFER_DETACHED`: its memory was transferred; `ERR_URING_RESOURCE_CLOSED`: the table is
+   * unregistered; `ERR_URING_CLOSED`: the ring is closed
    */
   at(index: number): FixedBuffer {
     void this.#open()
@@ -125,14 +124,15 @@ export class BufferTable {
   }
 
   /**
-   * Puts memory into slots from `offset` on; `null` empties one. Operations that are in flight go on with what they
-   * began with.
+   * Replaces the memory in slots from `offset` on; `null` empties a slot. Operations in flight continue with the memory
+   * that they started with.
    *
    * Since Linux 5.13. See io_uring_register_buffers(3).
    *
-   * @returns how many slots: fewer than asked for, if the kernel could not take a later one
-   * @throws {UringError} `ENOMEM` above the limit of locked memory, `ERR_URING_RESOURCE_CLOSED`, `ERR_URING_CLOSED`
-   * @throws {TypeError|RangeError} for arguments that cannot be; nothing has changed then
+   * @returns the number of updated slots: fewer than `views.length` if the kernel refused a later one
+   * @throws {UringError} `ENOMEM`: the first slot exceeds the limit of locked memory; `ERR_URING_BUFFER_DETACHED`: memory
+   * was transferred; `ERR_URING_RESOURCE_CLOSED`: the table is unregistered; `ERR_URING_CLOSED`: the ring is closed
+   * @throws {TypeError|RangeError} an argument is invalid; no slot has changed
    */
   update(offset: number, views: readonly (Bytes | null)[], options?: RegisterBuffersOptions): number {
     const memory = checkViews(views)
@@ -147,26 +147,27 @@ export class BufferTable {
     bytes.writeBigUInt64LE(BigInt(address + STRUCT_BYTES), 8)
     if (tags.length > 0) bytes.writeBigUInt64LE(BigInt(tagsAddress(address, memory)), 16)
     bytes.writeUInt32LE(memory.length, 24)
-    const count = lock(registration, memory, REGISTER_BUFFERS_UPDATE, bytes, STRUCT_BYTES)
+    const count = lock(registration, memory, IORING_REGISTER_BUFFERS_UPDATE, bytes, STRUCT_BYTES)
     fill(this.#pinned, offset, memory.slice(0, count))
     return count
   }
 
   /**
-   * Gives all slots back. Operations that are in flight go on, and hold their memory; before Linux 6.13 the kernel waits
-   * for them here.
+   * Unregisters all slots. Operations in flight continue, and hold their memory; before Linux 6.13 the kernel waits for
+   * them during this call.
    *
    * Since Linux 5.1. See io_uring_unregister_buffers(3).
    *
-   * @throws {UringError} `ERR_URING_RESOURCE_CLOSED` the second time, `ERR_URING_CLOSED`
+   * @throws {UringError} `ERR_URING_RESOURCE_CLOSED`: the table is unregistered already; `ERR_URING_CLOSED`: the ring is
+   * closed
    */
   unregister(): void {
     const registration = this.#open()
-    registration.register(UNREGISTER_BUFFERS, null, 0)
+    registration.register(IORING_UNREGISTER_BUFFERS, null, 0)
     unpin(registration, this.#pinned)
   }
 
-  /** The same; nothing, where the table is unregistered or the ring is closed. */
+  /** Calls `unregister()`, unless the table is unregistered or the ring is closed. */
   [Symbol.dispose](): void {
     if (!this.#pinned.registered) return
     try {
@@ -178,59 +179,59 @@ export class BufferTable {
 
   #open(): Registration {
     if (!this.#pinned.registered) throw resourceClosedError('The table of registered buffers is unregistered')
-    return this.#owner[REGISTRATION]
+    return this.#ring[REGISTRATION]
   }
 }
 
-/** @internal */
+/** Registers memory, or empty slots. @internal */
 export function registerBuffers(
-  owner: Owner,
+  ring: Registering,
   views: readonly (Bytes | null)[] | number,
   options: RegisterBuffersOptions | undefined,
 ): BufferTable {
-  if (typeof views === 'number') return registerSparse(owner, views, options)
+  if (typeof views === 'number') return registerSparse(ring, views, options)
   const memory = checkViews(views)
   const tags = tagsOf(memory, options)
-  const registration = owner[REGISTRATION]
+  const registration = ring[REGISTRATION]
 
   const { address, bytes } = argument(memory, tags)
   if (tags.length === 0) {
-    lock(registration, memory, REGISTER_BUFFERS, bytes.subarray(STRUCT_BYTES), memory.length)
+    lock(registration, memory, IORING_REGISTER_BUFFERS, bytes.subarray(STRUCT_BYTES), memory.length)
   } else {
     bytes.writeUInt32LE(memory.length, 0)
     bytes.writeBigUInt64LE(BigInt(address + STRUCT_BYTES), 16)
     bytes.writeBigUInt64LE(BigInt(tagsAddress(address, memory)), 24)
-    lock(registration, memory, REGISTER_BUFFERS2, bytes, STRUCT_BYTES)
+    lock(registration, memory, IORING_REGISTER_BUFFERS2, bytes, STRUCT_BYTES)
   }
   const pinned = new Pinned()
   fill(pinned, 0, memory)
   pin(registration, pinned)
-  return new BufferTable(owner, pinned)
+  return new BufferTable(ring, pinned)
 }
 
 function registerSparse(
-  owner: Owner,
+  ring: Registering,
   size: number,
   options: RegisterBuffersOptions | undefined,
 ): BufferTable {
   integer(size, 'views', 1, MAX_SLOTS)
   tagWords(checkOptions(options).tags, size, () => false)
-  const registration = owner[REGISTRATION]
+  const registration = ring[REGISTRATION]
   const { bytes } = allocateBlock(STRUCT_BYTES)
   bytes.writeUInt32LE(size, 0)
-  bytes.writeUInt32LE(RSRC_REGISTER_SPARSE, 4)
-  registration.register(REGISTER_BUFFERS2, bytes, STRUCT_BYTES)
+  bytes.writeUInt32LE(IORING_RSRC_REGISTER_SPARSE, 4)
+  registration.register(IORING_REGISTER_BUFFERS2, bytes, STRUCT_BYTES)
   const pinned = new Pinned()
   const empty = Array.from({ length: size }, () => null)
   fill(pinned, 0, empty)
   pin(registration, pinned)
-  return new BufferTable(owner, pinned)
+  return new BufferTable(ring, pinned)
 }
 
-/** @internal */
+/** Clones registered buffers of another ring. @internal */
 export function cloneBuffers(
-  owner: Owner,
-  source: Owner,
+  ring: Registering,
+  source: Registering,
   options: CloneBuffersOptions | undefined,
 ): BufferTable {
   const { sourceOffset = 0, offset = 0, count, replace = false } = checkOptions(options)
@@ -240,7 +241,7 @@ export function cloneBuffers(
   if (count !== undefined) integer(count, 'options.count', 1, MAX_SLOTS)
 
   const from = source[REGISTRATION]
-  const to = owner[REGISTRATION]
+  const to = ring[REGISTRATION]
   const views = pinnedBy(from)?.views
   if (views === undefined) throw systemError(-ENXIO, 'io_uring_register')
   integer(sourceOffset, 'options.sourceOffset', 0, views.length - 1)
@@ -249,15 +250,15 @@ export function cloneBuffers(
 
   const { bytes } = allocateBlock(STRUCT_BYTES)
   bytes.writeInt32LE(from.boundary.native.fd, 0)
-  bytes.writeUInt32LE(replace ? REGISTER_DST_REPLACE : 0, 4)
-  const whole = wanted === views.length && offset === 0
-  if (!whole) {
+  bytes.writeUInt32LE(replace ? IORING_REGISTER_DST_REPLACE : 0, 4)
+  const isWhole = wanted === views.length && offset === 0
+  if (!isWhole) {
     bytes.writeUInt32LE(sourceOffset, 8)
     bytes.writeUInt32LE(offset, 12)
     bytes.writeUInt32LE(wanted, 16)
   }
-  const result = to.call(REGISTER_CLONE_BUFFERS, bytes, 1)
-  const since = whole && !replace ? '6.12' : '6.13'
+  const result = to.call(IORING_REGISTER_CLONE_BUFFERS, bytes, 1)
+  const since = isWhole && !replace ? '6.12' : '6.13'
   accepted(result, 'Ring.cloneBuffers()', since)
 
   const cloned = views.slice(sourceOffset, sourceOffset + wanted)
@@ -265,10 +266,10 @@ export function cloneBuffers(
   while (pinned.views.length < offset) pinned.views.push(null)
   fill(pinned, offset, cloned)
   if (pinnedBy(to) !== pinned) pin(to, pinned)
-  return new BufferTable(owner, pinned)
+  return new BufferTable(ring, pinned)
 }
 
-/** Memory, as it is now: reading it may run the program's code. */
+/** Reads each view once: its getters may run code of the program. */
 function checkViews(views: unknown): (Buffer | null)[] {
   if (!Array.isArray(views)) throw invalidType('views', 'an instance of Array', views)
   const { length } = views
@@ -290,13 +291,13 @@ function tagsOf(memory: readonly (Buffer | null)[], options: RegisterBuffersOpti
   return tagWords(checkOptions(options).tags, memory.length, (index) => memory[index] !== null)
 }
 
-/** Room for a struct, then an array of `struct iovec`, then tags: one piece, which lives through the call. */
+/** Allocates a struct, an array of `struct iovec` and the tags in one block, so that one reference keeps all of them. */
 function argument(memory: readonly (Buffer | null)[], tags: readonly bigint[]): Block {
   const block = allocateBlock(STRUCT_BYTES + memory.length * (IOVEC_BYTES + TAG_BYTES))
   for (const [index, view] of memory.entries()) {
     if (view === null) continue
     const at = STRUCT_BYTES + index * IOVEC_BYTES
-    checkAttached(view, `views[${index}]`) // by a getter of a later one
+    checkAttached(view, `views[${index}]`) // a getter of a later view may have detached it
     block.bytes.writeBigUInt64LE(BigInt(addressOf(view)), at)
     block.bytes.writeBigUInt64LE(BigInt(view.length), at + 8)
   }
@@ -316,12 +317,14 @@ function fill(pinned: Pinned, offset: number, views: readonly (Buffer | null)[])
   }
 }
 
+/** The longest pause between two tries, in milliseconds. */
 const MAX_PAUSE = 128
-const clock = new Int32Array(new SharedArrayBuffer(4))
+/** Never changes: waiting for it is a pause. */
+const never = new Int32Array(new SharedArrayBuffer(4))
 
 /**
- * A registration that locks memory. What a closed ring had locked is given back a moment later, so a program near its
- * limit is refused for a moment too.
+ * Registers memory. The kernel unlocks the memory of a closed ring a moment later, so a program near its limit is refused
+ * until then: retry for a quarter of a second.
  */
 function lock(
   registration: Registration,
@@ -338,11 +341,11 @@ function lock(
     if (pause > MAX_PAUSE || needed > memlockAllowed()) {
       throw explained(-ENOMEM, `registering these buffers ${memlockText(needed)}`)
     }
-    Atomics.wait(clock, 0, 0, pause)
+    Atomics.wait(never, 0, 0, pause)
   }
 }
 
-/** Bytes of the pages that memory lies in. */
+/** Returns the bytes that the kernel locks: whole pages. */
 function lockedBy(memory: readonly (Buffer | null)[]): number {
   const page = pageSize()
   let pages = 0

@@ -1,14 +1,15 @@
-// An eventfd of the program's. The asynchronous flow has one of its own, and a ring has room for one.
+// The ring's eventfd. A ring has at most one: the program's, or the one of the promise API.
 
 import { constants } from 'node:os'
-import { systemError, UringError } from '../errors.ts'
-import { checkOptions, flag } from '../arguments/validate.ts'
 import { resolveDescriptor } from '../arguments/file.ts'
+import { type Registering, REGISTRATION } from '../arguments/ring.ts'
+import { checkOptions, flag } from '../arguments/validate.ts'
+import { systemError, UringError } from '../errors.ts'
 import type { Registration } from './context.ts'
 
 /** Options of {@link Ring.registerEventfd}. */
 export interface RegisterEventfdOptions {
-  /** Announces only what a kernel worker has completed, and nothing that completes in a call of this thread. */
+  /** Signals only completions of kernel workers, not completions that arrive during a call of this thread; false. */
   async?: boolean
 }
 
@@ -19,35 +20,39 @@ function checked(result: number): number {
   return result
 }
 
+/** Registers an eventfd of the program. */
 export function registerEventfd(
-  ring: () => Registration,
+  ring: Registering,
   fd: number | { readonly fd: number },
   options: RegisterEventfdOptions | undefined,
 ): void {
-  ring()
+  void ring[REGISTRATION] // throws if the ring is closed
   const descriptor = resolveDescriptor(fd, 'fd')
-  const { async: late = false } = checkOptions(options)
-  flag(late, 'options.async')
-  checked(ring().boundary.native.registerEventfd(descriptor, late))
+  const { async: onlyAsync = false } = checkOptions(options)
+  flag(onlyAsync, 'options.async')
+  // A getter of an argument may have closed the ring.
+  checked(ring[REGISTRATION].boundary.native.registerEventfd(descriptor, onlyAsync))
 }
 
+/** Unregisters the eventfd. */
 export function unregisterEventfd({ boundary }: Registration): void {
   checked(boundary.native.unregisterEventfd())
 }
 
+/** Tells if completions signal the eventfd. */
 export function isEventfdEnabled({ boundary }: Registration): boolean {
   return checked(boundary.native.eventfdEnabled()) === 1
 }
 
-export function enableEventfd(ring: () => Registration, enabled: boolean): void {
-  const { native } = ring().boundary
-  const result = native.enableEventfd(flag(enabled, 'eventfdEnabled'))
+/** Turns signals of the eventfd on or off. */
+export function enableEventfd({ boundary }: Registration, enabled: boolean): void {
+  const result = boundary.native.enableEventfd(flag(enabled, 'eventfdEnabled'))
   if (result !== -EBUSY) {
     checked(result)
   } else if (!enabled) {
     throw new UringError(
       'ERR_URING_EVENTFD',
-      "The eventfd of this ring is the asynchronous flow's, which could not be woken without it. Use another ring for an eventfd of your own",
+      'run(), each(), chain() and start() of this ring need its eventfd, so it cannot be disabled. Use another ring for an eventfd of your own',
     )
   }
 }

@@ -1,8 +1,9 @@
-// Registered files: descriptors that the kernel has looked up once, under numbers of the ring's own.
+// Registered files: the kernel looks up their descriptors once, and operations name them by their slot.
 
 import { constants } from 'node:os'
 import { binding } from '../binding.ts'
 import { invalidStateError, resourceClosedError, UringError } from '../errors.ts'
+import { CancelFlags } from '../flags/index.ts'
 import { allocateBlock } from '../memory/address-of.ts'
 import {
   integer,
@@ -14,52 +15,53 @@ import {
 } from '../arguments/validate.ts'
 import { EMPTY_SLOT, type FileTarget, FixedFile, resolveDescriptor, SKIP_FILE } from '../arguments/file.ts'
 import { accepted, explained } from './kernel-errors.ts'
-import { type Registering, type Registration, REGISTRATION } from './context.ts'
+import { type Registering, REGISTRATION } from '../arguments/ring.ts'
+import type { Registration } from './context.ts'
 import { tagWords } from './tags.ts'
+import {
+  IORING_REGISTER_FILES2,
+  IORING_REGISTER_FILES_UPDATE2,
+  IORING_REGISTER_FILE_ALLOC_RANGE,
+  IORING_REGISTER_SYNC_CANCEL,
+  IORING_RSRC_REGISTER_SPARSE,
+  IORING_UNREGISTER_FILES,
+} from '../flags/registrations.ts'
 
 /** Options of {@link Ring.registerFiles} and {@link FileTable.update}. */
 export interface FileTableOptions {
   /**
-   * A number for each file, 62 bits: when the slot has another file or none, and the last operation on this one has
-   * ended, a completion with `source` `'tag'` has it as its `userData`. `0n` for none.
+   * A tag for each file, a number of 62 bits, or `0n` for none. When the file has left its slot and the last operation on
+   * it has ended, a completion with `source` `'tag'` has the tag as its `userData`.
    */
   tags?: readonly bigint[]
 }
 
-const REGISTER_FILES2 = 13
-const UNREGISTER_FILES = 3
-const REGISTER_FILES_UPDATE2 = 14
-const REGISTER_SYNC_CANCEL = 24
-const REGISTER_FILE_ALLOC_RANGE = 25
-
 const { EBADF, EMFILE, ENOENT } = constants.errno
 
-/** `struct io_uring_rsrc_register`, and `struct io_uring_rsrc_update2`. */
+/** The size of `struct io_uring_rsrc_register` and `io_uring_rsrc_update2`. */
 const STRUCT_BYTES = 32
-const SPARSE = 1
-const RANGE_BYTES = 16
-const WORD = 8
+const RANGE_BYTES = 16 // struct io_uring_file_index_range
+const TAG_BYTES = 8
 const DESCRIPTOR_BYTES = 4
 
-/** `struct io_uring_sync_cancel_reg`. */
-const CANCEL_BYTES = 64
-/** What is on the file of a slot and has this user data. */
-const CANCEL_FIXED_USERDATA = 0b1_1010
-/** No operation has it. */
-const NOBODY = (1n << 64n) - 1n
+const CANCEL_BYTES = 64 // struct io_uring_sync_cancel_reg
+/** Cancels operations on the file of a slot that have a certain user data. */
+const CANCEL_FLAGS = CancelFlags.FD | CancelFlags.FD_FIXED | CancelFlags.USERDATA
+/** User data that no operation has. */
+const UNUSED_USER_DATA = (1n << 64n) - 1n
 
-/** Files, and their tags, where the kernel reads them: behind the struct that points there. */
+/** A block that holds a struct, the tags and the descriptors, and the addresses of the last two. */
 interface List {
   readonly bytes: Buffer
   readonly tags: bigint
   readonly files: bigint
 }
 
-/** One piece of memory for all of it: the call that gets the struct keeps the rest alive. */
+/** Allocates a list as one block: the call that gets the struct keeps the rest alive. */
 function list(descriptors: readonly number[], tags: readonly bigint[]): List {
-  const from = STRUCT_BYTES + tags.length * WORD
+  const from = STRUCT_BYTES + tags.length * TAG_BYTES
   const { address, bytes } = allocateBlock(from + descriptors.length * DESCRIPTOR_BYTES)
-  for (const [index, tag] of tags.entries()) bytes.writeBigUInt64LE(tag, STRUCT_BYTES + index * WORD)
+  for (const [index, tag] of tags.entries()) bytes.writeBigUInt64LE(tag, STRUCT_BYTES + index * TAG_BYTES)
   for (const [index, fd] of descriptors.entries()) bytes.writeInt32LE(fd, from + index * DESCRIPTOR_BYTES)
   return {
     bytes,
@@ -88,7 +90,7 @@ function tagsOf(
   return tagWords(tags, count, (index) => isFile(descriptors[index]))
 }
 
-/** What `Ring.registerFiles` does. */
+/** Registers files, or empty slots. */
 export function registerFiles(
   ring: Registering,
   files: readonly (Exclude<FileTarget, FixedFile> | -1)[] | number,
@@ -101,13 +103,13 @@ export function registerFiles(
   const size = sparse ? integer(files, 'files', 1, MAX_I32) : descriptors.length
   if (size === 0) throw invalidValue('files', files, 'must have at least one slot')
   const tags = tagsOf(options, size, descriptors)
-  const registration = ring[REGISTRATION] // whatever ran above may have closed the ring
+  const registration = ring[REGISTRATION] // a getter of an argument may have closed the ring
   const { bytes, tags: tagsAt, files: filesAt } = list(descriptors, sparse ? [] : tags)
   bytes.writeUInt32LE(size, 0)
-  bytes.writeUInt32LE(sparse ? SPARSE : 0, 4)
+  bytes.writeUInt32LE(sparse ? IORING_RSRC_REGISTER_SPARSE : 0, 4)
   bytes.writeBigUInt64LE(sparse ? 0n : filesAt, 16)
   bytes.writeBigUInt64LE(tagsAt, 24)
-  const result = registration.call(REGISTER_FILES2, bytes, STRUCT_BYTES)
+  const result = registration.call(IORING_REGISTER_FILES2, bytes, STRUCT_BYTES)
   if (result === -EMFILE) throw tooManyError(size)
   if (result === -EBADF) throw notAFileError(descriptors)
   accepted(result, 'Ring.registerFiles()', sparse ? '5.19' : '5.13')
@@ -117,42 +119,42 @@ export function registerFiles(
 function tooManyError(size: number): UringError {
   return explained(
     -EMFILE,
-    `a table has no more slots than the process may have descriptors (ulimit -n), and ${size} were asked for`,
+    `a table cannot have more slots than the process may have descriptors (ulimit -n): use fewer than ${size} slots, or raise the limit`,
   )
 }
 
-/** The kernel does not say which it was. */
+/** Finds the file that is not open: the kernel does not report which it was. */
 function notAFileError(descriptors: readonly number[]): UringError {
   const index = descriptors.findIndex((fd) => isFile(fd) && !binding().rawIsOpen(fd))
-  return explained(-EBADF, index < 0 ? RING : `files[${index}] is not open`)
+  return explained(-EBADF, index < 0 ? 'a ring cannot be registered' : `files[${index}] is not open`)
 }
 
-const RING = 'a ring cannot be registered'
-
 /**
- * The registered files of a ring, by slot. Operations take its {@link FixedFile}s wherever they take a file, and put
- * new ones into its slots with `direct`.
+ * The registered files of a ring, by slot: {@link Ring.registerFiles} returns it. Operations accept its
+ * {@link FixedFile}s wherever they accept a file, and open files into its slots with `direct`.
  *
- * The kernel holds the files themselves: descriptors and `FileHandle`s can be closed as soon as they are registered.
- * What is removed while an operation uses it goes when that operation has ended. The table lasts until it is
+ * The kernel holds the files themselves: descriptors and `FileHandle`s can be closed as soon as they are registered. A
+ * file that is removed while an operation uses it is closed when that operation has ended. The table lasts until it is
  * unregistered or the ring is closed.
  *
- * All methods throw `ERR_URING_RESOURCE_CLOSED` once it is unregistered, and `ERR_URING_CLOSED` once the ring is closed.
+ * All methods throw `ERR_URING_RESOURCE_CLOSED` once the table is unregistered, and `ERR_URING_CLOSED` once the ring is
+ * closed.
  */
 export class FileTable {
-  /** How many slots there are. */
+  /** The number of slots. */
   readonly size: number
   readonly #ring: Registering
   #unregistered = false
-  /** The slots that the kernel chooses from, up to `#end`. */
+  /** The first slot that the kernel chooses from for `'auto'`. */
   #start = 0
+  /** The slot after the last one that the kernel chooses from. */
   #end: number
-  /** Whether the program has said where the kernel chooses. */
-  #divided = false
+  /** True if the program has called `allocRange()`. */
+  #hasRange = false
   readonly #acquired = new Set<number>()
-  /** SubmissionTable that were filled through this table. Operations fill others. */
+  /** Slots that this table has filled. Operations may have filled others. */
   readonly #filled = new Set<number>()
-  /** Where the next search begins, counted in the slots that the kernel does not choose from. */
+  /** The start of the next search, as an index into the slots that the kernel does not choose from. */
   #next = 0
 
   /** @internal */
@@ -164,10 +166,10 @@ export class FileTable {
   }
 
   /**
-   * The file of a slot: a number, and no more. It means this slot in whatever ring it is used, and nothing is said of
-   * what is in it.
+   * Returns the file of a slot, which may be empty. It is only a number: with another ring, it names the slot of that
+   * ring.
    *
-   * @throws {RangeError} `ERR_OUT_OF_RANGE`
+   * @throws {RangeError} `ERR_OUT_OF_RANGE`: the table has no such slot
    */
   at(slot: number): FixedFile {
     integer(slot, 'slot', 0, this.size - 1)
@@ -176,27 +178,30 @@ export class FileTable {
   }
 
   /**
-   * An empty slot for the program's own use, until it is released: what is acquired is neither given again nor chosen by
-   * the kernel for `'auto'`. To be filled by `update` or by an operation with `direct`.
+   * Reserves an empty slot for the program, until it is released: neither another `acquire()` nor the kernel, for
+   * `'auto'`, chooses it. Fill it with `update()` or with an operation that has `direct`.
    *
-   * SubmissionTable come from outside the range of `allocRange`. Where there is no such range, the kernel chooses from all of the
-   * table, and each slot that is acquired cuts it and what is behind it off that range, from the end of the table on.
+   * The slots come from outside the range of `allocRange()`. Without such a range the kernel chooses from the whole table:
+   * each call then takes the last empty slot of the kernel's range, and ends that range before this slot.
    *
-   * @throws {UringError} `ENFILE` where no slot is left; `ERR_URING_UNSUPPORTED` where the kernel cannot say which slots
-   * are empty and `allocRange` was not called (before Linux 6.6). Since Linux 6.0
+   * Since Linux 6.0.
+   *
+   * @throws {UringError} `ENFILE`: no slot is left; `ERR_URING_UNSUPPORTED`: the kernel cannot tell which slots are empty
+   * (before Linux 6.6), and `allocRange()` was not called
    */
   acquire(): FixedFile {
     const registration = this.#registration()
-    const slot = this.#findRest(registration) ?? (this.#divided ? undefined : this.#cutOff(registration))
-    if (slot === undefined) throw noSlotError(this.size - this.#end + this.#start, this.#divided)
+    const slot = this.#findOutside(registration) ?? (this.#hasRange ? undefined : this.#cutOff(registration))
+    if (slot === undefined) throw noSlotError(this.size - this.#end + this.#start, this.#hasRange)
     this.#acquired.add(slot)
     return new FixedFile(slot)
   }
 
   /**
-   * Empties a slot that `acquire` gave, and takes it back. Operations that are to fill it have to be over.
+   * Empties a slot that `acquire()` returned, and ends its reservation. Call it after the operations that fill the slot
+   * have completed.
    *
-   * @throws {UringError} `ERR_INVALID_STATE` for a slot that is not acquired
+   * @throws {UringError} `ERR_INVALID_STATE`: the slot is not acquired
    * @throws {TypeError} `ERR_INVALID_ARG_TYPE`
    */
   release(file: FixedFile): void {
@@ -205,7 +210,7 @@ export class FileTable {
     const registration = this.#registration()
     if (!this.#acquired.has(slot))
       throw invalidStateError(
-        `Slot ${slot} is not acquired: only what acquire() gave can be released, and only once`,
+        `Slot ${slot} is not acquired: release() takes a slot that acquire() returned, and only once`,
       )
     accepted(this.#put(registration, slot, [EMPTY_SLOT], []), 'FileTable.release()', '5.13')
     this.#acquired.delete(slot)
@@ -213,16 +218,17 @@ export class FileTable {
   }
 
   /**
-   * Puts files into the slots from `offset` on, in order; -1 empties a slot, `SKIP_FILE` leaves it as it is. Operations
-   * that use what was there keep it.
+   * Replaces the files in slots from `offset` on; -1 empties a slot, `SKIP_FILE` leaves it unchanged. Operations in flight
+   * keep the file that they started with.
    *
-   * The kernel goes through the slots one by one and stops where it cannot go on: what it has done stays done, the slot
-   * where it stopped is empty, and those behind it are as they were.
+   * The kernel updates the slots one by one, and stops at the first file that it refuses: the slots before stay updated,
+   * that slot is empty, and those after it are unchanged.
    *
-   * @returns how many slots it went through, those that were skipped included
-   * @throws {UringError} where it stopped at the first one: `EBADF` for what is no descriptor, or a ring's
-   * @throws {TypeError|RangeError} for arguments that cannot be; nothing is changed then. Since Linux 5.13. See
-   * io_uring_register_files_update_tag(3)
+   * Since Linux 5.13. See io_uring_register_files_update_tag(3).
+   *
+   * @returns the number of updated slots, skipped ones included
+   * @throws {UringError} the kernel refused the first file: `EBADF`: it is not open, or it is a ring
+   * @throws {TypeError|RangeError} an argument is invalid; no slot has changed
    */
   update(
     offset: number,
@@ -242,12 +248,13 @@ export class FileTable {
   }
 
   /**
-   * Says which slots the kernel chooses from for `'auto'`, at first all: `length` of them from `offset` on, or none.
-   * `acquire` takes from the others. What is in the slots stays.
+   * Sets the slots that the kernel chooses from for `'auto'`: `length` slots from `offset` on, or none. At first these are
+   * all slots. `acquire()` chooses from the others. The files in the slots stay.
    *
-   * @throws {UringError} `ERR_INVALID_STATE` where an acquired slot lies there
-   * @throws {TypeError|RangeError} for a range that cannot be. Since Linux 6.0. See
-   * io_uring_register_file_alloc_range(3)
+   * Since Linux 6.0. See io_uring_register_file_alloc_range(3).
+   *
+   * @throws {UringError} `ERR_INVALID_STATE`: an acquired slot lies in the range
+   * @throws {TypeError|RangeError} the range is invalid
    */
   allocRange(offset: number, length: number): void {
     integer(offset, 'offset', 0, this.size)
@@ -258,21 +265,23 @@ export class FileTable {
         throw invalidStateError(`Slot ${slot} is acquired, so the kernel cannot choose it: release it first`)
     }
     this.#setRange(registration, offset, offset + length)
-    this.#divided = true
+    this.#hasRange = true
     this.#next = 0
   }
 
   /**
-   * Gives all of the files back. Operations that use them go on to their ends; before Linux 6.13 this waits for them.
+   * Unregisters all files. Operations in flight continue; before Linux 6.13 the kernel waits for them during this call.
    *
-   * @throws {UringError} `ERR_URING_RESOURCE_CLOSED` the second time. See io_uring_unregister_files(3)
+   * See io_uring_unregister_files(3).
+   *
+   * @throws {UringError} `ERR_URING_RESOURCE_CLOSED`: the table is unregistered already
    */
   unregister(): void {
-    this.#registration().register(UNREGISTER_FILES, null, 0)
+    this.#registration().register(IORING_UNREGISTER_FILES, null, 0)
     this.#unregistered = true
   }
 
-  /** The same, and nothing where it is unregistered or the ring is closed. */
+  /** Calls `unregister()`, unless the table is unregistered or the ring is closed. */
   [Symbol.dispose](): void {
     if (this.#unregistered) return
     try {
@@ -288,7 +297,7 @@ export class FileTable {
     return registration
   }
 
-  /** Changes slots: how many, or a negative `errno`. */
+  /** Updates slots. Returns their number, or a negative `errno`. */
   #put(
     registration: Registration,
     offset: number,
@@ -300,13 +309,14 @@ export class FileTable {
     bytes.writeBigUInt64LE(filesAt, 8)
     bytes.writeBigUInt64LE(tagsAt, 16)
     bytes.writeUInt32LE(descriptors.length, 24)
-    const result = registration.call(REGISTER_FILES_UPDATE2, bytes, STRUCT_BYTES)
+    const result = registration.call(IORING_REGISTER_FILES_UPDATE2, bytes, STRUCT_BYTES)
     const done = Math.max(result, 0)
     this.#note(offset, descriptors.slice(0, done))
-    if (done < descriptors.length && (result > 0 || result === -EBADF)) this.#filled.delete(offset + done) // emptied before it was to be filled
+    if (done < descriptors.length && (result > 0 || result === -EBADF)) this.#filled.delete(offset + done) // the kernel empties a slot before it fills it
     return result
   }
 
+  /** Notes which slots are filled now. */
   #note(offset: number, descriptors: readonly number[]): void {
     for (const [index, fd] of descriptors.entries()) {
       if (fd >= 0) this.#filled.add(offset + index)
@@ -314,19 +324,20 @@ export class FileTable {
     }
   }
 
+  /** Sets the slots that the kernel chooses from. */
   #setRange(registration: Registration, start: number, end: number): void {
     const { bytes } = allocateBlock(RANGE_BYTES)
     bytes.writeUInt32LE(start, 0)
     bytes.writeUInt32LE(end - start, 4)
-    accepted(registration.call(REGISTER_FILE_ALLOC_RANGE, bytes, 0), 'FileTable.allocRange()', '6.0')
+    accepted(registration.call(IORING_REGISTER_FILE_ALLOC_RANGE, bytes, 0), 'FileTable.allocRange()', '6.0')
     this.#start = start
     this.#end = end
   }
 
-  /** An empty slot among those that the kernel does not choose from and that are not acquired. */
-  #findRest(registration: Registration): number | undefined {
+  /** Finds an empty slot outside the kernel's range that is not acquired. */
+  #findOutside(registration: Registration): number | undefined {
     const count = this.size - this.#end + this.#start
-    if (this.#acquired.size === count) return undefined // none of them lies in the kernel's range
+    if (this.#acquired.size === count) return undefined // no acquired slot lies in the kernel's range
     for (let step = 0; step < count; step += 1) {
       const at = (this.#next + step) % count
       const slot = at < this.#start ? at : at - this.#start + this.#end
@@ -338,45 +349,45 @@ export class FileTable {
     return undefined
   }
 
-  /** The last empty slot of all that the kernel chooses from, which it then does no more: nor those behind it. */
+  /** Finds the last empty slot of the kernel's range, and ends that range before it. */
   #cutOff(registration: Registration): number | undefined {
     for (let slot = this.#end - 1; slot >= 0; slot -= 1) {
       const empty = isEmpty(registration, slot)
-      if (empty === undefined) throw undividedError()
+      if (empty === undefined) throw noRangeError()
       if (!empty) continue
       this.#setRange(registration, 0, slot)
-      if (isEmpty(registration, slot) === true) return slot // until a moment ago the kernel could fill it
+      if (isEmpty(registration, slot) === true) return slot // the kernel may have filled it just before the range ended
     }
     return undefined
   }
 }
 
 /**
- * Whether nothing is in a slot; `undefined` where the kernel cannot be asked. The question is a cancellation that finds
- * nothing, because no operation has the user data.
+ * Tells if a slot is empty; `undefined` if this kernel cannot tell. It tries to cancel operations on the slot with user
+ * data that no operation has: the kernel answers `EBADF` for an empty slot, and `ENOENT` for a file.
  */
 function isEmpty(registration: Registration, slot: number): boolean | undefined {
   const { bytes } = allocateBlock(CANCEL_BYTES)
-  bytes.writeBigUInt64LE(NOBODY, 0)
+  bytes.writeBigUInt64LE(UNUSED_USER_DATA, 0)
   bytes.writeInt32LE(slot, 8)
-  bytes.writeUInt32LE(CANCEL_FIXED_USERDATA, 12)
+  bytes.writeUInt32LE(CANCEL_FLAGS, 12)
   bytes.fill(0xff, 16, 32) // no timeout
-  const result = registration.call(REGISTER_SYNC_CANCEL, bytes, 1)
+  const result = registration.call(IORING_REGISTER_SYNC_CANCEL, bytes, 1)
   if (result === -EBADF) return true
   return result === -ENOENT ? false : undefined
 }
 
-function noSlotError(count: number, divided: boolean): UringError {
-  const left = divided ? `The ${count} slots that allocRange() left are` : 'All slots are'
+function noSlotError(count: number, hasRange: boolean): UringError {
+  const slots = hasRange ? `The ${count} slots outside the range of allocRange() are` : 'All slots are'
   return new UringError(
     'ENFILE',
-    `${left} in use or acquired: release one, or register a table with more slots`,
+    `${slots} in use or acquired. Release one, or register a table with more slots`,
   )
 }
 
-function undividedError(): UringError {
+function noRangeError(): UringError {
   return new UringError(
     'ERR_URING_UNSUPPORTED',
-    'This kernel does not say which slots are empty (Linux 6.6 does): call allocRange() first, so that some slots are not for it to choose',
+    'acquire() needs Linux 6.6 or later, which tells which slots are empty. On this kernel, call allocRange() first, so that some slots lie outside the range that the kernel chooses from',
   )
 }

@@ -1,33 +1,29 @@
-// What it means when the kernel does not take a registration.
+// Errors of registrations that the kernel refuses.
 
-import { constants, release } from 'node:os'
-import { closedError, systemError, UringError } from '../errors.ts'
+import { constants } from 'node:os'
+import { closedError, systemError, unsupportedError, UringError } from '../errors.ts'
 import { kernelHas } from '../system/support.ts'
 
 const { EBADF, EINVAL } = constants.errno
 const SYSCALL = 'io_uring_register'
 
-/** What a registration gave, if it was taken: `name` came to Linux with `since`. @throws {UringError} */
+/** Returns the result of the registration `name`, which Linux has since `since`. @throws {UringError} if it is an error */
 export function accepted(result: number, name: string, since: string): number {
   if (result >= 0) return result
-  if (result === -EBADF) throw closedError() // by code that ran while the arguments were looked at
-  // Kernels have no other word for a registration that they do not know.
+  if (result === -EBADF) throw closedError() // a getter of an argument closed the ring
+  // EINVAL is also the kernel's only answer to a registration that it does not know.
   if (result === -EINVAL && !kernelHas(since)) throw unsupported(result, name, since)
   throw systemError(result, SYSCALL)
 }
 
-/** The kernel does not know this registration. */
+/** Makes the error of a registration that this kernel does not have. */
 export function unsupported(errno: number, name: string, since: string): UringError {
-  return new UringError(
-    'ERR_URING_UNSUPPORTED',
-    `${name} needs Linux ${since} or later, and this is ${release()}`,
-    { errno, syscall: SYSCALL },
-  )
+  return unsupportedError({ name, since }, { errno, syscall: SYSCALL })
 }
 
-/** A refusal, and why. */
-export function explained(errno: number, why: string | undefined): UringError {
+/** Makes the error of a refusal, with its cause if that is known. */
+export function explained(errno: number, cause: string | undefined): UringError {
   const error = systemError(errno, SYSCALL)
-  if (why === undefined) return error
-  return new UringError(error.code, `${error.message}: ${why}`, { errno, syscall: SYSCALL })
+  if (cause === undefined) return error
+  return new UringError(error.code, `${error.message}: ${cause}`, { errno, syscall: SYSCALL })
 }

@@ -1,43 +1,47 @@
 // Busy polling of network devices while a ring waits.
 
-import { flag, integer, invalidValue, MAX_U32, checkOptions } from '../arguments/validate.ts'
-import { accepted } from './kernel-errors.ts'
+import { checkOptions, flag, integer, invalidValue, MAX_U32 } from '../arguments/validate.ts'
+import {
+  IORING_REGISTER_NAPI,
+  IORING_UNREGISTER_NAPI,
+  IO_URING_NAPI_REGISTER_OP,
+  IO_URING_NAPI_STATIC_ADD_ID,
+  IO_URING_NAPI_STATIC_DEL_ID,
+  IO_URING_NAPI_TRACKING_DYNAMIC,
+  IO_URING_NAPI_TRACKING_INACTIVE,
+  IO_URING_NAPI_TRACKING_STATIC,
+} from '../flags/registrations.ts'
 import type { Registration } from './context.ts'
+import { accepted } from './kernel-errors.ts'
 
-const REGISTER_NAPI = 27
-const UNREGISTER_NAPI = 28
-const NAPI_BYTES = 16
+const NAPI_BYTES = 16 // struct io_uring_napi
 
-/** What is done with the settings. */
-const SET = 0
-const ADD_ID = 1
-const DELETE_ID = 2
+const TRACKING = {
+  dynamic: IO_URING_NAPI_TRACKING_DYNAMIC,
+  static: IO_URING_NAPI_TRACKING_STATIC,
+} as const
 
-const TRACKING = { dynamic: 0, static: 1 } as const
-/** What the kernel says where nothing is registered. */
-const INACTIVE = 255
-
-/** How a ring polls network devices while it waits. */
+/** Options of {@link Ring.registerNapi}. */
 export interface NapiOptions {
-  /** Microseconds to poll before the wait sleeps, which the kernel cuts to 10,000; 0. */
+  /** Microseconds to poll before a wait sleeps, at most 10,000: the kernel lowers larger numbers; 0. */
   busyPollTimeout?: number
-  /** Defers the devices' interrupts while there is polling; false. */
+  /** Defers the interrupts of the devices while a wait polls; false. */
   preferBusyPoll?: boolean
-  /** The kernel follows the sockets in use, or the ids of `registerNapiId` are polled (6.13); `'dynamic'`. */
+  /** `'dynamic'` polls the devices of the sockets in use, `'static'` (6.13) the ids of `registerNapiId()`; `'dynamic'`. */
   tracking?: 'dynamic' | 'static'
 }
 
-/** How a ring polled network devices. */
+/** The busy polling settings of a ring before they were replaced. */
 export interface NapiSettings {
-  /** Microseconds that a wait polled before it slept. */
+  /** Microseconds that a wait polls before it sleeps. */
   readonly busyPollTimeout: number
-  /** Whether the devices' interrupts were deferred while there was polling. */
+  /** True if the interrupts of the devices are deferred while a wait polls. */
   readonly preferBusyPoll: boolean
-  /** `'inactive'` where nothing was registered; before 6.13 always `'dynamic'`. */
+  /** `'inactive'` if no settings were registered; before Linux 6.13 always `'dynamic'`. */
   readonly tracking: 'dynamic' | 'static' | 'inactive'
 }
 
-/** A `struct io_uring_napi`. */
+/** Encodes a `struct io_uring_napi`. */
 function encode(opcode: number, busyPollTimeout: number, preferBusyPoll: boolean, parameter: number): Buffer {
   const argument = Buffer.alloc(NAPI_BYTES)
   argument.writeUInt32LE(busyPollTimeout, 0)
@@ -48,10 +52,11 @@ function encode(opcode: number, busyPollTimeout: number, preferBusyPoll: boolean
 }
 
 function trackingOf(parameter: number): NapiSettings['tracking'] {
-  if (parameter === INACTIVE) return 'inactive'
+  if (parameter === IO_URING_NAPI_TRACKING_INACTIVE) return 'inactive'
   return parameter === TRACKING.static ? 'static' : 'dynamic'
 }
 
+/** Registers settings, and returns those before. */
 export function registerNapi(registration: Registration, options: NapiOptions | undefined): NapiSettings {
   const { busyPollTimeout = 0, preferBusyPoll = false, tracking = 'dynamic' } = checkOptions(options)
   const microseconds = integer(busyPollTimeout, 'options.busyPollTimeout', 0, MAX_U32)
@@ -60,9 +65,9 @@ export function registerNapi(registration: Registration, options: NapiOptions | 
     const reason = "must be one of: 'dynamic', 'static'; unregisterNapi() makes it inactive"
     throw invalidValue('options.tracking', tracking, reason)
   }
-  const argument = encode(SET, microseconds, prefer, TRACKING[tracking])
+  const argument = encode(IO_URING_NAPI_REGISTER_OP, microseconds, prefer, TRACKING[tracking])
   const since = tracking === 'static' ? '6.13' : '6.9'
-  accepted(registration.call(REGISTER_NAPI, argument, 1), 'Ring.registerNapi()', since)
+  accepted(registration.call(IORING_REGISTER_NAPI, argument, 1), 'Ring.registerNapi()', since)
   return {
     busyPollTimeout: argument.readUInt32LE(0),
     preferBusyPoll: argument.readUInt8(4) !== 0,
@@ -70,17 +75,20 @@ export function registerNapi(registration: Registration, options: NapiOptions | 
   }
 }
 
+/** Ends busy polling. */
 export function unregisterNapi(registration: Registration): void {
   const argument = Buffer.alloc(NAPI_BYTES)
-  accepted(registration.call(UNREGISTER_NAPI, argument, 1), 'Ring.unregisterNapi()', '6.9')
+  accepted(registration.call(IORING_UNREGISTER_NAPI, argument, 1), 'Ring.unregisterNapi()', '6.9')
 }
 
+/** Adds a device queue. */
 export function registerNapiId(registration: Registration, id: number): void {
-  const argument = encode(ADD_ID, 0, false, integer(id, 'id', 0, MAX_U32))
-  accepted(registration.call(REGISTER_NAPI, argument, 1), 'Ring.registerNapiId()', '6.13')
+  const argument = encode(IO_URING_NAPI_STATIC_ADD_ID, 0, false, integer(id, 'id', 0, MAX_U32))
+  accepted(registration.call(IORING_REGISTER_NAPI, argument, 1), 'Ring.registerNapiId()', '6.13')
 }
 
+/** Removes a device queue. */
 export function unregisterNapiId(registration: Registration, id: number): void {
-  const argument = encode(DELETE_ID, 0, false, integer(id, 'id', 0, MAX_U32))
-  accepted(registration.call(REGISTER_NAPI, argument, 1), 'Ring.unregisterNapiId()', '6.13')
+  const argument = encode(IO_URING_NAPI_STATIC_DEL_ID, 0, false, integer(id, 'id', 0, MAX_U32))
+  accepted(registration.call(IORING_REGISTER_NAPI, argument, 1), 'Ring.unregisterNapiId()', '6.13')
 }

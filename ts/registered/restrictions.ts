@@ -1,4 +1,4 @@
-// What a ring may be asked for, once and for all.
+// Restrictions: the operations, registrations and entry flags that a ring allows.
 
 import type { Boundary, Restricted } from '../ring/boundary.ts'
 import { unsupportedError, UringError } from '../errors.ts'
@@ -6,12 +6,24 @@ import { SetupFlags, SqeFlags } from '../flags/index.ts'
 import type { OperationClass } from '../operations/base/operation-class.ts'
 import { AsyncCancel, CANCELLATION_FLAGS } from '../operations/cancel.ts'
 import { kernelHas } from '../system/support.ts'
+import { type Registering, REGISTRATION } from '../arguments/ring.ts'
 import { integer, invalidType, invalidValue, MAX_U8 } from '../arguments/validate.ts'
 import type { Registration } from './context.ts'
+import {
+  IORING_REGISTER_ENABLE_RINGS,
+  IORING_REGISTER_FILES,
+  IORING_REGISTER_RESTRICTIONS,
+  IORING_REGISTER_SYNC_CANCEL,
+  IORING_RESTRICTION_REGISTER_OP,
+  IORING_RESTRICTION_SQE_FLAGS_ALLOWED,
+  IORING_RESTRICTION_SQE_FLAGS_REQUIRED,
+  IORING_RESTRICTION_SQE_OP,
+  IORING_UNREGISTER_FILES,
+} from '../flags/registrations.ts'
 
 /**
- * One thing that a restricted ring may do: an operation, by its class or its opcode; a registration, by its opcode;
- * entry flags (`SqeFlags`) that an entry may have, and such that every entry has to have.
+ * Allows one thing on a restricted ring: an operation, by its class or its opcode; a registration, by its opcode; entry
+ * flags (`SqeFlags`) that an entry may have; or entry flags that every entry must have.
  */
 export type Restriction =
   | { readonly operation: Pick<OperationClass, 'opcode'> | number }
@@ -19,19 +31,8 @@ export type Restriction =
   | { readonly flagsAllowed: number }
   | { readonly flagsRequired: number }
 
-const KINDS = ['operation', 'register', 'flagsAllowed', 'flagsRequired'] as const
-/** `IORING_RESTRICTION_*`, in the order of `KINDS`, but for the first two. */
-const REGISTER_OP = 0
-const SQE_OP = 1
-const SQE_FLAGS_ALLOWED = 2
-const SQE_FLAGS_REQUIRED = 3
+const KEYS = ['operation', 'register', 'flagsAllowed', 'flagsRequired'] as const
 const BYTES = 16 // struct io_uring_restriction
-
-const REGISTER_RESTRICTIONS = 11
-const ENABLE_RINGS = 12
-const REGISTER_FILES = 2
-const UNREGISTER_FILES = 3
-const SYNC_CANCEL = 24
 
 interface List {
   readonly operations: Set<number>
@@ -40,17 +41,17 @@ interface List {
   required: number
 }
 
-/** Adds what `item` says. */
+/** Adds the restriction `item` to `list`. */
 function add(list: List, item: unknown, name: string, { lacking }: Boundary): void {
   if (typeof item !== 'object' || item === null) throw invalidType(name, 'of type object', item)
-  const values = KINDS.map((kind) => (item as Record<string, unknown>)[kind])
+  const values = KEYS.map((key) => (item as Record<string, unknown>)[key])
   const present = values.flatMap((value, index) => (value === undefined ? [] : [index]))
   const [index] = present
   if (index === undefined || present.length > 1)
-    throw invalidValue(name, item, `must have exactly one of ${KINDS.join(', ')}`)
+    throw invalidValue(name, item, `must have exactly one of ${KEYS.join(', ')}`)
   const value = values[index]
-  const path = `${name}.${KINDS[index]}`
-  switch (KINDS[index]) {
+  const path = `${name}.${KEYS[index]}`
+  switch (KEYS[index]) {
     case 'operation':
       list.operations.add(operationOf(value, path, lacking))
       break
@@ -69,12 +70,12 @@ function operationOf(value: unknown, name: string, lacking: Uint8Array): number 
   if (typeof value === 'number') return integer(value, name, 0, MAX_U8)
   const { opcode } = (value ?? {}) as Partial<OperationClass>
   if (typeof value !== 'function' || typeof opcode !== 'number')
-    throw invalidType(name, 'a class of operations or of type number', value)
+    throw invalidType(name, 'an operation class or of type number', value)
   if (lacking[opcode] !== 0) throw unsupportedError(value as unknown as OperationClass)
   return opcode
 }
 
-/** Restrictions for the kernel: their bytes, how many they are, and what they mean for the rest of the ring. */
+/** Encodes restrictions for the kernel: their bytes, their number, and their effect on the rest of the ring. */
 function encodeRestrictions(
   restrictions: readonly Restriction[],
   boundary: Boundary,
@@ -84,11 +85,11 @@ function encodeRestrictions(
   for (const [index, item] of restrictions.entries()) add(list, item, `restrictions[${index}]`, boundary)
 
   const skips = ((list.allowed | list.required) & SqeFlags.CQE_SKIP_SUCCESS) !== 0
-  if (skips && !(list.registers.has(REGISTER_FILES) && list.registers.has(UNREGISTER_FILES))) {
+  if (skips && !(list.registers.has(IORING_REGISTER_FILES) && list.registers.has(IORING_UNREGISTER_FILES))) {
     throw invalidValue(
       'restrictions',
       restrictions,
-      'let entries skip their completions, so the registrations 2 and 3 have to be allowed: by these close() learns that everything has ended',
+      'allows CQE_SKIP_SUCCESS, so it must also allow the registrations 2 and 3: close() needs them to find out that all operations have ended',
     )
   }
   const polling = (boundary.native.setupFlags & SetupFlags.SQPOLL) !== 0
@@ -96,18 +97,18 @@ function encodeRestrictions(
     throw invalidValue(
       'restrictions',
       restrictions,
-      'require entry flags that a cancellation cannot have, and this ring can cancel by entries only: it could not be closed',
+      'requires entry flags that a cancellation cannot have, and this ring can only cancel by entries: it could not be closed',
     )
   }
-  // A ring that may not cancel cannot be closed safely.
+  // close() cancels operations, so cancelling is always allowed.
   list.operations.add(AsyncCancel.opcode)
-  if (kernelHas('6.0')) list.registers.add(SYNC_CANCEL)
+  if (kernelHas('6.0')) list.registers.add(IORING_REGISTER_SYNC_CANCEL)
 
   const rows: [type: number, value: number][] = [
-    ...[...list.operations].map((opcode): [number, number] => [SQE_OP, opcode]),
-    ...[...list.registers].map((opcode): [number, number] => [REGISTER_OP, opcode]),
-    [SQE_FLAGS_ALLOWED, list.allowed],
-    [SQE_FLAGS_REQUIRED, list.required],
+    ...[...list.operations].map((opcode): [number, number] => [IORING_RESTRICTION_SQE_OP, opcode]),
+    ...[...list.registers].map((opcode): [number, number] => [IORING_RESTRICTION_REGISTER_OP, opcode]),
+    [IORING_RESTRICTION_SQE_FLAGS_ALLOWED, list.allowed],
+    [IORING_RESTRICTION_SQE_FLAGS_REQUIRED, list.required],
   ]
   const bytes = Buffer.alloc(rows.length * BYTES)
   for (const [index, [type, value]] of rows.entries()) {
@@ -117,28 +118,29 @@ function encodeRestrictions(
   return { bytes, count: rows.length, restricted: { required: list.required, skips } }
 }
 
-/** Restrictions are registered, and the rest of the ring knows of them. */
-export function registerRestrictions(ring: () => Registration, restrictions: readonly Restriction[]): void {
-  const { bytes, count, restricted } = encodeRestrictions(restrictions, ring().boundary)
-  const registration = ring() // what was asked above may have closed it
-  registration.register(REGISTER_RESTRICTIONS, bytes, count)
+/** Registers restrictions, and applies them to the rest of the ring. */
+export function registerRestrictions(ring: Registering, restrictions: readonly Restriction[]): void {
+  const { bytes, count, restricted } = encodeRestrictions(restrictions, ring[REGISTRATION].boundary)
+  const registration = ring[REGISTRATION] // a getter of the restrictions may have closed the ring
+  registration.register(IORING_REGISTER_RESTRICTIONS, bytes, count)
   const { boundary } = registration
   boundary.restricted = restricted
   boundary.native.requireFlags(restricted.required)
 }
 
-/** Starts a ring. What its asynchronous flow needs of the kernel, it can ask for only now. */
+/** Enables a ring. With restrictions, the promise API has to register its eventfd before they are in force. */
 export function enableRing(registration: Registration): void {
   if (registration.boundary.restricted !== undefined) beginFlow(registration)
-  registration.register(ENABLE_RINGS, null, 0)
+  registration.register(IORING_REGISTER_ENABLE_RINGS, null, 0)
   registration.scheduler()?.enabled()
 }
 
+/** Starts the promise API, unless the program uses the eventfd. */
 function beginFlow(registration: Registration): void {
   try {
     registration.begin()
   } catch (error) {
     if (!(error instanceof UringError && error.code === 'ERR_URING_EVENTFD')) throw error
-    // The program's eventfd has the place, and whoever uses the flow is told.
+    // The program has registered an eventfd. run(), each(), chain() and start() throw this error when they are called.
   }
 }

@@ -1,4 +1,4 @@
-// The ring's descriptor among the registered ones of its thread.
+// Registered ring descriptors: a ring's descriptor in the table of its thread.
 
 import { constants } from 'node:os'
 import { accepted, explained } from './kernel-errors.ts'
@@ -6,6 +6,7 @@ import type { Registration } from './context.ts'
 
 const { EBUSY, EEXIST, ENXIO } = constants.errno
 
+/** Registers the ring's descriptor, and returns its index. */
 export function registerRingFd({ boundary }: Registration): number {
   const result = boundary.native.registerRingFd()
   if (result === -EEXIST) throw explained(result, 'the descriptor of this ring is registered already')
@@ -13,6 +14,7 @@ export function registerRingFd({ boundary }: Registration): number {
   return accepted(result, 'Ring.registerRingFd()', '5.18')
 }
 
+/** Unregisters the ring's descriptor. */
 export function unregisterRingFd({ boundary }: Registration): void {
   const result = boundary.native.unregisterRingFd()
   if (result === -ENXIO) throw explained(result, 'the descriptor of this ring is not registered')

@@ -1,10 +1,10 @@
-// What a ring can be told once, and keeps: its registrations. One section for each kind; what there is to know about a
-// kind is in its own file.
+// The registrations of a ring, as methods of `Ring`. Each section documents one subject; its own file implements it.
 
 import type { Bytes } from '../memory/address-of.ts'
 import type { CancelTarget } from '../operations/cancel.ts'
 import type { MsgRingDataOptions, RingTarget } from '../operations/msg-ring.ts'
-import { integer, invalidType, MAX_U16 } from '../arguments/validate.ts'
+import { checkRing, REGISTRATION } from '../arguments/ring.ts'
+import { integer, MAX_U16 } from '../arguments/validate.ts'
 import {
   type BufferTable,
   cloneBuffers,
@@ -34,33 +34,31 @@ import {
 } from './napi.ts'
 import { type Probe, probe, type Query, query } from './query.ts'
 import { type Region, type RegionOptions, registerRegion } from './region.ts'
-import { type Registration, REGISTRATION } from './context.ts'
+import type { Registration } from './context.ts'
 import { resize, type ResizeOptions } from './resize.ts'
 import { enableRing, registerRestrictions, type Restriction } from './restrictions.ts'
 import { registerRingFd, unregisterRingFd } from './ring-fd.ts'
 import { type MaxWorkers, registerAffinity, registerMaxWorkers, unregisterAffinity } from './workers.ts'
 import { registerZcrx, type ZcrxOptions, type ZcrxQueue } from './zcrx.ts'
+import { IORING_REGISTER_PERSONALITY, IORING_UNREGISTER_PERSONALITY } from '../flags/registrations.ts'
 
-const REGISTER_PERSONALITY = 9
-const UNREGISTER_PERSONALITY = 10
-
-/** The registrations of a ring. */
+/** The registration methods of a ring. */
 export abstract class Registrar {
-  /** What registrations need of the ring. @throws {UringError} `ERR_URING_CLOSED` @internal */
+  /** Gives registrations access to the ring. @throws {UringError} `ERR_URING_CLOSED` @internal */
   abstract get [REGISTRATION](): Registration
 
   // ---- queues
 
   /**
-   * Gives the queues other sizes, rounded up to powers of two. What was pushed, what is in flight and what has completed
-   * stays. Of the two sizes, the one that is not given stays as it is.
-   *
-   * @throws {UringError} `EOVERFLOW` if what waits in a queue has no room in the new one, `EINVAL` for a completion queue
-   * smaller than the submission queue and for a ring that the kernel cannot resize: it has to have `DEFER_TASKRUN` and
-   * `NO_SQARRAY`, as in the default mode, and plain widths; `ERR_URING_UNSUPPORTED`, `ENOMEM`, `ERR_URING_CLOSED`. Nothing
-   * has changed then
+   * Resizes the queues while the ring runs. Sizes are rounded up to powers of two. Pushed entries, operations in flight and
+   * completions stay. A size that is absent does not change.
    *
    * Since Linux 6.13. See io_uring_resize_rings(3).
+   *
+   * @throws {UringError} `EOVERFLOW`: the entries or completions in a queue exceed its new capacity; `EINVAL`: the
+   * completion queue would be smaller than the submission queue, or the ring cannot be resized, because that needs
+   * `DEFER_TASKRUN` and `NO_SQARRAY`, as in the default mode, without SQE128 and CQE32; `ERR_URING_UNSUPPORTED`: the kernel
+   * is older; `ENOMEM`; `ERR_URING_CLOSED`: the ring is closed. The queues have not changed
    */
   resize(options: ResizeOptions): void {
     resize(this, options)
@@ -69,12 +67,15 @@ export abstract class Registrar {
   // ---- files
 
   /**
-   * Registers files, -1 for an empty slot, or a table of so many empty slots. A ring has one table at a time.
+   * Registers files, or a table with a number of empty slots. In a list, -1 is an empty slot. A ring has one table at a
+   * time.
    *
-   * @throws {UringError} `EBUSY` where there is a table, `EBADF` for what is no descriptor, or a ring's, `EMFILE` for more
-   * slots than the process may have descriptors, `ERR_URING_CLOSED`; nothing is registered then
-   * @throws {TypeError|RangeError} for arguments that cannot be. Since Linux 5.13, empty tables by number since 5.19. See
-   * io_uring_register_files_tags(3), io_uring_register_files_sparse(3)
+   * Since Linux 5.13; a number of empty slots since 5.19. See io_uring_register_files_tags(3) and
+   * io_uring_register_files_sparse(3).
+   *
+   * @throws {UringError} `EBUSY`: a table is registered already; `EBADF`: a file is not open, or is a ring; `EMFILE`: more
+   * slots than the process may have descriptors; `ERR_URING_CLOSED`: the ring is closed. Nothing is registered
+   * @throws {TypeError|RangeError} an argument is invalid; nothing is registered
    */
   registerFiles(
     files: readonly (Exclude<FileTarget, FixedFile> | -1)[] | number,
@@ -86,83 +87,86 @@ export abstract class Registrar {
   // ---- buffers
 
   /**
-   * Pins memory, so that operations on it cost less ({@link ReadFixed} and its kin): 1 to 16384 buffers of 1 byte to 1 GiB,
-   * `null` for an empty slot, or a number for so many empty ones (5.19). The memory is held until it is unregistered or
-   * replaced or the ring is closed, and operations that use it have completed. A resizable `ArrayBuffer` is refused.
+   * Registers buffers: the kernel pins their memory, so that {@link ReadFixed} and other operations on it cost less. Takes a
+   * list of 1 to 16384 buffers of 1 byte to 1 GiB, with `null` for an empty slot, or a number of empty slots (5.19). The
+   * memory is held until it is unregistered or replaced, or the ring is closed, and until the operations that use it have
+   * completed. A ring has one table at a time.
    *
    * Since Linux 5.1. See io_uring_register_buffers(3).
    *
-   * @throws {UringError} `EBUSY` where the ring has registered buffers, `ENOMEM` above the limit of locked memory,
-   * `ERR_URING_BUFFER_DETACHED`, `ERR_URING_CLOSED`
-   * @throws {TypeError|RangeError} for arguments that cannot be; nothing is registered then
+   * @throws {UringError} `EBUSY`: a table is registered already; `ENOMEM`: the memory exceeds the limit of locked memory;
+   * `ERR_URING_BUFFER_DETACHED`: memory was transferred; `ERR_URING_CLOSED`: the ring is closed. Nothing is registered
+   * @throws {TypeError|RangeError} an argument is invalid, for example a resizable `ArrayBuffer`; nothing is registered
    */
   registerBuffers(views: readonly (Bytes | null)[] | number, options?: RegisterBuffersOptions): BufferTable {
     return registerBuffers(this, views, options)
   }
 
   /**
-   * Takes over registered buffers of another ring of this thread, without pinning them once more. They stay here whatever
-   * becomes of them there. With `replace` slots that this ring has make room, and there may be more of them afterwards:
-   * all tables of a ring are the same slots.
+   * Clones registered buffers of another ring of this thread into slots of this ring, without pinning their memory again.
+   * They stay registered here if the source unregisters them. With `replace` they replace slots of this ring, and slots are
+   * added if there are too few: every `BufferTable` of a ring refers to the same slots.
    *
-   * Since Linux 6.12; a part of them, `offset` and `replace` since 6.13. See io_uring_clone_buffers(3).
+   * Since Linux 6.12; `sourceOffset`, `count`, `offset` and `replace` since 6.13. See io_uring_clone_buffers(3).
    *
-   * @throws {UringError} `ENXIO` where the source has no registered buffers, `EBUSY` where this ring has some and `replace`
-   * is not set, `ERR_URING_CLOSED`, `ERR_URING_UNSUPPORTED`
-   * @throws {TypeError|RangeError} for arguments that cannot be; nothing has changed then
+   * @throws {UringError} `ENXIO`: the source has no registered buffers; `EBUSY`: this ring has registered buffers, and
+   * `replace` is not set; `ERR_URING_UNSUPPORTED`: the kernel is older; `ERR_URING_CLOSED`: a ring is closed
+   * @throws {TypeError|RangeError} an argument is invalid; no slot has changed
    */
   cloneBuffers(source: Registrar, options?: CloneBuffersOptions): BufferTable {
-    if (!(source instanceof Registrar)) throw invalidType('source', 'an instance of Ring', source)
-    return cloneBuffers(this, source, options)
+    return cloneBuffers(this, checkRing(source, 'source'), options)
   }
 
   // ---- credentials and restrictions
 
   /**
-   * Registers the credentials that this thread has now: operations with `personality(id)` run with them, whatever the
-   * thread has then.
+   * Registers the current credentials of this thread. Operations with `personality(id)` run with them, even if the thread
+   * has other credentials by then.
    *
    * Since Linux 5.6. See io_uring_register_personality(3).
    *
-   * @returns their number, from 1 on
-   * @throws {UringError} what the kernel answers
+   * @returns the number of the personality, from 1 on
+   * @throws {UringError} the kernel refuses
    */
   registerPersonality(): number {
-    return this[REGISTRATION].register(REGISTER_PERSONALITY, null, 0)
+    return this[REGISTRATION].register(IORING_REGISTER_PERSONALITY, null, 0)
   }
 
   /**
-   * Gives credentials back; operations in flight keep them. Since Linux 5.6. See io_uring_unregister_personality(3).
+   * Unregisters credentials. Operations in flight keep them.
    *
-   * @throws {UringError} `EINVAL` for a number that names none
+   * Since Linux 5.6. See io_uring_unregister_personality(3).
+   *
+   * @throws {UringError} `EINVAL`: there is no personality of this number
    */
   unregisterPersonality(id: number): void {
     const registration = this[REGISTRATION]
-    registration.register(UNREGISTER_PERSONALITY, null, integer(id, 'id', 1, MAX_U16))
+    registration.register(IORING_UNREGISTER_PERSONALITY, null, integer(id, 'id', 1, MAX_U16))
   }
 
   /**
-   * Says what a ring made with `disabled: true` may do from `enable()` on: nothing but this, and cancelling. What is not
-   * in the list fails with `EACCES`, operations as registrations.
+   * Restricts a ring that was made with `disabled: true`. From `enable()` on, it allows cancellation and everything in the
+   * list; other operations and registrations fail with `EACCES`.
    *
    * Since Linux 5.10. See io_uring_register_restrictions(3).
    *
-   * @throws {UringError} `EBADFD` for a ring that is running, `EBUSY` for one that has restrictions,
-   * `ERR_URING_UNSUPPORTED` for an operation that this kernel does not have
-   * @throws {TypeError|RangeError} for restrictions that cannot be, or with which the ring could not be closed
+   * @throws {UringError} `EBADFD`: the ring is enabled; `EBUSY`: restrictions are registered already;
+   * `ERR_URING_UNSUPPORTED`: this kernel does not have an operation in the list
+   * @throws {TypeError|RangeError} a restriction is invalid, or the ring could not be closed with these restrictions
    */
   registerRestrictions(restrictions: readonly Restriction[]): void {
-    registerRestrictions(() => this[REGISTRATION], restrictions)
+    registerRestrictions(this, restrictions)
   }
 
   /**
-   * Starts a ring that was made with `disabled: true`, for good. What was run before is submitted.
+   * Enables a ring that was made with `disabled: true`. Operations of the promise API that were started before are submitted
+   * now. A ring cannot be disabled again.
    *
-   * With restrictions, the asynchronous flow takes the ring's eventfd before they are in force, if it is free.
+   * If the ring has restrictions and no eventfd, the promise API registers its own before the restrictions are in force.
    *
    * Since Linux 5.10. See io_uring_enable_rings(3).
    *
-   * @throws {UringError} `EBADFD` for a ring that is running, `EACCES` for one that has restrictions too
+   * @throws {UringError} `EBADFD`: the ring is enabled; `EACCES`: the ring is enabled, and has restrictions
    */
   enable(): void {
     enableRing(this[REGISTRATION])
@@ -171,90 +175,100 @@ export abstract class Registrar {
   // ---- eventfd
 
   /**
-   * Lets the kernel write to an eventfd when completions arrive: to all of them one signal or more. A ring has one, which
-   * the asynchronous flow takes at its first use; and that cannot be used while there is another.
+   * Registers an eventfd, which the kernel signals when completions arrive; one signal may stand for several completions.
+   * A ring has at most one eventfd: the promise API registers its own at its first use, and cannot be used while the
+   * program's is registered.
    *
-   * Since Linux 5.2, `async` since 5.6. See io_uring_register_eventfd(3).
+   * Since Linux 5.2; `async` since 5.6. See io_uring_register_eventfd(3).
    *
-   * @throws {UringError} `EBUSY` when the ring has one, `EINVAL` for what is no eventfd, `EBADF`
+   * @throws {UringError} `EBUSY`: the ring has an eventfd; `EINVAL`: the descriptor is not an eventfd; `EBADF`: it is not
+   * open
    */
   registerEventfd(fd: number | { readonly fd: number }, options?: RegisterEventfdOptions): void {
-    registerEventfd(() => this[REGISTRATION], fd, options)
+    registerEventfd(this, fd, options)
   }
 
   /**
-   * Takes the eventfd away: the asynchronous flow can be used then. Since Linux 5.2. See io_uring_unregister_eventfd(3).
+   * Unregisters the eventfd. After that the promise API can be used.
    *
-   * @throws {UringError} `ENXIO` where none was registered
+   * Since Linux 5.2. See io_uring_unregister_eventfd(3).
+   *
+   * @throws {UringError} `ENXIO`: no eventfd is registered
    */
   unregisterEventfd(): void {
     unregisterEventfd(this[REGISTRATION])
   }
 
   /**
-   * Whether completions are announced, if there is an eventfd: the kernel's own switch, which costs no system call.
+   * If set, completions signal the registered eventfd. Reading and setting it costs no system call.
    *
    * Since Linux 5.8. See io_uring_cq_eventfd_toggle(3).
    *
-   * @throws {UringError} setting it: `ERR_URING_EVENTFD` when the asynchronous flow would not be woken any more
+   * @throws {UringError} when set to false: `ERR_URING_EVENTFD`: the eventfd belongs to the promise API, which needs it
    */
   get eventfdEnabled(): boolean {
     return isEventfdEnabled(this[REGISTRATION])
   }
 
   set eventfdEnabled(enabled: boolean) {
-    enableEventfd(() => this[REGISTRATION], enabled)
+    enableEventfd(this[REGISTRATION], enabled)
   }
 
   // ---- workers and descriptors
 
   /**
-   * Lets the kernel's workers run on these processors only. Workers are the thread's: this is so for all its rings
-   * without `sqPoll`.
+   * Binds the kernel's workers to processors. Workers belong to the thread: this applies to all of its rings without
+   * `sqPoll`.
    *
    * Since Linux 5.14. See io_uring_register_iowq_aff(3).
    *
-   * @param cpus numbers of processors, which the machine has to have
-   * @throws {RangeError|TypeError} for a processor that there is not, and for none at all
+   * @param cpus numbers of processors of this machine
+   * @throws {RangeError|TypeError} a processor does not exist, or the list is empty
    */
   registerIowqAffinity(cpus: readonly number[]): void {
     registerAffinity(this[REGISTRATION], cpus)
   }
 
-  /** Lets the kernel's workers run where the thread may. Since Linux 5.14. See io_uring_unregister_iowq_aff(3). */
+  /**
+   * Lets the kernel's workers run on every processor that the thread may use.
+   *
+   * Since Linux 5.14. See io_uring_unregister_iowq_aff(3).
+   */
   unregisterIowqAffinity(): void {
     unregisterAffinity(this[REGISTRATION])
   }
 
   /**
-   * Says how many workers the kernel may have for what ends by itself (files), and for what may take any time (sockets,
-   * pipes). 0 leaves a number as it is. Workers are the thread's: this is so for all its rings without `sqPoll`.
+   * Limits the number of kernel workers: for bounded work (files), and for unbounded work (sockets, pipes). 0 leaves a limit
+   * unchanged. Workers belong to the thread: this applies to all of its rings without `sqPoll`.
    *
    * Since Linux 5.15. See io_uring_register_iowq_max_workers(3).
    *
-   * @returns the numbers as they were
+   * @returns the limits before this call
    */
   registerIowqMaxWorkers(bounded: number, unbounded: number): MaxWorkers {
     return registerMaxWorkers(this[REGISTRATION], bounded, unbounded)
   }
 
   /**
-   * Registers the ring's descriptor with its thread: every call that submits or waits then names it by an index, and
-   * the kernel has no descriptor to look up. A thread has 16 of these; closing the ring gives its one back.
+   * Registers the ring's descriptor with its thread. Calls that submit or wait then name the ring by an index, and the
+   * kernel need not look up the descriptor. A thread can register 16 rings. Closing the ring unregisters its descriptor.
    *
    * Since Linux 5.18. See io_uring_register_ring_fd(3).
    *
    * @returns the index, for `ioUringEnter()` of `uring/sys` with `EnterFlags.REGISTERED_RING`, on this thread
-   * @throws {UringError} `EEXIST` when it is registered already, `EBUSY` when all 16 are used up
+   * @throws {UringError} `EEXIST`: the descriptor is registered already; `EBUSY`: the thread has registered 16 rings
    */
   registerRingFd(): number {
     return registerRingFd(this[REGISTRATION])
   }
 
   /**
-   * Lets calls name the ring by its descriptor again. Since Linux 5.18. See io_uring_unregister_ring_fd(3).
+   * Unregisters the ring's descriptor: calls name the ring by its descriptor again.
    *
-   * @throws {UringError} `ENXIO` when it is not registered
+   * Since Linux 5.18. See io_uring_unregister_ring_fd(3).
+   *
+   * @throws {UringError} `ENXIO`: the descriptor is not registered
    */
   unregisterRingFd(): void {
     unregisterRingFd(this[REGISTRATION])
@@ -263,76 +277,81 @@ export abstract class Registrar {
   // ---- cancelling
 
   /**
-   * Cancels what has not finished, at once and without an entry. What was pushed and not submitted is not found.
+   * Cancels operations in flight, synchronously and without an entry. It does not find entries that are pushed and not
+   * submitted.
    *
-   * A single one that a kernel worker is busy with is waited for: this blocks the thread until it has ended, or the
-   * timeout. Its completion comes as any other. With `all` or `'any'` such a one is told, and neither waited for nor
-   * counted. With `sqPoll`, workers of the polling thread are out of reach.
+   * If a kernel worker runs the operation, the call blocks the thread until the operation has ended, or until the timeout.
+   * Its completion arrives as usual. With `all` or `'any'` the kernel notifies such operations, but neither waits for them
+   * nor counts them. With `sqPoll`, operations in workers of the polling thread are not found.
    *
    * Since Linux 6.0. See io_uring_register_sync_cancel(3).
    *
-   * @returns how many were found, 0 rather than an error
-   * @throws {UringError} `ETIME` at the timeout: it was found and told, and has not ended. `EBADF` for a file that is
-   * not open
+   * @returns the number of operations found; 0, and no error, if there are none
+   * @throws {UringError} `ETIME`: the operation was found and notified, but has not ended within the timeout; `EBADF`: the
+   * file is not open
    */
   cancelSync(target: CancelTarget, options?: CancelSyncOptions): number {
-    return cancelSync(() => this[REGISTRATION], target, options)
+    return cancelSync(this, target, options)
   }
 
   // ---- time and network
 
   /**
-   * Says which clock the timeouts of waits follow: `'monotonic'`, as at first, or `'boottime'`, which goes on while the
-   * machine sleeps.
+   * Sets the clock for the timeouts of waits: `'monotonic'`, the default, or `'boottime'`, which also counts the time that
+   * the machine sleeps.
    *
    * Since Linux 6.12. See io_uring_register_clock(3).
    *
-   * @throws {TypeError} for another clock: no wait follows it
+   * @throws {TypeError} `ERR_INVALID_ARG_VALUE`: waits do not support this clock
    */
   registerClock(name: WaitClock): void {
     registerClock(this[REGISTRATION], name)
   }
 
   /**
-   * Polls network devices while the ring waits: shorter ways, and a busy processor.
+   * Lets waits of this ring poll network devices before they sleep, which lowers latency and uses processor time.
    *
    * Since Linux 6.9. See io_uring_register_napi(3).
    *
-   * @returns the settings as they were
-   * @throws {UringError} `EINVAL` with `ioPoll`, `ENOTSUP` for a kernel without busy polling
+   * @returns the settings before this call
+   * @throws {UringError} `EINVAL`: the ring has `ioPoll`; `ENOTSUP`: the kernel is built without busy polling
    */
   registerNapi(options?: NapiOptions): NapiSettings {
     return registerNapi(this[REGISTRATION], options)
   }
 
-  /** Leaves network devices to their interrupts again. Since Linux 6.9. See io_uring_unregister_napi(3). */
+  /** Ends the polling of network devices. Since Linux 6.9. See io_uring_unregister_napi(3). */
   unregisterNapi(): void {
     unregisterNapi(this[REGISTRATION])
   }
 
   /**
-   * Adds a device queue, by its NAPI id (`SO_INCOMING_NAPI_ID`), to those that are polled. For `tracking: 'static'`.
+   * Adds a device queue to those that waits poll, by its NAPI id (`SO_INCOMING_NAPI_ID`). For `tracking: 'static'`.
    *
    * Since Linux 6.13.
    *
-   * @throws {UringError} `EEXIST` for an id that is there, `EINVAL` for one that cannot be, or without static tracking
+   * @throws {UringError} `EEXIST`: the id is registered already; `EINVAL`: the id is invalid, or tracking is not static
    */
   registerNapiId(id: number): void {
     registerNapiId(this[REGISTRATION], id)
   }
 
-  /** Takes it away again. Since Linux 6.13. @throws {UringError} `ENOENT` for an id that is not there */
+  /** Removes a device queue, by its NAPI id. Since Linux 6.13. @throws {UringError} `ENOENT`: the id is not registered */
   unregisterNapiId(id: number): void {
     unregisterNapiId(this[REGISTRATION], id)
   }
 
   /**
-   * Lets a receive queue of a network interface deliver into memory, for `RecvZc`: until the ring is closed.
+   * Registers a receive queue of a network interface for zero-copy receive: until the ring is closed, the queue delivers
+   * into memory of the program. See `RecvZc`.
    *
-   * Wants a ring with deferred task work and 32-byte completions, `CAP_NET_ADMIN`, and an interface that can. Since
-   * Linux 6.15. See io_uring_register_ifq(3).
+   * Needs a ring with deferred task work and 32-byte completions, `CAP_NET_ADMIN`, and an interface that supports it.
    *
-   * @throws {UringError} `EPERM`, `ENODEV`, `ENOTSUP` (the interface cannot), `EEXIST` (in use), `EINVAL`
+   * Since Linux 6.15. See io_uring_register_ifq(3).
+   *
+   * @throws {UringError} `EPERM`: without `CAP_NET_ADMIN`; `ENODEV`: there is no such interface; `ENOTSUP`: the interface
+   * or the kernel does not support it; `EEXIST`, `EBUSY`: the queue is in use; `EINVAL`: the ring lacks deferred task work
+   * or 32-byte completions
    */
   registerZcrx(options: ZcrxOptions): ZcrxQueue {
     return registerZcrx(this[REGISTRATION], options)
@@ -341,57 +360,61 @@ export abstract class Registrar {
   // ---- memory
 
   /**
-   * Shares memory with the kernel until the ring is closed: once a ring. With `waits` it holds the arguments of waits,
-   * which the kernel then need not copy with each call.
+   * Registers a region: memory that the ring shares with the kernel until it is closed. A ring has at most one. With
+   * `waits` the region holds the arguments of waits, which the kernel then need not copy in each call.
    *
    * Since Linux 6.13. See io_uring_register_region(3).
    *
-   * @param memory whole pages, or how many bytes to allocate
-   * @throws {UringError} `EBUSY` for a second one, `EINVAL` for waits when the ring is not disabled
+   * @param memory whole pages, or a number of bytes to allocate
+   * @throws {UringError} `EBUSY`: the ring has a region already; `EINVAL`: `waits` is set, and the ring is not disabled
    */
   registerRegion(memory: Bytes | number, options?: RegionOptions): Region {
     return registerRegion(this[REGISTRATION], memory, options)
   }
 
-  // ---- what the kernel has
+  // ---- probes and queries
 
   /**
-   * Asks which operations the kernel has. Restrictions of the ring do not matter. Since Linux 5.6. See
-   * io_uring_register_probe(3).
+   * Asks the kernel which operations it has. The answer does not depend on restrictions of the ring.
+   *
+   * Since Linux 5.6. See io_uring_register_probe(3).
    */
   probe(): Probe {
     return probe(this[REGISTRATION])
   }
 
   /**
-   * Asks how many operations and registrations the kernel has, and which flags. Restrictions of the ring do not matter.
+   * Asks the kernel for its numbers of operations and registrations, and its flags. The answer does not depend on
+   * restrictions of the ring.
+   *
    * Since Linux 6.18. See io_uring_register_query(3).
    *
-   * @throws {UringError} `ERR_URING_UNSUPPORTED` on kernels that cannot be asked
+   * @throws {UringError} `ERR_URING_UNSUPPORTED`: the kernel is older
    */
   query(): Query {
-    void this[REGISTRATION] // an open one
+    void this[REGISTRATION] // throws if the ring is closed
     return query()
   }
 
   // ---- messages
 
   /**
-   * What names this ring in other threads of the process: a plain object for `postMessage`, taken by `MsgRingData`,
-   * `MsgRingSendFd` and `Ring.sendMessage`. It does not keep the ring open: once that is closed its number may come to
-   * name something else.
+   * Returns a plain object that names this ring in other threads of the process. Send it with `postMessage()`, and pass it
+   * to `MsgRingData`, `MsgRingSendFd` or `Ring.sendMessage()`. It does not keep the ring open: after the ring is closed, its
+   * descriptor may name another file.
    */
   reference(): RingReference {
     return { fd: this[REGISTRATION].boundary.native.fd }
   }
 
   /**
-   * Sends a message to a ring from where there is none: the other one gets a completion with `source` `'message'`, the
-   * `result`, and `data` (62 bits) as its `userData`.
+   * Sends a message to a ring without a ring of one's own. The target gets a completion with `source` `'message'`, this
+   * `result`, and `data`, 62 bits, as its `userData`.
    *
    * Since Linux 6.13. See io_uring_prep_msg_ring(3).
    *
-   * @throws {UringError} `EBADFD` (not a ring, or one that is not enabled), `EBADF`, `ERR_URING_UNSUPPORTED`
+   * @throws {UringError} `EBADFD`: the target is not a ring, or not enabled; `EBADF`: its descriptor is not open;
+   * `ERR_URING_UNSUPPORTED`: the kernel is older
    */
   static sendMessage(
     target: RingTarget,

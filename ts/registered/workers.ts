@@ -1,35 +1,37 @@
-// The kernel's worker threads: where they run, and how many there may be.
+// The kernel's worker threads (io-wq): their processors, and their maximum number.
 
 import { readFileSync } from 'node:fs'
 import { integer, invalidType, invalidValue, MAX_I32 } from '../arguments/validate.ts'
-import { accepted } from './kernel-errors.ts'
+import {
+  IORING_REGISTER_IOWQ_AFF,
+  IORING_REGISTER_IOWQ_MAX_WORKERS,
+  IORING_UNREGISTER_IOWQ_AFF,
+} from '../flags/registrations.ts'
 import type { Registration } from './context.ts'
+import { accepted } from './kernel-errors.ts'
 
-const REGISTER_IOWQ_AFF = 17
-const UNREGISTER_IOWQ_AFF = 18
-const REGISTER_IOWQ_MAX_WORKERS = 19
-
-/** How many workers there may be. */
+/** The maximum numbers of workers. */
 export interface MaxWorkers {
-  /** For what ends by itself: files and devices. */
+  /** For work of bounded duration: files and block devices. */
   readonly bounded: number
-  /** For what may take any time: sockets, pipes, terminals. */
+  /** For work of any duration: sockets, pipes, terminals. */
   readonly unbounded: number
 }
 
-/** What a kernel can be built for. */
+/** The highest processor that a kernel can be built for. */
 const MAX_CPU = 8191
 
-/** The highest processor that there may be. The kernel passes over those beyond without a word. */
+/** Returns the highest processor of this machine: the kernel ignores those beyond without an error. */
 function lastCpu(): number {
   try {
     const last = /(\d+)\s*$/.exec(readFileSync('/sys/devices/system/cpu/possible', 'utf8'))?.[1]
     return last === undefined ? MAX_CPU : Number(last)
   } catch {
-    return MAX_CPU // no such file here
+    return MAX_CPU // sysfs is not mounted
   }
 }
 
+/** Binds the workers to processors. */
 export function registerAffinity(registration: Registration, cpus: readonly number[]): void {
   if (!Array.isArray(cpus)) throw invalidType('cpus', 'an instance of Array', cpus)
   const last = lastCpu()
@@ -39,13 +41,19 @@ export function registerAffinity(registration: Registration, cpus: readonly numb
   }
   const bits = new Uint8Array((last >> 3) + 1)
   for (const cpu of numbers) bits[cpu >> 3] = (bits[cpu >> 3] ?? 0) | (1 << (cpu & 7))
-  accepted(registration.call(REGISTER_IOWQ_AFF, bits, bits.byteLength), 'Ring.registerIowqAffinity()', '5.14')
+  accepted(
+    registration.call(IORING_REGISTER_IOWQ_AFF, bits, bits.byteLength),
+    'Ring.registerIowqAffinity()',
+    '5.14',
+  )
 }
 
+/** Lets the workers run on every processor of the thread. */
 export function unregisterAffinity(registration: Registration): void {
-  accepted(registration.call(UNREGISTER_IOWQ_AFF, null, 0), 'Ring.unregisterIowqAffinity()', '5.14')
+  accepted(registration.call(IORING_UNREGISTER_IOWQ_AFF, null, 0), 'Ring.unregisterIowqAffinity()', '5.14')
 }
 
+/** Limits the number of workers, and returns the limits before. */
 export function registerMaxWorkers(
   registration: Registration,
   bounded: number,
@@ -57,10 +65,10 @@ export function registerMaxWorkers(
   )
   const bytes = new Uint8Array(counts.buffer)
   accepted(
-    registration.call(REGISTER_IOWQ_MAX_WORKERS, bytes, counts.length),
+    registration.call(IORING_REGISTER_IOWQ_MAX_WORKERS, bytes, counts.length),
     'Ring.registerIowqMaxWorkers()',
     '5.15',
   )
-  const [before = 0, unboundedBefore = 0] = counts
-  return { bounded: before, unbounded: unboundedBefore }
+  const [oldBounded = 0, oldUnbounded = 0] = counts // the kernel has replaced them
+  return { bounded: oldBounded, unbounded: oldUnbounded }
 }

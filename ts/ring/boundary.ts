@@ -1,6 +1,7 @@
 // The native boundary: entries and completions cross it in shared areas, with one call per batch.
 
 import { constants } from 'node:os'
+import { roundUpToPowerOfTwo } from '../arguments/queue-sizes.ts'
 import { binding, type BindingRing, type BindingSetup } from '../binding.ts'
 import { SQE_BYTES, SQE128_BYTES } from '../entry/layout.ts'
 import { EntryWriter } from '../entry/entry-writer.ts'
@@ -62,8 +63,6 @@ const { EACCES, EAGAIN, EBUSY, EINTR, ENOSYS } = constants.errno
 export const WAKES_BY_THREAD: boolean =
   process.env.URING_WAKER === 'thread' || 'bun' in process.versions || 'deno' in process.versions
 
-/** Milliseconds of one slice of a wait. A blocking call cannot be ended from JavaScript, so none is longer. */
-export const SLICE = 50
 const MICROSECONDS = 1000
 
 /** The restrictions of a ring, as far as they change how entries are made. */
@@ -162,7 +161,7 @@ export class Boundary {
 
   /** Resizes the queues. All enqueued entries must fit. Returns 0 or a negative `errno`. */
   resize(entries: number, cqEntries: number): number {
-    const bytes = 2 ** Math.ceil(Math.log2(entries)) * this.#entryBytes
+    const bytes = roundUpToPowerOfTwo(entries) * this.#entryBytes
     const pushed = new Uint8Array(bytes)
     const run = new Uint8Array(bytes)
     const error = this.native.resize(entries, cqEntries, pushed, run)

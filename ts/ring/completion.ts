@@ -2,7 +2,7 @@
 
 import type { UringError } from '../errors.ts'
 import { CqeFlags } from '../flags/index.ts'
-import type { Received } from '../buffers/received.ts'
+import { RECEIVED, type Received } from '../buffers/received.ts'
 import type { OperationClass } from '../operations/base/operation-class.ts'
 import { errorOf } from '../operations/base/error-of.ts'
 import type { Token } from '../entry/token.ts'
@@ -12,8 +12,6 @@ export type CompletionSource = 'operation' | 'message' | 'tag'
 
 const BUFFER_SHIFT = 16
 const { BUFFER } = CqeFlags
-/** Under this symbol a completion returns the provided buffers that it consumed. */
-export const RECEIVED: unique symbol = Symbol('received')
 const UNDECODED = Symbol('undecoded')
 
 /** A completion: a snapshot that does not change. */

@@ -3,6 +3,7 @@
 import type { BindingSetup } from '../binding.ts'
 import { SetupFlags } from '../flags/index.ts'
 import { DEFAULT_ENTRIES } from '../system/memlock.ts'
+import { MAX_CQ_ENTRIES, MAX_ENTRIES, roundUpToPowerOfTwo } from '../arguments/queue-sizes.ts'
 import { flag, integer, invalidType, invalidValue, MAX_U32 } from '../arguments/validate.ts'
 
 /** Options of a ring that do not involve another ring. */
@@ -39,9 +40,6 @@ export interface ModeOptions {
   submitAll?: boolean
 }
 
-const MAX_ENTRIES = 32_768
-const MAX_CQ_ENTRIES = 65_536
-
 const MODE = {
   singleIssuer: SetupFlags.SINGLE_ISSUER,
   deferTaskrun: SetupFlags.DEFER_TASKRUN,
@@ -68,7 +66,7 @@ export function ringSetup(options: ModeOptions): BindingSetup {
     flags: 0,
   }
   if (cqEntries !== undefined) {
-    const rounded = 2 ** Math.ceil(Math.log2(Math.min(setup.entries, MAX_ENTRIES)))
+    const rounded = roundUpToPowerOfTwo(Math.min(setup.entries, MAX_ENTRIES))
     setup.cqEntries = integer(cqEntries, 'options.cqEntries', rounded, most ?? MAX_CQ_ENTRIES)
   }
   for (const [name, bit] of Object.entries(SWITCHES)) {

@@ -1,5 +1,6 @@
 // Locked memory: rings, registered buffers and zero-copy sends count against the user's RLIMIT_MEMLOCK.
 
+import { MAX_CQ_ENTRIES, MAX_ENTRIES, roundUpToPowerOfTwo } from '../arguments/queue-sizes.ts'
 import type { BindingSetup } from '../binding.ts'
 import { SetupFlags } from '../flags/index.ts'
 import { CAPABILITY, hasCapability, kernelHas, limit, pageSize } from './proc.ts'
@@ -42,15 +43,13 @@ export function chargesRings(): boolean {
 /** Submission queue entries of `new Ring()` without options. */
 export const DEFAULT_ENTRIES = 256
 
-const MAX_ENTRIES = 32_768
-const MAX_CQ_ENTRIES = 65_536
 /** Bytes of the ring's shared state in front of the completions. */
 const HEADER = 64
 
 /** Returns the bytes of locked memory that a ring needs: its two mappings, in whole pages. */
 export function ringBytes({ entries, cqEntries, flags, mode }: BindingSetup): number {
-  const sq = roundUp(Math.min(entries, MAX_ENTRIES))
-  const cq = roundUp(Math.min(cqEntries ?? sq * 4, MAX_CQ_ENTRIES))
+  const sq = roundUpToPowerOfTwo(Math.min(entries, MAX_ENTRIES))
+  const cq = roundUpToPowerOfTwo(Math.min(cqEntries ?? sq * 4, MAX_CQ_ENTRIES))
   const setupFlags = flags | (mode ?? 0)
   const noArray = mode === undefined ? kernelHas('6.6') : (setupFlags & SetupFlags.NO_SQARRAY) !== 0
   const completions = cq * ((setupFlags & SetupFlags.CQE32) === 0 ? 16 : 32)
@@ -64,10 +63,6 @@ export function ringBytes({ entries, cqEntries, flags, mode }: BindingSetup): nu
 export function zeroCopyBytes(size: number): number {
   const page = pageSize()
   return (Math.floor(size / page) + 2) * page
-}
-
-function roundUp(count: number): number {
-  return 2 ** Math.ceil(Math.log2(count))
 }
 
 function inPages(bytes: number): number {
