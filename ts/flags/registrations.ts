@@ -1,6 +1,6 @@
-// Constants of registrations, under the full names of <linux/io_uring.h> and the headers that it includes, Linux 7.1.
+// The constants of registrations, under the full names of <linux/io_uring.h> and the headers that it includes, Linux 7.1.
 
-// Opcodes of io_uring_register(2). The last is a flag, to be combined with an opcode.
+// Opcodes of io_uring_register(2). The last constant is a flag to add to an opcode.
 export const IORING_REGISTER_BUFFERS = 0
 export const IORING_UNREGISTER_BUFFERS = 1
 export const IORING_REGISTER_FILES = 2
@@ -42,7 +42,7 @@ export const IORING_REGISTER_BPF_FILTER = 37
 export const IORING_REGISTER_LAST = 38
 export const IORING_REGISTER_USE_REGISTERED_RING = 0x8000_0000
 
-// In place of a descriptor in an update: keeps the slot as it is.
+// Used instead of a descriptor in an update: leaves the slot unchanged.
 export const IORING_REGISTER_FILES_SKIP = -2
 
 // Flags of `struct io_uring_rsrc_register`.
@@ -51,11 +51,11 @@ export const IORING_RSRC_REGISTER_SPARSE = 0x1
 // Flags of `struct io_uring_probe_op`.
 export const IO_URING_OP_SUPPORTED = 0x1
 
-// Indices of the worker limits of `IORING_REGISTER_IOWQ_MAX_WORKERS`.
+// Indexes of `IORING_REGISTER_IOWQ_MAX_WORKERS`: bounded and unbounded workers.
 export const IO_WQ_BOUND = 0
 export const IO_WQ_UNBOUND = 1
 
-// Opcodes of `struct io_uring_restriction`.
+// Types of `struct io_uring_restriction`.
 export const IORING_RESTRICTION_REGISTER_OP = 0
 export const IORING_RESTRICTION_SQE_OP = 1
 export const IORING_RESTRICTION_SQE_FLAGS_ALLOWED = 2
@@ -70,7 +70,7 @@ export const IORING_REGISTER_DST_REPLACE = 0x2
 export const IOU_PBUF_RING_MMAP = 0x1
 export const IOU_PBUF_RING_INC = 0x2
 
-// Operations and tracking strategies of busy polling (`struct io_uring_napi`).
+// Operations and tracking modes of `struct io_uring_napi`.
 export const IO_URING_NAPI_REGISTER_OP = 0
 export const IO_URING_NAPI_STATIC_ADD_ID = 1
 export const IO_URING_NAPI_STATIC_DEL_ID = 2
@@ -92,7 +92,7 @@ export const __IO_URING_QUERY_MAX = 3
 export const IORING_ZCRX_AREA_SHIFT = 48
 export const IORING_ZCRX_AREA_MASK = 0xffff_0000_0000_0000n
 
-// Zero-copy receive: flags of areas and of registrations, and features.
+// Flags of areas and registrations, and features.
 export const IORING_ZCRX_AREA_DMABUF = 0x1
 export const ZCRX_REG_IMPORT = 0x1
 export const ZCRX_REG_NODEV = 0x2

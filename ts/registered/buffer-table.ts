@@ -7,6 +7,7 @@ import { addressOf, allocateBlock, type Block, type Bytes } from '../memory/addr
 import { type Registering, REGISTRATION } from '../arguments/ring.ts'
 import { flag, integer, invalidType, invalidValue, checkOptions, outOfRange } from '../arguments/validate.ts'
 import { checkAttached, FixedBuffer, lastingMemoryOf } from '../arguments/fixed-buffer.ts'
+import { pause } from '../system/pause.ts'
 import { pageSize } from '../system/proc.ts'
 import { accepted, explained } from './kernel-errors.ts'
 import type { Registration } from './context.ts'
@@ -319,8 +320,6 @@ function fill(pinned: Pinned, offset: number, views: readonly (Buffer | null)[])
 
 /** The longest pause between two tries, in milliseconds. */
 const MAX_PAUSE = 128
-/** Never changes: waiting for it is a pause. */
-const never = new Int32Array(new SharedArrayBuffer(4))
 
 /**
  * Registers memory. The kernel unlocks the memory of a closed ring a moment later, so a program near its limit is refused
@@ -333,15 +332,15 @@ function lock(
   bytes: Uint8Array,
   count: number,
 ): number {
-  for (let pause = 1; ; pause *= 2) {
+  for (let delay = 1; ; delay *= 2) {
     const result = registration.call(opcode, bytes, count)
     if (result >= 0) return result
     if (result !== -ENOMEM) throw systemError(result, 'io_uring_register')
     const needed = lockedBy(memory)
-    if (pause > MAX_PAUSE || needed > memlockAllowed()) {
+    if (delay > MAX_PAUSE || needed > memlockAllowed()) {
       throw explained(-ENOMEM, `registering these buffers ${memlockText(needed)}`)
     }
-    Atomics.wait(never, 0, 0, pause)
+    pause(delay)
   }
 }
 

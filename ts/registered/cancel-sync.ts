@@ -9,6 +9,7 @@ import { generationOf, indexOf } from '../entry/token.ts'
 import { type Registering, REGISTRATION } from '../arguments/ring.ts'
 import { checkOptions, flag, milliseconds } from '../arguments/validate.ts'
 import { IORING_REGISTER_SYNC_CANCEL } from '../flags/registrations.ts'
+import { pause } from '../system/pause.ts'
 import { SLICE } from '../system/slice.ts'
 
 /** Options of {@link Ring.cancelSync}. */
@@ -41,9 +42,8 @@ function cancelOnce({ native }: Boundary, keys: TargetKeys, all: boolean, wait: 
 function untilConsumed({ native }: Boundary): void {
   if ((native.setupFlags & SetupFlags.SQPOLL) === 0 || native.sqReady() === 0) return
   if (native.enter(0, 0, EnterFlags.SQ_WAKEUP) < 0) return // the thread does not run
-  const never = new Int32Array(new SharedArrayBuffer(4))
-  const enough = performance.now() + MAX_PICKUP
-  while (native.sqReady() > 0 && performance.now() < enough) Atomics.wait(never, 0, 0, 1)
+  const deadline = performance.now() + MAX_PICKUP
+  while (native.sqReady() > 0 && performance.now() < deadline) pause(1)
 }
 
 /** Returns the number of operations found. Without `all` and `'any'` the kernel returns 0 for the one that it found. */
