@@ -1,4 +1,4 @@
-// Groups of provided buffers in a ring: who has which buffer, and what came into it.
+// BufferRing: construction, borrowing and returning buffers, and their data.
 
 import { constants } from 'node:buffer'
 import { openSync, readSync, writeFileSync, writeSync } from 'node:fs'
@@ -35,9 +35,9 @@ import { pipe } from '../helpers/pipes.ts'
 import { closing, pair } from '../helpers/sockets.ts'
 import { bound, fillSendBuffer } from '../helpers/streams.ts'
 
-// ---- making one
+// ---- construction
 
-test('all buffers are the kernel’s at first, also where their number is no power of two', (t) => {
+test('BufferRing: gives all buffers to the kernel at first, for any number of buffers', (t) => {
   const { ring, group, near, far } = setup(t, { count: 5, size: 8 })
   t.like(group, { group: 0, count: 5, size: 8, head: 0, available: 5 })
   t.is(group.memory.length, 40)
@@ -52,7 +52,7 @@ test('all buffers are the kernel’s at first, also where their number is no pow
   t.is(outcome(ring, new Recv(far, { group })), 'ENOBUFS')
 })
 
-test('the smallest and the largest group', (t) => {
+test('BufferRing: accepts the smallest and the largest size', (t) => {
   const ring = ringFor(t)
   t.is(new BufferRing(ring, { count: 1, size: 1 }).available, 1)
   const { group, available, count } = new BufferRing(ring, { count: 32_768, size: 1 })
@@ -60,7 +60,7 @@ test('the smallest and the largest group', (t) => {
   t.is(new BufferRing(ring, { count: 20_000, size: 3 }).available, 20_000)
 })
 
-test('a group has the next number that is free, or its own', (t) => {
+test('BufferRing: gets the first free number, or the one that is asked for', (t) => {
   const ring = ringFor(t)
   t.is(outcome(ring, new ProvideBuffers(Buffer.alloc(8), 8, 1, 1)), 0)
   const groups = [0, 1, 2].map(() => new BufferRing(ring, { count: 2, size: 8 }))
@@ -73,7 +73,7 @@ test('a group has the next number that is free, or its own', (t) => {
   t.is(new BufferRing(ring, { count: 2, size: 8 }).group, 2)
 })
 
-test('a group that others have registered behind the ring’s back is not taken', (t) => {
+test('BufferRing: skips a group that was registered by a raw system call', (t) => {
   const ring = ringFor(t)
   const memory = new Uint8Array(new SharedArrayBuffer(3 * 65_536))
   const address = createAddressOf()(memory)
@@ -85,7 +85,7 @@ test('a group that others have registered behind the ring’s back is not taken'
   t.is(ioUringRegister(ring.fd, 23, registration, 1), 0)
 })
 
-test('there are no two groups of one number', (t) => {
+test('BufferRing: refuses a number that is in use', (t) => {
   const ring = ringFor(t)
   const options = { count: 2, size: 8, group: 7 }
   const group = new BufferRing(ring, options)
@@ -99,12 +99,12 @@ test('there are no two groups of one number', (t) => {
   t.is(new BufferRing(other, options).group, 7)
 })
 
-test('a group whose last buffer is with an operation is not made into a ring', (t) => {
+test('BufferRing: refuses a group of provided buffers whose last buffer an operation has', (t) => {
   const { ring, near, far } = setup(t, { count: 1, size: 1 })
   fillSendBuffer(ring, near)
   t.is(outcome(ring, new ProvideBuffers(Buffer.from('legacy'), 6, 1, 9)), 0)
   ring.push(new Send(near, { group: 9 }))
-  ring.submit() // it waits, with the buffer
+  ring.submit() // it waits, and has the buffer
   t.throws(() => new BufferRing(ring, { count: 1, size: 1, group: 9 }), { code: 'EEXIST' })
   const bytes = Buffer.alloc(1 << 16)
   for (;;) {
@@ -116,10 +116,10 @@ test('a group whose last buffer is with an operation is not made into a ring', (
   }
 })
 
-test('groups of both kinds side by side', (t) => {
+test('BufferRing: works beside groups of ProvideBuffers', (t) => {
   const { ring, group, near, far } = setup(t, { count: 2, size: 8, group: 3 })
   t.is(outcome(ring, new ProvideBuffers(Buffer.alloc(8, '.'), 8, 1, 4)), 0)
-  // The kernel puts none into a mapped group, nor takes any out of it.
+  // The kernel neither provides buffers to a buffer ring nor removes any.
   t.is(outcome(ring, new ProvideBuffers(Buffer.alloc(8, '.'), 8, 1, group)), 'EINVAL')
   t.is(outcome(ring, new RemoveBuffers(1, group)), 'EINVAL')
   for (const target of [group, 4, 3]) {
@@ -130,9 +130,9 @@ test('groups of both kinds side by side', (t) => {
   t.is(group.available, 0)
 })
 
-test('buffers that are provided one by one to the number of a group that was closed', (t) => {
+test('ProvideBuffers: reuses the number of a closed buffer ring', (t) => {
   const { ring, group, near, far } = setup(t, { count: 1, size: 6, memory: Buffer.from('bounds') })
-  // Staged while there is the group, and submitted when there is none.
+  // Enqueued while the group exists, and submitted after it is closed.
   const memory = Buffer.alloc(16, '.')
   ring.push(new ProvideBuffers(memory, 8, 2, group, 0))
   group.close()
@@ -145,7 +145,7 @@ test('buffers that are provided one by one to the number of a group that was clo
   }
 })
 
-test('own memory is used, from its beginning', (t) => {
+test('BufferRing: uses the program’s memory from its start', (t) => {
   const memory = Buffer.from(new ArrayBuffer(100)).subarray(10, 36)
   const { ring, group, near, far } = setup(t, { count: 3, size: 8, memory })
   t.is(group.memory.length, 24)
@@ -174,7 +174,7 @@ const BAD: readonly [string, unknown, string, RegExp][] = [
     'more than there is',
     { count: 32_768, size: 2 ** 32 - 1 },
     'ERR_OUT_OF_RANGE',
-    // Since Node.js 22 a Buffer may be larger than any memory.
+    // Since Node.js 22 the largest Buffer exceeds any memory.
     constants.MAX_LENGTH < 2 ** 47
       ? /"options.size".*must be <= 131072, because one Buffer/
       : /"options.size".*must be less: 32768 buffers of this size cannot be allocated\. Received/,
@@ -198,14 +198,14 @@ const BAD: readonly [string, unknown, string, RegExp][] = [
 ]
 
 for (const [name, options, code, message] of BAD) {
-  test(`refused: ${name}`, (t) => {
+  test(`BufferRing: refuses ${name}`, (t) => {
     const ring = ringFor(t)
     t.throws(() => new BufferRing(ring, options as BufferRingOptions), { code, message })
     t.is(new BufferRing(ring, { count: 1, size: 1 }).group, 0)
   })
 }
 
-test('refused: no ring, and a closed one', (t) => {
+test('BufferRing: refuses other objects than rings, and a closed ring', (t) => {
   for (const ring of [undefined, null, {}, 5])
     t.throws(() => new BufferRing(ring as unknown as Ring, { count: 1, size: 1 }), {
       code: 'ERR_INVALID_ARG_TYPE',
@@ -218,7 +218,7 @@ test('refused: no ring, and a closed one', (t) => {
 
 // ---- one buffer at a time
 
-test('what operations put into a buffer: its value, its views, a view by its number, and a copy', (t) => {
+test('BufferRing: gives data as a value, as views, by number, and as a copy', (t) => {
   const { ring, group, near, far } = setup(t, { count: 8, size: 16 })
   const operations = [
     new Recv(far, { group }),
@@ -245,7 +245,7 @@ test('what operations put into a buffer: its value, its views, a view by its num
   }
 })
 
-test('buffers are taken in the order in which they were given back', (t) => {
+test('BufferRing: the kernel consumes buffers in the order in which they were returned', (t) => {
   const { ring, group, near, far } = setup(t, { count: 4, size: 8 })
   const take = (): Completion => {
     writeSync(near, 'x')
@@ -262,7 +262,7 @@ test('buffers are taken in the order in which they were given back', (t) => {
   )
 })
 
-test('one buffer goes round more often than the kernel can count', (t) => {
+test('BufferRing: reuses one buffer more than 65536 times', (t) => {
   const ring = ringFor(t)
   const group = new BufferRing(ring, { count: 3, size: 1 })
   const zero = closing(t, openSync('/dev/zero', 'r'))
@@ -279,7 +279,7 @@ test('one buffer goes round more often than the kernel can count', (t) => {
   t.like(group, { available: 3, head: 66_000 % 65_536 })
 })
 
-test('a buffer that is not out is not given back', (t) => {
+test('BufferRing: refuses to return a buffer that is not borrowed', (t) => {
   const { ring, group, near, far } = setup(t, { count: 2, size: 8 })
   t.throws(() => group.put(0), { code: 'ERR_INVALID_STATE', message: /Buffer 0/ })
   writeSync(near, 'x')
@@ -288,10 +288,10 @@ test('a buffer that is not out is not given back', (t) => {
   group.put(completion)
   for (const again of [() => group.put(completion), () => group.put(0), () => group.copy(completion)])
     t.throws(again, { code: 'ERR_INVALID_STATE', message: /Buffer 0/ })
-  completion.value.release() // it was given back already
+  completion.value.release() // it was returned already
   t.is(group.available, 2)
 
-  // The completion of before does not give back what another one has taken since.
+  // The old completion does not return a buffer that another one has borrowed since.
   writeSync(near, 'y')
   writeSync(near, 'y')
   complete(ring, new Recv(far, { group, length: 1 }))
@@ -301,7 +301,7 @@ test('a buffer that is not out is not given back', (t) => {
   t.is(group.available, 0)
 })
 
-test('releasing twice gives back once', (t) => {
+test('BufferRing: release() returns a buffer once', (t) => {
   const { ring, group, near, far } = setup(t, { count: 2, size: 8 })
   writeSync(near, 'x')
   const { value } = complete(ring, new Recv(far, { group }))
@@ -313,11 +313,11 @@ test('releasing twice gives back once', (t) => {
     writeSync(near, letter)
     t.is(String(complete(ring, new Recv(far, { group })).value.bytes), letter)
   }
-  value.release() // buffer 0 has been taken by another one since
+  value.release() // another completion has borrowed buffer 0 since
   t.is(group.available, 0)
 })
 
-test('releasing what was given back by its number does nothing, whoever has it now', (t) => {
+test('BufferRing: release() does nothing after put() by number', (t) => {
   const { ring, group, near, far } = setup(t, { count: 1, size: 8 })
   writeSync(near, 'x')
   const { value } = complete(ring, new Recv(far, { group }))
@@ -331,7 +331,7 @@ test('releasing what was given back by its number does nothing, whoever has it n
   t.is(group.available, 1)
 })
 
-test('a completion without a buffer gives nothing back', (t) => {
+test('BufferRing: put() of a completion without a buffer does nothing', (t) => {
   const { ring, group, far } = setup(t, { count: 2, size: 8 })
   const completion = complete(ring, new Nop())
   t.notThrows(() => group.put(completion))
@@ -342,7 +342,7 @@ test('a completion without a buffer gives nothing back', (t) => {
   t.is(group.available, 2)
 })
 
-test('completions and numbers that are not of the group', (t) => {
+test('BufferRing: refuses completions of other groups and numbers out of range', (t) => {
   const { ring, group, near, far } = setup(t, { count: 2, size: 8 })
   const other = new BufferRing(ring, { count: 2, size: 8 })
   t.is(outcome(ring, new ProvideBuffers(Buffer.alloc(8), 8, 1, 9)), 0)
@@ -375,7 +375,7 @@ test('completions and numbers that are not of the group', (t) => {
   t.is(other.available, 1)
 })
 
-test('the end of a file takes no buffer away', (t) => {
+test('BufferRing: keeps all buffers at the end of a file', (t) => {
   const { ring, group } = setup(t, { count: 2, size: 8 })
   const path = join(directory(t), 'file')
   writeFileSync(path, 'content')
@@ -391,7 +391,7 @@ test('the end of a file takes no buffer away', (t) => {
   t.is(String(group.copy(complete(ring, new Read(fd, { group }, { offset: 0 })))), 'content')
 })
 
-test('a read that failed takes no buffer away', (t) => {
+test('BufferRing: keeps all buffers when a read fails', (t) => {
   const { ring, group } = setup(t, { count: 2, size: 8 })
   const fd = closing(t, openSync('/', 'r'))
   for (let round = 0; round < 5; round += 1) {
@@ -407,7 +407,7 @@ for (const [name, options] of Object.entries({
   'a ring that a thread of the kernel polls': { sqPoll: true },
   'a plain ring': { submitAll: false },
 })) {
-  test(`a worker of the kernel has a buffer while it waits, and gives it back when it is cancelled: ${name}`, async (t) => {
+  test(`BufferRing: a kernel worker holds a buffer while it waits, and returns it when it is cancelled: ${name}`, async (t) => {
     const ring = ringFor(t, { entries: 8, ...options })
     const [near, far] = pair(t)
     for (const incremental of [false, true]) {
@@ -419,7 +419,7 @@ for (const [name, options] of Object.entries({
       t.is(ring.waitMany(2).find((completion) => completion.token === token)?.error?.code, 'ECANCELED')
       t.is(group.available, 3)
 
-      // What comes meanwhile goes into the next buffer.
+      // Data that arrives meanwhile goes into the next buffer.
       ring.push(new Recv(far, { group }).async(), 'worker')
       ring.submit()
       await until(() => group.available === 2)
@@ -435,7 +435,7 @@ for (const [name, options] of Object.entries({
   })
 }
 
-test('what nobody looks at is tracked too', (t) => {
+test('BufferRing: tracks completions that the program ignores', (t) => {
   const { ring, group, near, far } = setup(t, { count: 3, size: 1 })
   const taken: number[] = []
   for (const letter of 'abc') {
@@ -453,9 +453,9 @@ test('what nobody looks at is tracked too', (t) => {
   t.deepEqual(texts(group.views(complete(ring, new RecvBundle(far, group)))), ['d', 'e', 'f'])
 })
 
-// ---- again and again
+// ---- multishot
 
-test('a multishot receive takes buffer after buffer, and says when there are none', (t) => {
+test('BufferRing: a multishot receive consumes buffers until none are left', (t) => {
   const { ring, group, near, far } = setup(t, { count: 2, size: 4 })
   ring.push(new RecvMulti(far, group))
   for (const message of ['one', 'two']) {
@@ -472,7 +472,7 @@ test('a multishot receive takes buffer after buffer, and says when there are non
   t.is(String(complete(ring, new Recv(far, { group })).value.bytes), 'last')
 })
 
-test('a multishot read takes buffer after buffer, and none at the end', (t) => {
+test('BufferRing: a multishot read consumes buffers, and none at the end', (t) => {
   const ring = ringFor(t)
   const group = new BufferRing(ring, { count: 3, size: 4 })
   const { read, write } = pipe(t)
@@ -486,7 +486,7 @@ test('a multishot read takes buffer after buffer, and none at the end', (t) => {
   t.is(group.available, 2)
 })
 
-test('multishot messages with the addresses of their senders', (t) => {
+test('BufferRing: multishot messages have the addresses of their senders', (t) => {
   const ring = ringFor(t)
   const group = new BufferRing(ring, { count: 3, size: 256 })
   const to = bound(t, SocketType.DGRAM)

@@ -1,4 +1,4 @@
-// Several buffers for one completion, several completions for one buffer, and all of it at random.
+// Bundles (several buffers per completion), incremental buffers (several completions per buffer), and both at random.
 
 import { closeSync, openSync, readSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
@@ -27,7 +27,7 @@ import { directory } from '../helpers/files.ts'
 import { until } from '../helpers/multishot.ts'
 import { closing } from '../helpers/sockets.ts'
 
-/** A socket whose peer is gone. */
+/** Returns a socket whose peer is closed. */
 function widow(t: ExecutionContext): number {
   const [left, right] = socketpair(SocketDomain.UNIX, SocketType.STREAM)
   closeSync(right)
@@ -36,7 +36,7 @@ function widow(t: ExecutionContext): number {
 
 // ---- bundles
 
-test('a bundle fills buffers in the order of the ring, whatever that is', (t) => {
+test('BufferRing: a bundle fills buffers in the order of the ring', (t) => {
   const { ring, group, near, far } = setup(t, { count: 6, size: 2 })
   writeSync(near, 'abcdefghijkl')
   const all = Array.from({ length: 6 }, () => complete(ring, new Recv(far, { group })))
@@ -59,7 +59,7 @@ test('a bundle fills buffers in the order of the ring, whatever that is', (t) =>
   t.is(group.available, 6)
 })
 
-test('a bundle gives all of its buffers back, or none', (t) => {
+test('BufferRing: put() returns all buffers of a bundle, or none', (t) => {
   const { ring, group, near, far } = setup(t, { count: 3, size: 2 })
   writeSync(near, 'abcdef')
   const completion = complete(ring, new RecvBundle(far, group))
@@ -67,11 +67,11 @@ test('a bundle gives all of its buffers back, or none', (t) => {
   group.put(1)
   t.throws(() => group.put(completion), { code: 'ERR_INVALID_STATE', message: /Buffer 1/ })
   t.is(group.available, 1)
-  completion.value.release() // those that are still out
+  completion.value.release() // returns those that are still borrowed
   t.is(group.available, 3)
 })
 
-test('a multishot bundle, with buffers going back in between', (t) => {
+test('BufferRing: a multishot bundle reuses buffers that are returned in between', (t) => {
   const { ring, group, near, far } = setup(t, { count: 5, size: 3 })
   ring.push(new RecvMultiBundle(far, group))
   let sent = ''
@@ -90,7 +90,7 @@ test('a multishot bundle, with buffers going back in between', (t) => {
   t.is(group.available, 5)
 })
 
-test('a bundle that a worker waits with gives its buffer back when it is cancelled', async (t) => {
+test('BufferRing: a cancelled bundle returns the buffer that a kernel worker held', async (t) => {
   const { ring, group, far } = setup(t, { count: 3, size: 16 })
   const token = ring.push(new RecvBundle(far, group).async())
   ring.submit()
@@ -100,7 +100,7 @@ test('a bundle that a worker waits with gives its buffer back when it is cancell
   t.is(group.available, 3)
 })
 
-test('sending a bundle takes the buffers in order, and they are the program’s then', (t) => {
+test('BufferRing: a sent bundle consumes buffers in order, and the program borrows them', (t) => {
   const memory = Buffer.from('aaabbbcccddd')
   const { ring, group, near, far } = setup(t, { count: 4, size: 3, memory })
   const all = complete(ring, new SendBundle(near, group))
@@ -126,7 +126,7 @@ test('sending a bundle takes the buffers in order, and they are the program’s 
   t.is(group.available, 1)
 })
 
-test('buffers that could not be sent are the program’s again', (t) => {
+test('BufferRing: the program borrows buffers that could not be sent', (t) => {
   const { ring, group, near } = setup(t, { count: 4, size: 3 })
   const alone = widow(t)
   for (let round = 0; round < 3; round += 1) {
@@ -141,7 +141,7 @@ test('buffers that could not be sent are the program’s again', (t) => {
     group.put(one)
   }
 
-  // While another operation is at the group it is unknown whose they are; then they are nobody's.
+  // While another operation uses the group, it is unknown which operation consumed them: they are lost until it ends.
   const token = ring.push(new RecvMulti(near, group))
   ring.submit()
   const completion = complete(ring, new SendBundle(alone, group))
@@ -153,7 +153,7 @@ test('buffers that could not be sent are the program’s again', (t) => {
   t.is(group.available, 4)
 })
 
-test('a buffer that was sent without a word is the program’s again', (t) => {
+test('BufferRing: the program borrows a buffer that was sent with skip-success', (t) => {
   const { ring, group, near, far } = setup(t, { count: 2, size: 3, memory: Buffer.from('onetwo') })
   ring.push(new Send(near, { group }).skipSuccess().link())
   ring.push(new Nop())
@@ -164,9 +164,9 @@ test('a buffer that was sent without a word is the program’s again', (t) => {
   t.is(group.available, 2)
 })
 
-// ---- incremental
+// ---- incremental buffers
 
-test('an incremental buffer is filled by several completions, each with its part', (t) => {
+test('BufferRing: several completions fill parts of an incremental buffer', (t) => {
   const { ring, group, near, far } = setup(t, { count: 2, size: 8, incremental: true })
   const came: [string, number | undefined, boolean][] = []
   const completions = ['abc', 'de', 'fgh', 'i', 'jklmnop'].map((message) => {
@@ -198,7 +198,7 @@ test('an incremental buffer is filled by several completions, each with its part
   }
   group.put(third)
   t.is(group.available, 1)
-  group.put(first) // it has nothing to give back, still
+  group.put(first) // it still has nothing to return
   t.throws(() => group.put(third), { code: 'ERR_INVALID_STATE' })
   writeSync(near, 'AB')
   const again = complete(ring, new Recv(far, { group }))
@@ -207,7 +207,7 @@ test('an incremental buffer is filled by several completions, each with its part
   t.is(String(group.get(0, 2)), 'AB')
 })
 
-test('an incremental buffer goes back when all of its parts were released', (t) => {
+test('BufferRing: returns an incremental buffer when all of its parts are released', (t) => {
   const { ring, group, near, far } = setup(t, { count: 1, size: 4, incremental: true })
   for (const order of [
     [0, 1, 2],
@@ -227,7 +227,7 @@ test('an incremental buffer goes back when all of its parts were released', (t) 
   }
 })
 
-test('a part that was given back is one of those that were released', (t) => {
+test('BufferRing: put() of a part counts as its release', (t) => {
   const { ring, group, near, far } = setup(t, { count: 1, size: 4, incremental: true })
   const [first, last] = ['a', 'bcd'].map((message) => {
     writeSync(near, message)
@@ -239,7 +239,7 @@ test('a part that was given back is one of those that were released', (t) => {
   t.is(group.available, 1)
 })
 
-test('an incremental bundle spans what is left of buffers', (t) => {
+test('BufferRing: an incremental bundle spans the unused rests of buffers', (t) => {
   const { ring, group, near, far } = setup(t, { count: 3, size: 4, incremental: true })
   writeSync(near, 'abc')
   complete(ring, new Recv(far, { group }))
@@ -255,12 +255,12 @@ test('an incremental bundle spans what is left of buffers', (t) => {
   t.is(String(group.copy(complete(ring, new Recv(far, { group })))), 'm')
 })
 
-test('an incremental buffer at the end of a pipe, of a stream, and of a file', (t) => {
+test('BufferRing: incremental buffers at the end of a pipe, a stream and a file', (t) => {
   const { ring, group, near, far } = setup(t, { count: 2, size: 8, incremental: true })
   const path = join(directory(t), 'file')
   writeFileSync(path, 'content')
   const fd = closing(t, openSync(path, 'r'))
-  // A read of a file that it cannot wait for uses up what it asked for, whatever it gets.
+  // A read of a regular file uses up all bytes that it asks for, however many it reads.
   for (const [length, offset, content, left] of [
     [1, 0, 'c', 2],
     [3, 5, 'nt', 2],
@@ -294,7 +294,7 @@ test('an incremental buffer at the end of a pipe, of a stream, and of a file', (
   t.is(group.available, 2)
 })
 
-// ---- all of it, at random
+// ---- random sequences
 
 interface Step {
   readonly write: number
@@ -305,7 +305,7 @@ interface Step {
 }
 
 for (const incremental of [false, true]) {
-  test(`every byte arrives, in order, whatever goes back when: ${incremental ? 'incremental' : 'whole'} buffers`, (t) => {
+  test(`BufferRing: delivers every byte in order while buffers are returned at random: ${incremental ? 'incremental' : 'whole'} buffers`, (t) => {
     const step = fc.record({
       write: fc.integer({ min: 1, max: 40 }),
       bundle: fc.boolean(),
@@ -326,7 +326,7 @@ for (const incremental of [false, true]) {
   })
 }
 
-/** Sends and receives, gives buffers back at random, and throws where a byte is not what was sent. */
+/** Sends and receives, returns buffers at random, and throws if a byte differs from the one sent. */
 function play(count: number, size: number, incremental: boolean, steps: readonly Step[]): void {
   using ring = new Ring({ entries: 8 })
   const group = new BufferRing(ring, { count, size, incremental })
@@ -341,7 +341,7 @@ function play(count: number, size: number, incremental: boolean, steps: readonly
     const back = (index: number, release: boolean): void => {
       const [item] = out.splice(index, 1)
       if (item === undefined) return
-      check(item) // nobody has written to it meanwhile
+      check(item) // it was not overwritten meanwhile
       if (release) (item.completion.value as { release(): void }).release()
       else if (incremental) (item.completion.value as { release(): void }).release()
       else group.put(item.completion)

@@ -1,4 +1,4 @@
-// Buffer rings and the asynchronous flow: who gives buffers back, and who waits for them.
+// Buffer rings and the promise API: returning buffers, and waiting for them.
 
 import { once } from 'node:events'
 import { closeSync, writeSync } from 'node:fs'
@@ -29,7 +29,7 @@ const text = ({ bytes }: Received): string => bytes.toString('latin1')
 for (const incremental of [false, true]) {
   const kind = incremental ? 'incremental' : 'whole'
 
-  test(`what is iterated over is a copy, and the buffer is back: ${kind} buffers`, async (t) => {
+  test(`each: yields a copy and returns the buffer: ${kind} buffers`, async (t) => {
     const { ring, group, near, far } = setup(t, { count: 2, size: 4, incremental })
     const kept: Received[] = []
     const results = ring.each(new RecvMulti(far, group))
@@ -44,7 +44,7 @@ for (const incremental of [false, true]) {
         count += value.bytes.length
         kept.push(value)
         t.not(value.bytes.buffer, group.memory.buffer)
-        value.release() // does nothing, as nothing is lent
+        value.release() // does nothing: no buffer is borrowed
       }
       t.is(group.available, 2)
     }
@@ -54,7 +54,7 @@ for (const incremental of [false, true]) {
   })
 }
 
-test('copies wait for a slow consumer, and no buffer does', async (t) => {
+test('each: copies wait for a slow consumer, and no buffer does', async (t) => {
   const { ring, group, near, far } = setup(t, { count: 4, size: 2 })
   const results = ring.each(new RecvMulti(far, group), { highWaterMark: 100 })
   await turns(2)
@@ -72,7 +72,7 @@ test('copies wait for a slow consumer, and no buffer does', async (t) => {
   await results.return?.()
 })
 
-test('what is borrowed goes back with the next step', async (t) => {
+test('each: returns a borrowed buffer at the next step', async (t) => {
   const { ring, group, near, far } = setup(t, { count: 3, size: 4 })
   const results = ring.each(new RecvMulti(far, group), { buffers: 'borrow' })
   let last: Received | undefined
@@ -95,7 +95,7 @@ test('what is borrowed goes back with the next step', async (t) => {
   t.is(group.available, 3)
 })
 
-test('buffers of results that nobody took go back when the iteration is left', async (t) => {
+test('each: returns the buffers of unread results when the loop is left', async (t) => {
   const { ring, group, near, far } = setup(t, { count: 8, size: 1 })
   const results = ring.each(new RecvMulti(far, group), { buffers: 'borrow' })
   writeSync(near, 'abcde')
@@ -105,7 +105,7 @@ test('buffers of results that nobody took go back when the iteration is left', a
   t.is(group.available, 8)
 })
 
-test('borrowed bundles', async (t) => {
+test('each: borrows bundles', async (t) => {
   const { ring, group, near, far } = setup(t, { count: 5, size: 2 })
   let came = ''
   writeSync(near, 'abcdefghij')
@@ -121,7 +121,7 @@ test('borrowed bundles', async (t) => {
   t.is(group.available, 5)
 })
 
-test('the result of one receive is released by whoever asked for it', async (t) => {
+test('run: the caller releases the received data', async (t) => {
   const { ring, group, near, far } = setup(t, { count: 2, size: 8 })
   const both = [1, 2].map((length) => ring.run(new Recv(far, { group, length })))
   writeSync(near, 'abc')
@@ -136,7 +136,7 @@ test('the result of one receive is released by whoever asked for it', async (t) 
   t.is(group.available, 0)
 })
 
-test('a sent bundle and a chain of sends', async (t) => {
+test('run, chain: send buffers of a group', async (t) => {
   const { ring, group, near, far } = setup(t, { count: 4, size: 3, memory: Buffer.from('onetwosixten') })
   t.is(await ring.run(new SendBundle(near, group)), 12)
   t.is(
@@ -148,7 +148,7 @@ test('a sent bundle and a chain of sends', async (t) => {
   t.is(group.available, 0)
 })
 
-test('messages with their senders, copied and borrowed', async (t) => {
+test('each: messages have their senders, copied and borrowed', async (t) => {
   const ring = ringFor(t)
   const group = new BufferRing(ring, { count: 2, size: 256 })
   const to = bound(t, SocketType.DGRAM)
@@ -169,9 +169,9 @@ test('messages with their senders, copied and borrowed', async (t) => {
   }
 })
 
-// ---- none left
+// ---- no buffers left
 
-test('who finds no buffer goes on when one comes back', async (t) => {
+test('each: continues after ENOBUFS when a buffer is returned', async (t) => {
   const { ring, group, near, far } = setup(t, { count: 2, size: 4 })
   writeSync(near, 'one.')
   const kept = [await ring.run(new Recv(far, { group }))]
@@ -183,7 +183,7 @@ test('who finds no buffer goes on when one comes back', async (t) => {
   await until(() => ring.inFlight === 0)
   const { submitted, systemCalls } = ring.stats()
   await turns(100)
-  // It waits without asking again.
+  // It waits without submitting again.
   t.is(ring.stats().submitted, submitted)
   t.true(ring.stats().systemCalls - systemCalls < 20)
   kept[1]?.release()
@@ -194,7 +194,7 @@ test('who finds no buffer goes on when one comes back', async (t) => {
   await results.return?.()
 })
 
-test('who finds none after one has come back does not wait for the next', async (t) => {
+test('each: re-arms at once if a buffer was returned before ENOBUFS is seen', async (t) => {
   const { ring, group, near, far } = setup(t, { count: 1, size: 4 })
   writeSync(near, 'one.')
   const kept = await ring.run(new Recv(far, { group }))
@@ -202,7 +202,7 @@ test('who finds none after one has come back does not wait for the next', async 
   const came = results.next()
   writeSync(near, 'two.')
   ring.push(new Send(near, Buffer.from('x')))
-  // The failure is in the queue, and nobody has seen it yet.
+  // ENOBUFS is in the completion queue, and not consumed yet.
   await Promise.resolve()
   await Promise.resolve()
   kept.release()
@@ -210,7 +210,7 @@ test('who finds none after one has come back does not wait for the next', async 
   await results.return?.()
 })
 
-test('each buffer wakes one of those who wait, the longest first', async (t) => {
+test('each: a returned buffer wakes one waiter, the oldest first', async (t) => {
   const { ring, group } = setup(t, { count: 1, size: 4 })
   const pairs = Array.from({ length: 5 }, () => pair(t))
   const [first] = pairs
@@ -226,19 +226,19 @@ test('each buffer wakes one of those who wait, the longest first', async (t) => 
     came.push(index)
     t.is(text(value as Received), `${index}`)
     await turns(3)
-    await results.return?.() // gives it to the next one
+    await results.return?.() // leaves it to the next one
   })
   await until(() => ring.inFlight === 0)
   const before = ring.stats().submitted
   kept.release()
   await Promise.all(waiting)
   t.deepEqual(came, [0, 1, 2, 3, 4])
-  // One that is woken, and one that is ended, for each.
+  // For each of them, one submission that is woken, and one that is ended.
   t.true(ring.stats().submitted - before <= 15, `${ring.stats().submitted - before}`)
   t.is(group.available, 1)
 })
 
-test('who is woken and takes no buffer leaves it to the next one', async (t) => {
+test('each: a woken waiter that consumes no buffer leaves it to the next one', async (t) => {
   const { ring, group, near, far } = setup(t, { count: 1, size: 4 })
   writeSync(near, 'none')
   const kept = await ring.run(new Recv(far, { group }))
@@ -259,7 +259,7 @@ test('who is woken and takes no buffer leaves it to the next one', async (t) => 
   closeSync(ending[1])
 })
 
-test('who is woken and has no room for more leaves the buffer to the next one', async (t) => {
+test('each: a woken waiter at its limit leaves the buffer to the next one', async (t) => {
   const { ring, group, near, far } = setup(t, { count: 2, size: 4 })
   writeSync(near, 'one.')
   const kept = await ring.run(new Recv(far, { group }))
@@ -281,7 +281,7 @@ test('who is woken and has no room for more leaves the buffer to the next one', 
   t.is(group.available, 2)
 })
 
-test('who waits for a buffer of a group that is closed fails', async (t) => {
+test('each: fails if the group is closed while it waits for a buffer', async (t) => {
   const { ring, group, near, far } = setup(t, { count: 1, size: 4 })
   writeSync(near, 'none')
   await ring.run(new Recv(far, { group }))
@@ -300,7 +300,7 @@ test('who waits for a buffer of a group that is closed fails', async (t) => {
   await third.return?.()
 })
 
-test('who waits for a group that there is not yet goes on when there is', async (t) => {
+test('each: waits for a group that is created later', async (t) => {
   const { ring, near, far } = setup(t, { count: 1, size: 4 })
   const results = ring.each(new RecvMulti(far, 42))
   const came = results.next()
@@ -312,7 +312,7 @@ test('who waits for a group that there is not yet goes on when there is', async 
   t.is(group.available, 1)
 })
 
-test('a slow consumer of borrowed buffers is not armed for each of them', async (t) => {
+test('each: does not re-arm for each borrowed buffer of a slow consumer', async (t) => {
   const { ring, group, near, far } = setup(t, { count: 8, size: 1 })
   const results = ring.each(new RecvMulti(far, group), { buffers: 'borrow' })
   const sent = 'abcdefghijklmnopqrstuvwxyz'.repeat(8)
@@ -331,9 +331,9 @@ test('a slow consumer of borrowed buffers is not armed for each of them', async 
   t.is(group.available, 8)
 })
 
-// ---- together
+// ---- many users of one group
 
-test('an echo server on one group, and clients that talk at once', async (t) => {
+test('each: an echo server serves concurrent clients with one group', async (t) => {
   const ring = ringFor(t, { entries: 64 })
   const group = new BufferRing(ring, { count: 8, size: 64 })
   const server = listening(t, ring)

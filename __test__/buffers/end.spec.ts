@@ -1,4 +1,4 @@
-// The end of a group of buffers: what closing it leaves, and how long its memory is held.
+// Closing buffer rings, and the lifetime of their memory.
 
 import { readSync, writeSync } from 'node:fs'
 import test from 'ava'
@@ -13,7 +13,7 @@ const DONE = { code: 0, signal: null, stdout: 'done\n', stderr: '' }
 
 // ---- closing
 
-test('what came before the group was closed is there after it', (t) => {
+test('BufferRing: data received before close() stays available', (t) => {
   const { ring, group, near, far } = setup(t, { count: 3, size: 4 })
   ring.push(new RecvMulti(far, group))
   ring.submit()
@@ -26,10 +26,10 @@ test('what came before the group was closed is there after it', (t) => {
   first.value.release()
   t.throws(() => group.put(first), { code: 'ERR_URING_RESOURCE_CLOSED', message: /group 0/ })
   writeSync(near, 'x')
-  t.is(nextReceived(ring).error?.code, 'ENOBUFS') // the kernel knows of no buffers any more
+  t.is(next(ring).error?.code, 'ENOBUFS') // the kernel has no buffers any more
 })
 
-test('a closed group, and closing it twice', (t) => {
+test('BufferRing: close() ends all methods, and may be called twice', (t) => {
   const { ring, group, near, far } = setup(t, { count: 3, size: 4 })
   writeSync(near, 'abc')
   const completion = complete(ring, new Recv(far, { group }))
@@ -50,11 +50,11 @@ test('a closed group, and closing it twice', (t) => {
   t.is(outcome(ring, new Recv(far, { group })), 'ENOBUFS')
   const other = new BufferRing(ring, { count: 1, size: 1, group: 0 })
   t.is(outcome(ring, new Recv(far, { group: other })) === 'ENOBUFS', false)
-  group.close() // the number is another's now
+  group.close() // another group has the number now
   t.is(other.head, 1)
 })
 
-test('a group that others have taken from the kernel can be closed', (t) => {
+test('BufferRing: close() accepts a group that was unregistered by a raw system call', (t) => {
   const { ring, group } = setup(t, { count: 2, size: 8, group: 6 })
   const registration = Buffer.alloc(40)
   registration.writeUInt16LE(6, 12)
@@ -64,7 +64,7 @@ test('a group that others have taken from the kernel can be closed', (t) => {
   t.notThrows(() => new BufferRing(ring, { count: 2, size: 8, group: 6 }))
 })
 
-test('a group that an operation has a buffer of keeps its number until it completes', (t) => {
+test('BufferRing: a closed group keeps its number while an operation has a buffer of it', (t) => {
   const { ring, group, near, far } = setup(t, { count: 2, size: 6, memory: Buffer.from('boundsback..') })
   const full = fillSendBuffer(ring, near)
   ring.push(new Send(near, { group }))
@@ -76,7 +76,7 @@ test('a group that an operation has a buffer of keeps its number until it comple
     message: /group 0/,
   })
   t.is(new BufferRing(ring, { count: 1, size: 1 }).group, 1)
-  // Buffers that are provided one by one lie beside it.
+  // ProvideBuffers can use the number beside it.
   const legacy = Buffer.alloc(8, '.')
   ring.push(new ProvideBuffers(legacy, 8, 1, group, 77))
   t.is(nextReceived(ring).result, 0)
@@ -98,7 +98,7 @@ test('a group that an operation has a buffer of keeps its number until it comple
   t.notThrows(() => new BufferRing(ring, options))
 })
 
-test('when the ring is closed, its groups are', async (t) => {
+test('BufferRing: is closed with its ring', async (t) => {
   const { ring, group, near, far } = setup(t, { count: 2, size: 8 })
   writeSync(near, 'abc')
   const completion = complete(ring, new Recv(far, { group }))
@@ -112,7 +112,7 @@ test('when the ring is closed, its groups are', async (t) => {
   t.is(String(group.get(0, 3)), 'abc')
 })
 
-test('memory that was transferred is noticed', (t) => {
+test('BufferRing: reports transferred memory', (t) => {
   const { ring, near, far } = setup(t, { count: 1, size: 1 })
   const memory = new ArrayBuffer(16)
   const group = new BufferRing(ring, { count: 2, size: 8, memory: Buffer.from(memory) })
@@ -134,7 +134,7 @@ test('memory that was transferred is noticed', (t) => {
   t.is(moved.byteLength, 16)
 })
 
-test('an entry of one’s own does not give back what it did not take as the ring knows it', (t) => {
+test('BufferRing: does not return buffers that a custom entry has consumed unknown to the ring', (t) => {
   const { ring, group, near, far } = setup(t, { count: 2, size: 8 })
   writeSync(near, 'abc')
   const { bytes } = new Recv(far, { group }).build()
@@ -145,7 +145,7 @@ test('an entry of one’s own does not give back what it did not take as the rin
 
 // ---- memory
 
-test('a group is held as long as the kernel has it, and no longer', async (t) => {
+test('BufferRing: memory is held as long as the kernel has the group', async (t) => {
   const { code, signal, stdout, stderr } = await script(
     `
     import { setImmediate } from 'node:timers/promises'
@@ -192,7 +192,7 @@ test('a group is held as long as the kernel has it, and no longer', async (t) =>
     if (gone.has('group memory')) throw new Error('the memory was let go')
     for (const each of strangers) if (each.some((byte) => byte !== 0x55)) throw new Error('memory was overwritten')
 
-    // Closed while the operation is in flight: the memory stays until that has ended.
+    // Closed while an operation is in flight: the memory is held until it ends.
     let closed = new BufferRing(ring, { count: 2, size: SIZE / 2 })
     registry.register(closed.memory.buffer, 'closed memory')
     ring.push(new Recv(far, { group: closed }))
@@ -206,7 +206,7 @@ test('a group is held as long as the kernel has it, and no longer', async (t) =>
     await until('group memory')
     await until('closed memory')
 
-    // A ring that nobody has any more goes with its groups.
+    // A ring without references is collected with its groups.
     ring = new Ring({ entries: 8 })
     registry.register(ring, 'forgotten')
     let group = new BufferRing(ring, { count: 2, size: SIZE / 2 })
@@ -220,7 +220,7 @@ test('a group is held as long as the kernel has it, and no longer', async (t) =>
     await until('forgotten')
     await until('forgotten memory')
 
-    // And a closed group goes at once.
+    // A closed group is collected at once.
     ring = new Ring({ entries: 8 })
     let brief = new BufferRing(ring, { count: 2, size: SIZE / 2 })
     registry.register(brief.memory.buffer, 'brief')
@@ -234,7 +234,7 @@ test('a group is held as long as the kernel has it, and no longer', async (t) =>
   t.deepEqual({ code, signal, stdout, stderr }, DONE)
 })
 
-test('a worker that ends in the middle of receiving does no harm', async (t) => {
+test('BufferRing: survives the end of a worker that receives', async (t) => {
   const { code, signal, stdout, stderr } = await script(`
     import { once } from 'node:events'
     import { writeSync } from 'node:fs'

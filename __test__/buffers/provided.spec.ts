@@ -1,4 +1,4 @@
-// Groups of provided buffers, alone: what was filled, for what the kernel says of it.
+// Groups and Provided with a simulated kernel: which bytes a completion has filled.
 
 import test, { type ExecutionContext } from 'ava'
 import { CqeFlags } from 'uring'
@@ -13,7 +13,7 @@ function flagsOf(id: number): number {
   return ((id << 16) | CqeFlags.BUFFER) >>> 0
 }
 
-/** Where the bytes of a completion are: which memory, from where, how many. */
+/** Returns the place of the bytes of a completion: the memory, the offset, and the length. */
 function placeOf(groups: Groups, id: number, length: number, memories: readonly Buffer[]): number[] {
   const { bytes } = receivedFrom(GROUP, groups.received(GROUP, length, flagsOf(id)))
   return [memories.findIndex(({ buffer }) => buffer === bytes.buffer), bytes.byteOffset, bytes.byteLength]
@@ -29,7 +29,7 @@ function unknown(t: ExecutionContext, groups: Groups, id: number): void {
   t.throws(() => receivedFrom(GROUP, received), { code: 'ERR_URING_RESOURCE_CLOSED', message: /group 5/ })
 }
 
-test('the part of a buffer that was filled, by its number', (t) => {
+test('Groups: finds the filled part of a buffer by its number', (t) => {
   const groups = new Groups()
   const memory = fresh(30)
   groups.provide(GROUP, memory.subarray(6), 8, 3, 65_533)
@@ -40,7 +40,7 @@ test('the part of a buffer that was filled, by its number', (t) => {
   t.deepEqual(placeOf(groups, 65_534, 0, [memory]), [0, 14, 0])
 })
 
-test('all kinds of memory', (t) => {
+test('Groups: accepts every type of memory', (t) => {
   const groups = new Groups()
   const shared = new SharedArrayBuffer(8)
   for (const memory of [
@@ -56,25 +56,25 @@ test('all kinds of memory', (t) => {
   }
 })
 
-test('a completion without a buffer brought nothing', (t) => {
+test('Groups: a completion without a buffer has no data', (t) => {
   const groups = new Groups()
   groups.provide(GROUP, fresh(8), 8, 1, 0)
   const received = receivedFrom(GROUP, groups.received(GROUP, 5, 0))
   t.deepEqual(received.bytes, Buffer.alloc(0))
   t.deepEqual(received.views, [])
   t.notThrows(() => received[Symbol.dispose]())
-  // And has taken none.
+  // It has consumed no buffer.
   t.is(receivedFrom(GROUP, groups.received(GROUP, 5, flagsOf(0))).bytes.byteLength, 5)
 })
 
-test('an error with a buffer has used it up', (t) => {
+test('Groups: an error with a buffer consumes it', (t) => {
   const groups = new Groups()
   groups.provide(GROUP, fresh(8), 8, 1, 3)
   t.is(receivedFrom(GROUP, groups.received(GROUP, -5, flagsOf(3))).bytes.byteLength, 0)
   unknown(t, groups, 3)
 })
 
-test('groups do not mix', (t) => {
+test('Groups: keeps groups apart', (t) => {
   const groups = new Groups()
   const [one, other] = [fresh(8), fresh(8)]
   groups.provide(GROUP, one, 8, 1, 0)
@@ -85,7 +85,7 @@ test('groups do not mix', (t) => {
   t.deepEqual(placeOf(groups, 0, 8, [other, one]), [1, 0, 8])
 })
 
-test('a number that was given twice stands for the older buffer first', (t) => {
+test('Groups: a number that was used twice names the older buffer first', (t) => {
   const groups = new Groups()
   const memories = [fresh(4), fresh(4), fresh(4)]
   for (const memory of memories) groups.provide(GROUP, memory, 4, 1, 9)
@@ -96,7 +96,7 @@ test('a number that was given twice stands for the older buffer first', (t) => {
   unknown(t, groups, 9)
 })
 
-test('the oldest buffers are removed, and others stay', (t) => {
+test('Groups: removes the oldest buffers, and keeps the others', (t) => {
   const groups = new Groups()
   const memory0 = fresh(8)
   const memory1 = fresh(8)
@@ -108,17 +108,17 @@ test('the oldest buffers are removed, and others stay', (t) => {
   for (const id of [10, 11, 20, 21]) unknown(t, groups, id)
 })
 
-test('a buffer that was in use was not removed: the next one was', (t) => {
+test('Groups: a buffer in use is not removed: the next one is', (t) => {
   const groups = new Groups()
   const memory = fresh(12)
   groups.provide(GROUP, memory, 4, 3, 1)
-  groups.removed(GROUP, 1) // an operation has the first one
+  groups.removed(GROUP, 1) // an operation has the first buffer
   t.deepEqual(placeOf(groups, 1, 4, [memory]), [0, 0, 4])
   t.deepEqual(placeOf(groups, 3, 4, [memory]), [0, 8, 4])
   unknown(t, groups, 2)
 })
 
-test('a number that was removed can be given again', (t) => {
+test('Groups: reuses the number of a removed buffer', (t) => {
   const groups = new Groups()
   const memory0 = fresh(8)
   const memory1 = fresh(4)
@@ -131,7 +131,7 @@ test('a number that was removed can be given again', (t) => {
   t.deepEqual(placeOf(groups, 2, 4, memories), [0, 4, 4])
 })
 
-test('when it is unknown how many were removed, what comes is still found', (t) => {
+test('Groups: finds buffers after an unknown number was removed', (t) => {
   const groups = new Groups()
   const memory = fresh(12)
   groups.provide(GROUP, memory, 4, 3, 1)
@@ -140,7 +140,7 @@ test('when it is unknown how many were removed, what comes is still found', (t) 
   t.deepEqual(placeOf(groups, 3, 4, [memory]), [0, 8, 4])
 })
 
-test('what failed is taken back', (t) => {
+test('Groups: withdraws buffers that the kernel refused', (t) => {
   const groups = new Groups()
   const memory0 = fresh(4)
   const memory1 = fresh(4)
@@ -153,7 +153,7 @@ test('what failed is taken back', (t) => {
   t.notThrows(() => groups.withdraw(failed))
 })
 
-test('memory that was detached is an error, whatever was filled', (t) => {
+test('Groups: reports detached memory', (t) => {
   const groups = new Groups()
   const memory = fresh(8)
   groups.provide(GROUP, memory.subarray(2), 3, 2, 0)
@@ -164,7 +164,7 @@ test('memory that was detached is an error, whatever was filled', (t) => {
   }
 })
 
-test('giving back what the kernel has taken out of its group does nothing', (t) => {
+test('Groups: release() of provided buffers does nothing', (t) => {
   const groups = new Groups()
   groups.provide(GROUP, fresh(8), 8, 1, 0)
   const received: Received = receivedFrom(GROUP, groups.received(GROUP, 8, flagsOf(0)))
@@ -173,7 +173,7 @@ test('giving back what the kernel has taken out of its group does nothing', (t) 
   unknown(t, groups, 0)
 })
 
-test('a group is a number, or what has one', (t) => {
+test('resolveGroup: takes a number, or an object with a group', (t) => {
   t.is(resolveGroup(7, 'group'), 7)
   t.is(resolveGroup({ group: 65_535 }, 'group'), 65_535)
   const target = { group: 3 }
@@ -195,12 +195,12 @@ test('a group is a number, or what has one', (t) => {
   t.deepEqual(resolveGroupBuffer({ group: 4 }, 'bytes'), { id: 4, length: 0 })
 })
 
-test('who waits for buffers is told once, unless it waits no more', (t) => {
+test('Groups: notifies a waiter once, unless it has stopped waiting', (t) => {
   const groups = new Groups()
-  const told: string[] = []
+  const notified: string[] = []
   const wait = (name: string, again = false): (() => void) =>
     groups.whenProvided(GROUP, () => {
-      told.push(name)
+      notified.push(name)
       if (again) wait(name, true)
     })
   wait('once')
@@ -208,28 +208,28 @@ test('who waits for buffers is told once, unless it waits no more', (t) => {
   const stop = wait('never')
   stop()
   groups.provide(GROUP, fresh(8), 8, 1, 0)
-  t.deepEqual(told, []) // the kernel does not have them yet
+  t.deepEqual(notified, []) // the kernel does not have them yet
   groups.provided()
-  t.deepEqual(told, ['once', 'again'])
+  t.deepEqual(notified, ['once', 'again'])
   groups.provided()
-  t.deepEqual(told, ['once', 'again', 'again'])
+  t.deepEqual(notified, ['once', 'again', 'again'])
 })
 
-test('an operation that has provided tells who waits, and one that has failed does not', (t) => {
+test('Groups: an operation notifies waiters if it succeeds, and not if it fails', (t) => {
   const groups = new Groups()
-  let told = 0
+  let notified = 0
   groups.whenProvided(GROUP, () => {
-    told += 1
+    notified += 1
   })
   const { state } = new ProvideBuffers(fresh(8), 8, 1, GROUP).build()
   ProvideBuffers.observe(groups, -12, 0, state, ProvideBuffers.onEnqueue(groups, state))
-  t.is(told, 0)
+  t.is(notified, 0)
   unknown(t, groups, 0)
   const staged = ProvideBuffers.onEnqueue(groups, state)
-  t.is(told, 0)
+  t.is(notified, 0)
   ProvideBuffers.observe(groups, 0, 0, state, staged)
-  t.is(told, 1)
+  t.is(notified, 1)
   t.is(receivedFrom(GROUP, groups.received(GROUP, 8, flagsOf(0))).bytes.byteLength, 8)
-  // It is provided once.
+  // Accepted once only.
   unknown(t, groups, 0)
 })

@@ -1,4 +1,4 @@
-// Many more connections than buffers.
+// A buffer ring with many more connections than buffers.
 
 import { readFileSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -8,7 +8,7 @@ import { listening } from '../helpers/connections.ts'
 import { descriptors, ringFor, turns, until } from '../helpers/multishot.ts'
 import { script } from '../helpers/process.ts'
 
-/** How many descriptors a process may have; the program raises its own limit to that. */
+/** The limit of descriptors of a process, to which the program raises its own. */
 function mostDescriptors(): number {
   const limits = readFileSync('/proc/self/limits', 'utf8')
   const hard = /^Max open files +\S+ +(\S+)/m.exec(limits)?.[1]
@@ -16,11 +16,11 @@ function mostDescriptors(): number {
 }
 
 const WANTED = 1000
-/** Each process has one end of each connection. */
+/** The number of connections. Each of the two processes has one end of each. */
 const CONNECTIONS = Math.min(WANTED, mostDescriptors() - 200)
 const BUFFERS = 256
 const SIZE = 512
-/** Bytes of each client: a number, and what follows from it. */
+/** Bytes that each client sends: its number, and bytes derived from it. */
 const LENGTH = 4096
 
 const CLIENTS = (port: number): string => `
@@ -32,7 +32,7 @@ const CLIENTS = (port: number): string => `
     bytes.writeUInt32LE(id)
     const socket = connect({ host: '127.0.0.1', port: ${port}, noDelay: true })
     left.add(id)
-    // In pieces of several lengths, and from several sides at once.
+    // In pieces of several lengths, from several clients at once.
     const write = (from) => {
       const to = from + 200 + (id * 31 + from) % 1500
       if (to >= bytes.length) socket.end(bytes.subarray(from))
@@ -52,7 +52,7 @@ for (const [name, Receive] of [
   ['one buffer at a time', RecvMulti],
   ['bundles', RecvMultiBundle],
 ] as const) {
-  test.serial(`${CONNECTIONS} connections share ${BUFFERS} buffers: ${name}`, async (t) => {
+  test.serial(`BufferRing: ${CONNECTIONS} connections share ${BUFFERS} buffers: ${name}`, async (t) => {
     const before = descriptors()
     const ring = ringFor(t, { entries: 1024, cqEntries: 4096 })
     const group = new BufferRing(ring, { count: BUFFERS, size: SIZE })
@@ -76,7 +76,7 @@ for (const [name, Receive] of [
         buffers += views.length
         holding += 1
         await gate
-        await turn() // others want buffers meanwhile
+        await turn() // other connections want buffers meanwhile
         holding -= 1
         for (const byte of bytes) {
           if (at < 4) id += byte * 256 ** at
@@ -94,13 +94,13 @@ for (const [name, Receive] of [
       served.push(serve(fd as number))
       if (served.length === CONNECTIONS) break
     }
-    // Nobody goes on, and all buffers are out: whoever has got bytes since waits for one.
+    // All buffers are borrowed, and no consumer continues: connections with new data wait for a buffer.
     await until(() => group.available === 0 && ring.inFlight === 0)
     t.true(holding > 0 && holding <= BUFFERS, `${holding}`)
     const { submitted, systemCalls } = ring.stats()
     await turns(200)
     t.is(ring.stats().submitted, submitted)
-    // A late signal or two may be looked after; who asks again and again does so every turn.
+    // One or two late signals are fine; a connection that polls would submit every turn.
     t.true(ring.stats().systemCalls - systemCalls < 20, `${ring.stats().systemCalls - systemCalls}`)
     t.is(group.available, 0)
 
@@ -110,8 +110,8 @@ for (const [name, Receive] of [
     t.is(ids.size, CONNECTIONS)
     t.is(group.available, BUFFERS)
     const done = ring.stats()
-    // A buffer that comes back wakes one who waits, and the last one that is taken ends who took it; each connection is
-    // armed, ended and closed besides. Without an end to it there would be thousands a turn.
+    // A returned buffer wakes one waiter, and the last buffer ends the multishot operation that consumes it; besides, each
+    // connection is armed, ended and closed. A busy loop would submit thousands per turn.
     const most = submitted + 2 * buffers + 4 * CONNECTIONS
     t.true(done.submitted <= most, `${done.submitted} submissions, ${buffers} buffers`)
     t.log(
