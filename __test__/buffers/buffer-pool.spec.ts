@@ -15,7 +15,7 @@ interface Kernel {
   head: number | undefined
   /** Delivers a completion to the pool. */
   complete(
-    taking: Partial<Consumption>,
+    consumption: Partial<Consumption>,
   ): { ids: readonly number[]; texts: string[]; returnable: number } | undefined
 }
 

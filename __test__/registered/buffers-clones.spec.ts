@@ -1,4 +1,4 @@
-// Registered buffers of one ring that another one uses too.
+// Cloning the registered buffers of another ring.
 
 import test from 'ava'
 import {
@@ -26,7 +26,7 @@ import {
 } from '../helpers/registered.ts'
 import { pair } from '../helpers/sockets.ts'
 
-test('cloneBuffers: both rings use one memory', (t) => {
+test('cloneBuffers: both rings use the same memory', (t) => {
   const { fd } = file(t, TEXT)
   const { ring: source, table } = tableOf(t, ownMemory(4), null, allocate(6))
   const ring = newRing(t)
@@ -43,7 +43,7 @@ test('cloneBuffers: both rings use one memory', (t) => {
   t.is(clone.at(2).view.toString(), '012345')
 })
 
-test('cloneBuffers: what becomes of the source is its own affair', async (t) => {
+test('cloneBuffers: clones stay when the source changes or is closed', async (t) => {
   const { fd } = file(t, TEXT)
   const source = newRing(t)
   const table = source.registerBuffers([ownMemory(4), ownMemory(5)], { tags: [1n, 2n] })
@@ -67,7 +67,7 @@ test('cloneBuffers: what becomes of the source is its own affair', async (t) => 
   t.is(readThrough(again, fd, first.at(0)), '012', 'nor is what becomes of the clone')
 })
 
-test('cloneBuffers: a part, to another place', (t) => {
+test('cloneBuffers: clones a part to other slots', (t) => {
   const { fd } = file(t, TEXT)
   const { ring: source } = tableOf(t, ownMemory(1), ownMemory(2), ownMemory(3), ownMemory(4))
   for (const [options, slots] of [
@@ -82,7 +82,7 @@ test('cloneBuffers: a part, to another place', (t) => {
   }
 })
 
-/** What a read through each slot brings. */
+/** Returns what a read through each slot brings. */
 function show(ring: Ring, fd: number, table: BufferTable): string {
   const slots = Array.from({ length: table.size }, (_, index) => {
     try {
@@ -96,7 +96,7 @@ function show(ring: Ring, fd: number, table: BufferTable): string {
   return slots.join(' ')
 }
 
-test('cloneBuffers: with replace, slots make room, and there may be more of them', (t) => {
+test('cloneBuffers: replace overwrites slots, and adds slots', (t) => {
   const { fd } = file(t, TEXT)
   const { ring: source } = tableOf(t, ownMemory(1), ownMemory(2), null)
   for (const [options, slots, tags] of [
@@ -116,7 +116,7 @@ test('cloneBuffers: with replace, slots make room, and there may be more of them
     const arrived = [nextTag(ring), nextTag(ring), nextTag(ring)].filter((found) => found !== undefined)
     t.deepEqual(arrived.toSorted(), [...tags])
     t.is(show(ring, fd, after), slots)
-    // Both are the ring's slots.
+    // Both tables refer to the slots of the ring.
     t.is(before.size, after.size)
     t.is(show(ring, fd, before), slots)
     after.unregister()
@@ -126,7 +126,7 @@ test('cloneBuffers: with replace, slots make room, and there may be more of them
   t.is(show(empty, fd, empty.cloneBuffers(source, { replace: true, count: 2 })), '0 01', 'it may be empty')
 })
 
-test('cloneBuffers: from a ring to itself', (t) => {
+test('cloneBuffers: clones from a ring to itself', (t) => {
   const { fd } = file(t, TEXT)
   const { ring, table } = tableOf(t, ownMemory(1), ownMemory(2), ownMemory(3))
   t.throws(() => ring.cloneBuffers(ring), { code: 'EBUSY' })
@@ -134,8 +134,8 @@ test('cloneBuffers: from a ring to itself', (t) => {
   t.is(show(ring, fd, table), '0 0 01')
 })
 
-test('cloneBuffers: from none ENXIO, to some EBUSY', (t) => {
-  const { ring: source, table } = tableOf(t, ownMemory(1))
+test('cloneBuffers: fails with ENXIO for an empty source and EBUSY for a target with buffers', (t) => {
+  const { ring: source, table } = tableOf(t, own(1))
   const ring = newRing(t)
   t.throws(() => ring.cloneBuffers(newRing(t)), {
     code: 'ENXIO',
@@ -148,9 +148,9 @@ test('cloneBuffers: from none ENXIO, to some EBUSY', (t) => {
   t.throws(() => newRing(t).cloneBuffers(source), { code: 'ENXIO' })
 })
 
-test('cloneBuffers: memory that was transferred meanwhile is cloned, and not given out', (t) => {
-  const memory = ownMemory(8)
-  const { ring: source } = tableOf(t, memory, ownMemory(4))
+test('cloneBuffers: clones transferred memory, and at() refuses it', (t) => {
+  const memory = own(8)
+  const { ring: source } = tableOf(t, memory, own(4))
   const ring = newRing(t)
   detach(memory)
   const clone = ring.cloneBuffers(source)
@@ -158,8 +158,8 @@ test('cloneBuffers: memory that was transferred meanwhile is cloned, and not giv
   t.is(clone.at(1).view.length, 4)
 })
 
-test('cloneBuffers: bad arguments are named, and nothing is cloned', (t) => {
-  const { ring: source } = tableOf(t, ownMemory(1), ownMemory(2), ownMemory(3))
+test('cloneBuffers: names invalid arguments, and clones nothing', (t) => {
+  const { ring: source } = tableOf(t, own(1), own(2), own(3))
   const ring = newRing(t)
   for (const bad of [undefined, null, {}, 3, { fd: source.fd }, Object.create(Ring.prototype)]) {
     if (typeof bad === 'object' && bad instanceof Ring) {
@@ -192,7 +192,7 @@ test('cloneBuffers: bad arguments are named, and nothing is cloned', (t) => {
   t.is(ring.cloneBuffers(source, { offset: 16_381 }).size, 16_384)
 })
 
-test('reads of both flows through both rings at once bring what they should', async (t) => {
+test('cloneBuffers: concurrent reads of both APIs through both rings are correct', async (t) => {
   const [left, right] = pair(t)
   const { ring: source, table } = tableOf(t, allocate(100))
   const ring = newRing(t)

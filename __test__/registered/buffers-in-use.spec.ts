@@ -1,4 +1,4 @@
-// Registered buffers that are taken away: what still uses them, and the tags that tell when nothing does.
+// Registered buffers that are replaced, unregistered or transferred while operations use them, and their tags.
 
 import { writeSync } from 'node:fs'
 import test from 'ava'
@@ -22,9 +22,9 @@ import { readText } from '../helpers/pipes.ts'
 import { detach, newRing, nextTag, ownMemory, readThrough, tableOf, TEXT } from '../helpers/registered.ts'
 import { tcpPair } from '../helpers/streams.ts'
 
-// ---- Operations in flight
+// ---- operations in flight
 
-test('operations in flight go on with what they began with', (t) => {
+test('BufferTable: operations in flight keep the memory that they started with', (t) => {
   for (const change of [
     (table: BufferTable) => table.unregister(),
     (table: BufferTable) => void table.update(0, [null]),
@@ -44,7 +44,7 @@ test('operations in flight go on with what they began with', (t) => {
   }
 })
 
-test('tags arrive when the last user has finished, and not before', (t) => {
+test('BufferTable: a tag arrives when the last operation on its memory has ended', (t) => {
   const most = 2n ** 62n - 1n
   for (const [change, tags] of [
     [(table: BufferTable) => table.unregister(), [7n, most]],
@@ -62,8 +62,8 @@ test('tags arrive when the last user has finished, and not before', (t) => {
     ring.submit()
     t.is(nextTag(ring), undefined)
     change(table)
-    t.is(nextTag(ring), tags[1], 'nobody used it')
-    t.is(nextTag(ring), undefined)
+    t.is(tag(ring), tags[1], 'no operation used it')
+    t.is(tag(ring), undefined)
     writeSync(gate, 'x')
     t.is(ring.wait(TIMEOUT)?.userData, 'first')
     t.is(nextTag(ring), undefined)
@@ -83,7 +83,7 @@ for (const [name, make] of [
       new SendMsgZc(fd, { buffers: [buffer.view] }, { fixedBuffer: buffer }),
   ],
 ] as const) {
-  test(`${name} uses its buffer until the notification, and the tag comes after that`, (t) => {
+  test(`${name}: uses its buffer until the notification, before the tag`, (t) => {
     const ring = newRing(t)
     const table = ring.registerBuffers([allocate(2 ** 22).fill('z')], { tags: [5n] })
     const [left, right] = tcpPair(t)
@@ -100,7 +100,7 @@ for (const [name, make] of [
   })
 }
 
-test('a tag is a completion of no submission', (t) => {
+test('BufferTable: a tag is a completion without a submission', (t) => {
   const ring = newRing(t)
   const table = ring.registerBuffers([ownMemory(8)], { tags: [2n ** 61n + 5n] })
   table.unregister()
@@ -116,7 +116,7 @@ test('a tag is a completion of no submission', (t) => {
   t.is(ring.stats().stray, 0)
 })
 
-test('update: its own tags are those of the new memory', (t) => {
+test('BufferTable: update() sets the tags of the new memory', (t) => {
   const ring = newRing(t)
   const table = ring.registerBuffers(3)
   t.is(table.update(1, [ownMemory(1), ownMemory(2)], { tags: [11n, 12n] }), 2)
@@ -130,7 +130,7 @@ test('update: its own tags are those of the new memory', (t) => {
   t.is(nextTag(ring), undefined)
 })
 
-test('run: a read in flight is not disturbed, and the tag comes after it', async (t) => {
+test('run: a read in flight survives an update, and the tag follows it', async (t) => {
   const ring = newRing(t)
   const memory = ownMemory(8)
   const table = ring.registerBuffers([memory], { tags: [9n] })
@@ -145,7 +145,7 @@ test('run: a read in flight is not disturbed, and the tag comes after it', async
   t.is(nextTag(ring), 9n)
 })
 
-test('close: with reads into registered buffers, cancels them and then is done', async (t) => {
+test('close: cancels reads into registered buffers, and ends', async (t) => {
   for (const close of [(ring: Ring) => ring.close(), (ring: Ring) => ring[Symbol.dispose]()]) {
     const gate = fifo(t)
     const memory = ownMemory(8)
@@ -161,9 +161,9 @@ test('close: with reads into registered buffers, cancels them and then is done',
   }
 })
 
-// ---- Memory that was taken away
+// ---- detached memory
 
-test('memory that was transferred is refused by name', (t) => {
+test('registerBuffers: names transferred memory', (t) => {
   const ring = newRing(t)
   const gone = ownMemory(8)
   detach(gone)
@@ -176,8 +176,8 @@ test('memory that was transferred is refused by name', (t) => {
   t.throws(() => ring.registerBuffers([view]), { ...detached, message: /"views\[0\]"/ })
   t.throws(() => new FixedBuffer(0, view), { ...detached, message: /"view"/ })
 
-  // By a getter of a later one, after it was looked at.
-  const first = ownMemory(8)
+  // Transferred by the getter of a later view, after it was checked.
+  const first = own(8)
   const views = [first, null]
   Object.defineProperty(views, 1, {
     get: () => {
@@ -189,7 +189,7 @@ test('memory that was transferred is refused by name', (t) => {
   t.is(ring.registerBuffers(1).size, 1, 'nothing was registered')
 })
 
-test('memory that was transferred while it is registered is not given out, nor read to', (t) => {
+test('BufferTable: at() and operations refuse memory that was transferred after registration', (t) => {
   const { fd } = file(t, TEXT)
   const memory = ownMemory(8)
   const { ring, table } = tableOf(t, memory, ownMemory(4))
@@ -220,7 +220,7 @@ test('memory that was transferred while it is registered is not given out, nor r
   table.unregister()
 })
 
-test('run rejects for memory that was transferred, and submits nothing', async (t) => {
+test('run: rejects for transferred memory, and submits nothing', async (t) => {
   const { fd } = file(t, TEXT)
   const memory = ownMemory(8)
   const { ring, table } = tableOf(t, memory)
@@ -230,7 +230,7 @@ test('run rejects for memory that was transferred, and submits nothing', async (
   t.is(ring.stats().submitted, 0)
 })
 
-test('memory that is transferred while a read into it is in flight is reported', (t) => {
+test('ReadFixed: reports memory that is transferred while the read is in flight', (t) => {
   const gate = fifo(t)
   const memory = ownMemory(8)
   const { ring, table } = tableOf(t, memory)
@@ -244,13 +244,13 @@ test('memory that is transferred while a read into it is in flight is reported',
   t.is(moved.byteLength, 8)
 })
 
-test('an empty view is EFAULT, as it is no detached one', (t) => {
+test('ReadFixed: an empty view fails with EFAULT, and is not taken for detached', (t) => {
   const { fd } = file(t, TEXT)
   const { ring, table } = tableOf(t, ownMemory(8))
   t.is(readThrough(ring, fd, table.at(0).subarray(3, 3)), 'EFAULT')
 })
 
-test('memory that may shrink is refused: what it gave up would not come back', (t) => {
+test('registerBuffers: refuses resizable memory, which would get other pages', (t) => {
   const ring = newRing(t)
   const resizable = new ArrayBuffer(8, { maxByteLength: 16 })
   const expected = { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE', message: /'views\[1\]'.*resizable/ }

@@ -1,4 +1,4 @@
-// Who holds the memory of registered buffers, for how long, and how much of it there may be.
+// The lifetime of the memory of registered buffers, and the limit of locked memory.
 
 import test from 'ava'
 import { script } from '../helpers/process.ts'
@@ -19,12 +19,12 @@ const PRELUDE = `
   process.on('exit', () => rmSync(directory, { recursive: true }))
   async function collect() {
     for (let round = 0; round < 4; round += 1) {
-      await new Promise(setImmediate) // what was looked at stays until then
+      await new Promise(setImmediate) // a WeakRef that was read keeps its target until then
       globalThis.gc()
     }
   }
   const own = (size) => Buffer.from(new ArrayBuffer(size))
-  /** Whether memory is still there, after a search for what nobody has. */
+  /** Tells if memory is still held, after a garbage collection. */
   const remaining = async (...refs) => {
     await collect()
     return refs.map((ref) => ref.deref() !== undefined).join(' ')
@@ -37,7 +37,7 @@ async function lines(source: string): Promise<string[]> {
   return stdout.trim().split('\n')
 }
 
-test('memory is held as long as it is registered, even if nobody has the table', async (t) => {
+test('registerBuffers: memory is held while it is registered, without a reference to the table', async (t) => {
   const out = await lines(`
     const ring = new Ring({ entries: 4 })
     const register = () => {
@@ -57,7 +57,7 @@ test('memory is held as long as it is registered, even if nobody has the table',
   t.deepEqual(out, ['true true true', 'true true true', 'false false false', 'true'])
 })
 
-test('memory is let go when it is replaced, unregistered, or the ring is closed', async (t) => {
+test('registerBuffers: memory is released when it is replaced or unregistered, or the ring is closed', async (t) => {
   const out = await lines(`
     const rings = []
     const make = (size) => {
@@ -88,7 +88,7 @@ test('memory is let go when it is replaced, unregistered, or the ring is closed'
   t.deepEqual(out, ['false true', 'true false', 'false false', 'false true', 'false false'])
 })
 
-test('a clone holds memory whatever its source does, and no longer than it is one', async (t) => {
+test('cloneBuffers: a clone holds memory independently of its source', async (t) => {
   const out = await lines(`
     const ring = new Ring({ entries: 4 })
     const clone = () => {
@@ -119,7 +119,7 @@ for (const [how, change] of [
   ['emptied', 'table.update(0, [null])'],
   ['unregistered and followed by another', 'table.unregister(); ring.registerBuffers([own(SIZE)])'],
 ] as const) {
-  test(`bytes that arrive after a buffer was ${how} land in nobody else's memory`, async (t) => {
+  test(`ReadFixed: bytes that arrive after a buffer was ${how} stay in its memory`, async (t) => {
     const out = await lines(`
       import { SocketDomain, SocketType } from 'uring'
       import { socketpair } from 'uring/sys'
@@ -137,7 +137,7 @@ for (const [how, change] of [
       }
       const refs = rings.map(start)
       await collect()
-      // Memory that is free would be handed out now.
+      // Freed memory would be reused now.
       const noise = Array.from({ length: 400 }, () => own(SIZE).fill('.'))
       const memory = refs.map((ref) => ref.deref())
       console.log(memory.map((bytes) => bytes !== undefined).join(' '))
@@ -154,7 +154,7 @@ for (const operation of [
   'new SendZc(client._handle.fd, table.at(0))',
   'new SendMsgZc(client._handle.fd, { buffers: [table.at(0).view] }, { fixedBuffer: 0 })',
 ]) {
-  test(`a zero-copy send holds its buffer until the notification: ${operation}`, async (t) => {
+  test(`${operation}: holds its buffer until the notification`, async (t) => {
     const out = await lines(`
       import { once } from 'node:events'
       import { connect, createServer } from 'node:net'
@@ -186,7 +186,7 @@ for (const operation of [
   })
 }
 
-test('a ring that nobody has any more is closed, though it has registered buffers and reads into them', async (t) => {
+test('Ring: is collected with registered buffers and reads into them', async (t) => {
   const out = await lines(`
     const count = () => readdirSync('/proc/self/fd').filter((name) => {
       try { return readlinkSync('/proc/self/fd/' + name) === 'anon_inode:[io_uring]' } catch { return false }
@@ -213,7 +213,7 @@ test('a ring that nobody has any more is closed, though it has registered buffer
   t.deepEqual(out, ['10', '0', 'false', 'nobody'])
 })
 
-test('a worker that is terminated with reads into registered buffers leaves nothing behind', async (t) => {
+test('Ring: a terminated worker releases registered buffers and reads into them', async (t) => {
   const out = await lines(`
     import { Worker } from 'node:worker_threads'
     const shared = new SharedArrayBuffer(100)
@@ -251,7 +251,7 @@ const ADMITTED = `
   const codeOf = (call) => failure(call).split('|')[1] ?? 'none'
 `
 
-test('a user who may lock less memory is told how much is needed, and how much there may be', async (t) => {
+test('registerBuffers: ENOMEM names the needed and the allowed bytes', async (t) => {
   if (!(await canBeUnprivileged(t))) {
     t.pass()
     return
@@ -274,10 +274,10 @@ test('a user who may lock less memory is told how much is needed, and how much t
   const needed = Number(/needs (\d+) bytes of locked memory/.exec(refused)?.[1])
   t.true(needed >= 2 ** 20 + 4096 && needed <= 2 ** 20 + 3 * 4096, refused)
   t.regex(refused, /65536.*ulimit -l/)
-  t.is(admitted, 'none', 'what is not too much works after that')
+  t.is(admitted, 'none', 'a smaller registration works after that')
 })
 
-test('update stops where the limit of locked memory is reached, and says how far it came', async (t) => {
+test('BufferTable: update() stops at the limit of locked memory, and returns the number of slots', async (t) => {
   if (!(await canBeUnprivileged(t))) {
     t.pass()
     return
@@ -301,7 +301,7 @@ test('update stops where the limit of locked memory is reached, and says how far
   t.is(stdout, '2 none\ntrue ERR_INVALID_ARG_VALUE\n8192\nENOMEM true\n1 none\n')
 })
 
-test('what a closed ring had locked is there for the next one', async (t) => {
+test('registerBuffers: retries until the memory of a closed ring is unlocked', async (t) => {
   if (!(await canBeUnprivileged(t))) {
     t.pass()
     return

@@ -1,4 +1,4 @@
-// Registered buffers: a table of them, what its slots are good for, when it ends, and what is refused.
+// Registered buffers: tables, their slots, unregistering, and invalid arguments.
 
 import test from 'ava'
 import {
@@ -26,10 +26,10 @@ import { tcpPair } from '../helpers/streams.ts'
 
 const GIB = 2 ** 30
 
-// ---- What they are for
+// ---- using registered buffers
 
-test('a table has a slot for each buffer, and the memory itself', (t) => {
-  const memory = ownMemory(100)
+test('registerBuffers: the table has a slot for each buffer', (t) => {
+  const memory = own(100)
   const { table } = tableOf(t, memory, new DataView(memory.buffer, 10, 20), new SharedArrayBuffer(30))
   t.true(table instanceof BufferTable)
   t.is(table.size, 3)
@@ -48,7 +48,7 @@ test('a table has a slot for each buffer, and the memory itself', (t) => {
   t.is(table.at(1).view.buffer, memory.buffer)
 })
 
-test('every kind of memory can be registered, and is filled where it lies', (t) => {
+test('registerBuffers: accepts every type of memory, and fills it in place', (t) => {
   const { fd } = file(t, TEXT)
   const around = ownMemory(64)
   for (const memory of [
@@ -74,7 +74,7 @@ test('every kind of memory can be registered, and is filled where it lies', (t) 
 })
 
 for (const flow of ['push and wait', 'run'] as const) {
-  test(`all operations that take registered buffers work with a table: ${flow}`, async (t) => {
+  test(`registerBuffers: all operations on registered buffers work: ${flow}`, async (t) => {
     const { ring, table } = tableOf(t, null, allocate(100))
     const { fd } = file(t, TEXT)
     const value = async (operation: ReadFixed | ReadvFixed | WriteFixed | WritevFixed | UringCmd16) =>
@@ -106,13 +106,13 @@ for (const flow of ['push and wait', 'run'] as const) {
     t.is(readText(right), 'ab36'.padStart(5, '5'))
     const message = { buffers: [view.subarray(50, 52), view.subarray(10, 12)] }
     t.is(await send(new SendMsgZc(left, message, { fixedBuffer: buffer })), 4)
-    t.is(readText(right), '3434')
-    t.is(await value(new UringCmd16(right, 0, { fixedBuffer: buffer.subarray(0, 4) })), 0) // SIOCINQ looks at none
+    t.is(textOf(right), '3434')
+    t.is(await value(new UringCmd16(right, 0, { fixedBuffer: buffer.subarray(0, 4) })), 0) // SIOCINQ does not use the buffer
     t.is(outcome(ring, new Nop({ fixedBuffer: buffer })), 0)
   })
 }
 
-test('rings of every kind take them', (t) => {
+test('registerBuffers: works in every mode of a ring', (t) => {
   const { fd } = file(t, TEXT)
   for (const options of [
     { submitAll: false },
@@ -128,7 +128,7 @@ test('rings of every kind take them', (t) => {
   }
 })
 
-test('what lies outside of a slot, even by a byte, is not touched', (t) => {
+test('ReadFixed: memory outside of its slot fails with EFAULT, even by one byte', (t) => {
   const { fd, path } = file(t, TEXT)
   const memory = ownMemory(300)
   const { ring, table } = tableOf(t, memory.subarray(100, 200), null, memory.subarray(250, 260))
@@ -159,9 +159,9 @@ test('what lies outside of a slot, even by a byte, is not touched', (t) => {
   t.truthy(path)
 })
 
-// ---- SubmissionTable
+// ---- slots
 
-test('empty slots have no buffer until they are given one', (t) => {
+test('registerBuffers: empty slots have no buffer until update()', (t) => {
   const { fd } = file(t, TEXT)
   for (const make of [
     (ring: Ring) => ring.registerBuffers(4),
@@ -186,7 +186,7 @@ test('empty slots have no buffer until they are given one', (t) => {
   }
 })
 
-test('update: puts memory into slots, and empties them', (t) => {
+test('BufferTable: update() fills and empties slots', (t) => {
   const { fd } = file(t, TEXT)
   const [a, b, c] = [ownMemory(1), ownMemory(2), ownMemory(3)]
   const { ring, table } = tableOf(t, a, b, null)
@@ -204,7 +204,7 @@ test('update: puts memory into slots, and empties them', (t) => {
   t.is([0, 1, 2].map((index) => readThrough(ring, fd, table.at(index))).join(), '0,0,0')
 })
 
-test('the most slots that there can be, and one more', (t) => {
+test('registerBuffers: accepts 16384 slots, and refuses one more', (t) => {
   const ring = newRing(t)
   const memory = ownMemory(1)
   for (const most of [16_384, Array.from({ length: 16_384 }, () => memory)]) {
@@ -221,9 +221,9 @@ test('the most slots that there can be, and one more', (t) => {
   })
 })
 
-// ---- The end of a table
+// ---- unregistering
 
-test('an unregistered table says so, whatever is asked of it', (t) => {
+test('BufferTable: all methods of an unregistered table throw', (t) => {
   const { fd } = file(t, TEXT)
   const { ring, table } = tableOf(t, ownMemory(4))
   const buffer = table.at(0)
@@ -242,18 +242,18 @@ test('an unregistered table says so, whatever is asked of it', (t) => {
   t.is(readThrough(ring, fd, next.at(0)), '01')
 })
 
-test('a table is unregistered at the end of its scope', (t) => {
+test('BufferTable: is unregistered at the end of a using block', (t) => {
   const ring = newRing(t)
   for (let round = 0; round < 3; round += 1) {
     using table = ring.registerBuffers([ownMemory(4)])
     t.is(table.size, 1)
   }
-  t.is(ioUringRegister(ring.fd, 1, null, 0), -6) // ENXIO: there is none
+  t.is(ioUringRegister(ring.fd, 1, null, 0), -6) // ENXIO: no table is registered
 })
 
-test('a ring has one table', (t) => {
-  const { ring, table } = tableOf(t, ownMemory(4))
-  for (const more of [[ownMemory(4)], 3])
+test('registerBuffers: a ring has one table', (t) => {
+  const { ring, table } = tableOf(t, own(4))
+  for (const more of [[own(4)], 3])
     t.throws(() => ring.registerBuffers(more), {
       code: 'EBUSY',
       message: 'EBUSY: resource busy or locked, io_uring_register',
@@ -262,7 +262,7 @@ test('a ring has one table', (t) => {
   t.is(table.at(0).view.length, 4)
 })
 
-test('a closed ring has none', async (t) => {
+test('BufferTable: ends with its ring', async (t) => {
   for (const close of [(ring: Ring) => ring.close(), (ring: Ring) => ring[Symbol.dispose]()]) {
     const { ring, table } = tableOf(t, ownMemory(4))
     const other = newRing(t)
@@ -283,8 +283,8 @@ test('a closed ring has none', async (t) => {
   }
 })
 
-test('what somebody else has unregistered is not there any more', (t) => {
-  const { ring, table } = tableOf(t, ownMemory(4))
+test('BufferTable: fails after a raw system call has unregistered it', (t) => {
+  const { ring, table } = tableOf(t, own(4))
   t.is(ioUringRegister(ring.fd, 1, null, 0), 0)
   t.like(
     thrownBy(() => table.unregister()),
@@ -296,9 +296,9 @@ test('what somebody else has unregistered is not there any more', (t) => {
   next.unregister()
 })
 
-// ---- Bad arguments
+// ---- invalid arguments
 
-/** What is refused, and under which name. */
+/** Invalid arguments, and the name in the error message. */
 const BAD_VIEWS: readonly (readonly [unknown, string, string])[] = [
   [undefined, 'ERR_INVALID_ARG_TYPE', '"views"'],
   [null, 'ERR_INVALID_ARG_TYPE', '"views"'],
@@ -334,10 +334,10 @@ const BAD_TAGS: readonly (readonly [unknown, string, string])[] = [
   [{ tags: [null, 0n] }, 'ERR_INVALID_ARG_TYPE', '"options.tags[0]"'],
   [{ tags: [-1n, 0n] }, 'ERR_OUT_OF_RANGE', '"options.tags[0]"'],
   [{ tags: [2n ** 62n, 0n] }, 'ERR_OUT_OF_RANGE', '"options.tags[0]"'],
-  [{ tags: [1n, 1n] }, 'ERR_INVALID_ARG_VALUE', "'options.tags[1]'"], // of an empty slot
+  [{ tags: [1n, 1n] }, 'ERR_INVALID_ARG_VALUE', "'options.tags[1]'"], // a tag for an empty slot
 ]
 
-test('bad views are named, and nothing is registered', (t) => {
+test('registerBuffers: names invalid views, and registers nothing', (t) => {
   const ring = newRing(t)
   for (const [views, code, name] of BAD_VIEWS) {
     const error = thrownBy(() => ring.registerBuffers(views as Buffer[]))
@@ -358,7 +358,7 @@ test('bad views are named, and nothing is registered', (t) => {
   t.is(ring.registerBuffers(2, { tags: [0n, 0n] }).size, 2)
 })
 
-test('bad tags are named, and nothing is registered', (t) => {
+test('registerBuffers: names invalid tags, and registers nothing', (t) => {
   const ring = newRing(t)
   for (const [options, code, name] of BAD_TAGS) {
     const error = thrownBy(() =>
@@ -370,7 +370,7 @@ test('bad tags are named, and nothing is registered', (t) => {
   t.is(ioUringRegister(ring.fd, 1, null, 0), -6)
 })
 
-test('update: bad arguments are named, and nothing changes', (t) => {
+test('BufferTable: update() names invalid arguments, and changes nothing', (t) => {
   const ring = newRing(t)
   const memory = ownMemory(8)
   const table = ring.registerBuffers([memory, null, memory], { tags: [1n, 0n, 2n] })
@@ -403,15 +403,15 @@ test('update: bad arguments are named, and nothing changes', (t) => {
   t.is(table.at(2).view.buffer, memory.buffer)
 })
 
-test('at: bad slots are named', (t) => {
-  const { table } = tableOf(t, ownMemory(8), ownMemory(8))
+test('BufferTable: at() names invalid slots', (t) => {
+  const { table } = tableOf(t, own(8), own(8))
   for (const index of [-1, 2, 0.5, Number.NaN, 2 ** 32])
     t.throws(() => table.at(index), { name: 'RangeError', code: 'ERR_OUT_OF_RANGE', message: /"index"/ })
   for (const index of [undefined, null, '0', 0n, {}])
     t.throws(() => table.at(index as number), { code: 'ERR_INVALID_ARG_TYPE', message: /"index"/ })
 })
 
-test('a buffer of more than 1 GiB is refused before the kernel is asked, and 1 GiB is not too much to ask for', (t) => {
+test('registerBuffers: refuses more than 1 GiB, and passes 1 GiB to the kernel', (t) => {
   const ring = newRing(t)
   const memory = new SharedArrayBuffer(GIB + 1)
   t.throws(() => ring.registerBuffers([memory]), {
@@ -420,7 +420,7 @@ test('a buffer of more than 1 GiB is refused before the kernel is asked, and 1 G
   })
 })
 
-test('code that runs while arguments are read cannot get in between', (t) => {
+test('registerBuffers: is not confused by getters of its arguments', (t) => {
   const ring = newRing(t)
   const options = {
     get tags() {
@@ -452,8 +452,8 @@ test('code that runs while arguments are read cannot get in between', (t) => {
   t.throws(() => newRing(t).registerBuffers(views), { message: 'mine' })
   t.is(again.at(0).view.length, 8)
 
-  // What a view says of itself is read once, and is checked by V8: it cannot make more of it than there is.
-  const liar = ownMemory(8)
+  // The properties of a view are read once, and V8 checks them: they cannot exceed its memory.
+  const liar = own(8)
   let asked = 0
   Object.defineProperty(liar, 'byteLength', { get: () => (asked++ === 0 ? 8 : 2 ** 20) })
   t.throws(() => newRing(t).registerBuffers([liar]), { instanceOf: RangeError })

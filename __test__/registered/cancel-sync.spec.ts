@@ -1,4 +1,4 @@
-// Cancelling at once: what is found, what is waited for, and that every completion arrives where it belongs.
+// cancelSync: the operations that it finds and waits for, and their completions.
 
 import { closeSync, existsSync, fstatSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { execFileSync } from 'node:child_process'
@@ -28,7 +28,7 @@ const ECANCELED = -125
 
 const read = (fd: number | FixedFile): Read => new Read(fd, Buffer.alloc(8))
 
-/** What completes, by what it was pushed with. */
+/** Returns the next completions: their user data and results. */
 function completed(ring: Ring, count: number): [unknown, number][] {
   return ring
     .waitMany(count, { timeout: 20_000 })
@@ -37,7 +37,7 @@ function completed(ring: Ring, count: number): [unknown, number][] {
 }
 
 for (const [name, mode] of MODES) {
-  test(`each target finds what it means, and its completion arrives, ${name}`, (t) => {
+  test(`cancelSync: each target finds its operations, and their completions arrive, ${name}`, (t) => {
     using ring = new Ring({ entries: 16, ...mode })
     const [one, two] = [fifo(t), fifo(t)]
     ring.registerFiles([two])
@@ -89,7 +89,7 @@ for (const [name, mode] of MODES) {
   })
 }
 
-test('what was pushed and not submitted is not found', (t) => {
+test('cancelSync: does not find entries that are not submitted', (t) => {
   using ring = new Ring({ entries: 8 })
   const gate = fifo(t)
   const token = ring.push(read(gate), 'pushed')
@@ -101,7 +101,7 @@ test('what was pushed and not submitted is not found', (t) => {
   t.deepEqual(completed(ring, 1), [['pushed', ECANCELED]])
 })
 
-test('what was run is found where it is: with the kernel, staged, or waiting for room', async (t) => {
+test('cancelSync: finds operations of run() in flight, enqueued, or waiting for capacity', async (t) => {
   using ring = new Ring({ entries: 4, cqEntries: 4 })
   const gate = fifo(t)
   const codes: unknown[] = []
@@ -118,13 +118,13 @@ test('what was run is found where it is: with the kernel, staged, or waiting for
   const late = Array.from({ length: 4 }, run)
   t.is(ring.pending, 2)
   t.is(ring.cancelSync({ opcode: Read.opcode }, { all: true }), 7)
-  t.deepEqual([codes, ring.pending], [[], 0], 'nobody is told inside the call')
+  t.deepEqual([codes, ring.pending], [[], 0], 'no callback runs inside the call')
   await Promise.all([...early, ...late])
   t.deepEqual(codes, Array(6).fill('ECANCELED'))
   t.deepEqual(completed(ring, 1), [['pushed', ECANCELED]])
   t.is(ring.cancelSync(pushed), 0)
 
-  // One of those that wait for room is one.
+  // An operation that waits for capacity counts as one.
   const busy = Array.from({ length: 5 }, run)
   t.is(ring.pending, 1)
   t.is(ring.cancelSync({ opcode: Timeout.opcode }), 0)
@@ -137,7 +137,7 @@ test('what was run is found where it is: with the kernel, staged, or waiting for
   t.is(codes.length, 11)
 })
 
-test('a worker that can be interrupted is waited for', (t) => {
+test('cancelSync: waits for a worker that can be interrupted', (t) => {
   using ring = new Ring({ entries: 8 })
   const path = join(directory(t), 'fifo')
   execFileSync('mkfifo', [path])
@@ -145,7 +145,7 @@ test('a worker that can be interrupted is waited for', (t) => {
     const token = ring.push(new OpenAt(path, { flags: 'r' }).async(), 'open')
     ring.submit()
     let found = 0
-    // Between the queue and the worker it is in no place for a moment.
+    // For a moment the operation is neither in the queue nor in the worker.
     while (found === 0 && ring.tryWait() === undefined && ring.inFlight > 0) found = ring.cancelSync(token)
     t.is(found, 1)
     const [completion] = ring.waitMany(1, { timeout: 20_000 })
@@ -157,9 +157,9 @@ test('a worker that can be interrupted is waited for', (t) => {
 const BYTES = 64 * 1024 * 1024
 const zeros = Buffer.alloc(BYTES)
 
-/** A write that a worker is in the middle of, and that nothing stops; and how far it is. */
+/** Starts a write that a worker runs and that nothing interrupts. Returns its token, and a function for its progress. */
 function writing(t: ExecutionContext, ring: Ring): { token: number; size: () => number } {
-  // In memory, where no disk is waited for.
+  // In memory, so that no disk delays it.
   const path = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'uring-test-'))
   const fd = openSync(join(path, 'file'), 'w+')
   rmSync(path, { recursive: true })
@@ -171,27 +171,30 @@ function writing(t: ExecutionContext, ring: Ring): { token: number; size: () => 
   return { token, size }
 }
 
-test.serial('what a worker cannot be stopped in is waited for: up to the timeout, or to its end', (t) => {
-  for (let round = 0; round < 30; round += 1) {
-    using ring = new Ring({ entries: 8 })
-    const { token, size } = writing(t, ring)
-    try {
-      ring.cancelSync(token, { timeout: 0 })
-      continue // it was over before it could be asked
-    } catch (error) {
-      t.true(error instanceof UringError)
-      t.like(error, { code: 'ETIME', errno: -62, syscall: 'io_uring_register' })
+test.serial(
+  'cancelSync: waits for an operation that cannot be interrupted until the timeout or its end',
+  (t) => {
+    for (let round = 0; round < 30; round += 1) {
+      using ring = new Ring({ entries: 8 })
+      const { token, size } = writing(t, ring)
+      try {
+        ring.cancelSync(token, { timeout: 0 })
+        continue // it ended before the call
+      } catch (error) {
+        t.true(error instanceof UringError)
+        t.like(error, { code: 'ETIME', errno: -62, syscall: 'io_uring_register' })
+      }
+      if (size() === BYTES) continue
+      t.is(ring.cancelSync(token), 1)
+      t.is(size(), BYTES, 'it has ended')
+      t.deepEqual(completed(ring, 1), [['write', BYTES]])
+      return
     }
-    if (size() === BYTES) continue
-    t.is(ring.cancelSync(token), 1)
-    t.is(size(), BYTES, 'it has ended')
-    t.deepEqual(completed(ring, 1), [['write', BYTES]])
-    return
-  }
-  t.fail('every write was over at once')
-})
+    t.fail('every write was over at once')
+  },
+)
 
-test.serial('what a worker is busy with is neither waited for nor counted where all are meant', (t) => {
+test.serial('cancelSync: with all, neither waits for nor counts operations in workers', (t) => {
   for (const [target, options] of [
     ['any', {}],
     ['any', { all: true }],
@@ -210,8 +213,8 @@ test.serial('what a worker is busy with is neither waited for nor counted where 
 })
 
 for (const [name, waker] of WAKERS) {
-  test(`woken by ${name}, whoever awaits what is cancelled hears of it`, async (t) => {
-    const outcome = await runWithWaker(
+  test(`cancelSync: a cancelled promise rejects, woken by ${name}`, async (t) => {
+    const outcome = await woken(
       waker,
       `${PRELUDE}
       const [gate] = fifos(1)
@@ -227,7 +230,7 @@ for (const [name, waker] of WAKERS) {
         await turn()
         assert.deepEqual(codes.toSorted(), [-125, 'ECANCELED', 'ECANCELED', 'ECANCELED'])
       }
-      // Inside a callback too.
+      // Also inside a callback.
       const told = []
       const waiting = ring.run(new Read(gate, Buffer.alloc(8))).catch(({ code }) => told.push(code))
       await new Promise((resolve) => ring.start(new Nop(), () => { told.push(ring.cancelSync('any')); resolve() }))
@@ -242,7 +245,7 @@ for (const [name, waker] of WAKERS) {
   })
 }
 
-test('a ring that is disabled has nothing to cancel yet', (t) => {
+test('cancelSync: finds nothing on a disabled ring', (t) => {
   using ring = new Ring({ entries: 8, disabled: true })
   ring.push(new Timeout(600_000), 'timeout')
   t.throws(() => ring.submit(), { code: 'EBADFD' })
@@ -253,7 +256,7 @@ test('a ring that is disabled has nothing to cancel yet', (t) => {
   t.deepEqual(completed(ring, 1), [['timeout', ECANCELED]])
 })
 
-test('arguments are named, and nothing is cancelled', (t) => {
+test('cancelSync: names invalid arguments, and cancels nothing', (t) => {
   const ring = new Ring({ entries: 8 })
   const gate = fifo(t)
   const token = ring.push(read(gate), 'read')

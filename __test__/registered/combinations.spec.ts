@@ -1,5 +1,5 @@
-// What a ring has registered, put together: resizing, closing and losing a ring that has all of it, and code of the
-// program that runs in the middle of a call.
+// Combinations of registrations: resizing, closing and collecting a ring that has many, and code of the program that runs
+// inside a call.
 
 import { readSync, writeSync } from 'node:fs'
 import test from 'ava'
@@ -25,7 +25,7 @@ import { closing, pair } from '../helpers/sockets.ts'
 
 const OK = { code: 0, signal: null, stdout: 'ok\n', stderr: '' }
 
-/** Does something once, where an operation asks for its descriptor in `act`. */
+/** Creates a target that runs `act` once, when an operation reads its descriptor. */
 function trap(fd: number): { readonly fd: number; act: (() => void) | undefined } {
   return {
     act: undefined,
@@ -38,7 +38,7 @@ function trap(fd: number): { readonly fd: number; act: (() => void) | undefined 
   }
 }
 
-// ---- code of the program in the middle of a call
+// ---- code of the program inside a call
 
 for (const [name, ask] of [
   ['run', (ring: Ring, operation: Write) => ring.run(operation)],
@@ -49,7 +49,7 @@ for (const [name, ask] of [
   ],
   ['chain', (ring: Ring, operation: Write) => ring.chain([operation, new Nop()])],
 ] as const) {
-  test(`${name}: an argument that closes the ring on the way ends the operation with it`, async (t) => {
+  test(`${name}: fails if one of its arguments closes the ring`, async (t) => {
     const target = trap(1)
     const operation = new Write(target, Buffer.alloc(1))
     const ring = new Ring({ entries: 8 })
@@ -59,7 +59,7 @@ for (const [name, ask] of [
   })
 }
 
-test('what waits for room as its argument closes the ring ends, and the event loop goes on', async (t) => {
+test('run: an operation that waits for capacity ends if its argument closes the ring', async (t) => {
   const outcome = await script(`
     import { Nop, Ring, Timeout, Write } from 'uring'
     let act
@@ -69,7 +69,7 @@ test('what waits for room as its argument closes the ring ends, and the event lo
     const waiting = [0, 1, 2].map(() => ring.run(new Timeout(60_000)))
     act = () => ring[Symbol.dispose]()
     waiting.push(ring.run(operation))
-    // Where microtasks never end, nothing but another thread could end the process.
+    // If microtasks never end, only another thread can end the process.
     new (await import('node:worker_threads')).Worker('setTimeout(() => process.kill(process.pid, "SIGKILL"), 20_000)', {
       eval: true,
     }).unref()
@@ -82,7 +82,7 @@ test('what waits for room as its argument closes the ring ends, and the event lo
   })
 })
 
-test('a wait whose options close the ring ends at once', async (t) => {
+test('wait: ends at once if its options close the ring', async (t) => {
   const outcome = await script(`
     import { Nop, Ring } from 'uring'
     import { Worker } from 'node:worker_threads'
@@ -109,7 +109,7 @@ test('a wait whose options close the ring ends at once', async (t) => {
   t.deepEqual(outcome, { ...OK, stdout: 'ERR_URING_CLOSED\n' })
 })
 
-test('pushAll: an argument that submits and throws takes nothing along that is let go', (t) => {
+test('pushAll: a getter that submits and throws does not submit released entries', (t) => {
   using ring = new Ring({ entries: 8 })
   const { read, write } = pipe(t)
   const target = trap(write)
@@ -122,10 +122,10 @@ test('pushAll: an argument that submits and throws takes nothing along that is l
   t.throws(() => ring.pushAll([new Read(read, memory), operation]), { message: 'mine' })
   t.deepEqual([ring.sqReady, ring.submit(), ring.inFlight], [0, 0, 0])
   writeSync(write, 'text')
-  t.is(readSync(read, Buffer.alloc(8)), 4) // nobody else has read it
+  t.is(readSync(read, Buffer.alloc(8)), 4) // no other operation has read it
 })
 
-test('pushAll: what an argument pushes comes before all of it, and stays where it throws', (t) => {
+test('pushAll: entries that a getter pushes come first, and stay if it throws', (t) => {
   using ring = new Ring({ entries: 8 })
   const target = trap(1)
   const operation = new Write(target, Buffer.alloc(0))
@@ -144,7 +144,7 @@ test('pushAll: what an argument pushes comes before all of it, and stays where i
   t.is(ring.inFlight, 0)
 })
 
-test('pushAll: where an argument takes the room or closes the ring, nothing is staged', (t) => {
+test('pushAll: enqueues nothing if a getter fills the queue or closes the ring', (t) => {
   const ring = new Ring({ entries: 2 })
   const target = trap(1)
   const operation = new Write(target, Buffer.alloc(0))
@@ -156,7 +156,7 @@ test('pushAll: where an argument takes the room or closes the ring, nothing is s
   t.throws(() => ring.pushAll([new Nop(), operation]), { code: 'ERR_URING_CLOSED' })
 })
 
-test('cancel: what the target’s getters run is not lost among what waits for room', async (t) => {
+test('cancel: keeps operations that getters of the target start while others wait for capacity', async (t) => {
   await using ring = new Ring({ entries: 1, cqEntries: 2 })
   const { read } = pipe(t)
   const waiting = Array.from({ length: 4 }, () => ring.run(new Timeout(20)))
@@ -173,7 +173,7 @@ test('cancel: what the target’s getters run is not lost among what waits for r
   for (const result of await Promise.all(late)) t.is(result, 7)
 })
 
-test('cancelSync in a callback ends what is in flight and what waits for room', async (t) => {
+test('cancelSync: in a callback, cancels operations in flight and waiting for capacity', async (t) => {
   await using ring = new Ring({ entries: 2, cqEntries: 2 })
   const { read } = pipe(t)
   const reads: Promise<unknown>[] = []
@@ -192,9 +192,9 @@ test('cancelSync in a callback ends what is in flight and what waits for room', 
   t.is(await ring.run(new Nop({ result: 3 })), 3)
 })
 
-// ---- other sizes
+// ---- resizing
 
-test('a ring that is resized goes on with its group of buffers in the middle of an iteration', async (t) => {
+test('resize: an iteration over a buffer ring continues', async (t) => {
   await using ring = new Ring({ entries: 4 })
   const [left, right] = pair(t)
   using group = new BufferRing(ring, { count: 2, size: 16 })
@@ -209,7 +209,7 @@ test('a ring that is resized goes on with its group of buffers in the middle of 
   t.deepEqual(texts, ['text 0', 'text 1', 'text 2', 'text 3'])
 })
 
-test('a ring that is resized has its eventfd, and the switch of it', (t) => {
+test('resize: keeps the eventfd and eventfdEnabled', (t) => {
   using ring = new Ring({ entries: 4 })
   const fd = closing(t, eventfd())
   const count = (): bigint => {
@@ -243,7 +243,7 @@ test('a ring that is resized has its eventfd, and the switch of it', (t) => {
   ring.unregisterEventfd()
 })
 
-test('a ring that is resized is still named by the index that its thread has', async (t) => {
+test('resize: keeps the registered descriptor', async (t) => {
   const ring = new Ring({ entries: 4 })
   ring.registerRingFd()
   ring.resize({ entries: 64 })
@@ -257,7 +257,7 @@ test('a ring that is resized is still named by the index that its thread has', a
   await ring.close()
 })
 
-test('a ring that is resized waits as its region says', (t) => {
+test('resize: keeps the waits of the region', (t) => {
   using ring = new Ring({ entries: 4, disabled: true })
   const wait = ring.registerRegion(4096, { waits: true }).setWait(1, { timeout: 1 })
   ring.enable()
@@ -265,7 +265,7 @@ test('a ring that is resized waits as its region says', (t) => {
   t.throws(() => ring.enter(0, 1, EnterFlags.GETEVENTS, wait), { code: 'ETIME' })
 })
 
-test('a ring that may not resize is as it was', (t) => {
+test('resize: changes nothing if restrictions refuse it', (t) => {
   using ring = new Ring({ entries: 4, disabled: true })
   ring.registerRestrictions([{ operation: Nop }])
   ring.enable()
@@ -278,7 +278,7 @@ test('a ring that may not resize is as it was', (t) => {
   )
 })
 
-test('a ring that is resized keeps the messages that nobody has read yet', async (t) => {
+test('resize: keeps unread messages', async (t) => {
   await using ring = new Ring({ entries: 4, cqEntries: 4 })
   const messages = ring.messages()
   const sent: bigint[] = []
@@ -297,9 +297,9 @@ test('a ring that is resized keeps the messages that nobody has read yet', async
   t.deepEqual(read, sent)
 })
 
-// ---- tables and groups
+// ---- tables and buffer rings
 
-test('one memory is a group of buffers and registered, and goes on as either', async (t) => {
+test('BufferRing: its memory can be registered too, and each works without the other', async (t) => {
   await using ring = new Ring({ entries: 8 })
   const memory = allocate(64)
   const [left, right] = pair(t)
@@ -320,7 +320,7 @@ test('one memory is a group of buffers and registered, and goes on as either', a
   t.is(memory.toString('latin1', 0, 5), 'hello')
 })
 
-test('registered memory is cloned on, and each ring closes without the others', async (t) => {
+test('cloneBuffers: clones of clones outlive the other rings', async (t) => {
   const source = file(t, 'from a file')
   const rings = [new Ring({ entries: 4 }), new Ring({ entries: 4 }), new Ring({ entries: 4 })] as const
   const memory = allocate(4096)
@@ -343,7 +343,7 @@ test('registered memory is cloned on, and each ring closes without the others', 
   t.throws(() => table.at(0), { code: 'ERR_URING_CLOSED' })
 })
 
-test('a table of a ring with restrictions is as it was where they refuse', async (t) => {
+test('FileTable, BufferTable: stay unchanged if restrictions refuse a call', async (t) => {
   await using ring = new Ring({ entries: 4, disabled: true })
   const files = ring.registerFiles([file(t, 'text'), -1, -1])
   const buffers = ring.registerBuffers([Buffer.alloc(4)])
@@ -358,7 +358,7 @@ test('a table of a ring with restrictions is as it was where they refuse', async
   t.is(buffers.at(0).view.toString(), 'text')
 })
 
-test('slots that were cut off before restrictions are given out under them', (t) => {
+test('FileTable: acquire() returns slots that left the kernel’s range before restrictions', (t) => {
   using ring = new Ring({ entries: 4, disabled: true })
   const files = ring.registerFiles(4)
   files.allocRange(0, 2)
@@ -368,7 +368,7 @@ test('slots that were cut off before restrictions are given out under them', (t)
   t.throws(() => files.acquire(), { code: 'ENFILE' })
 })
 
-test('tables that were disposed of say so, whoever has them still', (t) => {
+test('FileTable, BufferTable: throw after they are disposed', (t) => {
   using ring = new Ring({ entries: 4 })
   const kept = (() => {
     using files = ring.registerFiles(2)
@@ -390,11 +390,11 @@ test('tables that were disposed of say so, whoever has them still', (t) => {
   ])
     t.throws(use, { code: 'ERR_URING_RESOURCE_CLOSED' })
   ring.push(new ReadFixed(0, kept.fixed), 'memory')
-  t.is(ring.wait()?.result, -14) // EFAULT: nothing is registered there
+  t.is(ring.wait()?.result, -14) // EFAULT: the slot is empty
   kept.group.close()
 })
 
-test('messages that nobody waits for keep no process alive', async (t) => {
+test('messages: an unread iterator does not keep the process alive', async (t) => {
   const outcome = await script(`
     import { Ring } from 'uring'
     const messages = new Ring({ entries: 4 }).messages()
@@ -403,7 +403,7 @@ test('messages that nobody waits for keep no process alive', async (t) => {
   t.deepEqual(outcome, OK)
 })
 
-test('messages are awaited on a ring that starts later', async (t) => {
+test('messages: arrive on a ring that is enabled later', async (t) => {
   await using ring = new Ring({ entries: 4, disabled: true })
   const messages = ring.messages()
   const next = messages.next()
@@ -414,7 +414,7 @@ test('messages are awaited on a ring that starts later', async (t) => {
   await messages.return?.()
 })
 
-test('an iteration with restrictions ends with its signal', async (t) => {
+test('each: ends with its signal on a restricted ring', async (t) => {
   await using ring = new Ring({ entries: 4, disabled: true })
   ring.registerRestrictions([{ operation: PollAdd }])
   ring.enable()
@@ -429,7 +429,7 @@ test('an iteration with restrictions ends with its signal', async (t) => {
   t.deepEqual(await polls.next(), { done: true, value: undefined })
 })
 
-test('memory whose pages the kernel takes hold of cannot give them up', (t) => {
+test('registerBuffers, registerRegion, registerZcrx: refuse resizable memory', (t) => {
   using ring = new Ring({ entries: 4 })
   const resizable = new ArrayBuffer(8192, { maxByteLength: 65_536 })
   const growable = new SharedArrayBuffer(4096, { maxByteLength: 8192 })
@@ -452,7 +452,7 @@ test('memory whose pages the kernel takes hold of cannot give them up', (t) => {
   t.is(Buffer.from(growable, 0, 4).toString(), 'text')
 })
 
-// ---- rings that nobody has any more
+// ---- collected rings
 
 for (const [name, source] of [
   ['registered files', 'ring.registerFiles([0, -1], { tags: [5n, 0n] }).acquire()'],
@@ -489,7 +489,7 @@ for (const [name, source] of [
     'const messages = ring.messages(); Ring.sendMessage(ring, 1, 2n); await messages.next(); await messages.return()',
   ],
 ] as const) {
-  test(`a ring with ${name} is closed when nobody has it any more`, async (t) => {
+  test(`Ring: with ${name}, is closed when it is collected`, async (t) => {
     const outcome = await script(
       `
       import { readdirSync, readlinkSync, writeSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// A large sparse file copied past the page cache, through registered buffers: what databases do all day.
+// Copying a large sparse file by direct I/O through registered buffers.
 
 import { createHash } from 'node:crypto'
 import {
@@ -25,7 +25,7 @@ const MIB = 2 ** 20
 const SIZE = 2 ** 30
 const IN_FLIGHT = 8
 
-/** Where there is data: at both ends, across two buffers, and in the middle of one. */
+/** The ranges with data: at both ends, across two buffers, and inside one buffer. */
 const EXTENTS = [
   [0, 8192],
   [3 * MIB - 4096, 12_288],
@@ -42,7 +42,7 @@ function openDirect(path: string, flags: number): number | undefined {
   }
 }
 
-/** A new directory whose file system does direct I/O, if there is one. */
+/** Creates a directory on a file system with direct I/O, if there is one. */
 function directDirectory(t: ExecutionContext): string | undefined {
   for (const candidate of [tmpdir(), '/var/tmp', fileURLToPath(new URL('../..', import.meta.url))]) {
     const folder = mkdtempSync(join(candidate, 'uring-test-'))
@@ -58,7 +58,7 @@ function directDirectory(t: ExecutionContext): string | undefined {
   return undefined
 }
 
-/** Bytes that are different everywhere. */
+/** Returns bytes that differ at every position. */
 function pattern(offset: number, length: number): Buffer {
   const bytes = Buffer.alloc(length)
   for (let at = 0; at < length; at += 8) bytes.writeBigUInt64LE(BigInt(offset + at + 1), at)
@@ -82,7 +82,7 @@ function attempt(call: () => unknown): unknown {
   }
 }
 
-test('1 GiB with holes is copied by direct I/O through registered buffers, and the holes stay', async (t) => {
+test('ReadFixed, WriteFixed: copy 1 GiB with holes by direct I/O, and keep the holes', async (t) => {
   const folder = directDirectory(t)
   if (folder === undefined) {
     t.pass()
@@ -120,7 +120,7 @@ test('1 GiB with holes is copied by direct I/O through registered buffers, and t
   }
   await Promise.all(Array.from({ length: IN_FLIGHT }, (_, index) => worker(table.at(index))))
   t.is(moved, SIZE)
-  t.is(written, 7 * MIB) // the parts that have data in them
+  t.is(written, 7 * MIB) // the ranges with data
 
   const read = openSync(copyPath, 'r')
   t.teardown(() => closeSync(read))
@@ -135,7 +135,7 @@ test('1 GiB with holes is copied by direct I/O through registered buffers, and t
   }
 })
 
-test('direct I/O takes what allocate() gives', async (t) => {
+test('allocate: returns memory for direct I/O', async (t) => {
   const folder = directDirectory(t)
   if (folder === undefined) {
     t.pass()
@@ -152,7 +152,7 @@ test('direct I/O takes what allocate() gives', async (t) => {
   t.true(buffer.view.equals(pattern(0, 8192)))
   t.is(await ring.run(new ReadFixed(fd, small, { offset: 4096 })), 4096)
   t.true(small.view.equals(pattern(4096, 4096)))
-  // What is out of line fares as it does with node:fs, which most file systems refuse.
+  // Unaligned memory behaves as it does with node:fs: most file systems refuse it.
   for (const [from, offset] of [
     [1, 0],
     [0, 1],

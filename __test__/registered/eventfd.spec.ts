@@ -1,4 +1,4 @@
-// A ring's eventfd: what it hears of, the switch, and the asynchronous flow, which wants the same place.
+// registerEventfd: its signals, eventfdEnabled, and its conflict with the promise API.
 
 import { readSync, writeSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
@@ -19,7 +19,7 @@ function counter(t: ExecutionContext): number {
   return closing(t, eventfd())
 }
 
-/** How often it was written to since it was last asked. */
+/** Returns the number of signals since the last call. */
 function signals(fd: number): number {
   const bytes = Buffer.alloc(8)
   try {
@@ -32,7 +32,7 @@ function signals(fd: number): number {
 }
 
 for (const [name, mode] of MODES) {
-  test(`an eventfd hears of what completes at once and of what comes later, ${name}`, (t) => {
+  test(`registerEventfd: signals immediate and later completions, ${name}`, (t) => {
     using ring = new Ring({ entries: 8, ...mode })
     const fd = counter(t)
     const gate = fifo(t)
@@ -41,7 +41,7 @@ for (const [name, mode] of MODES) {
     for (let round = 0; round < 3; round += 1) {
       ring.push(new Nop())
       ring.submitAndWait(1)
-      t.true(signals(fd) > 0, 'no call of ours keeps it silent')
+      t.true(signals(fd) > 0, 'calls of this thread do not suppress signals')
       t.is(ring.wait()?.result, 0)
       ring.push(new Read(gate, Buffer.alloc(1)))
       ring.submit()
@@ -58,7 +58,7 @@ for (const [name, mode] of MODES) {
   })
 }
 
-test('an async eventfd hears of what a worker completes, and of nothing that completes in the call', (t) => {
+test('registerEventfd: with async, signals only completions of kernel workers', (t) => {
   for (const mode of [{}, { submitAll: false }]) {
     using ring = new Ring({ entries: 8, ...mode })
     const fd = counter(t)
@@ -83,7 +83,7 @@ test('an async eventfd hears of what a worker completes, and of nothing that com
   }
 })
 
-test('who waits for the eventfd is woken by the ring', async (t) => {
+test('registerEventfd: wakes a reader of the eventfd', async (t) => {
   using ring = new Ring({ entries: 8 })
   using other = new Ring({ entries: 8 })
   const fd = counter(t)
@@ -103,7 +103,7 @@ test('who waits for the eventfd is woken by the ring', async (t) => {
   t.is(bytes.toString(), 'hi')
 })
 
-test('the switch silences an eventfd, and lets it speak again', (t) => {
+test('eventfdEnabled: disables and enables signals', (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = counter(t)
   t.is(ring.eventfdEnabled, true)
@@ -117,7 +117,7 @@ test('the switch silences an eventfd, and lets it speak again', (t) => {
     t.is(signals(fd), enabled ? 1 : 0)
     ring.wait()
   }
-  // It is the ring's, and not the eventfd's.
+  // The setting belongs to the ring, not to the eventfd.
   ring.eventfdEnabled = false
   ring.unregisterEventfd()
   t.is(ring.eventfdEnabled, false)
@@ -127,7 +127,7 @@ test('the switch silences an eventfd, and lets it speak again', (t) => {
   t.is(signals(fd), 0)
 })
 
-test('a ring has one eventfd, and says what cannot be one', (t) => {
+test('registerEventfd: a ring has one eventfd, and refuses other descriptors', (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = counter(t)
   const failure = { instanceOf: UringError, message: /io_uring_register/ }
@@ -141,7 +141,7 @@ test('a ring has one eventfd, and says what cannot be one', (t) => {
   t.throws(() => ring.unregisterEventfd(), { ...failure, code: 'ENXIO' })
 })
 
-test('a ring lets go of the eventfd with its last user', (t) => {
+test('close: releases the eventfd', (t) => {
   const ring = new Ring({ entries: 8 })
   const fd = counter(t)
   ring.registerEventfd(fd)
@@ -153,7 +153,7 @@ test('a ring lets go of the eventfd with its last user', (t) => {
   t.is(signals(fd), 1)
 })
 
-test('arguments are named, and nothing is registered', (t) => {
+test('registerEventfd: names invalid arguments, and registers nothing', (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = counter(t)
   const bad = (use: () => unknown, code: string, name: string): void => {
@@ -198,8 +198,8 @@ test('arguments are named, and nothing is registered', (t) => {
 })
 
 for (const [name, waker] of WAKERS) {
-  test(`woken by ${name}, the asynchronous flow and an eventfd exclude each other`, async (t) => {
-    const outcome = await runWithWaker(
+  test(`registerEventfd: excludes the promise API, woken by ${name}`, async (t) => {
+    const outcome = await woken(
       waker,
       `${PRELUDE}
       import { eventfd } from 'uring/sys'
@@ -217,7 +217,7 @@ for (const [name, waker] of WAKERS) {
         assert.throws(() => ring.start(new Nop(), assert.fail), refusal)
         assert.throws(() => ring.each(new Timeout(1, { multi: true })), refusal)
       }
-      // The other flow goes on, and nothing was left behind.
+      // The queue API continues, and nothing is left over.
       ring.push(new Nop(), 'pushed')
       assert.equal(ring.wait().userData, 'pushed')
       assert.equal(ring.inFlight, 0)
@@ -230,7 +230,7 @@ for (const [name, waker] of WAKERS) {
       const read = ring.run(new Read(gate, Buffer.alloc(8)))
       await turn()
       setTimeout(() => writeSync(gate, 'late'), 5)
-      assert.equal(await read, 4) // it has been woken, whatever the switch said before
+      assert.equal(await read, 4) // it was woken, although eventfdEnabled was false before
       assert.equal(ring.eventfdEnabled, true)
       assert.throws(() => { ring.eventfdEnabled = false }, { code: 'ERR_URING_EVENTFD', message: /cannot be disabled/ })
       ring.eventfdEnabled = true
@@ -248,8 +248,8 @@ for (const [name, waker] of WAKERS) {
     t.deepEqual(outcome, OK)
   })
 
-  test(`woken by ${name}, a ring with an eventfd is closed, collected, and ended with its worker`, async (t) => {
-    const outcome = await runWithWaker(
+  test(`registerEventfd: the ring is closed, collected, and ended with its worker, woken by ${name}`, async (t) => {
+    const outcome = await woken(
       waker,
       `${PRELUDE}
       import { eventfd } from 'uring/sys'

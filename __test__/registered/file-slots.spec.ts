@@ -1,4 +1,4 @@
-// The empty slots of a table of registered files: whose they are.
+// The empty slots of a file table: acquire(), release() and allocRange().
 
 import { writeSync } from 'node:fs'
 import test from 'ava'
@@ -25,20 +25,20 @@ import { contentOf, contents, files } from '../helpers/registered.ts'
 const REGISTER_RESTRICTIONS = 11
 const REGISTER_ENABLE_RINGS = 12
 
-/** The slot that the kernel puts a file into, or the code of the error. */
+/** Lets the kernel choose a slot. Returns the slot, or the code of the error. */
 function chosen(ring: Ring): number | string {
   const completion = complete(ring, new OpenAt('/dev/null', { direct: 'auto' }))
   return completion.error?.code ?? completion.value.index
 }
 
-/** The slots that the kernel fills until it finds no more. */
+/** Lets the kernel choose slots until none is left. */
 function allChosen(ring: Ring): number[] {
   const slots: number[] = []
   for (let slot = chosen(ring); slot !== 'ENFILE'; slot = chosen(ring)) slots.push(Number(slot))
   return slots.toSorted((left, right) => left - right)
 }
 
-/** The slots that can be acquired until there are no more. */
+/** Acquires slots until none is left. */
 function allAcquired(table: FileTable): number[] {
   const slots: number[] = []
   try {
@@ -49,7 +49,7 @@ function allAcquired(table: FileTable): number[] {
   return slots.toSorted((left, right) => left - right)
 }
 
-/** Linux before 7.0, without a fix, leaves a full range for what was filled behind it. */
+/** Linux before 7.0, without a fix, may leave a full range for slots after it. */
 function staysInRange(): boolean {
   using ring = new Ring({ entries: 4 })
   ring.registerFiles(3).allocRange(0, 1)
@@ -57,7 +57,7 @@ function staysInRange(): boolean {
   return allChosen(ring).length === 1
 }
 
-test('acquire gives each slot once, and again when it was released', (t) => {
+test('FileTable: acquire() returns each slot once, and again after release()', (t) => {
   using ring = new Ring({ entries: 4 })
   const table = ring.registerFiles(4)
   t.deepEqual(allAcquired(table), [0, 1, 2, 3])
@@ -71,7 +71,7 @@ test('acquire gives each slot once, and again when it was released', (t) => {
   t.deepEqual(allAcquired(table), [0, 3])
 })
 
-test('release empties the slot, and its tag comes', (t) => {
+test('FileTable: release() empties the slot, and its tag arrives', (t) => {
   using ring = new Ring({ entries: 4 })
   const [a = 0, b = 0] = files(t, 'a', 'b')
   const table = ring.registerFiles(4)
@@ -82,7 +82,7 @@ test('release empties the slot, and its tag comes', (t) => {
   t.is(table.release(first), undefined)
   t.like(ring.wait(), { source: 'tag', userData: 5n })
   t.is(contentOf(ring, first) + contentOf(ring, second), 'EBADFb')
-  // What is closed is still acquired, and can be filled again.
+  // A slot whose file was closed is still acquired, and can be filled again.
   ring.push(new Close(second), 'close')
   t.deepEqual(
     ring.waitMany(1, { max: 2 }).map(({ userData }) => userData),
@@ -95,7 +95,7 @@ test('release empties the slot, and its tag comes', (t) => {
   t.is(contentOf(ring, second), 'EBADF')
 })
 
-test('only what is acquired can be released, and once', (t) => {
+test('FileTable: release() accepts an acquired slot, once', (t) => {
   using ring = new Ring({ entries: 4 })
   const [a = 0] = files(t, 'a')
   const table = ring.registerFiles([a, -1, -1])
@@ -118,7 +118,7 @@ test('only what is acquired can be released, and once', (t) => {
   t.is(contents(ring, 3), 'a - -')
 })
 
-test('without a range, what is acquired is not chosen by the kernel, and what it chose is not acquired', (t) => {
+test('FileTable: without a range, acquire() and the kernel choose different slots', (t) => {
   using ring = new Ring({ entries: 4 })
   const [a = 0] = files(t, 'a')
   const table = ring.registerFiles(10)
@@ -137,7 +137,7 @@ test('without a range, what is acquired is not chosen by the kernel, and what it
   if (staysInRange()) complete(ring, new FilesUpdate([a], { offset: 8 }))
   for (const slot of allChosen(ring)) add(slot)
   t.throws(() => table.acquire(), { code: 'ENFILE' })
-  // A slot that the kernel chose, and that is closed, is anybody's.
+  // A slot that the kernel chose and that was closed can be acquired.
   const first = [...used].find((slot) => slot < 5) ?? 0
   complete(ring, new Close(new FixedFile(first)))
   t.is(table.acquire().index, first)
@@ -145,16 +145,16 @@ test('without a range, what is acquired is not chosen by the kernel, and what it
   t.throws(() => table.acquire(), { code: 'ENFILE' })
 })
 
-test('without a range and without acquiring, all of the table is for the kernel to choose from', (t) => {
+test('FileTable: without allocRange() and acquire(), the kernel chooses from the whole table', (t) => {
   using ring = new Ring({ entries: 4 })
   const table = ring.registerFiles(4)
   t.deepEqual(allChosen(ring), [0, 1, 2, 3])
   t.throws(() => table.acquire(), { code: 'ENFILE' })
-  for (const slot of [0, 1, 2, 3]) complete(ring, new Close(table.at(slot)))
-  t.deepEqual(allChosen(ring), [0, 1, 2, 3], 'a failure took nothing away')
+  for (const slot of [0, 1, 2, 3]) done(ring, new Close(table.at(slot)))
+  t.deepEqual(allChosen(ring), [0, 1, 2, 3], 'a failure does not reduce the range')
 })
 
-test('allocRange: the kernel chooses there, and acquire takes the rest', (t) => {
+test('FileTable: allocRange() divides slots between the kernel and acquire()', (t) => {
   for (const [offset, length, outside] of [
     [0, 3, [3, 4, 5]],
     [2, 2, [0, 1, 4, 5]],
@@ -180,7 +180,7 @@ test('allocRange: the kernel chooses there, and acquire takes the rest', (t) => 
   }
 })
 
-test('allocRange: whatever the kernel puts into the table goes there', (t) => {
+test('FileTable: the kernel stays in the range for every operation with direct', (t) => {
   using ring = new Ring({ entries: 4 })
   const [a = 0] = files(t, 'a')
   const table = ring.registerFiles(12)
@@ -199,7 +199,7 @@ test('allocRange: whatever the kernel puts into the table goes there', (t) => {
   t.is(codeOrNone(ring, new Pipe({ direct: 'auto' })), 'ENFILE')
 })
 
-test('allocRange: a range can be moved, but not over what is acquired', (t) => {
+test('FileTable: allocRange() can move the range, but not over acquired slots', (t) => {
   using ring = new Ring({ entries: 4 })
   const table = ring.registerFiles(6)
   table.allocRange(0, 2)
@@ -237,7 +237,7 @@ test('allocRange: a range can be moved, but not over what is acquired', (t) => {
   t.deepEqual(allChosen(ring), [2, 3])
 })
 
-test('allocRange names the argument that cannot be, and changes nothing', (t) => {
+test('FileTable: allocRange() names invalid arguments, and changes nothing', (t) => {
   using ring = new Ring({ entries: 4 })
   const table = ring.registerFiles(4)
   table.allocRange(1, 1)
@@ -262,7 +262,7 @@ test('allocRange names the argument that cannot be, and changes nothing', (t) =>
   t.deepEqual(allChosen(ring), [1])
 })
 
-test('acquire gives no slot that is in use, whoever filled it', (t) => {
+test('FileTable: acquire() returns no slot in use, however it was filled', (t) => {
   using ring = new Ring({ entries: 8 })
   const [a = 0, b = 0] = files(t, 'a', 'b')
   const table = ring.registerFiles([a, -1, -1, -1, -1, -1, -1, -1, -1, -1])
@@ -278,7 +278,7 @@ test('acquire gives no slot that is in use, whoever filled it', (t) => {
   t.deepEqual(allAcquired(table), [0, 2, 5])
 })
 
-test('acquire leaves alone what is in flight on the slots that it looks at', (t) => {
+test('FileTable: acquire() does not disturb operations in flight', (t) => {
   for (const divided of [false, true]) {
     using ring = new Ring({ entries: 8 })
     const gate = fifo(t)
@@ -299,7 +299,7 @@ test('acquire leaves alone what is in flight on the slots that it looks at', (t)
   }
 })
 
-test('slots go round: thousands are acquired and released, and none is in two hands', (t) => {
+test('FileTable: acquires and releases thousands of slots, and none twice', (t) => {
   using ring = new Ring({ entries: 4 })
   const table = ring.registerFiles(64)
   table.allocRange(10, 30)
@@ -320,7 +320,7 @@ test('slots go round: thousands are acquired and released, and none is in two ha
   t.is(allAcquired(table).length, 34 - held.length)
 })
 
-/** A ring that may make some registrations, and one kind of operation. */
+/** Creates a ring that allows some registrations and one operation. */
 function restricted(...registrations: readonly number[]): Ring {
   const ring = new Ring({ entries: 4, disabled: true })
   const rules = [...registrations.map((opcode) => [opcode, 0]), ...[14, 18, 19, 22].map((op) => [op, 1])]
@@ -329,7 +329,7 @@ function restricted(...registrations: readonly number[]): Ring {
     argument.writeUInt16LE(kind, index * 16)
     argument[index * 16 + 2] = opcode
   }
-  argument.writeUInt16LE(2, rules.length * 16) // entry flags that are allowed
+  argument.writeUInt16LE(2, rules.length * 16) // allows entry flags
   argument[rules.length * 16 + 2] = 0xff
   const results = [
     ioUringRegister(ring.fd, REGISTER_RESTRICTIONS, argument, rules.length + 1),
@@ -339,7 +339,7 @@ function restricted(...registrations: readonly number[]): Ring {
   return ring
 }
 
-test('where the kernel cannot say what is empty, acquire needs a range, and goes by the table', (t) => {
+test('FileTable: on older kernels, acquire() needs a range, and uses what the table knows', (t) => {
   const [a = 0, b = 0] = files(t, 'a', 'b')
   using ring = restricted(13, 14, 25, REGISTER_ENABLE_RINGS)
   const table = ring.registerFiles([a, -1, -1, -1, -1, -1])
@@ -348,7 +348,7 @@ test('where the kernel cannot say what is empty, acquire needs a range, and goes
     code: 'ERR_URING_UNSUPPORTED',
     message: /Linux 6\.6 .*call allocRange\(\) first/,
   })
-  t.is(chosen(ring), 1, 'nothing was taken away')
+  t.is(chosen(ring), 1, 'the range is unchanged')
   table.allocRange(4, 2)
   table.update(1, [b, a, b])
   t.throws(() => table.acquire(), { code: 'ENFILE' })
@@ -359,7 +359,7 @@ test('where the kernel cannot say what is empty, acquire needs a range, and goes
   t.is(table.acquire().index, 2)
 })
 
-test('what a restricted ring may not do is an error, and nothing happens', (t) => {
+test('FileTable: restrictions refuse a call, and nothing changes', (t) => {
   const [a = 0, b = 0] = files(t, 'a', 'b')
   using none = restricted(REGISTER_ENABLE_RINGS)
   t.throws(() => none.registerFiles([a]), {

@@ -1,4 +1,4 @@
-// Tables of registered files at work: in promises, iterators and chains, and between rings.
+// Registered files in promises, iterators and chains, and between rings.
 
 import { once } from 'node:events'
 import { writeFileSync, writeSync } from 'node:fs'
@@ -38,7 +38,7 @@ const PATIENCE = { timeout: 30_000 }
 
 // ---- promises, chains and iterators
 
-test('run: operations use slots, fill them and close them', async (t) => {
+test('run: operations use, fill and close slots', async (t) => {
   const ring = ringFor(t)
   const { path } = file(t, 'content')
   const table = ring.registerFiles(4)
@@ -67,7 +67,7 @@ test('run: operations use slots, fill them and close them', async (t) => {
   t.is(await ring.run(new Read(descriptor, bytes, { offset: 0 })), 7)
 })
 
-test('run: a read in flight outlives the table', async (t) => {
+test('run: a read in flight survives unregister()', async (t) => {
   const ring = ringFor(t)
   const gate = fifo(t)
   const table = ring.registerFiles([gate])
@@ -110,7 +110,7 @@ test('chain: opens into a slot, reads from it and closes it, as one submission',
   for (const slot of slots) table.release(slot)
 })
 
-test('chain: where a step fails the slot is what it was', async (t) => {
+test('chain: a failed step leaves the slot unchanged', async (t) => {
   const ring = ringFor(t)
   const table = ring.registerFiles(2)
   const slot = table.acquire()
@@ -122,7 +122,7 @@ test('chain: where a step fails the slot is what it was', async (t) => {
   const missing = (await failure(ring.chain(steps('/there/is/none')))) as ChainError
   t.like(missing, { code: 'ENOENT', step: 0 })
   t.is(contentOf(ring, slot), 'EBADF')
-  // A short read breaks the chain before the slot is closed: that is left to the program.
+  // A short read breaks the chain before the slot is closed: the program has to close it.
   const short = (await failure(ring.chain(steps(file(t, 'ab').path)))) as ChainError
   t.like(short, { code: 'ERR_URING_SHORT', step: 1 })
   t.is(contentOf(ring, slot), 'ab')
@@ -130,7 +130,7 @@ test('chain: where a step fails the slot is what it was', async (t) => {
   t.is(contentOf(ring, slot), 'EBADF')
 })
 
-test.serial('a chain through a slot makes no descriptor, and neither does a table', async (t) => {
+test.serial('chain: through a slot, creates no descriptor', async (t) => {
   const ring = new Ring({ entries: 16 })
   const { path } = file(t, 'x')
   const table = ring.registerFiles(16)
@@ -160,7 +160,7 @@ test.serial('a chain through a slot makes no descriptor, and neither does a tabl
   t.true(descriptors() < before)
 })
 
-test('each: connections go into slots that the kernel chooses, and are served there', async (t) => {
+test('each: accepts connections into slots that the kernel chooses, and serves them', async (t) => {
   const ring = ringFor(t, { entries: 64 })
   const server = listening(t, ring)
   const table = ring.registerFiles(12)
@@ -205,7 +205,7 @@ test('each: connections go into slots that the kernel chooses, and are served th
   t.is(contents(ring, 12), Array.from({ length: 12 }, () => '-').join(' '))
 })
 
-test('each: a full table ends the iteration, and what was accepted stays', async (t) => {
+test('each: a full table ends the iteration, and accepted connections stay', async (t) => {
   const ring = ringFor(t)
   const server = listening(t, ring)
   const table = ring.registerFiles(6)
@@ -223,7 +223,7 @@ test('each: a full table ends the iteration, and what was accepted stays', async
   for (const slot of found) t.is(await ring.run(new Write(table.at(slot), Buffer.from('x'))), 1)
 })
 
-test('Socket, Accept: into slots that were acquired', async (t) => {
+test('Socket, Accept: use acquired slots', async (t) => {
   const ring = ringFor(t)
   const server = listening(t, ring)
   const table = ring.registerFiles(4)
@@ -247,7 +247,7 @@ test('Socket, Accept: into slots that were acquired', async (t) => {
 
 // ---- between rings
 
-test('a file is passed from the table of one ring to that of another, tags and all', (t) => {
+test('MsgRingSendFd: passes a file between tables of two rings, without its tag', (t) => {
   using ring = new Ring({ entries: 4 })
   using other = new Ring({ entries: 4 })
   const [a = 0, b = 0] = files(t, 'a', 'b')
@@ -262,19 +262,19 @@ test('a file is passed from the table of one ring to that of another, tags and a
   for (let message = 0; message < 2; message += 1)
     t.like(other.wait(PATIENCE), { source: 'message', userData: 7n })
   t.is(contentOf(other, slot) + contentOf(other, 0), 'ba')
-  // A slot is a number: of whichever ring it is used with.
+  // A slot is a number: it names a slot of the ring that it is used with.
   t.is(contentOf(other, table.at(0)), 'a')
   t.is(contentOf(ring, slot), 'b')
   table.unregister()
   const own = ring.waitMany(2).map(({ userData }) => userData)
-  t.deepEqual(own.toSorted(), [1n, 2n], 'it is the slots that have tags')
+  t.deepEqual(own.toSorted(), [1n, 2n], 'tags belong to slots')
   t.is(contentOf(other, slot) + contentOf(other, 0), 'ba')
   target.release(slot)
   t.is(contentOf(other, slot), 'EBADF')
   t.is(other.tryWait(), undefined)
 })
 
-test('a file is passed to the table of a ring in a worker, and back', async (t) => {
+test('MsgRingSendFd: passes a file to the table of a worker, and back', async (t) => {
   const source = `
     const { parentPort, workerData } = require('node:worker_threads')
     import(${JSON.stringify(import.meta.resolve('uring'))}).then(({ MsgRingSendFd, Read, Ring }) => {

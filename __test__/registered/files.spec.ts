@@ -1,4 +1,4 @@
-// Files that are registered with a ring: what is in the table, what comes back of it, and when.
+// Registered files: registering, updating and unregistering, tags, and operations in flight.
 
 import { once } from 'node:events'
 import { closeSync, createReadStream, openSync, writeSync } from 'node:fs'
@@ -26,11 +26,11 @@ import { run, script } from '../helpers/process.ts'
 import { contentOf, contents, files } from '../helpers/registered.ts'
 
 const NOBODY = 987_654
-/** What has not come by then never will. */
+/** A completion that has not arrived by then will never arrive. */
 const PATIENCE = { timeout: 30_000 }
 const MAX_TAG = 2n ** 62n - 1n
 
-/** The tags that have come, in order of their size. */
+/** Returns the tags that have arrived, sorted. */
 function tags(ring: Ring): bigint[] {
   const found: bigint[] = []
   for (let tag = ring.tryWait(); tag !== undefined; tag = ring.tryWait()) {
@@ -42,7 +42,7 @@ function tags(ring: Ring): bigint[] {
 
 // ---- registering
 
-test('registered files are used by their slots', (t) => {
+test('registerFiles: operations use files by their slots', (t) => {
   using ring = new Ring({ entries: 4 })
   const [a = 0, b = 0] = files(t, 'a', 'b')
   const table = ring.registerFiles([-1, a, { fd: b }, a])
@@ -52,7 +52,7 @@ test('registered files are used by their slots', (t) => {
   t.is(contentOf(ring, table.at(2)), 'b')
 })
 
-test('a table of empty slots is registered by their number', (t) => {
+test('registerFiles: registers a number of empty slots', (t) => {
   using ring = new Ring({ entries: 4 })
   const [a = 0] = files(t, 'a')
   const table = ring.registerFiles(3)
@@ -64,7 +64,7 @@ test('a table of empty slots is registered by their number', (t) => {
   t.is(contents(ring, 3), '- a ')
 })
 
-test('the table has the files themselves: descriptors and FileHandles can be closed', async (t) => {
+test('registerFiles: descriptors and FileHandles can be closed afterwards', async (t) => {
   await using ring = new Ring({ entries: 4 })
   const { path } = file(t, 'still here')
   const fd = openSync(path, 'r')
@@ -80,7 +80,7 @@ test('the table has the files themselves: descriptors and FileHandles can be clo
   t.is(contentOf(ring, 0), 'still here')
 })
 
-test('large tables are registered whole, with their tags', (t) => {
+test('registerFiles: registers large tables with their tags', (t) => {
   using ring = new Ring({ entries: 4, cqEntries: 8192 })
   const COUNT = 5000
   const [a = 0, b = 0] = files(t, 'a', 'b')
@@ -105,7 +105,7 @@ test('large tables are registered whole, with their tags', (t) => {
   t.deepEqual(tags(ring), numbers(100_000))
 })
 
-test('a ring has one table at a time', (t) => {
+test('registerFiles: a ring has one table at a time', (t) => {
   using ring = new Ring({ entries: 4 })
   const [a = 0, b = 0] = files(t, 'a', 'b')
   const first = ring.registerFiles([a])
@@ -117,14 +117,14 @@ test('a ring has one table at a time', (t) => {
   first.unregister()
   const second = ring.registerFiles([b, b])
   t.is(contents(ring, 2), 'b b')
-  // The first one is no way to the second.
+  // The old table object does not refer to the new table.
   t.throws(() => first.update(0, [a]), { code: 'ERR_URING_RESOURCE_CLOSED' })
   first[Symbol.dispose]()
   t.is(contents(ring, 2), 'b b')
   second.unregister()
 })
 
-test('where one file cannot be registered, none is', (t) => {
+test('registerFiles: registers no file if one is refused', (t) => {
   using ring = new Ring({ entries: 4 })
   const [a = 0] = files(t, 'a')
   const message = 'EBADF: bad file descriptor, io_uring_register: '
@@ -137,13 +137,13 @@ test('where one file cannot be registered, none is', (t) => {
     )
     t.is(error?.message, message + reason)
     t.like(error, { code: 'EBADF', errno: -9, syscall: 'io_uring_register' })
-    t.is(codeOrNone(ring, new OpenAt('/dev/null', { direct: 0 })), 'ENXIO', 'there is no table')
-    t.is(ring.tryWait(), undefined, 'no tag comes')
+    t.is(code(ring, new OpenAt('/dev/null', { direct: 0 })), 'ENXIO', 'there is no table')
+    t.is(ring.tryWait(), undefined, 'no tag arrives')
   }
   t.is(ring.registerFiles([a]).size, 1)
 })
 
-test('a table cannot have more slots than the process may have descriptors', async (t) => {
+test('registerFiles: fails with EMFILE for more slots than the limit of descriptors', async (t) => {
   const source = `
     import { Ring } from 'uring'
     const ring = new Ring({ entries: 4 })
@@ -165,7 +165,7 @@ test('a table cannot have more slots than the process may have descriptors', asy
   t.is(stdout, `${refused.repeat(3)}200\n`)
 })
 
-test('registerFiles names the argument that cannot be, and registers nothing', (t) => {
+test('registerFiles: names invalid arguments, and registers nothing', (t) => {
   using ring = new Ring({ entries: 4 })
   const [a = 0] = files(t, 'a')
   const holes: unknown[] = []
@@ -211,7 +211,7 @@ test('registerFiles names the argument that cannot be, and registers nothing', (
   t.is(ring.registerFiles(2, { tags: [0n, 0n] }).size, 2)
 })
 
-test('whatever the arguments do while they are looked at, nothing is half done', (t) => {
+test('registerFiles: is atomic, whatever getters of its arguments do', (t) => {
   const [a = 0] = files(t, 'a')
   const ring = new Ring({ entries: 4 })
   const closing = {
@@ -252,7 +252,7 @@ test('whatever the arguments do while they are looked at, nothing is half done',
 
 // ---- update
 
-test('update: fills slots, empties them and leaves them alone', (t) => {
+test('FileTable: update() fills, empties and skips slots', (t) => {
   using ring = new Ring({ entries: 4 })
   const [a = 0, b = 0, c = 0] = files(t, 'a', 'b', 'c')
   const table = ring.registerFiles(5)
@@ -263,19 +263,19 @@ test('update: fills slots, empties them and leaves them alone', (t) => {
   t.is(table.update(0, [-1, SKIP_FILE, a, SKIP_FILE, -1]), 5)
   t.is(contents(ring, 5), '- b a c -')
   t.is(table.update(4, [-1]), 1, 'it is empty')
-  t.is(table.update(1, [c, a]), 2, 'what was there makes room')
+  t.is(table.update(1, [c, a]), 2, 'the old files are replaced')
   t.is(contents(ring, 5), '- c a c -')
   t.is(table.update(2, []), 0)
   t.is(contents(ring, 5), '- c a c -')
 })
 
-test('update: stops where it cannot go on, and says how far it came', (t) => {
+test('FileTable: update() stops at the first refused file, and returns the number of slots', (t) => {
   using ring = new Ring({ entries: 4 })
   const [a = 0, b = 0, c = 0] = files(t, 'a', 'b', 'c')
   const table = ring.registerFiles([c, c, c, c], { tags: [1n, 2n, 3n, 4n] })
   t.is(table.update(0, [a, NOBODY, b], { tags: [5n, 6n, 7n] }), 1)
-  t.deepEqual(tags(ring), [1n, 2n], 'of what was taken out')
-  t.is(contents(ring, 4), 'a - c c', 'the slot where it stopped is empty, and what is behind it as it was')
+  t.deepEqual(tags(ring), [1n, 2n], 'the tags of removed files')
+  t.is(contents(ring, 4), 'a - c c', 'the slot where it stopped is empty, and those after it are unchanged')
   t.is(table.update(0, [SKIP_FILE, b, ring]), 2)
   t.deepEqual(tags(ring), [3n])
   t.is(contents(ring, 4), 'a b - c')
@@ -294,7 +294,7 @@ test('update: stops where it cannot go on, and says how far it came', (t) => {
   t.deepEqual(tags(ring), [5n])
 })
 
-test('update names the argument that cannot be, and changes nothing', (t) => {
+test('FileTable: update() names invalid arguments, and changes nothing', (t) => {
   using ring = new Ring({ entries: 4 })
   const [a = 0] = files(t, 'a')
   const table = ring.registerFiles([a, a, a])
@@ -335,7 +335,7 @@ test('update names the argument that cannot be, and changes nothing', (t) => {
 
 // ---- unregistering
 
-/** What each method throws. */
+/** Returns the error code of each method. */
 function refusals(table: FileTable, slot: FixedFile): (string | undefined)[] {
   const codeOf = (call: () => unknown): string | undefined => {
     try {
@@ -356,7 +356,7 @@ function refusals(table: FileTable, slot: FixedFile): (string | undefined)[] {
   ]
 }
 
-test('an unregistered table is not to be used, and its slots are gone', (t) => {
+test('FileTable: all methods of an unregistered table throw, and its slots are gone', (t) => {
   using ring = new Ring({ entries: 4 })
   const [a = 0] = files(t, 'a')
   const table = ring.registerFiles([a, -1])
@@ -374,7 +374,7 @@ test('an unregistered table is not to be used, and its slots are gone', (t) => {
   t.is(codeOrNone(ring, new OpenAt('/dev/null', { direct: 0 })), 'ENXIO')
 })
 
-test('a table of a closed ring is not to be used', async (t) => {
+test('FileTable: all methods throw after the ring is closed', async (t) => {
   for (const close of [(ring: Ring) => ring.close(), async (ring: Ring) => ring[Symbol.dispose]()]) {
     const ring = new Ring({ entries: 4 })
     const [a = 0] = files(t, 'a')
@@ -390,13 +390,13 @@ test('a table of a closed ring is not to be used', async (t) => {
   }
 })
 
-/** Puts both ends of a pipe into slots: a descriptor of the end to read from. */
+/** Puts both ends of a pipe into slots. Returns a descriptor of its read end. */
 function piped(ring: Ring): number {
   const [read] = complete(ring, new Pipe({ direct: 0 })).value
   return complete(ring, new FixedFdInstall(read)).value
 }
 
-test('with the ring its registered files are closed', async (t) => {
+test('close: closes the registered files', async (t) => {
   for (const close of [(ring: Ring) => ring.close(), async (ring: Ring) => ring[Symbol.dispose]()]) {
     const ring = new Ring({ entries: 4 })
     ring.registerFiles(2)
@@ -408,7 +408,7 @@ test('with the ring its registered files are closed', async (t) => {
   t.pass()
 })
 
-test('a ring that nobody has is collected with its table, and its files are closed', async (t) => {
+test('Ring: is collected with its table, and the files are closed', async (t) => {
   const { stdout, stderr } = await script(
     `
     import { createReadStream } from 'node:fs'
@@ -434,7 +434,7 @@ test('a ring that nobody has is collected with its table, and its files are clos
   t.is(stdout, 'closed\n')
 })
 
-test('a worker that is terminated lets go of its table', async (t) => {
+test('Ring: a terminated worker releases its table', async (t) => {
   const source = `
     const { parentPort } = require('node:worker_threads')
     import(${JSON.stringify(import.meta.resolve('uring'))}).then(async ({ FixedFdInstall, Pipe, Read, Ring }) => {
@@ -457,7 +457,7 @@ test('a worker that is terminated lets go of its table', async (t) => {
 
 // ---- tags
 
-test('a tag comes when its file has left the table, however it left', (t) => {
+test('FileTable: a tag arrives when its file has left the table, for any reason', (t) => {
   using ring = new Ring({ entries: 4 })
   const [a = 0, b = 0] = files(t, 'a', 'b')
   const table = ring.registerFiles([a, a, a, a, a], { tags: [1n, 2n, MAX_TAG, 0n, 5n] })
@@ -483,7 +483,7 @@ test('a tag comes when its file has left the table, however it left', (t) => {
   t.deepEqual(came.map(({ userData }) => String(userData)).toSorted(), ['1', '2', 'close', 'open'])
 })
 
-test('a tag is a completion with no token, whichever call takes it', (t) => {
+test('FileTable: a tag is a completion without a token, in every call', (t) => {
   using ring = new Ring({ entries: 4 })
   const [a = 0] = files(t, 'a')
   const takes: Record<string, () => Pick<Completion, 'userData' | 'result' | 'flags' | 'token'> | undefined> =
@@ -522,7 +522,7 @@ test('a tag is a completion with no token, whichever call takes it', (t) => {
   t.throws(() => ring.wait(), { code: 'ERR_URING_NOTHING_IN_FLIGHT' })
 })
 
-test('a tag and an operation are waited for together', (t) => {
+test('FileTable: waits count tags and operations', (t) => {
   using ring = new Ring({ entries: 4 })
   const [a = 0] = files(t, 'a')
   ring.registerFiles([a], { tags: [1n] }).unregister()
@@ -539,7 +539,7 @@ test('a tag and an operation are waited for together', (t) => {
 
 // ---- in flight
 
-/** A read that waits for the FIFO in slot 0. */
+/** Starts a read of the FIFO in slot 0. */
 function reading(t: ExecutionContext, options: { tags?: bigint[] } = {}) {
   const ring = new Ring({ entries: 8 })
   t.teardown(() => ring[Symbol.dispose]())
@@ -552,7 +552,7 @@ function reading(t: ExecutionContext, options: { tags?: bigint[] } = {}) {
   return { ring, table, gate, text: (length: number) => bytes.toString('latin1', 0, length) }
 }
 
-test('unregister: a read in flight goes on to its end, and the tag comes behind it', (t) => {
+test('FileTable: unregister() lets a read in flight end, and the tag follows it', (t) => {
   const { ring, table, gate, text } = reading(t, { tags: [9n, 0n] })
   table.unregister()
   t.is(contentOf(ring, 0), 'EBADF', 'the table is gone')
@@ -564,7 +564,7 @@ test('unregister: a read in flight goes on to its end, and the tag comes behind 
   t.like(tag, { source: 'tag', userData: 9n })
 })
 
-test('update: an operation in flight keeps the old file, whose tag comes behind it', (t) => {
+test('FileTable: update() lets an operation in flight keep the old file, and its tag follows', (t) => {
   const { ring, table, gate, text } = reading(t, { tags: [9n, 0n] })
   t.is(table.update(0, [file(t, 'new').fd], { tags: [10n] }), 1)
   t.is(contentOf(ring, 0), 'new')
@@ -580,7 +580,7 @@ test('update: an operation in flight keeps the old file, whose tag comes behind 
   t.deepEqual(tags(ring), [10n])
 })
 
-test('a table of its own does not keep what was in flight on another one', (t) => {
+test('FileTable: a new table does not hold files of operations on the old one', (t) => {
   const { ring, table, gate } = reading(t, { tags: [1n, 0n] })
   table.unregister()
   const next = ring.registerFiles([file(t, 'next').fd], { tags: [2n] })
@@ -594,19 +594,19 @@ test('a table of its own does not keep what was in flight on another one', (t) =
   )
 })
 
-test('a ring is closed with operations on registered files in flight', async (t) => {
+test('close: cancels operations on registered files', async (t) => {
   const first = reading(t, { tags: [1n, 0n] })
   await first.ring.close()
   t.true(first.ring.closed)
   const second = reading(t, { tags: [1n, 0n] })
   second.ring[Symbol.dispose]()
   t.is(second.ring.fd, -1)
-  // Nobody reads there any more.
+  // No operation reads there any more.
   writeSync(first.gate, 'for nobody')
   t.is(first.text(8), '\0'.repeat(8))
 })
 
-test('tags come while the asynchronous flow is at work, to the waiting calls', async (t) => {
+test('FileTable: tags arrive at the queue API while the promise API is in use', async (t) => {
   await using ring = new Ring({ entries: 8 })
   const gate = fifo(t)
   const [a = 0] = files(t, 'a')
@@ -616,17 +616,17 @@ test('tags come while the asynchronous flow is at work, to the waiting calls', a
   await ring.run(new Nop())
   table.update(0, [-1, -1])
   const first = ring.tryWait()
-  t.like(first, { source: 'tag', userData: 2n, token: 0 }, 'nothing was at work on this one')
+  t.like(first, { source: 'tag', userData: 2n, token: 0 }, 'no operation used this file')
   t.is(ring.tryWait(), undefined)
   writeSync(gate, 'text')
   t.is(await read, 4)
   await until(() => ring.cqReady > 0 || ring.peek() !== undefined)
   t.like(ring.wait(), { source: 'tag', userData: 1n, result: 0 })
-  // And with nothing in flight.
+  // Also with no operation in flight.
   table.update(0, [a], { tags: [3n] })
   table.unregister()
   t.is(ring.wait()?.userData, 3n)
-  // Between operations that are run, nothing is lost.
+  // No tag is lost between operations of run().
   const next = ring.registerFiles(1)
   const expected: bigint[] = []
   for (let tag = 1n; tag <= 100n; tag += 1n) {
@@ -639,7 +639,7 @@ test('tags come while the asynchronous flow is at work, to the waiting calls', a
   t.deepEqual(tags(ring), expected)
 })
 
-test('tables work in every mode of a ring', (t) => {
+test('registerFiles: works in every mode of a ring', (t) => {
   const [a = 0, b = 0] = files(t, 'a', 'b')
   for (const mode of [
     { submitAll: false },

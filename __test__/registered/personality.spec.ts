@@ -1,4 +1,4 @@
-// Registered credentials: operations run with them, whatever the thread has since.
+// Registered credentials: operations run with them after the thread has changed its own.
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,11 +8,11 @@ import { codeOrNone } from '../helpers/completions.ts'
 import { directory } from '../helpers/files.ts'
 import { script } from '../helpers/process.ts'
 
-/** Only root can become somebody else, and back. */
+/** Only root can change its credentials and restore them. */
 const isRoot = process.getuid?.() === 0
 const asRoot = isRoot ? test : test.skip
 
-/** Source text: a file of root's, and becoming nobody and root again. */
+/** Source text: a file of root, and functions that switch to user nobody and back. */
 function prelude(path: string): string {
   return `
     import assert from 'node:assert/strict'
@@ -37,7 +37,7 @@ function prelude(path: string): string {
   `
 }
 
-/** A file that only root can open, in a directory that everybody can. */
+/** Creates a file that only root can open, in a directory that all users can open. */
 function secret(t: Parameters<typeof directory>[0]): string {
   const path = join(directory(t), 'secret')
   writeFileSync(path, 'secret', { mode: 0o600 })
@@ -59,7 +59,7 @@ asRoot('an operation has the credentials that were registered, and not those of 
       const nobody = ring.registerPersonality()
       assert.notEqual(nobody, root)
       assert.equal(open(ring, root), 'opened')
-      if (options.sqPoll === undefined) assert.equal(open(ring), 'EACCES') // a polling thread has the ring's own
+      if (options.sqPoll === undefined) assert.equal(open(ring), 'EACCES') // a polling thread uses the credentials of the ring
       assert.equal(open(ring, nobody), 'EACCES')
       assert.equal(await ran(ring, root), 'opened')
       assert.equal(await ran(ring, nobody), 'EACCES')
@@ -101,7 +101,7 @@ asRoot('what is in flight keeps credentials that are given back, and nothing new
   t.deepEqual(outcome, OK)
 })
 
-test('credentials are a ring’s own, and have numbers of their own', (t) => {
+test('registerPersonality: each ring has its own personalities and numbers', (t) => {
   using ring = new Ring({ entries: 8 })
   using other = new Ring({ entries: 8 })
   const ids = [ring.registerPersonality(), ring.registerPersonality(), ring.registerPersonality()]
@@ -123,7 +123,7 @@ test('credentials are a ring’s own, and have numbers of their own', (t) => {
   t.throws(() => other.unregisterPersonality(first), { code: 'EINVAL' })
 })
 
-test('a number that can name none is refused, and so is a closed ring', (t) => {
+test('unregisterPersonality: refuses unknown numbers and a closed ring', (t) => {
   const ring = new Ring({ entries: 8 })
   const id = ring.registerPersonality()
   for (const bad of [undefined, null, '1', 1n, {}]) {

@@ -1,4 +1,4 @@
-// What the kernel has, in its own words, and that everything of it has a name here.
+// probe() and query(), and that uring has a name for everything that the kernel reports.
 
 import test from 'ava'
 import * as uring from 'uring'
@@ -14,7 +14,7 @@ const OPCODES = 256
 const RESTRICTIONS = 11
 const ENABLE_RINGS = 12
 
-/** What answers each registration: members of classes, static ones too, and classes that register when they are made. */
+/** The counterpart of each registration: methods, static methods, and classes whose constructors register. */
 const REGISTRATIONS: readonly (readonly string[])[] = [
   /* BUFFERS */ ['Ring.registerBuffers'],
   /* UNREGISTER_BUFFERS */ ['BufferTable.unregister'],
@@ -54,7 +54,7 @@ const REGISTRATIONS: readonly (readonly string[])[] = [
   /* QUERY */ ['Ring.query'],
 ]
 
-/** Whether there is a class of this name, with such a member. */
+/** Tells if there is a class of this name with this member. */
 function exists(name: string): boolean {
   const [head = '', member] = name.split('.')
   const exported = (uring as Record<string, unknown>)[head]
@@ -66,7 +66,7 @@ function constants(group: object): Set<unknown> {
   return new Set(Object.values(group))
 }
 
-/** The bits of a mask that no constant stands for. */
+/** Returns the bits of a mask that have no constant. */
 function nameless(mask: number, group: object): number[] {
   const named = constants(group)
   return Array.from({ length: 53 }, (_, bit) => 2 ** bit).filter(
@@ -82,7 +82,7 @@ function ask(): uring.Query {
 const masks = ask()
 const { operations, registrations } = masks
 
-test('every registration of the kernel has a counterpart', (t) => {
+test('query: every registration of the kernel has a counterpart', (t) => {
   t.true(registrations >= 36)
   const opcodes = Array.from({ length: registrations }, (_, opcode) => opcode)
   t.deepEqual(
@@ -95,14 +95,14 @@ test('every registration of the kernel has a counterpart', (t) => {
   )
 })
 
-test('a name that there is not has no counterpart', (t) => {
+test('query: an unknown name has no counterpart', (t) => {
   for (const name of ['Rings', 'Ring.registerNothing', 'Nothing.update', 'SetupFlags.IOPOLL', 'SetupFlags'])
     t.false(exists(name), name)
   for (const name of ['Ring', 'Ring.push', 'Ring.fd', 'Ring.sendMessage']) t.true(exists(name), name)
   t.deepEqual(nameless(2 ** 31 + 2 ** 40 + 5, { A: 1, B: 4, C: 2 ** 31 }), [2 ** 40])
 })
 
-test('every operation of the kernel has a class', (t) => {
+test('query: every operation of the kernel has a class', (t) => {
   t.true(operations >= 63)
   const classes = Object.values(uring).filter(
     (value): value is uring.OperationClass & typeof Operation =>
@@ -121,30 +121,30 @@ for (const [name, group, least] of [
   ['sqeFlags', SqeFlags, SqeFlags.CQE_SKIP_SUCCESS],
   ['features', Features, Features.NO_IOWAIT],
 ] as const) {
-  test(`every bit of ${name} has a name`, (t) => {
+  test(`query: every bit of ${name} has a name`, (t) => {
     const mask = masks[name]
     t.is(mask & least, least, 'all that 6.18 has')
     t.deepEqual(nameless(mask, group), [])
   })
 }
 
-test('what the kernel says is what it does', (t) => {
+test('query: the answers match the behaviour of the kernel', (t) => {
   using ring = new Ring({ entries: 1 })
   t.is(masks.features, ring.features)
   t.is(ring.setupFlags & ~masks.setupFlags, 0)
-  // The first flag and the first registration that it does not have.
+  // The first flag and the first registration that the kernel does not have.
   const params = new Uint32Array(30)
   params[2] = masks.setupFlags + 1
   t.is(ioUringSetup(1, params), EINVAL)
   t.throws(() => ring.enter(0, 0, masks.enterFlags + 1), { code: 'EINVAL' })
   t.is(ioUringRegister(ring.fd, registrations, null, 0), EINVAL)
   t.is(ring.probe().lastOp, operations - 1)
-  // It answers so many questions, in their order.
+  // The kernel answers this number of queries, in order.
   const { queries, zcrx, rings } = masks
   t.deepEqual([true, zcrx !== undefined, rings !== undefined], [queries > 0, queries > 1, queries > 2])
 })
 
-test('a query is read as the kernel writes it', (t) => {
+test('query: decodes the structs of the kernel', (t) => {
   const buffer = (...fields: (number | bigint)[]): Buffer => {
     const bytes = Buffer.alloc(256)
     let at = 0
@@ -177,7 +177,7 @@ test('a query is read as the kernel writes it', (t) => {
   t.true(memory.area === area && memory.refill === refill)
 })
 
-test('probe: says of every opcode what the ring says', (t) => {
+test('probe: agrees with Ring.supports() for every opcode', (t) => {
   using ring = new Ring({ entries: 1 })
   const probe = ring.probe()
   t.true(Number.isInteger(probe.lastOp) && probe.supports({ opcode: probe.lastOp }))
@@ -188,7 +188,7 @@ test('probe: says of every opcode what the ring says', (t) => {
   for (const opcode of [-1, 256, 0.5, Number.NaN]) t.false(probe.supports({ opcode }))
   t.true(probe.supports(uring.Read))
   t.true(probe.supports({ opcode: 22, variantSince: '2.6' }))
-  t.false(probe.supports({ opcode: 22, variantSince: '999.0' }), 'a variant that is newer')
+  t.false(probe.supports({ opcode: 22, variantSince: '999.0' }), 'a newer variant')
   for (const wrong of [undefined, null, 'Read', {}, { opcode: '22' }]) {
     t.throws(() => probe.supports(wrong as unknown as typeof uring.Read), {
       code: 'ERR_INVALID_ARG_TYPE',
@@ -197,7 +197,7 @@ test('probe: says of every opcode what the ring says', (t) => {
   }
 })
 
-test('a ring that may do nothing else can be asked all the same', (t) => {
+test('probe, query: work on a ring that allows nothing else', (t) => {
   using ring = new Ring({ entries: 1, disabled: true })
   using free = new Ring({ entries: 1 })
   const restrictions = Buffer.alloc(16) // struct io_uring_restriction: allows the operation 0
@@ -213,7 +213,7 @@ test('a ring that may do nothing else can be asked all the same', (t) => {
 })
 
 for (const worker of [false, true]) {
-  test(`asking leaves nothing behind, and warns of nothing: ${worker ? 'a worker' : 'the main thread'}`, async (t) => {
+  test(`probe, query: leave no descriptor and no warning: ${worker ? 'a worker' : 'the main thread'}`, async (t) => {
     const source = `
       import { readdirSync } from 'node:fs'
       import { Ring } from 'uring'
@@ -238,7 +238,7 @@ for (const worker of [false, true]) {
   })
 }
 
-test('query: a failure that is not its absence is thrown as it is', async (t) => {
+test('query: throws other errors than a missing registration unchanged', async (t) => {
   const outcome = await script(`
     import { createRequire } from 'node:module'
     import { Ring } from 'uring'

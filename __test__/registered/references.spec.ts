@@ -1,4 +1,4 @@
-// Messages to rings of other threads, by a reference that was posted to them.
+// reference() and sendMessage(): messages to rings of other threads.
 
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
@@ -22,7 +22,7 @@ import { file } from '../helpers/files.ts'
 const REGISTER_FILES = 2
 const MAX_DATA = 2n ** 62n - 1n
 
-/** The next completion, from wherever it comes. */
+/** Returns the next completion. */
 function message(ring: Ring): Completion | undefined {
   return ring.wait(TIMEOUT)
 }
@@ -41,7 +41,7 @@ for (const [name, options] of [
   ['wide completions', { cqe32: true }],
   ['a polling thread', { sqPoll: { idle: 10 } }],
 ] as const satisfies (readonly [string, RingOptions])[]) {
-  test(`sendMessage: arrives at a ring, without one to send it from: ${name}`, (t) => {
+  test(`sendMessage: sends without a ring: ${name}`, (t) => {
     using ring = new Ring({ entries: 8, ...options })
     for (const [result, data] of SHAPES) {
       t.is(Ring.sendMessage(ring, result, data), undefined)
@@ -55,7 +55,7 @@ for (const [name, options] of [
   })
 }
 
-test('sendMessage: userFlags are the flags there, and other flags are refused', (t) => {
+test('sendMessage: userFlags are the flags of the completion, and other flags are refused', (t) => {
   using ring = new Ring({ entries: 8 })
   Ring.sendMessage(ring.reference(), 1, 2, { userFlags: CqeFlags.SOCK_NONEMPTY | 0x1234_0000 })
   t.is(message(ring)?.flags, 0x1234_0004)
@@ -64,7 +64,7 @@ test('sendMessage: userFlags are the flags there, and other flags are refused', 
   t.is(ring.tryWait(), undefined)
 })
 
-test('sendMessage: stands beside what the ring has asked for itself', (t) => {
+test('sendMessage: arrives among the completions of the ring’s own operations', (t) => {
   using ring = new Ring({ entries: 8 })
   for (let index = 0; index < 20; index += 1) Ring.sendMessage(ring, index, index)
   ring.push(new Nop({ result: 99 }), 'own')
@@ -77,7 +77,7 @@ test('sendMessage: stands beside what the ring has asked for itself', (t) => {
   t.is(all.find(({ source }) => source === 'operation')?.userData, 'own')
 })
 
-test('sendMessage: wants a ring that is open and enabled', (t) => {
+test('sendMessage: needs an open and enabled ring', (t) => {
   using disabled = new Ring({ entries: 8, disabled: true })
   const { fd } = file(t)
   for (const [target, code] of [
@@ -94,7 +94,7 @@ test('sendMessage: wants a ring that is open and enabled', (t) => {
   t.throws(() => Ring.sendMessage(closed, 1, 1), { code: 'ERR_OUT_OF_RANGE', message: /target\.fd/ })
 })
 
-test('sendMessage: bad arguments are named', (t) => {
+test('sendMessage: names invalid arguments', (t) => {
   using ring = new Ring({ entries: 8 })
   const none = 'x' as unknown as number
   for (const [name, code, call] of [
@@ -112,7 +112,7 @@ test('sendMessage: bad arguments are named', (t) => {
   t.is(ring.tryWait(), undefined)
 })
 
-test('reference: a plain object, which survives being cloned', (t) => {
+test('reference: returns a plain object that can be cloned', (t) => {
   using ring = new Ring({ entries: 8 })
   const reference = ring.reference()
   t.deepEqual(reference, { fd: ring.fd })
@@ -125,7 +125,7 @@ test('reference: a plain object, which survives being cloned', (t) => {
   t.like(message(ring), { source: 'message', result: 5, userData: 6n })
 })
 
-/** A worker that gets a reference, and does what `source` says with it. */
+/** Runs `source` in a worker that gets a reference. */
 function worker(t: ExecutionContext, source: string): Worker {
   const thread = new Worker(
     `
@@ -144,7 +144,7 @@ function worker(t: ExecutionContext, source: string): Worker {
   return thread
 }
 
-test('reference: another thread sends messages and files by it', async (t) => {
+test('reference: another thread sends messages and files with it', async (t) => {
   const { path } = file(t, 'from afar')
   const thread = worker(
     t,
@@ -167,10 +167,10 @@ test('reference: another thread sends messages and files by it', async (t) => {
   using ring = new Ring({ entries: 8 })
   t.is(ioUringRegister(ring.fd, REGISTER_FILES, Int32Array.of(-1, -1, -1, -1), 4), 0)
   thread.postMessage(ring.reference())
-  // The thread is blocked here, and woken by each message.
+  // Each message wakes the blocked thread.
   const messages = Array.from({ length: 4 }, () => message(ring))
   t.true(messages.every((completion) => completion?.source === 'message' && completion.ok))
-  // In any order: the kernel has several ways for them.
+  // In any order: the kernel delivers them in several ways.
   t.deepEqual(
     messages.map((completion) => `${String(completion?.userData)} ${completion?.result}`).toSorted(),
     ['11 1', '2305843009213693952 2', '33 3', '44 0'],
@@ -181,7 +181,7 @@ test('reference: another thread sends messages and files by it', async (t) => {
   t.is(bytes.toString(), 'from afar')
 })
 
-test('reference: many threads at once, and nothing is lost', async (t) => {
+test('reference: no message of many threads is lost', async (t) => {
   const EACH = 300
   using ring = new Ring({ entries: 8, cqEntries: 8 })
   const threads = Array.from({ length: 3 }, (_, number) =>

@@ -1,4 +1,4 @@
-// Queues of other sizes while the ring runs: what was in them stays, and there is room for as much as they say.
+// resize: the contents of the queues stay, and the new capacity is usable.
 
 import { readdirSync, readlinkSync, writeSync } from 'node:fs'
 import test from 'ava'
@@ -13,7 +13,7 @@ function numbers(count: number, from = 0): number[] {
   return Array.from({ length: count }, (_, index) => from + index)
 }
 
-test('the queues have the sizes that they say, rounded up', (t) => {
+test('resize: rounds sizes up to powers of two', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = ring
   ring.resize({ entries: 33 })
@@ -26,7 +26,7 @@ test('the queues have the sizes that they say, rounded up', (t) => {
   t.deepEqual([ring.entries, ring.cqEntries], [2, 4])
 })
 
-test('as much can be pushed as there is room now', (t) => {
+test('resize: the new capacity can be pushed', (t) => {
   using ring = new Ring({ entries: 4 })
   for (const entries of [64, 2, 1024, 16]) {
     ring.resize({ entries })
@@ -41,7 +41,7 @@ test('as much can be pushed as there is room now', (t) => {
   }
 })
 
-test('what was pushed is submitted afterwards', (t) => {
+test('resize: pushed entries are submitted afterwards', (t) => {
   using ring = new Ring({ entries: 4 })
   for (const index of numbers(3)) ring.push(new Nop({ result: index }), index)
   ring.resize({ entries: 8 })
@@ -55,7 +55,7 @@ test('what was pushed is submitted afterwards', (t) => {
   )
 })
 
-test('what was published is taken from the new queue', (t) => {
+test('resize: published entries are consumed from the new queue', (t) => {
   using ring = new Ring({ entries: 4 })
   for (const index of numbers(3)) ring.push(new Nop({ result: index }), index)
   t.is(ring.flush(), 3)
@@ -67,7 +67,7 @@ test('what was published is taken from the new queue', (t) => {
   )
 })
 
-test('completions that nobody took stay, in order', (t) => {
+test('resize: completions stay in order', (t) => {
   using ring = new Ring({ entries: 64, cqEntries: 64 })
   for (const index of numbers(64)) ring.push(new Nop({ result: index }), index)
   t.is(ring.enter(ring.flush(), 64, 1), 64)
@@ -81,7 +81,7 @@ test('completions that nobody took stay, in order', (t) => {
   )
 })
 
-test('what is in flight completes into the new queue', (t) => {
+test('resize: operations in flight complete into the new queue', (t) => {
   using ring = new Ring({ entries: 8 })
   const { read, write } = pipe(t)
   const bytes = Buffer.alloc(8)
@@ -94,7 +94,7 @@ test('what is in flight completes into the new queue', (t) => {
   t.is(bytes.toString('latin1', 0, 5), 'later')
 })
 
-test('what is pushed and does not fit is not lost', (t) => {
+test('resize: EOVERFLOW keeps pushed entries', (t) => {
   using ring = new Ring({ entries: 8 })
   for (const index of numbers(5)) ring.push(new Nop({ result: index }), index)
   const error = t.throws(() => ring.resize({ entries: 4 }), { instanceOf: UringError, code: 'EOVERFLOW' })
@@ -105,7 +105,7 @@ test('what is pushed and does not fit is not lost', (t) => {
   t.is(ring.waitMany(5).length, 5)
 })
 
-test('promises go on, before, across and after', async (t) => {
+test('resize: promises resolve before, across and after', async (t) => {
   await using ring = new Ring({ entries: 4, cqEntries: 4 })
   const { read, write } = pipe(t)
   const bytes = Buffer.alloc(8)
@@ -122,10 +122,10 @@ test('promises go on, before, across and after', async (t) => {
     await Promise.all(numbers(20).map((index) => ring.run(new Nop({ result: index })))),
     numbers(20),
   )
-  t.is(await ring.run(new Timeout(1)), 'expired') // the event loop is still woken
+  t.is(await ring.run(new Timeout(1)), 'expired') // the event loop still wakes up
 })
 
-test('what waits for room gets in as soon as there is some', async (t) => {
+test('resize: operations that wait for capacity are submitted at once', async (t) => {
   await using ring = new Ring({ entries: 2, cqEntries: 2 })
   const { read, write } = pipe(t)
   const blocked = numbers(2).map(() => ring.run(new Read(read, Buffer.alloc(1))))
@@ -138,7 +138,7 @@ test('what waits for room gets in as soon as there is some', async (t) => {
   t.deepEqual(await Promise.all(blocked), [1, 1])
 })
 
-test('what was run and does not fit is not lost', async (t) => {
+test('resize: EOVERFLOW keeps operations of run()', async (t) => {
   await using ring = new Ring({ entries: 4 })
   const staged = numbers(3).map((index) => ring.run(new Nop({ result: index })))
   t.throws(() => ring.resize({ entries: 2 }), { code: 'EOVERFLOW' })
@@ -146,7 +146,7 @@ test('what was run and does not fit is not lost', async (t) => {
   t.deepEqual(await Promise.all(staged), numbers(3))
 })
 
-test('a chain that waits for room is not made impossible', async (t) => {
+test('resize: EOVERFLOW if a waiting chain would not fit', async (t) => {
   await using ring = new Ring({ entries: 4, cqEntries: 4 })
   const { read, write } = pipe(t)
   const blocked = ring.run(new Read(read, Buffer.alloc(1)))
@@ -158,7 +158,7 @@ test('a chain that waits for room is not made impossible', async (t) => {
   t.is(await blocked, 1)
 })
 
-test('a hundred times leaves nothing behind', (t) => {
+test('resize: a hundred times leaks nothing', (t) => {
   using ring = new Ring({ entries: 4 })
   ring.resize({ entries: 8 })
   const before = descriptors()
@@ -171,7 +171,7 @@ test('a hundred times leaves nothing behind', (t) => {
   t.regex(readlinkSync(`/proc/self/fd/${ring.fd}`), /io_uring/)
 })
 
-test('with mixed completions both halves arrive in the new queue', (t) => {
+test('resize: mixed completions arrive whole in the new queue', (t) => {
   using ring = new Ring({ entries: 4, cqeMixed: true })
   ring.resize({ entries: 16, cqEntries: 64 })
   for (const round of numbers(50)) {
@@ -180,7 +180,7 @@ test('with mixed completions both halves arrive in the new queue', (t) => {
   }
 })
 
-test('a ring that cannot be resized says what it lacks', (t) => {
+test('resize: EINVAL names what the ring lacks', (t) => {
   for (const options of [{ submitAll: true }, { sqPoll: true }, { sqe128: true }, { cqe32: true }]) {
     using ring = new Ring({ entries: 4, ...options })
     t.throws(() => ring.resize({ entries: 8 }), { code: 'EINVAL', message: /deferTaskrun and noSqArray/ })
@@ -190,7 +190,7 @@ test('a ring that cannot be resized says what it lacks', (t) => {
   }
 })
 
-test('sizes that cannot be change nothing', (t) => {
+test('resize: refuses invalid sizes, and changes nothing', (t) => {
   using ring = new Ring({ entries: 4 })
   const wrong = (options: unknown) => () => ring.resize(options as ResizeOptions)
   for (const name of ['entries', 'cqEntries']) {
@@ -207,7 +207,7 @@ test('sizes that cannot be change nothing', (t) => {
   t.is(ring.wait()?.result, 3)
 })
 
-test('a closed ring is not resized', async (t) => {
+test('resize: refuses a closed ring', async (t) => {
   const ring = new Ring({ entries: 4 })
   await ring.close()
   t.throws(() => ring.resize({ entries: 8 }), { code: 'ERR_URING_CLOSED' })

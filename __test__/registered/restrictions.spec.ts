@@ -1,4 +1,4 @@
-// Rings that may do only what was allowed before they were started.
+// Restricted rings: they allow what was registered before enable().
 
 import { readFileSync, writeSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
@@ -54,7 +54,7 @@ const rejection = (promise: Promise<unknown>): Promise<UringError> =>
   )
 
 for (const [name, mode] of MODES) {
-  test(`an operation that is not allowed fails with EACCES, and those that are go on, ${name}`, async (t) => {
+  test(`registerRestrictions: other operations fail with EACCES, allowed ones run, ${name}`, async (t) => {
     const ring = sandbox(t, [{ operation: Nop }, { operation: Write.opcode }], mode)
     const { fd } = file(t)
     ring.pushAll([new Nop(), new Fsync(fd), new Write(fd, Buffer.from('allowed'))], [1, 2, 3])
@@ -74,7 +74,7 @@ for (const [name, mode] of MODES) {
     await ring.close()
   })
 
-  test(`entry flags that are not allowed, and entries without those that are required, fail with EACCES, ${name}`, async (t) => {
+  test(`registerRestrictions: disallowed and missing entry flags fail with EACCES, ${name}`, async (t) => {
     const allowing = sandbox(t, [{ operation: Nop }, { flagsAllowed: SqeFlags.ASYNC }], mode)
     t.is(await allowing.run(new Nop()), 0)
     t.is(await allowing.run(new Nop().async()), 0)
@@ -95,7 +95,7 @@ for (const [name, mode] of MODES) {
     t.is((await rejection(requiring.run(new Nop()))).code, 'EACCES')
   })
 
-  test(`everything can be cancelled whatever the entry flags that are required, ${name}`, async (t) => {
+  test(`registerRestrictions: all operations can be cancelled with required entry flags, ${name}`, async (t) => {
     for (const required of [
       0,
       SqeFlags.FIXED_FILE,
@@ -129,8 +129,8 @@ for (const [name, mode] of MODES) {
       const aborted = rejection(ring.run(read(), { signal: controller.signal }))
       setTimeout(() => controller.abort(), 5)
       t.is((await aborted).name, 'AbortError', label)
-      // What a worker is busy with may be between two places at this moment: there cancelling is not one attempt.
-      // Those are not to be found before they have begun, so one attempt may come too early.
+      // An operation may be between the queue and its worker, where cancellation does not find it: one attempt may come
+      // too early.
       const beginsLater = (required & (SqeFlags.ASYNC | SqeFlags.IO_DRAIN)) !== 0
       for (const by of ['any', { file: target }, { file: gate }, { opcode: Read.opcode }] as const) {
         if (beginsLater) break
@@ -146,7 +146,7 @@ for (const [name, mode] of MODES) {
         t.is(finished, 1)
       }
       t.is(await ring.cancel('any'), 0)
-      // And what is left is cancelled by the end.
+      // close() cancels the rest.
       const last = rejection(ring.run(read()))
       ring.push(read())
       ring.submit()
@@ -157,7 +157,7 @@ for (const [name, mode] of MODES) {
   })
 }
 
-test('a registration that is not allowed fails with EACCES', (t) => {
+test('registerRestrictions: other registrations fail with EACCES', (t) => {
   const ring = sandbox(t, [{ operation: Nop }])
   t.throws(() => ring.registerPersonality(), { instanceOf: UringError, code: 'EACCES' })
   t.throws(() => ring.registerEventfd(closing(t, eventfd())), { code: 'EACCES' })
@@ -169,7 +169,7 @@ test('a registration that is not allowed fails with EACCES', (t) => {
   t.is(other.wait()?.error?.code, 'EACCES')
 })
 
-test('nothing is allowed but cancelling where the list is empty', async (t) => {
+test('registerRestrictions: an empty list allows cancellation only', async (t) => {
   const ring = sandbox(t, [])
   ring.push(new Nop())
   t.is(ring.wait()?.error?.code, 'EACCES')
@@ -179,7 +179,7 @@ test('nothing is allowed but cancelling where the list is empty', async (t) => {
   t.is((await rejection(ring.run(new Nop()))).code, 'EACCES')
 })
 
-test('restrictions are in force from enable() on, which comes once', async (t) => {
+test('enable: puts restrictions in force, once', async (t) => {
   using running = new Ring({ entries: 8 })
   t.throws(() => running.registerRestrictions([{ operation: Nop }]), {
     instanceOf: UringError,
@@ -201,7 +201,7 @@ test('restrictions are in force from enable() on, which comes once', async (t) =
   t.is(ring.wait()?.result, 0)
 })
 
-test('what was asked for before enable() goes in with it', async (t) => {
+test('enable: submits operations that were started before', async (t) => {
   for (const restrictions of [undefined, [{ operation: Nop }]]) {
     const ring = new Ring({ entries: 8, disabled: true })
     if (restrictions !== undefined) ring.registerRestrictions(restrictions)
@@ -227,7 +227,7 @@ test('what was asked for before enable() goes in with it', async (t) => {
   }
 })
 
-test('an eventfd of the program’s stays, and the asynchronous flow says so', async (t) => {
+test('enable: keeps an eventfd of the program, and the promise API throws', async (t) => {
   const fd = closing(t, eventfd())
   const ring = new Ring({ entries: 8, disabled: true })
   ring.registerEventfd(fd)
@@ -239,7 +239,7 @@ test('an eventfd of the program’s stays, and the asynchronous flow says so', a
   t.throws(() => ring.unregisterEventfd(), { code: 'EACCES' })
   await ring.close()
 
-  // Where it may be taken away, and another one registered, it can make room.
+  // If unregistering and registering an eventfd are allowed, the promise API can be used.
   const free = new Ring({ entries: 8, disabled: true })
   free.registerEventfd(fd)
   free.registerRestrictions([{ operation: Nop }, { register: 4 }, { register: 5 }])
@@ -250,7 +250,7 @@ test('an eventfd of the program’s stays, and the asynchronous flow says so', a
   await free.close()
 })
 
-test('iterations are left, and chains end at their timeout, without operations of ours in the list', async (t) => {
+test('each, chain: end by break and timeout, although the list does not allow internal operations', async (t) => {
   const [left, right] = pair(t)
   const ring = sandbox(t, [{ operation: PollAdd }, { operation: Read }, { flagsAllowed: SqeFlags.IO_LINK }])
   writeSync(right, 'x')
@@ -263,7 +263,7 @@ test('iterations are left, and chains end at their timeout, without operations o
   t.is(ring.inFlight, 0)
 })
 
-test('what is held back by the entry flags that are required is cancelled as soon as it begins', async (t) => {
+test('cancel: operations that required flags delay are cancelled when they start', async (t) => {
   const gate = fifo(t)
   const ring = sandbox(t, [{ operation: Read }, { flagsRequired: SqeFlags.IO_DRAIN }])
   const read = (): Read => new Read(gate, Buffer.alloc(8)).drain()
@@ -279,7 +279,7 @@ test('what is held back by the entry flags that are required is cancelled as soo
   await ring.close()
 })
 
-test('workers of a polling thread are reached by entries that have the flags that are required', async (t) => {
+test('cancel: reaches workers of a polling thread with entries that have the required flags', async (t) => {
   for (const required of [0, SqeFlags.FIXED_FILE, SqeFlags.FIXED_FILE | SqeFlags.ASYNC]) {
     const ring = new Ring({ entries: 8, disabled: true, sqPoll: { idle: 50 } })
     ring.registerFiles([pipe(t).read, file(t).fd])
@@ -298,7 +298,7 @@ test('workers of a polling thread are reached by entries that have the flags tha
     const second = rejection(ring.run(splice()))
     ring.push(splice())
     ring.submit()
-    await ring.close() // which waits until they have ended
+    await ring.close() // waits until they have ended
     const codes = (await Promise.all([first, second])).map(({ code }) => code)
     t.true(
       codes.every((code) => ['ECANCELED', 'EINTR', 'ERESTARTSYS'].includes(code)),
@@ -307,7 +307,7 @@ test('workers of a polling thread are reached by entries that have the flags tha
   }
 })
 
-test('entries skip their completions only where the ring can be closed after that', async (t) => {
+test('registerRestrictions: allows CQE_SKIP_SUCCESS only if the ring can be closed', async (t) => {
   const skips = { flagsAllowed: SqeFlags.CQE_SKIP_SUCCESS }
   for (const list of [
     [skips],
@@ -320,7 +320,7 @@ test('entries skip their completions only where the ring can be closed after tha
       code: 'ERR_INVALID_ARG_VALUE',
       message: /'restrictions' allows CQE_SKIP_SUCCESS.* 2 and 3:/,
     })
-    ring.registerRestrictions([]) // none was registered
+    ring.registerRestrictions([]) // no restrictions were registered
   }
   const ring = sandbox(t, [
     { operation: Nop },
@@ -333,7 +333,7 @@ test('entries skip their completions only where the ring can be closed after tha
   t.is(ring.waitMany(1).length, 1)
   await ring.close()
 
-  // Elsewhere a refusal would take the answers of those behind it away: it comes at once, and changes nothing.
+  // A refusal by the kernel would discard completions of later entries, so push() throws, and changes nothing.
   const strict = sandbox(t, [{ operation: Nop }, { flagsAllowed: SqeFlags.IO_LINK }])
   const refusal = { instanceOf: UringError, code: 'EACCES', message: 'EACCES: permission denied, nop' }
   strict.push(new Nop().link(), 'first')
@@ -352,7 +352,7 @@ test('entries skip their completions only where the ring can be closed after tha
   await strict.close()
 })
 
-test('a polling thread needs cancellations that may go in', (t) => {
+test('registerRestrictions: with sqPoll, refuses required flags that a cancellation cannot have', (t) => {
   using ring = new Ring({ entries: 8, disabled: true, sqPoll: { idle: 20 } })
   for (const flags of [SqeFlags.IO_DRAIN, SqeFlags.IO_LINK | SqeFlags.FIXED_FILE, SqeFlags.BUFFER_SELECT]) {
     t.throws(() => ring.registerRestrictions([{ flagsRequired: flags }]), {
@@ -363,7 +363,7 @@ test('a polling thread needs cancellations that may go in', (t) => {
   ring.registerRestrictions([{ flagsRequired: SqeFlags.FIXED_FILE | SqeFlags.ASYNC }])
 })
 
-test('arguments are named, and nothing is registered', (t) => {
+test('registerRestrictions: names invalid arguments, and registers nothing', (t) => {
   using ring = new Ring({ entries: 8, disabled: true })
   const bad = (restrictions: unknown, code: string, name: string): void => {
     const error = t.throws(() => ring.registerRestrictions(restrictions as never))
@@ -389,10 +389,10 @@ test('arguments are named, and nothing is registered', (t) => {
   for (const name of ['register', 'flagsAllowed', 'flagsRequired']) {
     for (const value of [null, '1', 1n, {}]) bad([{ [name]: value }], TYPE, `"restrictions[0].${name}"`)
   }
-  bad([{ operation: 255 }], 'EINVAL', 'io_uring_register') // the kernel has none of this number
+  bad([{ operation: 255 }], 'EINVAL', 'io_uring_register') // the kernel has no operation of this number
   bad([{ register: 255 }], 'EINVAL', 'io_uring_register')
   if (!ring.supports(Nop128)) bad([{ operation: Nop128 }], 'ERR_URING_UNSUPPORTED', 'Nop128 needs Linux')
-  // Said twice is as good as once, and as much as a kernel has is not too much.
+  // Duplicates are accepted, and so are all operations and registrations of a kernel.
   ring.registerRestrictions([
     ...Array.from({ length: 300 }, (): Restriction => ({ operation: Nop })),
     ...Array.from({ length: 300 }, (): Restriction => ({ register: REGISTER_PERSONALITY })),
@@ -414,8 +414,8 @@ test('arguments are named, and nothing is registered', (t) => {
 })
 
 for (const [name, waker] of WAKERS) {
-  test(`woken by ${name}, a sandboxed ring tells of what comes late, and refuses the rest`, async (t) => {
-    const outcome = await runWithWaker(
+  test(`Ring: with restrictions, delivers late completions, and refuses the rest, woken by ${name}`, async (t) => {
+    const outcome = await woken(
       waker,
       `${PRELUDE}
       import { Fsync } from 'uring'
@@ -449,7 +449,7 @@ for (const [name, waker] of WAKERS) {
     t.deepEqual(outcome, OK)
   })
 
-  test(`woken by ${name}, a sandboxed ring is closed, collected, and ended with its worker`, async (t) => {
+  test(`Ring: with restrictions, is closed, collected, and ended with its worker, woken by ${name}`, async (t) => {
     const make = `
       const FIXED = 1, DRAIN = 2
       function reading(gate, { options, required }, run) {
@@ -524,7 +524,7 @@ for (const [name, waker] of WAKERS) {
   })
 }
 
-test('docs/sandbox.md shows what happens', async (t) => {
+test('docs/sandbox.md: its example runs as documented', async (t) => {
   const page = readFileSync(new URL('../../docs/sandbox.md', import.meta.url), 'utf8')
   const [, source = '', sentence = ''] = /```ts\n([\s\S]*?)```\s+It prints ([\s\S]*?)\n\n/.exec(page) ?? []
   const promised = [...sentence.matchAll(/`(.*?)`/gs)].map(([, line]) => line?.replaceAll('\n', ' '))

@@ -1,4 +1,4 @@
-// What a ring can be told about itself: an index for its descriptor, a clock, busy polling, a region, a receive queue.
+// Settings of a ring: its registered descriptor, clock, busy polling, region, and zero-copy receive queue.
 
 import { readFileSync } from 'node:fs'
 import { once } from 'node:events'
@@ -44,7 +44,7 @@ function enable(ring: Ring): void {
   if (ioUringRegister(ring.fd, ENABLE_RINGS, null, 0) !== 0) throw new Error('the ring is not disabled')
 }
 
-/** A kernel's refusal, with the reason that stands behind it. */
+/** Expects an error of the kernel, with its cause in the message. */
 function refused(t: ExecutionContext, call: () => unknown, code: string, reason: RegExp): void {
   const error = t.throws(call, { instanceOf: UringError, code })
   t.is(error.syscall, 'io_uring_register')
@@ -52,7 +52,7 @@ function refused(t: ExecutionContext, call: () => unknown, code: string, reason:
   t.regex(error.message, new RegExp(`^${code}: .*, io_uring_register: ${reason.source}`))
 }
 
-// ---- the descriptor
+// ---- registered descriptor
 
 for (const [name, options] of [
   ['the best mode', {}],
@@ -60,7 +60,7 @@ for (const [name, options] of [
   ['wide entries and completions', { sqe128: true, cqe32: true }],
   ['a polling thread', { sqPoll: { idle: 10 } }],
 ] as const satisfies (readonly [string, RingOptions])[]) {
-  test.serial(`registerRingFd: both flows work by the index: ${name}`, async (t) => {
+  test.serial(`registerRingFd: both APIs use the index: ${name}`, async (t) => {
     const ring = new Ring({ entries: 8, ...options })
     const index = ring.registerRingFd()
     t.true(Number.isInteger(index) && index >= 0 && index < INDICES, `${index}`)
@@ -78,7 +78,7 @@ for (const [name, options] of [
   })
 }
 
-test.serial('registerRingFd: calls do not go through the descriptor any more', async (t) => {
+test.serial('registerRingFd: calls do not use the descriptor any more', async (t) => {
   const outcome = await script(`
     import { closeSync } from 'node:fs'
     import { Nop, Ring, Timeout } from 'uring'
@@ -89,12 +89,12 @@ test.serial('registerRingFd: calls do not go through the descriptor any more', a
     console.log(ring.wait().value)
     ring.push(new Timeout(1))
     console.log(ring.wait({ timeout: 60_000 }).value, ring.enter(0, 0, 0))
-    process.exit() // the ring has lost its descriptor
+    process.exit() // the descriptor of the ring is closed
   `)
   t.deepEqual(outcome, { code: 0, signal: null, stdout: '1\nexpired 0\n', stderr: '' })
 })
 
-test.serial('registerRingFd: the index is for raw calls of this thread', async (t) => {
+test.serial('registerRingFd: raw calls of this thread can use the index', async (t) => {
   using ring = new Ring({ entries: 8 })
   const index = ring.registerRingFd()
   ring.push(new Nop())
@@ -109,12 +109,12 @@ test.serial('registerRingFd: the index is for raw calls of this thread', async (
     [number],
     unknown,
   ]
-  t.true(answer === EINVAL || answer === EBADF, `${answer}`) // that thread has none
+  t.true(answer === EINVAL || answer === EBADF, `${answer}`) // that thread has no registered ring
   ring.unregisterRingFd()
   t.is(ioUringEnter(index, 0, 0, REGISTERED_RING), EBADF)
 })
 
-test.serial('registerRingFd: twice, and unregistering twice', (t) => {
+test.serial('registerRingFd: EEXIST if registered, ENXIO if not', (t) => {
   using ring = new Ring({ entries: 8 })
   ring.registerRingFd()
   refused(t, () => ring.registerRingFd(), 'EEXIST', /.*registered already/)
@@ -122,7 +122,7 @@ test.serial('registerRingFd: twice, and unregistering twice', (t) => {
   refused(t, () => ring.unregisterRingFd(), 'ENXIO', /.*not registered/)
 })
 
-/** How many rings can be registered at once. */
+/** Returns the number of rings that can be registered at once. */
 function registerAll(t: ExecutionContext): Ring[] {
   const registered: Ring[] = []
   for (;;) {
@@ -141,7 +141,7 @@ function registerAll(t: ExecutionContext): Ring[] {
   }
 }
 
-test.serial('registerRingFd: a thread has sixteen, and a ring that is closed gives its own back', (t) => {
+test.serial('registerRingFd: a thread has sixteen indexes, and close() releases one', (t) => {
   const rings = registerAll(t)
   t.is(rings.length, INDICES)
   for (const ring of rings) ring[Symbol.dispose]()
@@ -149,7 +149,7 @@ test.serial('registerRingFd: a thread has sixteen, and a ring that is closed giv
 })
 
 test.serial(
-  'registerRingFd: a worker can end with it, and a ring can be closed whose operations do not answer',
+  'registerRingFd: a worker can end, and a ring with blocked operations can be closed',
   async (t) => {
     const outcome = await script(`
     import { execFileSync } from 'node:child_process'
@@ -180,7 +180,7 @@ test.serial(
   },
 )
 
-// ---- the clock
+// ---- clock
 
 function bootTime(): number {
   return Number(readFileSync('/proc/uptime', 'utf8').split(' ', 1)[0]) * 1000
@@ -190,7 +190,7 @@ for (const [name, now] of [
   ['monotonic', () => Number(process.hrtime.bigint()) / 1e6],
   ['boottime', bootTime],
 ] as const) {
-  test(`registerClock: a wait goes on until a moment of the clock: ${name}`, (t) => {
+  test(`registerClock: a wait ends at a time of the clock: ${name}`, (t) => {
     using ring = new Ring({ entries: 4, disabled: true })
     const region = ring.registerRegion(1, { waits: true })
     enable(ring)
@@ -202,8 +202,8 @@ for (const [name, now] of [
   })
 }
 
-test('registerClock: the kernel is told its number of the clock', async (t) => {
-  // Both clocks are the same on a machine that has never slept.
+test('registerClock: passes the kernel’s number of the clock', async (t) => {
+  // Both clocks agree on a machine that has never slept, so the argument is checked.
   const outcome = await script(`
     import { createRequire } from 'node:module'
     import { Ring } from 'uring'
@@ -221,7 +221,7 @@ test('registerClock: the kernel is told its number of the clock', async (t) => {
   t.deepEqual(outcome, { code: 0, signal: null, stdout: `29 1${zeros} 0\n29 7${zeros} 0\n`, stderr: '' })
 })
 
-test('registerClock: no wait follows another clock', (t) => {
+test('registerClock: refuses other clocks', (t) => {
   using ring = new Ring({ entries: 4 })
   for (const name of ['realtime', 'constructor', '', 1, undefined, null]) {
     const error = t.throws(() => ring.registerClock(name as WaitClock), { code: VALUE })
@@ -231,7 +231,7 @@ test('registerClock: no wait follows another clock', (t) => {
 
 // ---- busy polling
 
-test('registerNapi: gives the settings as they were', (t) => {
+test('registerNapi: returns the settings before', (t) => {
   using ring = new Ring({ entries: 4 })
   const inactive = { busyPollTimeout: 0, preferBusyPoll: false, tracking: 'inactive' } as const
   t.like(ring.registerNapi({ busyPollTimeout: 50, preferBusyPoll: true }), {
@@ -251,7 +251,7 @@ test('registerNapi: gives the settings as they were', (t) => {
   t.true(ring.wait(TIMEOUT)?.ok)
 })
 
-test('registerNapiId: which devices are polled', (t) => {
+test('registerNapiId: adds and removes device queues', (t) => {
   using ring = new Ring({ entries: 4 })
   const ID = 5000
   const errors = { instanceOf: UringError } as const
@@ -268,7 +268,7 @@ test('registerNapiId: which devices are polled', (t) => {
   ring.unregisterNapiId(ID + 1)
 })
 
-test('registerNapi: is refused with polled devices, and bad arguments are named', (t) => {
+test('registerNapi: refuses ioPoll, and names invalid arguments', (t) => {
   using polled = new Ring({ entries: 4, ioPoll: true })
   t.throws(() => polled.registerNapi(), { instanceOf: UringError, code: 'EINVAL' })
   using ring = new Ring({ entries: 4 })
@@ -288,9 +288,9 @@ test('registerNapi: is refused with polled devices, and bad arguments are named'
   t.is(ring.registerNapi().tracking, 'inactive', 'nothing was registered')
 })
 
-// ---- the region
+// ---- region
 
-/** A ring with a region of waits. */
+/** Creates a ring with a region of waits. */
 function waiting(
   t: ExecutionContext,
   memory: number | Uint8Array = 1,
@@ -303,14 +303,14 @@ function waiting(
   return { ring, region }
 }
 
-/** Whole pages of the caller's own, and how they start. */
+/** Returns memory in whole pages. */
 function pages(count: number, page = 65_536): Buffer {
   const memory = new SharedArrayBuffer((count + 1) * page)
   const past = addressOf(new Uint8Array(memory)) % page
   return Buffer.from(memory, page - past, count * page)
 }
 
-test('registerRegion: waits end as it says, any number of times', (t) => {
+test('registerRegion: a wait can be used any number of times', (t) => {
   const { ring, region } = waiting(t)
   t.true(region instanceof Region)
   t.true(region.memory.length > 0 && region.memory.length % 4096 === 0)
@@ -324,26 +324,26 @@ test('registerRegion: waits end as it says, any number of times', (t) => {
   for (let round = 0; round < 3; round += 1) {
     const error = t.throws(() => ring.enter(0, 1, GETEVENTS, short), { instanceOf: UringError })
     t.like(error, { code: 'ETIME', errno: ETIME, syscall: 'io_uring_enter' })
-    // What completes ends a wait before its time.
+    // A completion ends the wait before its timeout.
     ring.push(new Nop({ result: round }))
     ring.flush()
     t.is(ring.enter(1, 1, GETEVENTS, long), 1)
     t.is(ring.tryWait()?.value, round)
   }
-  // The same wait, described anew.
+  // The wait is rewritten.
   region.setWait(last, { timeout: 1 })
   t.throws(() => ring.enter(0, 1, GETEVENTS, long), { code: 'ETIME' })
   t.is(ring.inFlight, 0)
 })
 
-test('registerRegion: a minimal wait is content with less', (t) => {
+test('registerRegion: after minWait, one completion ends the wait', (t) => {
   const { ring, region } = waiting(t)
   ring.push(new Nop())
   ring.flush()
   const wait = region.setWait(1, { timeout: 3_600_000, minWait: 2 })
   t.is(ring.enter(1, 2, GETEVENTS, wait), 1)
   t.true(ring.tryWait()?.ok)
-  // In microseconds.
+  // The kernel takes microseconds.
   t.is(region.memory.readUInt32LE(wait + 16), 2000)
   region.setWait(1, { minWait: 0.25 })
   t.is(region.memory.readUInt32LE(wait + 16), 250)
@@ -359,7 +359,7 @@ test('registerRegion: a wait without a timeout lasts until something completes',
   t.is(ring.tryWait()?.value, 'expired')
 })
 
-test('registerRegion: by raw calls too, by the index as by the descriptor', (t) => {
+test('registerRegion: raw calls use a wait by index and by descriptor', (t) => {
   const { ring, region } = waiting(t)
   const wait = region.setWait(2, { timeout: 1 })
   t.is(ioUringEnter(ring.fd, 0, 1, GETEVENTS | EXT_ARG | EXT_ARG_REG, wait), ETIME)
@@ -367,7 +367,7 @@ test('registerRegion: by raw calls too, by the index as by the descriptor', (t) 
   const index = ring.registerRingFd()
   t.is(ioUringEnter(index, 0, 1, GETEVENTS | EXT_ARG | EXT_ARG_REG | REGISTERED_RING, wait), ETIME)
   t.throws(() => ring.enter(0, 1, GETEVENTS, wait), { code: 'ETIME' })
-  // A number is never taken for an address.
+  // A number is an offset, never an address.
   for (const flags of [GETEVENTS, GETEVENTS | EXT_ARG]) t.is(ioUringEnter(ring.fd, 0, 1, flags, wait), EINVAL)
   refusals(t, [
     ['argument', RANGE, () => ioUringEnter(ring.fd, 0, 0, 0, -1)],
@@ -379,13 +379,13 @@ test('registerRegion: by raw calls too, by the index as by the descriptor', (t) 
   ])
 })
 
-test('registerRegion: memory of the caller is shared, not copied', (t) => {
+test('registerRegion: shares memory of the caller without a copy', (t) => {
   const memory = pages(2)
   const { ring, region } = waiting(t, memory)
   t.is(region.memory.buffer, memory.buffer)
   t.is(region.memory.byteOffset, memory.byteOffset)
   t.is(region.waits, memory.length / 64)
-  // struct io_uring_reg_wait: a millisecond, and the flag that there is a time.
+  // struct io_uring_reg_wait: one millisecond, and IORING_REG_WAIT_TS.
   memory.writeBigInt64LE(1_000_000n, 65_536 + 8)
   memory.writeUInt32LE(1, 65_536 + 20)
   t.throws(() => ring.enter(0, 1, GETEVENTS, 65_536), { code: 'ETIME' })
@@ -393,12 +393,12 @@ test('registerRegion: memory of the caller is shared, not copied', (t) => {
   t.throws(() => ring.enter(0, 1, GETEVENTS, 65_536), { code: 'EINVAL' }, 'no such flag')
 })
 
-test('registerRegion: once a ring, and waits only while that is disabled', (t) => {
+test('registerRegion: EBUSY for a second region, EINVAL for waits on an enabled ring', (t) => {
   const { ring } = waiting(t)
   refused(t, () => ring.registerRegion(1), 'EBUSY', /the ring has a region already/)
   using running = new Ring({ entries: 4 })
   refused(t, () => running.registerRegion(1, { waits: true }), 'EINVAL', /.*disabled: true/)
-  // Without waits it is only memory.
+  // A region without waits is only memory.
   const region = running.registerRegion(5000)
   t.is(region.waits, 0)
   t.is(region.memory.length, 8192)
@@ -407,7 +407,7 @@ test('registerRegion: once a ring, and waits only while that is disabled', (t) =
   t.throws(() => running.registerRegion(1), { code: 'EBUSY' })
 })
 
-test('registerRegion: waits that there are not are refused', (t) => {
+test('registerRegion: refuses waits outside of the region', (t) => {
   const { ring, region } = waiting(t)
   t.throws(() => ring.enter(0, 1, GETEVENTS, region.memory.length), { code: 'EFAULT' })
   t.throws(() => ring.enter(0, 1, GETEVENTS, region.memory.length - 32), { code: 'EFAULT' })
@@ -432,7 +432,7 @@ test('registerRegion: waits that there are not are refused', (t) => {
   t.deepEqual(Buffer.from(region.memory), before, 'and nothing was written')
 })
 
-test('registerRegion: memory that cannot be is named', (t) => {
+test('registerRegion: names invalid memory', (t) => {
   using ring = new Ring({ entries: 4, disabled: true })
   const memory = pages(1)
   const register = (given: unknown, options?: unknown) => () =>
@@ -453,7 +453,7 @@ test('registerRegion: memory that cannot be is named', (t) => {
   t.true(ring.registerRegion(memory, { waits: true }).waits > 0)
 })
 
-test('registerRegion: its memory lives as long as the ring', async (t) => {
+test('registerRegion: holds its memory until the ring is closed', async (t) => {
   const outcome = await script(
     `
     import { setImmediate as turn } from 'node:timers/promises'
@@ -472,11 +472,11 @@ test('registerRegion: its memory lives as long as the ring', async (t) => {
   t.deepEqual(outcome, { code: 0, signal: null, stdout: 'true false\n', stderr: '' })
 })
 
-// ---- receiving without copies
+// ---- zero-copy receive
 
 const QUEUE = { ifIndex: 1, queue: 0, entries: 64, area: 8192 }
 
-test('registerZcrx: says why there is none here', async (t) => {
+test('registerZcrx: names the cause of a refusal', async (t) => {
   using ring = new Ring({ entries: 4, cqe32: true })
   const privileged = process.geteuid?.() === 0
   using plain = new Ring({ entries: 4 })
@@ -501,7 +501,7 @@ test('registerZcrx: says why there is none here', async (t) => {
   t.true(ring.wait(TIMEOUT)?.ok)
 })
 
-test('registerZcrx: bad arguments are named', (t) => {
+test('registerZcrx: names invalid arguments', (t) => {
   using ring = new Ring({ entries: 4, cqe32: true })
   const register = (options: object) => () => ring.registerZcrx({ ...QUEUE, ...options })
   refusals(t, [
@@ -519,9 +519,9 @@ test('registerZcrx: bad arguments are named', (t) => {
   ])
 })
 
-// ---- other kernels, and the end
+// ---- older kernels, and closed rings
 
-test('older kernels: the error says which one is needed', async (t) => {
+test('registrations: the error on an older kernel names the version needed', async (t) => {
   const outcome = await script(`
     import { createRequire, syncBuiltinESMExports } from 'node:module'
     import os from 'node:os'
@@ -575,7 +575,7 @@ test('older kernels: the error says which one is needed', async (t) => {
   t.deepEqual(outcome, { code: 0, signal: null, stdout: lines.join(''), stderr: '' })
 })
 
-test('arguments that close the ring when they are looked at', (t) => {
+test('registrations: throw if a getter of an argument closes the ring', (t) => {
   const closing = <T extends object>(ring: Ring, given: T, name: string, value: unknown): T =>
     Object.defineProperty(given, name, {
       get: () => {
@@ -595,7 +595,7 @@ test('arguments that close the ring when they are looked at', (t) => {
   }
 })
 
-test('a closed ring refuses all of it', (t) => {
+test('registrations: a closed ring refuses all of them', (t) => {
   const ring = new Ring({ entries: 4 })
   ring.registerRingFd()
   ring[Symbol.dispose]()

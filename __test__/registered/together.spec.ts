@@ -1,4 +1,4 @@
-// Registered files, registered buffers and buffer rings together, in programs as people write them.
+// Registered files, registered buffers and buffer rings together, in realistic programs.
 
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -30,7 +30,7 @@ const COUNT = 32
 const CLIENTS = 40
 const PIECE = 65_536
 
-/** A ring with a table of files and one of buffers. */
+/** Creates a ring with a table of files and a table of buffers. */
 function equipped(t: ExecutionContext, memory: Buffer, slots: number) {
   const ring = new Ring({ entries: 64 })
   t.teardown(() => ring.close())
@@ -39,7 +39,7 @@ function equipped(t: ExecutionContext, memory: Buffer, slots: number) {
   return { ring, files, fixed: buffers.at(0) }
 }
 
-/** What a client sends, and gets back. */
+/** The bytes that a client sends, and receives again. */
 async function talk(port: number, bytes: Buffer): Promise<Buffer> {
   const socket: NetSocket = connect(port, '127.0.0.1')
   const echoed: Buffer[] = []
@@ -56,51 +56,47 @@ async function talk(port: number, bytes: Buffer): Promise<Buffer> {
   return Buffer.concat(echoed)
 }
 
-test.serial(
-  'an echo without a descriptor and without a copy: what came into a buffer ring is sent from there',
-  async (t) => {
-    const memory = allocate(SIZE * COUNT)
-    const { ring, fixed } = equipped(t, memory, CLIENTS + 4)
-    const group = new BufferRing(ring, { count: COUNT, size: SIZE, memory })
-    const server = listening(t, ring, undefined, CLIENTS)
-    const port = 'port' in server.address ? server.address.port : 0
-    await ring.run(new Nop()) // from here on the ring has all the descriptors that it needs
-    const descriptors = readdirSync('/proc/self/fd').length
-    let served = 0
+test.serial('BufferRing, FileTable: an echo server needs no descriptors and no copies', async (t) => {
+  const memory = allocate(SIZE * COUNT)
+  const { ring, fixed } = equipped(t, memory, CLIENTS + 4)
+  const group = new BufferRing(ring, { count: COUNT, size: SIZE, memory })
+  const server = listening(t, ring, undefined, CLIENTS)
+  const port = 'port' in server.address ? server.address.port : 0
+  await ring.run(new Nop()) // the ring creates no descriptors after this
+  const descriptors = readdirSync('/proc/self/fd').length
+  let served = 0
 
-    async function serve(file: FixedFile): Promise<void> {
-      for await (const { views } of ring.each(new RecvMulti(file, group), { buffers: 'borrow' })) {
-        for (const view of views) {
-          const from = view.byteOffset - memory.byteOffset
-          const part = fixed.subarray(from, from + view.length)
-          for (let sent = 0; sent < view.length;)
-            sent += await ring.run(new SendZc(file, part.subarray(sent)))
-        }
+  async function serve(file: FixedFile): Promise<void> {
+    for await (const { views } of ring.each(new RecvMulti(file, group), { buffers: 'borrow' })) {
+      for (const view of views) {
+        const from = view.byteOffset - memory.byteOffset
+        const part = fixed.subarray(from, from + view.length)
+        for (let sent = 0; sent < view.length;) sent += await ring.run(new SendZc(file, part.subarray(sent)))
       }
-      await ring.run(new Close(file))
-      served += 1
     }
+    await ring.run(new Close(file))
+    served += 1
+  }
 
-    const serving: Promise<void>[] = []
-    const accepting = (async () => {
-      for await (const file of ring.each(new AcceptMulti(server.fd, { direct: 'auto' }))) {
-        serving.push(serve(file))
-        if (serving.length === CLIENTS) break
-      }
-    })()
-    const sent = Array.from({ length: CLIENTS }, (_, index) => randomBytes(1 + index * 3001))
-    const echoes = await Promise.all(sent.map((bytes) => talk(port, bytes)))
-    await accepting
-    await Promise.all(serving)
-    for (const [index, bytes] of sent.entries())
-      t.true(bytes.equals(echoes[index] ?? Buffer.alloc(0)), `${index}`)
-    t.is(served, CLIENTS)
-    t.is(group.available, COUNT, 'all buffers are back')
-    t.is(readdirSync('/proc/self/fd').length, descriptors, 'no connection had a descriptor')
-  },
-)
+  const serving: Promise<void>[] = []
+  const accepting = (async () => {
+    for await (const file of ring.each(new AcceptMulti(server.fd, { direct: 'auto' }))) {
+      serving.push(serve(file))
+      if (serving.length === CLIENTS) break
+    }
+  })()
+  const sent = Array.from({ length: CLIENTS }, (_, index) => randomBytes(1 + index * 3001))
+  const echoes = await Promise.all(sent.map((bytes) => talk(port, bytes)))
+  await accepting
+  await Promise.all(serving)
+  for (const [index, bytes] of sent.entries())
+    t.true(bytes.equals(echoes[index] ?? Buffer.alloc(0)), `${index}`)
+  t.is(served, CLIENTS)
+  t.is(group.available, COUNT, 'all buffers are returned')
+  t.is(readdirSync('/proc/self/fd').length, descriptors, 'no connection had a descriptor')
+})
 
-test('a file is copied through slots and registered memory, in pieces at once', async (t) => {
+test('FileTable, BufferTable: copy a file in concurrent pieces', async (t) => {
   const pieces = 8
   const memory = allocate(pieces * PIECE)
   const { ring, fixed } = equipped(t, memory, 4)
@@ -129,7 +125,7 @@ test('a file is copied through slots and registered memory, in pieces at once', 
   await t.throwsAsync(ring.run(new Read(source, Buffer.alloc(1))), { code: 'EBADF' })
 })
 
-test('one chain opens a file into a slot, reads it into registered memory and closes it', async (t) => {
+test('chain: opens a file into a slot, reads it into registered memory and closes it', async (t) => {
   const memory = allocate(PIECE)
   const { ring, files, fixed } = equipped(t, memory, 4)
   const path = join(directory(t), 'file')
@@ -145,7 +141,7 @@ test('one chain opens a file into a slot, reads it into registered memory and cl
   files.release(slot)
 })
 
-test('a file is served from registered memory to a slot’s connection', async (t) => {
+test('FileTable, BufferTable: serve a file from registered memory to a connection in a slot', async (t) => {
   const memory = allocate(PIECE)
   const { ring, fixed } = equipped(t, memory, 8)
   const path = join(directory(t), 'file')

@@ -1,4 +1,4 @@
-// The kernel's workers: how many, and where.
+// The kernel's workers: their maximum number, and their processors.
 
 import { readFileSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
@@ -8,8 +8,8 @@ import { script } from '../helpers/process.ts'
 const LAST_CPU = Number(/(\d+)\s*$/.exec(readFileSync('/sys/devices/system/cpu/possible', 'utf8'))?.[1])
 
 /**
- * Source text: work that blocks a worker each, bounded (opening a FIFO that nobody writes to) or not (splicing from an
- * empty one), until `answer()` lets it end, and a look at the workers.
+ * Source text: operations that each block a worker until `answer()` lets them end, bounded (opening a FIFO without a
+ * writer) or unbounded (splicing from an empty FIFO), and functions that inspect the workers.
  */
 const PRELUDE = `
   import assert from 'node:assert/strict'
@@ -41,14 +41,14 @@ const PRELUDE = `
   function read(file) {
     try { return readFileSync(file, 'utf8') } catch { return '' } // a worker may end at any time
   }
-  /** The status of every worker that there is. */
+  /** Returns the status of every worker. */
   function workers() {
     return readdirSync('/proc/self/task')
       .filter((id) => read('/proc/self/task/' + id + '/comm').startsWith('iou-wrk'))
       .map((id) => read('/proc/self/task/' + id + '/status'))
       .filter((status) => status !== '')
   }
-  /** Waits until there are so many that sleep in their work, and then some: there are never more. */
+  /** Waits until this number of workers sleep in their work, and a while longer: the number must not be exceeded. */
   async function settle(count) {
     const busy = () => workers().filter((status) => /State:\\s+S/.test(status)).length
     for (const end = Date.now() + 60_000; busy() < count; await turn()) {
@@ -70,14 +70,14 @@ for (const [kind, few, more] of [
   ['bounded', '2, 1', '5, 0'],
   ['unbounded', '1, 2', '0, 5'],
 ] as const) {
-  test(`registerIowqMaxWorkers: there are no more ${kind} workers than allowed, and all work is done`, (t) =>
+  test(`registerIowqMaxWorkers: limits ${kind} workers, and all work is done`, (t) =>
     passes(
       t,
       `
       ring.registerIowqMaxWorkers(${few})
       ask('${kind}', 6)
       await settle(2)
-      // More are allowed: they come with the next work.
+      // With a higher limit, the next work creates workers.
       ring.registerIowqMaxWorkers(${more})
       ask('${kind}', 1)
       await settle(5)
@@ -86,7 +86,7 @@ for (const [kind, few, more] of [
     ))
 }
 
-test('registerIowqMaxWorkers: without it all work that blocks has a worker', (t) =>
+test('registerIowqMaxWorkers: without a limit, each blocking operation has a worker', (t) =>
   passes(
     t,
     `
@@ -96,7 +96,7 @@ test('registerIowqMaxWorkers: without it all work that blocks has a worker', (t)
     `,
   ))
 
-test('registerIowqMaxWorkers: the numbers as they were, and 0 changes nothing', (t) => {
+test('registerIowqMaxWorkers: returns the limits before, and 0 changes nothing', (t) => {
   using ring = new Ring({ entries: 4 })
   const { bounded, unbounded } = ring.registerIowqMaxWorkers(0, 0)
   t.true(bounded > 0 && unbounded > 0)
@@ -104,27 +104,27 @@ test('registerIowqMaxWorkers: the numbers as they were, and 0 changes nothing', 
   t.deepEqual(ring.registerIowqMaxWorkers(0, 5), { bounded: 3, unbounded: 7 })
   t.deepEqual(ring.registerIowqMaxWorkers(2, 0), { bounded: 3, unbounded: 5 })
   t.deepEqual(ring.registerIowqMaxWorkers(0, 0), { bounded: 2, unbounded: 5 })
-  // They are the thread's.
+  // Limits belong to the thread.
   using other = new Ring({ entries: 4 })
   t.deepEqual(other.registerIowqMaxWorkers(bounded, unbounded), { bounded: 2, unbounded: 5 })
   t.deepEqual(ring.registerIowqMaxWorkers(0, 0), { bounded, unbounded })
 })
 
-/** Processors that this process may use. */
+/** Returns the processors that this process may use. */
 const ALLOWED = (/Cpus_allowed_list:\s+(\S+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '')
   .split(',')
   .flatMap((range) => range.split('-', 2).map(Number))
 const [first = 0, last = 0] = [ALLOWED.at(0), ALLOWED.at(-1)]
 const both = last === first + 1 ? `${first}-${last}` : `${first},${last}`
-const affinity = last > first ? test : test.skip // one processor leaves no choice
+const affinity = last > first ? test : test.skip // needs two processors
 
-affinity('registerIowqAffinity: workers run where they may', (t) =>
+affinity('registerIowqAffinity: binds new workers to processors', (t) =>
   passes(
     t,
     `
     const allowed = (status) => /Cpus_allowed_list:\\s+(\\S+)/.exec(status)[1]
     const everywhere = allowed(read('/proc/self/status'))
-    // The last one is not where all may run.
+    // Each list differs from the processors that the process may use.
     for (const [cpus, list] of [
       [[${first}, ${last}, ${last}], '${both}'], [[${last}], '${last}'], [[${first}], '${first}'],
     ]) {
@@ -144,7 +144,7 @@ affinity('registerIowqAffinity: workers run where they may', (t) =>
   ),
 )
 
-test('wrong numbers of workers and processors are named', (t) => {
+test('registerIowqMaxWorkers, registerIowqAffinity: name invalid numbers', (t) => {
   using ring = new Ring({ entries: 4 })
   const before = ring.registerIowqMaxWorkers(0, 0)
   const none = 'x' as unknown as number
@@ -165,7 +165,7 @@ test('wrong numbers of workers and processors are named', (t) => {
   t.deepEqual(ring.registerIowqMaxWorkers(0, 0), before)
 })
 
-test('a closed ring refuses all of it', (t) => {
+test('registerIowqMaxWorkers, registerIowqAffinity: refuse a closed ring', (t) => {
   const ring = new Ring({ entries: 4 })
   ring[Symbol.dispose]()
   for (const call of [
