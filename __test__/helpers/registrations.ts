@@ -3,10 +3,9 @@
 import type { ExecutionContext } from 'ava'
 import { type Ring, UringError } from 'uring'
 import { createAddressOf } from 'uring/native'
-import { ioUringRegister } from 'uring/sys'
+import { IORING_REGISTER_ENABLE_RINGS, ioUringRegister } from 'uring/sys'
 
 const addressOf = createAddressOf()
-const ENABLE_RINGS = 12
 
 /** A call that is refused: the name in the message, and the code. */
 export type Refusal = readonly [name: string, code: string, call: () => unknown]
@@ -26,7 +25,8 @@ export function refused(t: ExecutionContext, call: () => unknown, code: string, 
 
 /** Enables a ring with a raw system call. */
 export function enable(ring: Ring): void {
-  if (ioUringRegister(ring.fd, ENABLE_RINGS, null, 0) !== 0) throw new Error('the ring is not disabled')
+  if (ioUringRegister(ring.fd, IORING_REGISTER_ENABLE_RINGS, null, 0) !== 0)
+    throw new Error('the ring is not disabled')
 }
 
 /** Returns memory in whole pages. */

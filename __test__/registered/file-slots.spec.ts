@@ -17,13 +17,10 @@ import {
   SocketType,
   type UringError,
 } from 'uring'
-import { ioUringRegister } from 'uring/sys'
-import { codeOrNone, complete } from '../helpers/completions.ts'
+import { IORING_REGISTER_ENABLE_RINGS, IORING_REGISTER_RESTRICTIONS, ioUringRegister } from 'uring/sys'
+import { code, done } from '../helpers/completions.ts'
 import { fifo, file } from '../helpers/files.ts'
 import { contentOf, contents, files } from '../helpers/registered.ts'
-
-const REGISTER_RESTRICTIONS = 11
-const REGISTER_ENABLE_RINGS = 12
 
 /** Lets the kernel choose a slot. Returns the slot, or the code of the error. */
 function chosen(ring: Ring): number | string {
@@ -332,8 +329,8 @@ function restricted(...registrations: readonly number[]): Ring {
   argument.writeUInt16LE(2, rules.length * 16) // allows entry flags
   argument[rules.length * 16 + 2] = 0xff
   const results = [
-    ioUringRegister(ring.fd, REGISTER_RESTRICTIONS, argument, rules.length + 1),
-    ioUringRegister(ring.fd, REGISTER_ENABLE_RINGS, null, 0),
+    ioUringRegister(ring.fd, IORING_REGISTER_RESTRICTIONS, argument, rules.length + 1),
+    ioUringRegister(ring.fd, IORING_REGISTER_ENABLE_RINGS, null, 0),
   ]
   if (results.some((result) => result < 0)) throw new Error(`restrictions: ${results.join()}`)
   return ring
@@ -341,7 +338,7 @@ function restricted(...registrations: readonly number[]): Ring {
 
 test('FileTable: on older kernels, acquire() needs a range, and uses what the table knows', (t) => {
   const [a = 0, b = 0] = files(t, 'a', 'b')
-  using ring = restricted(13, 14, 25, REGISTER_ENABLE_RINGS)
+  using ring = restricted(13, 14, 25, IORING_REGISTER_ENABLE_RINGS)
   const table = ring.registerFiles([a, -1, -1, -1, -1, -1])
   t.throws(() => table.acquire(), {
     name: 'UringError',
@@ -361,12 +358,12 @@ test('FileTable: on older kernels, acquire() needs a range, and uses what the ta
 
 test('FileTable: restrictions refuse a call, and nothing changes', (t) => {
   const [a = 0, b = 0] = files(t, 'a', 'b')
-  using none = restricted(REGISTER_ENABLE_RINGS)
+  using none = restricted(IORING_REGISTER_ENABLE_RINGS)
   t.throws(() => none.registerFiles([a]), {
     code: 'EACCES',
     message: 'EACCES: permission denied, io_uring_register',
   })
-  using ring = restricted(13, 24, REGISTER_ENABLE_RINGS)
+  using ring = restricted(13, 24, IORING_REGISTER_ENABLE_RINGS)
   const table = ring.registerFiles([a, -1])
   for (const call of [
     () => table.update(0, [b]),

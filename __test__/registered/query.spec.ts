@@ -3,7 +3,12 @@
 import test from 'ava'
 import * as uring from 'uring'
 import { EnterFlags, Features, Operation, Ring, SetupFlags, SqeFlags } from 'uring'
-import { ioUringRegister, ioUringSetup } from 'uring/sys'
+import {
+  IORING_REGISTER_ENABLE_RINGS,
+  IORING_REGISTER_RESTRICTIONS,
+  ioUringRegister,
+  ioUringSetup,
+} from 'uring/sys'
 import { decodeQuery } from '../../ts/registered/query.ts'
 import { ZcrxQueue } from '../../ts/registered/zcrx.ts'
 import { TIMEOUT } from '../helpers/completions.ts'
@@ -11,8 +16,6 @@ import { script } from '../helpers/process.ts'
 
 const EINVAL = -22
 const OPCODES = 256
-const RESTRICTIONS = 11
-const ENABLE_RINGS = 12
 
 /** The counterpart of each registration: methods, static methods, and classes whose constructors register. */
 const REGISTRATIONS: readonly (readonly string[])[] = [
@@ -202,8 +205,8 @@ test('probe, query: work on a ring that allows nothing else', (t) => {
   using free = new Ring({ entries: 1 })
   const restrictions = Buffer.alloc(16) // struct io_uring_restriction: allows the operation 0
   restrictions.writeUInt16LE(1, 0)
-  t.is(ioUringRegister(ring.fd, RESTRICTIONS, restrictions, 1), 0)
-  t.is(ioUringRegister(ring.fd, ENABLE_RINGS, null, 0), 0)
+  t.is(ioUringRegister(ring.fd, IORING_REGISTER_RESTRICTIONS, restrictions, 1), 0)
+  t.is(ioUringRegister(ring.fd, IORING_REGISTER_ENABLE_RINGS, null, 0), 0)
   t.throws(() => ring.registerIowqMaxWorkers(0, 0), { code: 'EACCES' })
   t.is(ring.probe().lastOp, free.probe().lastOp)
   t.true(ring.probe().supports(uring.Read))
@@ -219,8 +222,8 @@ for (const worker of [false, true]) {
       import { Ring } from 'uring'
       import { ioUringRegister } from 'uring/sys'
       const ring = new Ring({ entries: 1, disabled: true })
-      ioUringRegister(ring.fd, ${RESTRICTIONS}, Buffer.from([1, 0, 0, ...Buffer.alloc(13)]), 1)
-      ioUringRegister(ring.fd, ${ENABLE_RINGS}, null, 0)
+      ioUringRegister(ring.fd, ${IORING_REGISTER_RESTRICTIONS}, Buffer.from([1, 0, 0, ...Buffer.alloc(13)]), 1)
+      ioUringRegister(ring.fd, ${IORING_REGISTER_ENABLE_RINGS}, null, 0)
       ring.probe()
       const before = readdirSync('/proc/self/fd').length
       for (let round = 0; round < 50; round += 1) {

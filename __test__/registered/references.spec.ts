@@ -15,11 +15,10 @@ import {
   type RingReference,
   UringError,
 } from 'uring'
-import { ioUringRegister } from 'uring/sys'
-import { outcome, TIMEOUT } from '../helpers/completions.ts'
+import { IORING_REGISTER_FILES, ioUringRegister } from 'uring/sys'
+import { outcome, SOON } from '../helpers/buffers.ts'
 import { file } from '../helpers/files.ts'
 
-const REGISTER_FILES = 2
 const MAX_DATA = 2n ** 62n - 1n
 
 /** Returns the next completion. */
@@ -155,7 +154,7 @@ test('reference: another thread sends messages and files with it', async (t) => 
     ring.wait().value
     await ring.run(new MsgRingData(reference, 3, 33))
     const { ioUringRegister } = await import(${JSON.stringify(import.meta.resolve('uring/sys'))})
-    ioUringRegister(ring.fd, ${REGISTER_FILES}, Int32Array.of(openSync(${JSON.stringify(path)})), 1)
+    ioUringRegister(ring.fd, ${IORING_REGISTER_FILES}, Int32Array.of(openSync(${JSON.stringify(path)})), 1)
     ring.push(new MsgRingSendFd(reference, new FixedFile(0), { direct: 2, data: 44 }))
     const slot = ring.wait().value
     await ring.close()
@@ -165,7 +164,7 @@ test('reference: another thread sends messages and files with it', async (t) => 
   )
   await once(thread, 'message')
   using ring = new Ring({ entries: 8 })
-  t.is(ioUringRegister(ring.fd, REGISTER_FILES, Int32Array.of(-1, -1, -1, -1), 4), 0)
+  t.is(ioUringRegister(ring.fd, IORING_REGISTER_FILES, Int32Array.of(-1, -1, -1, -1), 4), 0)
   thread.postMessage(ring.reference())
   // Each message wakes the blocked thread.
   const messages = Array.from({ length: 4 }, () => message(ring))

@@ -20,15 +20,16 @@ import {
   UringError,
   Write,
 } from 'uring'
-import { eventfd } from 'uring/sys'
+import {
+  eventfd,
+  IORING_REGISTER_FILES,
+  IORING_REGISTER_PERSONALITY,
+  IORING_UNREGISTER_FILES,
+} from 'uring/sys'
 import { fifo, file } from '../helpers/files.ts'
 import { pipe } from '../helpers/pipes.ts'
 import { script } from '../helpers/process.ts'
 import { closing, pair } from '../helpers/sockets.ts'
-
-const REGISTER_FILES = 2
-const UNREGISTER_FILES = 3
-const REGISTER_PERSONALITY = 9
 
 const MODES: readonly [string, RingOptions][] = [
   ['in the best mode', {}],
@@ -161,7 +162,7 @@ test('registerRestrictions: other registrations fail with EACCES', (t) => {
   t.throws(() => ring.registerPersonality(), { instanceOf: UringError, code: 'EACCES' })
   t.throws(() => ring.registerEventfd(closing(t, eventfd())), { code: 'EACCES' })
   t.throws(() => ring.unregisterPersonality(1), { code: 'EACCES' })
-  const other = sandbox(t, [{ register: REGISTER_PERSONALITY }])
+  const other = sandbox(t, [{ register: IORING_REGISTER_PERSONALITY }])
   t.is(other.registerPersonality(), 1)
   t.throws(() => other.unregisterPersonality(1), { code: 'EACCES' })
   other.push(new Nop())
@@ -311,8 +312,8 @@ test('registerRestrictions: allows CQE_SKIP_SUCCESS only if the ring can be clos
   for (const list of [
     [skips],
     [{ flagsRequired: SqeFlags.CQE_SKIP_SUCCESS }],
-    [skips, { register: REGISTER_FILES }],
-    [skips, { register: UNREGISTER_FILES }],
+    [skips, { register: IORING_REGISTER_FILES }],
+    [skips, { register: IORING_UNREGISTER_FILES }],
   ]) {
     using ring = new Ring({ entries: 8, disabled: true })
     t.throws(() => ring.registerRestrictions([{ operation: Nop }, ...list]), {
@@ -324,8 +325,8 @@ test('registerRestrictions: allows CQE_SKIP_SUCCESS only if the ring can be clos
   const ring = sandbox(t, [
     { operation: Nop },
     skips,
-    { register: REGISTER_FILES },
-    { register: UNREGISTER_FILES },
+    { register: IORING_REGISTER_FILES },
+    { register: IORING_UNREGISTER_FILES },
   ])
   ring.push(new Nop().skipSuccess())
   ring.push(new Nop())
@@ -394,7 +395,7 @@ test('registerRestrictions: names invalid arguments, and registers nothing', (t)
   // Duplicates are accepted, and so are all operations and registrations of a kernel.
   ring.registerRestrictions([
     ...Array.from({ length: 300 }, (): Restriction => ({ operation: Nop })),
-    ...Array.from({ length: 300 }, (): Restriction => ({ register: REGISTER_PERSONALITY })),
+    ...Array.from({ length: 300 }, (): Restriction => ({ register: IORING_REGISTER_PERSONALITY })),
   ])
   ring.enable()
   t.is(ring.registerPersonality(), 1)
