@@ -133,7 +133,7 @@ test('registerFiles: fails with EMFILE for more slots than the limit of descript
   const { stdout, stderr } = await run('sh', ['-c', command, process.execPath, source])
   t.is(stderr, '')
   const refused =
-    'EMFILE -24 EMFILE: too many open files, io_uring_register: a table cannot have more slots than the process may have descriptors (ulimit -n): use fewer than 201 slots, or raise the limit\n'
+    'EMFILE -24 EMFILE: too many open files, io_uring_register: 201 slots are more than the process may have descriptors (ulimit -n): use fewer slots, or raise the limit\n'
   t.is(stdout, `${refused.repeat(3)}200\n`)
 })
 

@@ -2,18 +2,8 @@
 
 import { constants as limits } from 'node:buffer'
 import { constants } from 'node:os'
-import type { Completion } from '../ring/completion.ts'
-import {
-  closedError,
-  closedGroupError,
-  detachedError,
-  invalidStateError,
-  systemError,
-  UringError,
-} from '../errors.ts'
-import { DETACHED, NOTHING, RECEIVED } from './received.ts'
-import { bytesLeft, checkBytes } from '../memory/address-of.ts'
-import type { Ring } from '../ring.ts'
+import { MAX_ENTRIES, roundUpToPowerOfTwo } from '../arguments/queue-sizes.ts'
+import { checkRing, REGISTRATION } from '../arguments/ring.ts'
 import {
   flag,
   integer,
@@ -24,16 +14,26 @@ import {
   checkOptions,
   outOfRange,
 } from '../arguments/validate.ts'
-import { type AskHead, Borrowed, BufferPool, type PoolSettings } from './buffer-pool.ts'
-import { MAX_ENTRIES, roundUpToPowerOfTwo } from '../arguments/queue-sizes.ts'
-import { checkRing, REGISTRATION } from '../arguments/ring.ts'
-import type { Registration } from '../registered/context.ts'
+import {
+  closedError,
+  closedGroupError,
+  detachedError,
+  invalidStateError,
+  systemError,
+  UringError,
+} from '../errors.ts'
 import {
   IORING_REGISTER_PBUF_RING,
   IORING_REGISTER_PBUF_STATUS,
   IORING_UNREGISTER_PBUF_RING,
   IOU_PBUF_RING_INC,
 } from '../flags/registrations.ts'
+import { bytesLeft, checkBytes } from '../memory/address-of.ts'
+import type { Registration } from '../registered/context.ts'
+import type { Ring } from '../ring.ts'
+import type { Completion } from '../ring/completion.ts'
+import { type AskHead, Borrowed, BufferPool, type PoolSettings } from './buffer-pool.ts'
+import { DETACHED, NOTHING, RECEIVED } from './received.ts'
 
 const { EEXIST, ENOENT } = constants.errno
 

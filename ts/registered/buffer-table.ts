@@ -1,17 +1,10 @@
 // Registered buffers: memory that the kernel has pinned, so that operations need not look it up and lock it each time.
 
 import { constants } from 'node:os'
-import { resourceClosedError, systemError, UringError } from '../errors.ts'
-import { memlockAllowed, memlockText } from '../system/memlock.ts'
-import { addressOf, allocateBlock, type Block, type Bytes } from '../memory/address-of.ts'
+import { checkAttached, FixedBuffer, lastingMemoryOf } from '../arguments/fixed-buffer.ts'
 import { type Registering, REGISTRATION } from '../arguments/ring.ts'
 import { flag, integer, invalidType, invalidValue, checkOptions, outOfRange } from '../arguments/validate.ts'
-import { checkAttached, FixedBuffer, lastingMemoryOf } from '../arguments/fixed-buffer.ts'
-import { pause } from '../system/pause.ts'
-import { pageSize } from '../system/proc.ts'
-import { accepted, explained } from './kernel-errors.ts'
-import type { Registration } from './context.ts'
-import { tagWords } from './tags.ts'
+import { resourceClosedError, systemError, UringError } from '../errors.ts'
 import {
   IORING_REGISTER_BUFFERS,
   IORING_REGISTER_BUFFERS2,
@@ -21,6 +14,13 @@ import {
   IORING_RSRC_REGISTER_SPARSE,
   IORING_UNREGISTER_BUFFERS,
 } from '../flags/registrations.ts'
+import { addressOf, allocateBlock, type Block, type Bytes } from '../memory/address-of.ts'
+import { memlockAllowed, memlockText } from '../system/memlock.ts'
+import { pause } from '../system/pause.ts'
+import { pageSize } from '../system/proc.ts'
+import type { Registration } from './context.ts'
+import { accepted, explained } from './kernel-errors.ts'
+import { tagWords } from './tags.ts'
 
 /** Options of {@link Ring.registerBuffers} and {@link BufferTable.update}. */
 export interface RegisterBuffersOptions {

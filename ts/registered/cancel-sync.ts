@@ -1,14 +1,14 @@
 // Cancellation by io_uring_register(2): synchronous, and without an entry that restrictions could refuse.
 
 import { constants } from 'node:os'
-import type { Boundary } from '../ring/boundary.ts'
-import { systemError } from '../errors.ts'
-import { CancelFlags, EnterFlags, SetupFlags } from '../flags/index.ts'
-import { type CancelTarget, fixedTarget, resolveTarget, type TargetKeys } from '../operations/cancel.ts'
-import { generationOf, indexOf } from '../entry/token.ts'
 import { type Registering, REGISTRATION } from '../arguments/ring.ts'
 import { checkOptions, flag, milliseconds } from '../arguments/validate.ts'
+import { generationOf, indexOf } from '../entry/token.ts'
+import { systemError } from '../errors.ts'
+import { CancelFlags, EnterFlags, SetupFlags } from '../flags/index.ts'
 import { IORING_REGISTER_SYNC_CANCEL } from '../flags/registrations.ts'
+import { type CancelTarget, fixedTarget, resolveTarget, type TargetKeys } from '../operations/cancel.ts'
+import type { Boundary } from '../ring/boundary.ts'
 import { pause } from '../system/pause.ts'
 import { SLICE } from '../system/slice.ts'
 

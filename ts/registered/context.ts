@@ -1,8 +1,8 @@
 // The access of registrations to their ring: how they reach the kernel, and what they keep alive.
 
-import type { Boundary } from '../ring/boundary.ts'
-import { systemError } from '../errors.ts'
 import type { Scheduler } from '../async/scheduler.ts'
+import { systemError } from '../errors.ts'
+import type { Boundary } from '../ring/boundary.ts'
 import type { SubmissionTable } from '../ring/submissions.ts'
 
 /** A ring's side of its registrations. */

@@ -1,10 +1,8 @@
 // Registered files: the kernel looks up their descriptors once, and operations name them by their slot.
 
 import { constants } from 'node:os'
-import { binding } from '../binding.ts'
-import { invalidStateError, resourceClosedError, UringError } from '../errors.ts'
-import { CancelFlags } from '../flags/index.ts'
-import { allocateBlock } from '../memory/address-of.ts'
+import { EMPTY_SLOT, type FileTarget, FixedFile, resolveDescriptor, SKIP_FILE } from '../arguments/file.ts'
+import { type Registering, REGISTRATION } from '../arguments/ring.ts'
 import {
   integer,
   invalidType,
@@ -13,11 +11,9 @@ import {
   checkOptions,
   outOfRange,
 } from '../arguments/validate.ts'
-import { EMPTY_SLOT, type FileTarget, FixedFile, resolveDescriptor, SKIP_FILE } from '../arguments/file.ts'
-import { accepted, explained } from './kernel-errors.ts'
-import { type Registering, REGISTRATION } from '../arguments/ring.ts'
-import type { Registration } from './context.ts'
-import { tagWords } from './tags.ts'
+import { binding } from '../binding.ts'
+import { invalidStateError, resourceClosedError, UringError } from '../errors.ts'
+import { CancelFlags } from '../flags/index.ts'
 import {
   IORING_REGISTER_FILES2,
   IORING_REGISTER_FILES_UPDATE2,
@@ -26,6 +22,10 @@ import {
   IORING_RSRC_REGISTER_SPARSE,
   IORING_UNREGISTER_FILES,
 } from '../flags/registrations.ts'
+import { allocateBlock } from '../memory/address-of.ts'
+import type { Registration } from './context.ts'
+import { accepted, explained } from './kernel-errors.ts'
+import { tagWords } from './tags.ts'
 
 /** Options of {@link Ring.registerFiles} and {@link FileTable.update}. */
 export interface FileTableOptions {
@@ -119,7 +119,7 @@ export function registerFiles(
 function tooManyError(size: number): UringError {
   return explained(
     -EMFILE,
-    `a table cannot have more slots than the process may have descriptors (ulimit -n): use fewer than ${size} slots, or raise the limit`,
+    `${size} slots are more than the process may have descriptors (ulimit -n): use fewer slots, or raise the limit`,
   )
 }
 

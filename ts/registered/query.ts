@@ -1,15 +1,9 @@
 // Probes and queries: which operations, registrations and flags the kernel has.
 
 import { constants } from 'node:os'
+import { invalidType } from '../arguments/validate.ts'
 import { binding } from '../binding.ts'
 import { systemError } from '../errors.ts'
-import type { OperationClass } from '../operations/base/operation-class.ts'
-import { addressOf } from '../memory/address-of.ts'
-import { kernelHas } from '../system/support.ts'
-import { invalidType } from '../arguments/validate.ts'
-import { keeping } from '../memory/keep-alive.ts'
-import { unsupported } from './kernel-errors.ts'
-import type { Registration } from './context.ts'
 import {
   IORING_REGISTER_PROBE,
   IORING_REGISTER_QUERY,
@@ -18,6 +12,12 @@ import {
   IO_URING_QUERY_SCQ,
   IO_URING_QUERY_ZCRX,
 } from '../flags/registrations.ts'
+import { addressOf } from '../memory/address-of.ts'
+import { keeping } from '../memory/keep-alive.ts'
+import type { OperationClass } from '../operations/base/operation-class.ts'
+import { kernelHas } from '../system/support.ts'
+import type { Registration } from './context.ts'
+import { unsupported } from './kernel-errors.ts'
 
 const OPCODES = 256
 const PROBE_BYTES = 16 // struct io_uring_probe

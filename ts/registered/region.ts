@@ -1,10 +1,7 @@
 // Regions: memory that a ring shares with the kernel, for the arguments of waits.
 
 import { constants } from 'node:os'
-import { addressOf, type Bytes } from '../memory/address-of.ts'
-import { pageSize } from '../system/proc.ts'
-import { kernelHas } from '../system/support.ts'
-import { type Time, timespec } from '../structs/timespec.ts'
+import { lastingMemoryOf } from '../arguments/fixed-buffer.ts'
 import {
   flag,
   integer,
@@ -14,16 +11,19 @@ import {
   checkOptions,
   outOfRange,
 } from '../arguments/validate.ts'
-import { lastingMemoryOf } from '../arguments/fixed-buffer.ts'
-import { keeping } from '../memory/keep-alive.ts'
-import { allocatePages, isWholePages } from '../memory/pages.ts'
-import { accepted, explained } from './kernel-errors.ts'
-import type { Registration } from './context.ts'
 import {
   IORING_MEM_REGION_REG_WAIT_ARG,
   IORING_MEM_REGION_TYPE_USER,
   IORING_REGISTER_MEM_REGION,
 } from '../flags/registrations.ts'
+import { addressOf, type Bytes } from '../memory/address-of.ts'
+import { keeping } from '../memory/keep-alive.ts'
+import { allocatePages, isWholePages } from '../memory/pages.ts'
+import { type Time, timespec } from '../structs/timespec.ts'
+import { pageSize } from '../system/proc.ts'
+import { kernelHas } from '../system/support.ts'
+import type { Registration } from './context.ts'
+import { accepted, explained } from './kernel-errors.ts'
 
 const REGION_BYTES = 64 // struct io_uring_region_desc
 const ARGUMENT_BYTES = 32 // struct io_uring_mem_region_reg

@@ -1,14 +1,9 @@
 // Restrictions: the operations, registrations and entry flags that a ring allows.
 
-import type { Boundary, Restricted } from '../ring/boundary.ts'
-import { unsupportedError, UringError } from '../errors.ts'
-import { SetupFlags, SqeFlags } from '../flags/index.ts'
-import type { OperationClass } from '../operations/base/operation-class.ts'
-import { AsyncCancel, CANCELLATION_FLAGS } from '../operations/cancel.ts'
-import { kernelHas } from '../system/support.ts'
 import { type Registering, REGISTRATION } from '../arguments/ring.ts'
 import { integer, invalidType, invalidValue, MAX_U8 } from '../arguments/validate.ts'
-import type { Registration } from './context.ts'
+import { unsupportedError, UringError } from '../errors.ts'
+import { SetupFlags, SqeFlags } from '../flags/index.ts'
 import {
   IORING_REGISTER_ENABLE_RINGS,
   IORING_REGISTER_FILES,
@@ -20,6 +15,11 @@ import {
   IORING_RESTRICTION_SQE_OP,
   IORING_UNREGISTER_FILES,
 } from '../flags/registrations.ts'
+import type { OperationClass } from '../operations/base/operation-class.ts'
+import { AsyncCancel, CANCELLATION_FLAGS } from '../operations/cancel.ts'
+import type { Boundary, Restricted } from '../ring/boundary.ts'
+import { kernelHas } from '../system/support.ts'
+import type { Registration } from './context.ts'
 
 /**
  * Allows one thing on a restricted ring: an operation, by its class or its opcode; a registration, by its opcode; entry

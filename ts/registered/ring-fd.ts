@@ -1,8 +1,8 @@
 // Registered ring descriptors: a ring's descriptor in the table of its thread.
 
 import { constants } from 'node:os'
-import { accepted, explained } from './kernel-errors.ts'
 import type { Registration } from './context.ts'
+import { accepted, explained } from './kernel-errors.ts'
 
 const { EBUSY, EEXIST, ENXIO } = constants.errno
 

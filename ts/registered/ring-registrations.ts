@@ -1,10 +1,12 @@
 // The registrations of a ring, as methods of `Ring`. Each section documents one subject; its own file implements it.
 
+import type { FileTarget, FixedFile } from '../arguments/file.ts'
+import { checkRing, REGISTRATION } from '../arguments/ring.ts'
+import { integer, MAX_U16 } from '../arguments/validate.ts'
+import { IORING_REGISTER_PERSONALITY, IORING_UNREGISTER_PERSONALITY } from '../flags/registrations.ts'
 import type { Bytes } from '../memory/address-of.ts'
 import type { CancelTarget } from '../operations/cancel.ts'
 import type { MsgRingDataOptions, RingTarget } from '../operations/msg-ring.ts'
-import { checkRing, REGISTRATION } from '../arguments/ring.ts'
-import { integer, MAX_U16 } from '../arguments/validate.ts'
 import {
   type BufferTable,
   cloneBuffers,
@@ -14,6 +16,7 @@ import {
 } from './buffer-table.ts'
 import { cancelSync, type CancelSyncOptions } from './cancel-sync.ts'
 import { registerClock, type WaitClock } from './clock.ts'
+import type { Registration } from './context.ts'
 import {
   enableEventfd,
   isEventfdEnabled,
@@ -21,9 +24,7 @@ import {
   type RegisterEventfdOptions,
   unregisterEventfd,
 } from './eventfd.ts'
-import type { FileTarget, FixedFile } from '../arguments/file.ts'
 import { type FileTable, type FileTableOptions, registerFiles } from './file-table.ts'
-import { type RingReference, sendMessage } from './send-message.ts'
 import {
   type NapiOptions,
   type NapiSettings,
@@ -34,13 +35,12 @@ import {
 } from './napi.ts'
 import { type Probe, probe, type Query, query } from './query.ts'
 import { type Region, type RegionOptions, registerRegion } from './region.ts'
-import type { Registration } from './context.ts'
 import { resize, type ResizeOptions } from './resize.ts'
 import { enableRing, registerRestrictions, type Restriction } from './restrictions.ts'
 import { registerRingFd, unregisterRingFd } from './ring-fd.ts'
+import { type RingReference, sendMessage } from './send-message.ts'
 import { type MaxWorkers, registerAffinity, registerMaxWorkers, unregisterAffinity } from './workers.ts'
 import { registerZcrx, type ZcrxOptions, type ZcrxQueue } from './zcrx.ts'
-import { IORING_REGISTER_PERSONALITY, IORING_UNREGISTER_PERSONALITY } from '../flags/registrations.ts'
 
 /** The registration methods of a ring. */
 export abstract class Registrar {

@@ -1,17 +1,17 @@
 // Zero-copy receive: a receive queue of a network interface delivers into memory of the program.
 
 import { constants } from 'node:os'
-import { addressOf, type Bytes } from '../memory/address-of.ts'
-import { pageSize } from '../system/proc.ts'
-import { kernelHas } from '../system/support.ts'
 import { MAX_ENTRIES, roundUpToPowerOfTwo } from '../arguments/queue-sizes.ts'
 import { integer, MAX_I32, MAX_U32, checkOptions } from '../arguments/validate.ts'
+import { IORING_REGISTER_ZCRX_IFQ } from '../flags/registrations.ts'
+import { addressOf, type Bytes } from '../memory/address-of.ts'
 import { keeping } from '../memory/keep-alive.ts'
 import { allocatePages } from '../memory/pages.ts'
+import { pageSize } from '../system/proc.ts'
+import { kernelHas } from '../system/support.ts'
+import type { Registration } from './context.ts'
 import { accepted, explained } from './kernel-errors.ts'
 import { describeRegion, pagesOf } from './region.ts'
-import type { Registration } from './context.ts'
-import { IORING_REGISTER_ZCRX_IFQ } from '../flags/registrations.ts'
 
 const SINCE = '6.15'
 const QUEUE_BYTES = 96 // struct io_uring_zcrx_ifq_reg
