@@ -6,9 +6,10 @@ import test from 'ava'
 import { BufferRing, type BufferRingOptions, ProvideBuffers, Recv, RemoveBuffers, Ring, Send } from 'uring'
 import { createAddressOf } from 'uring/native'
 import { ioUringRegister } from 'uring/sys'
-import { fill, next, setup } from '../helpers/buffer-rings.ts'
-import { complete, outcome } from '../helpers/buffers.ts'
+import { nextReceived, setup } from '../helpers/buffer-rings.ts'
+import { complete, outcome } from '../helpers/completions.ts'
 import { ringFor } from '../helpers/multishot.ts'
+import { fillSendBuffer } from '../helpers/streams.ts'
 
 test('BufferRing: gives all buffers to the kernel at first, for any number of buffers', (t) => {
   const { ring, group, near, far } = setup(t, { count: 5, size: 8 })
@@ -74,7 +75,7 @@ test('BufferRing: refuses a number that is in use', (t) => {
 
 test('BufferRing: refuses a group of provided buffers whose last buffer an operation has', (t) => {
   const { ring, near, far } = setup(t, { count: 1, size: 1 })
-  fill(ring, near)
+  fillSendBuffer(ring, near)
   t.is(outcome(ring, new ProvideBuffers(Buffer.from('legacy'), 6, 1, 9)), 0)
   ring.push(new Send(near, { group: 9 }))
   ring.submit() // it waits, and has the buffer
@@ -109,7 +110,7 @@ test('ProvideBuffers: reuses the number of a closed buffer ring', (t) => {
   const memory = Buffer.alloc(16, '.')
   ring.push(new ProvideBuffers(memory, 8, 2, group, 0))
   group.close()
-  t.is(next(ring).result, 0)
+  t.is(nextReceived(ring).result, 0)
   for (const id of [0, 1]) {
     writeSync(far, `to ${id}`)
     const { value } = complete(ring, new Recv(near, { group: group.group }))

@@ -21,13 +21,13 @@ import {
   SocketType,
 } from 'uring'
 import { getsockname } from 'uring/sys'
-import { LETTERS, next, setup, texts } from '../helpers/buffer-rings.ts'
-import { complete, outcome } from '../helpers/buffers.ts'
+import { LETTERS, nextReceived, setup, texts } from '../helpers/buffer-rings.ts'
+import { complete, outcome } from '../helpers/completions.ts'
 import { directory } from '../helpers/files.ts'
 import { ringFor, until } from '../helpers/multishot.ts'
 import { pipe } from '../helpers/pipes.ts'
 import { closing, pair } from '../helpers/sockets.ts'
-import { bound, fillSendBuffer } from '../helpers/streams.ts'
+import { bound } from '../helpers/streams.ts'
 
 // ---- one buffer at a time
 

@@ -26,7 +26,7 @@ test('BufferRing: data received before close() stays available', (t) => {
   first.value.release()
   t.throws(() => group.put(first), { code: 'ERR_URING_RESOURCE_CLOSED', message: /group 0/ })
   writeSync(near, 'x')
-  t.is(next(ring).error?.code, 'ENOBUFS') // the kernel has no buffers any more
+  t.is(nextReceived(ring).error?.code, 'ENOBUFS') // the kernel has no buffers any more
 })
 
 test('BufferRing: close() ends all methods, and may be called twice', (t) => {

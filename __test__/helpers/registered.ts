@@ -120,3 +120,13 @@ export function registerBuffers(ring: Ring, buffers: readonly Bytes[]): void {
   const result = ioUringRegister(ring.fd, REGISTER_BUFFERS, iovecs, buffers.length)
   if (result < 0) throw new Error(`registering failed: ${result}`)
 }
+
+/** Returns the tags that have arrived, sorted. */
+export function tags(ring: Ring): bigint[] {
+  const found: bigint[] = []
+  for (let tag = ring.tryWait(); tag !== undefined; tag = ring.tryWait()) {
+    if (tag.source !== 'tag') throw new Error(`a ${tag.source} came`)
+    found.push(tag.userData as bigint)
+  }
+  return found.toSorted((left, right) => Number(left - right))
+}

@@ -31,7 +31,7 @@ for (const [name, waker] of WAKERS) {
     ],
   ] as const) {
     test(`process: ends with reads in flight by ${kind}, woken by ${name}`, async (t) => {
-      const outcome = await woken(
+      const outcome = await runWithWaker(
         waker,
         `${PRELUDE}${READING}
         const [idle, ...busy] = fifos(9)
@@ -52,7 +52,7 @@ for (const [name, waker] of WAKERS) {
   }
 
   test(`start: delivers the rest of a batch after a callback throws, woken by ${name}`, async (t) => {
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `${PRELUDE}
       const [fd] = fifos(1)
@@ -77,48 +77,48 @@ for (const [name, waker] of WAKERS) {
   })
 
   for (const [kind, source, end, code, errors] of [
-    ['that is terminated with idle reads', worker(IDLE, ''), 'worker.terminate()', 1, []],
-    ['that is terminated with busy reads', worker(BUSY, ''), 'worker.terminate()', 1, []],
+    ['that is terminated with idle reads', workerSource(IDLE, ''), 'worker.terminate()', 1, []],
+    ['that is terminated with busy reads', workerSource(BUSY, ''), 'worker.terminate()', 1, []],
     [
       'that is terminated in a loop with completed reads',
-      worker(BUSY, 'for (;;) {}'),
+      workerSource(BUSY, 'for (;;) {}'),
       'worker.terminate()',
       1,
       [],
     ],
     [
       'that is terminated in a blocking wait',
-      worker(BUSY, 'ring.push(new Timeout(600_000)); ring.wait()'),
+      workerSource(BUSY, 'ring.push(new Timeout(600_000)); ring.wait()'),
       'worker.terminate()',
       1,
       [],
     ],
     [
       'that is terminated during close()',
-      worker(UNREFERENCED, 'ring.close()'),
+      workerSource(UNREFERENCED, 'ring.close()'),
       'worker.terminate()',
       undefined,
       [],
     ],
-    ['that ends', worker(UNREFERENCED, ''), '', 0, []],
-    ['that exits', worker(`${IDLE}\n${BUSY}`, 'process.exit(3)'), '', 3, []],
+    ['that ends', workerSource(UNREFERENCED, ''), '', 0, []],
+    ['that exits', workerSource(`${IDLE}\n${BUSY}`, 'process.exit(3)'), '', 3, []],
     [
       'that throws',
-      worker(`${IDLE}\n${BUSY}`, 'setTimeout(() => { throw new Error("mine") })'),
+      workerSource(`${IDLE}\n${BUSY}`, 'setTimeout(() => { throw new Error("mine") })'),
       '',
       1,
       ['mine'],
     ],
     [
       'that rejects',
-      worker(BUSY, 'ring.run(new Read(1_000_000, Buffer.alloc(1)))'),
+      workerSource(BUSY, 'ring.run(new Read(1_000_000, Buffer.alloc(1)))'),
       '',
       1,
       ['EBADF: bad file descriptor, read'],
     ],
   ] as const) {
     test(`process: a worker ${kind} leaves nothing behind, woken by ${name}`, async (t) => {
-      const outcome = await woken(
+      const outcome = await runWithWaker(
         waker,
         `${PRELUDE}${WORKERS}
         let before
@@ -145,7 +145,7 @@ for (const [name, waker] of WAKERS) {
   }
 
   test(`close: cancels operations in flight, and rejects those that wait for capacity, woken by ${name}`, async (t) => {
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `${PRELUDE}
       const [fd] = fifos(1)
@@ -185,7 +185,7 @@ for (const [name, waker] of WAKERS) {
   })
 
   test(`close: delivers results from before the call, and waits for pushed operations, woken by ${name}`, async (t) => {
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `${PRELUDE}
       const [first, second, third] = fifos(3)
@@ -236,7 +236,7 @@ for (const [name, waker] of WAKERS) {
   })
 
   test(`close: a closed ring throws ERR_URING_CLOSED, and can be closed again, woken by ${name}`, async (t) => {
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `${PRELUDE}
       const [fd] = fifos(1)
@@ -285,7 +285,7 @@ for (const [name, waker] of WAKERS) {
   })
 
   test(`Symbol.dispose: delivers all results after the call, woken by ${name}`, async (t) => {
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `${PRELUDE}
       const [first, second] = fifos(2)
@@ -325,7 +325,7 @@ for (const [name, waker] of WAKERS) {
     ['close()', 'closing = ring.close()'],
   ] as const) {
     test(`${kind}: in a callback, delivers the rest of the batch, woken by ${name}`, async (t) => {
-      const outcome = await woken(
+      const outcome = await runWithWaker(
         waker,
         `${PRELUDE}
         const [fd] = fifos(1)

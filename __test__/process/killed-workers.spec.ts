@@ -6,7 +6,7 @@ import { BUSY, IDLE, WORKERS, workerSource } from '../helpers/workers.ts'
 
 for (const [name, waker] of WAKERS) {
   test(`process: survives the termination of 200 workers with reads in flight, woken by ${name}`, async (t) => {
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `${PRELUDE}${WORKERS}
       // A ring of the main thread loses nothing meanwhile.

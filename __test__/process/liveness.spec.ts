@@ -25,7 +25,7 @@ for (const [name, waker] of WAKERS) {
     ],
   ] as const) {
     test(`process: runs until an operation has completed, and no longer, woken by ${name}: ${kind}`, async (t) => {
-      const outcome = await woken(
+      const outcome = await runWithWaker(
         waker,
         `${PRELUDE}
         const pipe = () => fifos(1)[0]
@@ -57,7 +57,7 @@ for (const [name, waker] of WAKERS) {
     ],
   ] as const) {
     test(`process: ends in spite of unreferenced operations, woken by ${name}: ${kind}`, async (t) => {
-      const outcome = await woken(
+      const outcome = await runWithWaker(
         waker,
         `${PRELUDE}
         const long = () => new Timeout(${LONG})
@@ -74,7 +74,7 @@ for (const [name, waker] of WAKERS) {
   }
 
   test(`ref: undoes unref(), but not the option ref: false of an operation, woken by ${name}`, async (t) => {
-    const before = await woken(
+    const before = await runWithWaker(
       waker,
       `${PRELUDE}
       const ring = new Ring({ entries: 8 }).unref().ref()
@@ -107,7 +107,7 @@ for (const [name, waker] of WAKERS) {
   })
 
   test(`process: ends in spite of open rings without referenced operations, woken by ${name}`, async (t) => {
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `${PRELUDE}
       const open = new Ring({ entries: 4 })
@@ -139,7 +139,7 @@ for (const [name, waker] of WAKERS) {
   })
 
   test(`default ring: is created once, at its first use and not at import, woken by ${name}`, async (t) => {
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `
       import assert from 'node:assert/strict'
@@ -203,7 +203,7 @@ for (const [name, waker] of WAKERS) {
   `
 
   test(`Ring: 1,000 rings that were closed leave nothing behind, woken by ${name}`, async (t) => {
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `${PRELUDE}${LEFT}
       const pipes = fifos(10)
@@ -233,7 +233,7 @@ for (const [name, waker] of WAKERS) {
   })
 
   test(`Ring: 1,000 rings that were collected leave nothing behind, woken by ${name}`, async (t) => {
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `${PRELUDE}${LEFT}
       const pipes = fifos(50)
@@ -259,7 +259,7 @@ for (const [name, waker] of WAKERS) {
   })
 
   test(`Ring: operations in flight keep an unreachable ring alive, woken by ${name}`, async (t) => {
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `${PRELUDE}
       const pipes = fifos(20)

@@ -246,7 +246,10 @@ test('support: as much memory as it says is left beside a default ring can be re
     t.log('this kernel does not count rings as locked memory')
     return
   }
-  t.regex(text, /^The processes of this user together may lock 65536 bytes.*, so 1 can be open at a time; one ring leaves/)
+  t.regex(
+    text,
+    /^The processes of this user together may lock 65536 bytes.*, so 1 can be open at a time; one ring leaves/,
+  )
   t.like(said.limits, { memlock: 65536, memlockBinds: true })
   t.deepEqual(Object.keys(said.remedies ?? {}), ['shell', 'systemd', 'docker', 'kubernetes'])
   const left = Number(/one ring leaves (\d+) bytes/.exec(text)?.[1])

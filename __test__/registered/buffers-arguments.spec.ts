@@ -3,7 +3,7 @@
 import test from 'ava'
 import { FixedBuffer, type RegisterBuffersOptions } from 'uring'
 import { ioUringRegister } from 'uring/sys'
-import { caught, newRing, own, tableOf, tag } from '../helpers/registered-buffers.ts'
+import { newRing, nextTag, ownMemory, tableOf, thrownBy } from '../helpers/registered.ts'
 
 const GIB = 2 ** 30
 
@@ -49,7 +49,7 @@ const BAD_TAGS: readonly (readonly [unknown, string, string])[] = [
 test('registerBuffers: names invalid views, and registers nothing', (t) => {
   const ring = newRing(t)
   for (const [views, code, name] of BAD_VIEWS) {
-    const error = caught(() => ring.registerBuffers(views as Buffer[]))
+    const error = thrownBy(() => ring.registerBuffers(views as Buffer[]))
     t.is(error.code, code, name)
     t.true(error.message.includes(name), error.message)
   }
@@ -70,7 +70,9 @@ test('registerBuffers: names invalid views, and registers nothing', (t) => {
 test('registerBuffers: names invalid tags, and registers nothing', (t) => {
   const ring = newRing(t)
   for (const [options, code, name] of BAD_TAGS) {
-    const error = caught(() => ring.registerBuffers([own(8), null], options as RegisterBuffersOptions))
+    const error = thrownBy(() =>
+      ring.registerBuffers([ownMemory(8), null], options as RegisterBuffersOptions),
+    )
     t.is(error.code, code, name)
     t.true(error.message.includes(name), error.message)
   }
@@ -79,20 +81,23 @@ test('registerBuffers: names invalid tags, and registers nothing', (t) => {
 
 test('BufferTable: update() names invalid arguments, and changes nothing', (t) => {
   const ring = newRing(t)
-  const memory = own(8)
+  const memory = ownMemory(8)
   const table = ring.registerBuffers([memory, null, memory], { tags: [1n, 0n, 2n] })
   for (const [views, code, name] of BAD_VIEWS) {
-    const error = caught(() => table.update(0, views as Buffer[]))
+    const error = thrownBy(() => table.update(0, views as Buffer[]))
     t.is(error.code, code, name)
     t.true(error.message.includes(name), error.message)
   }
   for (const [options, code, name] of BAD_TAGS) {
-    const error = caught(() => table.update(1, [own(8), null], options as RegisterBuffersOptions))
+    const error = thrownBy(() => table.update(1, [ownMemory(8), null], options as RegisterBuffersOptions))
     t.is(error.code, code, name)
     t.true(error.message.includes(name), error.message)
   }
   for (const offset of [-1, 2, 0.5, Number.NaN])
-    t.throws(() => table.update(offset, [own(8), null]), { code: 'ERR_OUT_OF_RANGE', message: /"offset"/ })
+    t.throws(() => table.update(offset, [ownMemory(8), null]), {
+      code: 'ERR_OUT_OF_RANGE',
+      message: /"offset"/,
+    })
   for (const offset of [undefined, null, '0', 0n])
     t.throws(() => table.update(offset as unknown as number, [null]), {
       code: 'ERR_INVALID_ARG_TYPE',
@@ -102,13 +107,13 @@ test('BufferTable: update() names invalid arguments, and changes nothing', (t) =
     code: 'ERR_OUT_OF_RANGE',
     message: /"views\.length"/,
   })
-  t.is(tag(ring), undefined)
+  t.is(nextTag(ring), undefined)
   t.is(table.at(0).view.buffer, memory.buffer)
   t.is(table.at(2).view.buffer, memory.buffer)
 })
 
 test('BufferTable: at() names invalid slots', (t) => {
-  const { table } = tableOf(t, own(8), own(8))
+  const { table } = tableOf(t, ownMemory(8), ownMemory(8))
   for (const index of [-1, 2, 0.5, Number.NaN, 2 ** 32])
     t.throws(() => table.at(index), { name: 'RangeError', code: 'ERR_OUT_OF_RANGE', message: /"index"/ })
   for (const index of [undefined, null, '0', 0n, {}])
@@ -132,10 +137,10 @@ test('registerBuffers: is not confused by getters of its arguments', (t) => {
       return [1n]
     },
   }
-  t.throws(() => ring.registerBuffers([own(8)], options), { code: 'ERR_URING_CLOSED' })
+  t.throws(() => ring.registerBuffers([ownMemory(8)], options), { code: 'ERR_URING_CLOSED' })
 
   const other = newRing(t)
-  const table = other.registerBuffers([own(8)])
+  const table = other.registerBuffers([ownMemory(8)])
   const views = [null]
   Object.defineProperty(views, 0, {
     configurable: true,
@@ -146,7 +151,7 @@ test('registerBuffers: is not confused by getters of its arguments', (t) => {
   })
   t.throws(() => table.update(0, views), { code: 'ERR_URING_RESOURCE_CLOSED' })
 
-  const again = other.registerBuffers([own(8)])
+  const again = other.registerBuffers([ownMemory(8)])
   Object.defineProperty(views, 0, {
     get: () => {
       throw new Error('mine')
@@ -157,7 +162,7 @@ test('registerBuffers: is not confused by getters of its arguments', (t) => {
   t.is(again.at(0).view.length, 8)
 
   // The properties of a view are read once, and V8 checks them: they cannot exceed its memory.
-  const liar = own(8)
+  const liar = ownMemory(8)
   let asked = 0
   Object.defineProperty(liar, 'byteLength', { get: () => (asked++ === 0 ? 8 : 2 ** 20) })
   t.throws(() => newRing(t).registerBuffers([liar]), { instanceOf: RangeError })

@@ -135,7 +135,7 @@ test('cloneBuffers: clones from a ring to itself', (t) => {
 })
 
 test('cloneBuffers: fails with ENXIO for an empty source and EBUSY for a target with buffers', (t) => {
-  const { ring: source, table } = tableOf(t, own(1))
+  const { ring: source, table } = tableOf(t, ownMemory(1))
   const ring = newRing(t)
   t.throws(() => ring.cloneBuffers(newRing(t)), {
     code: 'ENXIO',
@@ -149,8 +149,8 @@ test('cloneBuffers: fails with ENXIO for an empty source and EBUSY for a target 
 })
 
 test('cloneBuffers: clones transferred memory, and at() refuses it', (t) => {
-  const memory = own(8)
-  const { ring: source } = tableOf(t, memory, own(4))
+  const memory = ownMemory(8)
+  const { ring: source } = tableOf(t, memory, ownMemory(4))
   const ring = newRing(t)
   detach(memory)
   const clone = ring.cloneBuffers(source)
@@ -159,7 +159,7 @@ test('cloneBuffers: clones transferred memory, and at() refuses it', (t) => {
 })
 
 test('cloneBuffers: names invalid arguments, and clones nothing', (t) => {
-  const { ring: source } = tableOf(t, own(1), own(2), own(3))
+  const { ring: source } = tableOf(t, ownMemory(1), ownMemory(2), ownMemory(3))
   const ring = newRing(t)
   for (const bad of [undefined, null, {}, 3, { fd: source.fd }, Object.create(Ring.prototype)]) {
     if (typeof bad === 'object' && bad instanceof Ring) {

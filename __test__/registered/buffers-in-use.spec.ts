@@ -62,8 +62,8 @@ test('BufferTable: a tag arrives when the last operation on its memory has ended
     ring.submit()
     t.is(nextTag(ring), undefined)
     change(table)
-    t.is(tag(ring), tags[1], 'no operation used it')
-    t.is(tag(ring), undefined)
+    t.is(nextTag(ring), tags[1], 'no operation used it')
+    t.is(nextTag(ring), undefined)
     writeSync(gate, 'x')
     t.is(ring.wait(TIMEOUT)?.userData, 'first')
     t.is(nextTag(ring), undefined)
@@ -177,7 +177,7 @@ test('registerBuffers: names transferred memory', (t) => {
   t.throws(() => new FixedBuffer(0, view), { ...detached, message: /"view"/ })
 
   // Transferred by the getter of a later view, after it was checked.
-  const first = own(8)
+  const first = ownMemory(8)
   const views = [first, null]
   Object.defineProperty(views, 1, {
     get: () => {

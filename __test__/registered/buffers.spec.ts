@@ -19,14 +19,14 @@ import {
 import { ioUringRegister } from 'uring/sys'
 import { outcome, TIMEOUT } from '../helpers/completions.ts'
 import { file } from '../helpers/files.ts'
-import { textOf } from '../helpers/pipes.ts'
-import { caught, newRing, own, readThrough, tableOf, TEXT } from '../helpers/registered-buffers.ts'
-import { tcp } from '../helpers/streams.ts'
+import { readText } from '../helpers/pipes.ts'
+import { newRing, ownMemory, readThrough, tableOf, TEXT, thrownBy } from '../helpers/registered.ts'
+import { tcpPair } from '../helpers/streams.ts'
 
 // ---- using registered buffers
 
 test('registerBuffers: the table has a slot for each buffer', (t) => {
-  const memory = own(100)
+  const memory = ownMemory(100)
   const { table } = tableOf(t, memory, new DataView(memory.buffer, 10, 20), new SharedArrayBuffer(30))
   t.true(table instanceof BufferTable)
   t.is(table.size, 3)
@@ -103,7 +103,7 @@ for (const flow of ['push and wait', 'run'] as const) {
     t.is(readText(right), 'ab36'.padStart(5, '5'))
     const message = { buffers: [view.subarray(50, 52), view.subarray(10, 12)] }
     t.is(await send(new SendMsgZc(left, message, { fixedBuffer: buffer })), 4)
-    t.is(textOf(right), '3434')
+    t.is(readText(right), '3434')
     t.is(await value(new UringCmd16(right, 0, { fixedBuffer: buffer.subarray(0, 4) })), 0) // SIOCINQ does not use the buffer
     t.is(outcome(ring, new Nop({ fixedBuffer: buffer })), 0)
   })
@@ -249,8 +249,8 @@ test('BufferTable: is unregistered at the end of a using block', (t) => {
 })
 
 test('registerBuffers: a ring has one table', (t) => {
-  const { ring, table } = tableOf(t, own(4))
-  for (const more of [[own(4)], 3])
+  const { ring, table } = tableOf(t, ownMemory(4))
+  for (const more of [[ownMemory(4)], 3])
     t.throws(() => ring.registerBuffers(more), {
       code: 'EBUSY',
       message: 'EBUSY: resource busy or locked, io_uring_register',
@@ -281,7 +281,7 @@ test('BufferTable: ends with its ring', async (t) => {
 })
 
 test('BufferTable: fails after a raw system call has unregistered it', (t) => {
-  const { ring, table } = tableOf(t, own(4))
+  const { ring, table } = tableOf(t, ownMemory(4))
   t.is(ioUringRegister(ring.fd, 1, null, 0), 0)
   t.like(
     thrownBy(() => table.unregister()),

@@ -214,7 +214,7 @@ test.serial('cancelSync: with all, neither waits for nor counts operations in wo
 
 for (const [name, waker] of WAKERS) {
   test(`cancelSync: a cancelled promise rejects, woken by ${name}`, async (t) => {
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `${PRELUDE}
       const [gate] = fifos(1)

@@ -199,7 +199,7 @@ test('registerEventfd: names invalid arguments, and registers nothing', (t) => {
 
 for (const [name, waker] of WAKERS) {
   test(`registerEventfd: excludes the promise API, woken by ${name}`, async (t) => {
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `${PRELUDE}
       import { eventfd } from 'uring/sys'
@@ -249,7 +249,7 @@ for (const [name, waker] of WAKERS) {
   })
 
   test(`registerEventfd: the ring is closed, collected, and ended with its worker, woken by ${name}`, async (t) => {
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `${PRELUDE}
       import { eventfd } from 'uring/sys'

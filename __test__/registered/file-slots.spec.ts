@@ -18,7 +18,7 @@ import {
   type UringError,
 } from 'uring'
 import { IORING_REGISTER_ENABLE_RINGS, IORING_REGISTER_RESTRICTIONS, ioUringRegister } from 'uring/sys'
-import { code, done } from '../helpers/completions.ts'
+import { codeOrNone, complete } from '../helpers/completions.ts'
 import { fifo, file } from '../helpers/files.ts'
 import { contentOf, contents, files } from '../helpers/registered.ts'
 
@@ -147,7 +147,7 @@ test('FileTable: without allocRange() and acquire(), the kernel chooses from the
   const table = ring.registerFiles(4)
   t.deepEqual(allChosen(ring), [0, 1, 2, 3])
   t.throws(() => table.acquire(), { code: 'ENFILE' })
-  for (const slot of [0, 1, 2, 3]) done(ring, new Close(table.at(slot)))
+  for (const slot of [0, 1, 2, 3]) complete(ring, new Close(table.at(slot)))
   t.deepEqual(allChosen(ring), [0, 1, 2, 3], 'a failure does not reduce the range')
 })
 

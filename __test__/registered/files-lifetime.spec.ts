@@ -18,11 +18,11 @@ import {
   SKIP_FILE,
   type UringError,
 } from 'uring'
-import { code, done } from '../helpers/completions.ts'
+import { codeOrNone, complete } from '../helpers/completions.ts'
 import { fifo, file } from '../helpers/files.ts'
 import { until } from '../helpers/multishot.ts'
 import { script } from '../helpers/process.ts'
-import { contentOf, contents, files, tags } from '../helpers/slots.ts'
+import { contentOf, contents, files, tags } from '../helpers/registered.ts'
 
 /** A completion that has not arrived by then will never arrive. */
 const PATIENCE = { timeout: 30_000 }
@@ -66,7 +66,7 @@ test('FileTable: all methods of an unregistered table throw, and its slots are g
     t.is(contentOf(ring, scoped.at(0)), 'a')
   }
   t.is(contentOf(ring, 0), 'EBADF')
-  t.is(code(ring, new OpenAt('/dev/null', { direct: 0 })), 'ENXIO')
+  t.is(codeOrNone(ring, new OpenAt('/dev/null', { direct: 0 })), 'ENXIO')
 })
 
 test('FileTable: all methods throw after the ring is closed', async (t) => {
@@ -87,8 +87,8 @@ test('FileTable: all methods throw after the ring is closed', async (t) => {
 
 /** Puts both ends of a pipe into slots. Returns a descriptor of its read end. */
 function piped(ring: Ring): number {
-  const [read] = done(ring, new Pipe({ direct: 0 })).value
-  return done(ring, new FixedFdInstall(read)).value
+  const [read] = complete(ring, new Pipe({ direct: 0 })).value
+  return complete(ring, new FixedFdInstall(read)).value
 }
 
 test('close: closes the registered files', async (t) => {

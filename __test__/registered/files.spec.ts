@@ -4,10 +4,10 @@ import { closeSync, openSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import test from 'ava'
 import { FixedFile, OpenAt, Read, Ring, SKIP_FILE, type UringError } from 'uring'
-import { code } from '../helpers/completions.ts'
+import { codeOrNone } from '../helpers/completions.ts'
 import { file } from '../helpers/files.ts'
 import { run } from '../helpers/process.ts'
-import { contentOf, contents, files, tags } from '../helpers/slots.ts'
+import { contentOf, contents, files, tags } from '../helpers/registered.ts'
 
 const NOT_OPEN = 987_654
 const MAX_TAG = 2n ** 62n - 1n
@@ -109,7 +109,7 @@ test('registerFiles: registers no file if one is refused', (t) => {
     )
     t.is(error?.message, message + reason)
     t.like(error, { code: 'EBADF', errno: -9, syscall: 'io_uring_register' })
-    t.is(code(ring, new OpenAt('/dev/null', { direct: 0 })), 'ENXIO', 'there is no table')
+    t.is(codeOrNone(ring, new OpenAt('/dev/null', { direct: 0 })), 'ENXIO', 'there is no table')
     t.is(ring.tryWait(), undefined, 'no tag arrives')
   }
   t.is(ring.registerFiles([a]).size, 1)

@@ -16,7 +16,7 @@ import {
   UringError,
 } from 'uring'
 import { IORING_REGISTER_FILES, ioUringRegister } from 'uring/sys'
-import { outcome, SOON } from '../helpers/buffers.ts'
+import { outcome, TIMEOUT } from '../helpers/completions.ts'
 import { file } from '../helpers/files.ts'
 
 const MAX_DATA = 2n ** 62n - 1n

@@ -1,11 +1,11 @@
 // Restricted rings in the event loop: late completions, closing, collection, and workers that end.
 
 import test from 'ava'
-import { OK, PRELUDE, WAKERS, woken } from '../helpers/waker.ts'
+import { OK, PRELUDE, runWithWaker, WAKERS } from '../helpers/waker.ts'
 
 for (const [name, waker] of WAKERS) {
   test(`Ring: with restrictions, delivers late completions, and refuses the rest, woken by ${name}`, async (t) => {
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `${PRELUDE}
       import { Fsync } from 'uring'
@@ -57,7 +57,7 @@ for (const [name, waker] of WAKERS) {
         return ring
       }
     `
-    const outcome = await woken(
+    const outcome = await runWithWaker(
       waker,
       `${PRELUDE}
       import { FixedFile } from 'uring'

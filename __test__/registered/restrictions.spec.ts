@@ -27,8 +27,8 @@ import {
   IORING_UNREGISTER_FILES,
 } from 'uring/sys'
 import { fifo, file } from '../helpers/files.ts'
-import { pipe } from '../helpers/pipes.ts'
 import { script } from '../helpers/process.ts'
+import { pipe } from '../helpers/pipes.ts'
 import { closing, pair } from '../helpers/sockets.ts'
 
 const MODES: readonly [string, RingOptions][] = [

@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads'
 import test, { type ExecutionContext } from 'ava'
 import { EnterFlags, Nop, Read, Ring, type RingOptions, Timeout } from 'uring'
 import { ioUringEnter } from 'uring/sys'
-import { SOON } from '../helpers/buffers.ts'
+import { TIMEOUT } from '../helpers/completions.ts'
 import { fifo } from '../helpers/files.ts'
 import { script } from '../helpers/process.ts'
 import { refused } from '../helpers/registrations.ts'
@@ -26,7 +26,7 @@ for (const [name, options] of [
     const index = ring.registerRingFd()
     t.true(Number.isInteger(index) && index >= 0 && index < INDICES, `${index}`)
     t.is(ring.push(new Nop({ result: 5 })) > 0, true)
-    t.is(ring.wait(SOON)?.value, 5)
+    t.is(ring.wait(TIMEOUT)?.value, 5)
     t.is(ring.wait({ timeout: 1 }), undefined)
     t.is(await ring.run(new Nop({ result: 6 })), 6)
     t.is(await ring.run(new Timeout(1)), 'expired')
@@ -96,7 +96,7 @@ function registerAll(t: ExecutionContext): Ring[] {
       refused(t, () => ring.registerRingFd(), 'EBUSY', /the 16 registered rings/)
       t.like(error, { code: 'EBUSY' })
       ring.push(new Nop({ result: 1 }))
-      t.is(ring.wait(SOON)?.value, 1, 'the ring works by its descriptor')
+      t.is(ring.wait(TIMEOUT)?.value, 1, 'the ring works by its descriptor')
       return registered
     }
   }

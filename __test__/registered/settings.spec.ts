@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { EnterFlags, Nop, Ring, UringError, type WaitClock } from 'uring'
-import { SOON } from '../helpers/buffers.ts'
+import { TIMEOUT } from '../helpers/completions.ts'
 import { script } from '../helpers/process.ts'
 import { enable, pages, refusals, refused } from '../helpers/registrations.ts'
 

@@ -256,7 +256,7 @@ test('mapRing: the mapping keeps the ring alive after its descriptor is closed',
 })
 
 test('MappedRing: all methods throw ERR_URING_CLOSED after unmap()', (t) => {
-  const { ring } = mapped(t, 4)
+  const { ring } = setupMappedRing(t, 4)
   ring[Symbol.dispose]()
   for (const use of [
     () => ring.getSqe(),
@@ -276,7 +276,7 @@ test('MappedRing: all methods throw ERR_URING_CLOSED after unmap()', (t) => {
 })
 
 test('MappedRing: `using` unmaps it at the end of the block', (t) => {
-  const { fd, params } = make(t, 4)
+  const { fd, params } = setupRing(t, 4)
   const before = mappings()
   {
     using ring = mapRing(fd, params)

@@ -54,7 +54,7 @@ function plain({ userData, res, flags, extra }: Cqe): unknown[] {
 }
 
 test('mapRing: a ring works with only its views, the struct layouts and the system calls', (t) => {
-  const { fd, ring } = mapped(t, 8)
+  const { fd, ring } = setupMappedRing(t, 8)
   const { sq, cq, sqes } = ring
   const content = Buffer.from(Array.from({ length: 1000 }, (_, index) => index % 251))
   const { fd: readable } = file(t, content)
@@ -108,7 +108,7 @@ for (const [name, flags] of [
   ['with mixed completions', IORING_SETUP_CQE_MIXED | IORING_SETUP_NO_SQARRAY],
 ] as const) {
   test(`MappedRing: completes 1001 Nops ${name}`, (t) => {
-    const { fd, ring } = mapped(t, 8, { flags })
+    const { fd, ring } = setupMappedRing(t, 8, { flags })
     const cqe32 = (flags & IORING_SETUP_CQE32) !== 0
     t.is(ring.sqeSize, (flags & IORING_SETUP_SQE128) === 0 ? 64 : 128)
     t.is(ring.cqeSize, cqe32 ? 32 : 16)
@@ -134,7 +134,7 @@ for (const [name, flags] of [
 }
 
 test('getSqe, flush: return entries until the queue is full, and publish them', (t) => {
-  const { fd, ring } = mapped(t, 4)
+  const { fd, ring } = setupMappedRing(t, 4)
   t.is(ring.sqSpaceLeft, 4)
   const sqes = [0n, 1n, 2n, 3n].map((userData) => nop(ring, userData))
   t.is(new Set(sqes.map((sqe) => sqe.byteOffset)).size, 4)
@@ -156,7 +156,7 @@ test('getSqe, flush: return entries until the queue is full, and publish them', 
 })
 
 test('getSqe: zeroes an entry that is reused', (t) => {
-  const { fd, ring } = mapped(t, 1, { flags: IORING_SETUP_SQE128 })
+  const { fd, ring } = setupMappedRing(t, 1, { flags: IORING_SETUP_SQE128 })
   ring.sqes.fill(0xff)
   const sqe = nop(ring, 7n)
   t.is(sqe.byteLength, 128)
@@ -167,7 +167,7 @@ test('getSqe: zeroes an entry that is reused', (t) => {
 })
 
 test('flush: the tail wraps around at 2^32', (t) => {
-  const { fd, ring, params } = mapped(t, 4)
+  const { fd, ring, params } = setupMappedRing(t, 4)
   // As if 2^32 - 2 entries had been used: both sides continue from there.
   for (const words of [ring.sq.head, ring.sq.tail, ring.cq.head, ring.cq.tail]) words[0] = 0xffff_fffe
   const late = mapRing(fd, params)
@@ -180,7 +180,7 @@ test('flush: the tail wraps around at 2^32', (t) => {
 })
 
 test('peekCqe, cqeSeen, copyCqes, cqAdvance: consume completions, and never more than there are', (t) => {
-  const { fd, ring } = mapped(t, 8)
+  const { fd, ring } = setupMappedRing(t, 8)
   t.is(ring.peekCqe(), undefined)
   t.deepEqual(ring.copyCqes(), [])
   for (let index = 0n; index < 6n; index += 1n) nop(ring, index, Number(index))
@@ -210,7 +210,10 @@ test('peekCqe, cqeSeen, copyCqes, cqAdvance: consume completions, and never more
 })
 
 test('copyCqes: with CQE_MIXED, returns both halves of 32-byte completions, and no filler', (t) => {
-  const { fd, ring } = mapped(t, 4, { flags: IORING_SETUP_CQE_MIXED | IORING_SETUP_CQSIZE, cq_entries: 4 })
+  const { fd, ring } = setupMappedRing(t, 4, {
+    flags: IORING_SETUP_CQE_MIXED | IORING_SETUP_CQSIZE,
+    cq_entries: 4,
+  })
   const nop32 = (userData: bigint): void => {
     const sqe = nop(ring, userData, 9, IORING_NOP_CQE32)
     sqe.setBigUint64(SQE.off.offset, 2n ** 64n - userData, true)
@@ -232,7 +235,7 @@ test('copyCqes: with CQE_MIXED, returns both halves of 32-byte completions, and 
 })
 
 test('peekCqe: with CQE32, returns the second half', (t) => {
-  const { fd, ring } = mapped(t, 2, { flags: IORING_SETUP_CQE32 })
+  const { fd, ring } = setupMappedRing(t, 2, { flags: IORING_SETUP_CQE32 })
   const sqe = nop(ring, 5n, 6, IORING_NOP_CQE32)
   sqe.setBigUint64(SQE.off.offset, 7n, true)
   sqe.setBigUint64(SQE.addr.offset, 8n, true)
@@ -244,7 +247,7 @@ test('peekCqe: with CQE32, returns the second half', (t) => {
 })
 
 test('cqNeedsFlush: is true while completions have overflowed, until the kernel is entered', (t) => {
-  const { fd, ring } = mapped(t, 2, { flags: IORING_SETUP_CQSIZE, cq_entries: 2 })
+  const { fd, ring } = setupMappedRing(t, 2, { flags: IORING_SETUP_CQSIZE, cq_entries: 2 })
   t.false(ring.cqNeedsFlush)
   for (let round = 0n; round < 2n; round += 1n) {
     nop(ring, 2n * round)
@@ -268,7 +271,7 @@ test('cqNeedsFlush: is true while completions have overflowed, until the kernel 
 })
 
 test('sqNeedsEnter: is always true without SQPOLL', (t) => {
-  const { ring } = mapped(t, 2)
+  const { ring } = setupMappedRing(t, 2)
   t.true(ring.sqNeedsEnter)
   nop(ring, 0n)
   ring.flush()
@@ -281,7 +284,7 @@ async function until(holds: () => boolean): Promise<void> {
 }
 
 test('sqNeedsEnter: with SQPOLL, is true only while the polling thread sleeps', async (t) => {
-  const { fd, ring } = mapped(t, 4, { flags: IORING_SETUP_SQPOLL, sq_thread_idle: 1 })
+  const { fd, ring } = setupMappedRing(t, 4, { flags: IORING_SETUP_SQPOLL, sq_thread_idle: 1 })
   for (let round = 0n; round < 3n; round += 1n) {
     await until(() => ring.sqNeedsEnter)
     nop(ring, round)
@@ -314,8 +317,8 @@ test('sqNeedsEnter: with SQPOLL, is true only while the polling thread sleeps', 
 })
 
 test('mapRing: maps both queues separately without IORING_FEAT_SINGLE_MMAP (before 5.4)', (t) => {
-  const { fd, params } = make(t, 4)
-  const flags = word('features')
+  const { fd, params } = setupRing(t, 4)
+  const flags = paramIndex('features')
   const apart = params.slice()
   apart[flags] = (params[flags] ?? 0) & ~IORING_FEAT_SINGLE_MMAP
   const before = mappings()
@@ -337,7 +340,7 @@ test('mapRing: maps both queues separately without IORING_FEAT_SINGLE_MMAP (befo
 })
 
 test('cq.flags: IORING_CQ_EVENTFD_DISABLED disables eventfd notifications', (t) => {
-  const { fd, ring } = mapped(t, 4)
+  const { fd, ring } = setupMappedRing(t, 4)
   const counter = closing(t, eventfd())
   t.is(ioUringRegister(fd, 4, Int32Array.of(counter), 1), 0)
   t.deepEqual([...(ring.cq.flags ?? [])], [0])
@@ -360,7 +363,7 @@ function readCounter(fd: number): bigint {
 }
 
 test('cq.flags: is undefined on kernels before 5.8', (t) => {
-  const { fd, params } = make(t, 4)
+  const { fd, params } = setupRing(t, 4)
   const old = params.slice()
   old[offsetIndex('cq_off', 'flags')] = 0
   const ring = mapRing(fd, old)
@@ -370,7 +373,7 @@ test('cq.flags: is undefined on kernels before 5.8', (t) => {
 })
 
 test('getSqe: returns nothing if another mapping has moved the tail', (t) => {
-  const { fd, params, ring: late } = mapped(t, 4)
+  const { fd, params, ring: late } = setupMappedRing(t, 4)
   const other = mapRing(fd, params)
   t.teardown(() => other.unmap())
   for (let index = 0n; index < 3n; index += 1n) nop(other, index)
@@ -383,7 +386,7 @@ test('getSqe: returns nothing if another mapping has moved the tail', (t) => {
 })
 
 test('getSqe, flush: throw with IORING_SETUP_SQ_REWIND', (t) => {
-  const { fd, params } = make(t, 4, { flags: IORING_SETUP_NO_SQARRAY })
+  const { fd, params } = setupRing(t, 4, { flags: IORING_SETUP_NO_SQARRAY })
   const rewound = params.slice()
   rewound[paramIndex('flags')] = (params[paramIndex('flags')] ?? 0) | IORING_SETUP_SQ_REWIND
   const ring = mapRing(fd, rewound)
@@ -395,7 +398,7 @@ test('getSqe, flush: throw with IORING_SETUP_SQ_REWIND', (t) => {
 })
 
 test('mapRing: throws for wrong arguments', (t) => {
-  const { fd, params } = make(t, 4)
+  const { fd, params } = setupRing(t, 4)
   const before = mappings()
   const none = 'x' as unknown as number
   for (const [name, code, call] of [
@@ -423,7 +426,7 @@ test('mapRing: throws for wrong arguments', (t) => {
 })
 
 test('mapRing: accepts parameters in all kinds of memory', (t) => {
-  const { fd, params } = make(t, 4)
+  const { fd, params } = setupRing(t, 4)
   const shared = new SharedArrayBuffer(120)
   new Uint32Array(shared).set(params)
   for (const bytes of [shared, params.buffer, new DataView(shared), Buffer.from(params.slice().buffer)]) {
@@ -434,8 +437,8 @@ test('mapRing: accepts parameters in all kinds of memory', (t) => {
 })
 
 test('mapRing: throws for parameters of another ring, and leaves nothing mapped', (t) => {
-  const { fd, params } = make(t, 4)
-  const larger = make(t, 8)
+  const { fd, params } = setupRing(t, 4)
+  const larger = setupRing(t, 8)
   const before = mappings()
   const refused = (name: string, change: (words: Uint32Array) => void): void => {
     const words = params.slice()
@@ -478,17 +481,17 @@ test('mapRing: throws for parameters of another ring, and leaves nothing mapped'
 })
 
 test('mapRing: throws for a page more than the ring has, which the kernel accepts', (t) => {
-  const { fd, params } = make(t, 64, { flags: IORING_SETUP_NO_SQARRAY })
+  const { fd, params } = setupRing(t, 64, { flags: IORING_SETUP_NO_SQARRAY })
   // 64 entries of 64 bytes are one page; with 128 bytes each, they would be two.
   const larger = params.slice()
-  larger[word('flags')] = (params[word('flags')] ?? 0) | IORING_SETUP_SQE128
+  larger[paramIndex('flags')] = (params[paramIndex('flags')] ?? 0) | IORING_SETUP_SQE128
   const before = mappings()
   t.throws(() => mapRing(fd, larger), { code: 'ERR_INVALID_ARG_VALUE', message: /'params' must be/ })
   t.is(mappings(), before)
 })
 
 test('mapRing: every view is inside the mapping, whatever the parameters are', (t) => {
-  const { fd, params } = make(t, 64)
+  const { fd, params } = setupRing(t, 64)
   const before = mappings()
   let refusals = 0
   assert(
@@ -545,9 +548,9 @@ function noMmap(t: ExecutionContext): { fd: number; params: Uint32Array } {
   const first = BigInt(base + ((4096 - (base % 4096)) % 4096))
   const params = new Uint32Array(structs.io_uring_params.size / 4)
   const words64 = new BigUint64Array(params.buffer)
-  params[word('flags')] = IORING_SETUP_NO_MMAP | IORING_SETUP_NO_SQARRAY
-  words64[offsetWord('cq_off', 'user_addr') / 2] = first
-  words64[offsetWord('sq_off', 'user_addr') / 2] = first + 4096n
+  params[paramIndex('flags')] = IORING_SETUP_NO_MMAP | IORING_SETUP_NO_SQARRAY
+  words64[offsetIndex('cq_off', 'user_addr') / 2] = first
+  words64[offsetIndex('sq_off', 'user_addr') / 2] = first + 4096n
   const fd = ioUringSetup(4, params)
   t.true(fd >= 0, `${fd}`)
   return { fd: closing(t, fd), params }

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { endianness, release } from 'node:os'
+import { binding } from '../binding.ts'
 
 /** Returns the trimmed text of a file; `undefined` if it cannot be read. */
 export function readWord(path: string): string | undefined {
@@ -47,8 +48,20 @@ function isInitialNamespace(): boolean {
 const AT_PAGESZ = 6n
 const USUAL_PAGE = 4096
 
-/** Returns the size of a page in bytes. */
+let pageBytes: number | undefined
+
+/** Returns the size of a page in bytes; without the binary, as the auxiliary vector says, and else 4096. */
 export function pageSize(): number {
+  pageBytes ??= findPageSize()
+  return pageBytes
+}
+
+function findPageSize(): number {
+  try {
+    return binding().rawPageSize()
+  } catch {
+    // the binary cannot be loaded: support() says why
+  }
   try {
     const pairs = readFileSync('/proc/self/auxv')
     const word = (at: number): bigint =>
