@@ -45,16 +45,18 @@ export {
   Writev,
 } from './operations/rw.ts'
 export * from './operations/epoll.ts'
-export { Close, Fsync, type FsyncOptions } from './operations/close-fsync.ts'
 export * from './operations/rw-fixed.ts'
 export * from './operations/futex.ts'
 export * from './operations/sendmsg.ts'
 export * from './operations/fs.ts'
-export { OpenAt, type OpenAtOptions, Statx, type StatxOptions } from './operations/open-statx.ts'
+export * from './operations/openclose.ts'
+export * from './operations/statx.ts'
 export * from './operations/splice.ts'
 export * from './operations/poll.ts'
 export * from './operations/waitid.ts'
-export * from './operations/sync-advise.ts'
+export * from './operations/sync.ts'
+export * from './operations/advise.ts'
+export * from './operations/truncate.ts'
 export {
   MsgRingData,
   type MsgRingDataOptions,

@@ -19,7 +19,7 @@ import { AbortError, closedError, invalidStateError, UringError } from '../error
 import { SqeFlags } from '../flags/index.ts'
 import type { Operation } from '../operations/base/operation.ts'
 import { AsyncCancel, type CancelTarget, fixedTarget } from '../operations/cancel.ts'
-import { Close } from '../operations/close-fsync.ts'
+import { Close } from '../operations/openclose.ts'
 import { LinkTimeout } from '../operations/timeout.ts'
 import { cancelAtOnce } from '../registered/cancel-sync.ts'
 import type { Boundary } from '../ring/boundary.ts'
