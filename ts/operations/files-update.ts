@@ -1,20 +1,21 @@
-// The slots of the registered files: putting descriptors in, and taking them out.
+// Fixed-file slots: putting descriptors into them, and turning fixed files into descriptors.
 
 import type { EntryWriter } from '../entry/entry-writer.ts'
 import { FixedFdFlags } from '../flags/index.ts'
 import type { Groups } from '../buffers/groups.ts'
 import { allocateBlock, type Block } from '../memory/address-of.ts'
+import { checkFixedFile } from './base/fixed-file.ts'
 import { Operation } from './base/operation.ts'
 import { EMPTY_SLOT, FixedFile, resolveDescriptor, SKIP_FILE } from '../arguments/file.ts'
 import { flag, integer, invalidType, MAX_I32, checkOptions } from '../arguments/validate.ts'
 
 /** Options of {@link FilesUpdate}. */
 export interface FilesUpdateOptions<O extends number | 'auto' = number | 'auto'> {
-  /** The first slot, the others follow it; or `'auto'`, slots that the kernel chooses (6.0). 0. */
+  /** The first slot, which the others follow; `'auto'` for slots that the kernel chooses (6.0). 0 by default. */
   offset?: O
 }
 
-/** What goes into a slot: a descriptor, -1 to empty the slot, `SKIP_FILE` to leave it as it is. */
+/** The content of a slot: a descriptor, -1 to empty the slot, `SKIP_FILE` to leave it unchanged. */
 export type SlotContent = number | { readonly fd: number }
 
 /** All ones: the kernel chooses the slots. */
@@ -23,22 +24,8 @@ const DESCRIPTOR_BYTES = 4
 
 interface FilesUpdateState {
   readonly descriptors: readonly number[]
-  /** The same in the kernel's form. */
+  /** The descriptors in the kernel's form. */
   readonly memory: Block
-}
-
-/** The descriptors of the slots. */
-function descriptorsOf(files: readonly SlotContent[], name: string): number[] {
-  if (!Array.isArray(files)) throw invalidType(name, 'an instance of Array', files)
-  return Array.from(files, (file: unknown, index) =>
-    file === EMPTY_SLOT || file === SKIP_FILE ? file : resolveDescriptor(file, `${name}[${index}]`),
-  )
-}
-
-function checkFirst(first: number | 'auto', name: string): number | 'auto' {
-  if (first === 'auto') return first
-  if (typeof first !== 'number') throw invalidType(name, "of type number, or 'auto'", first)
-  return integer(first, name, 0, MAX_I32 - 1)
 }
 
 function store({ descriptors, memory }: FilesUpdateState): void {
@@ -46,13 +33,14 @@ function store({ descriptors, memory }: FilesUpdateState): void {
 }
 
 /**
- * Changes slots of the registered files: puts descriptors in, and empties slots. Resolves to how many slots it went
- * through, those that were left as they are included; with `offset: 'auto'` to an array of {@link FixedFile}, in the
+ * Updates fixed-file slots: puts descriptors into them, and empties slots. Resolves to the number of slots that were
+ * processed, including those that were left unchanged; with `offset: 'auto'` to an array of {@link FixedFile}, in the
  * order of the descriptors.
  *
- * Fewer than asked for is no error: the next one could not be done, or found no free slot. Fails with `EBADF` (also for
- * -1 and -2 with `'auto'`), `EINVAL` (no slot of that number, or no files), `ENFILE` (no free slot), `ENXIO` (no
- * table), ... Since Linux 5.6. See io_uring_prep_files_update(3).
+ * A number that is less than the number of `files` is not an error: the update stopped at a descriptor that failed, or
+ * found no free slot. Fails with `EBADF` (not an open descriptor; also for -1 and -2 with `'auto'`), `EINVAL` (a slot
+ * outside the table, or no files), `ENFILE` (no free slot), `ENXIO` (no file table is registered), ... Since Linux 5.6.
+ * See io_uring_prep_files_update(3).
  */
 export class FilesUpdate<O extends number | 'auto' = number> extends Operation<
   O extends 'auto' ? FixedFile[] : number
@@ -61,19 +49,6 @@ export class FilesUpdate<O extends number | 'auto' = number> extends Operation<
   static override readonly since = '5.6'
   static override readonly syscall = 'files_update'
 
-  /** What goes into the slots, in order. */
-  files: readonly SlotContent[]
-  /** The first slot. */
-  offset: number | 'auto'
-
-  constructor(files: readonly SlotContent[], options?: FilesUpdateOptions<O>) {
-    super()
-    const { offset: first = 0 } = checkOptions<FilesUpdateOptions>(options)
-    descriptorsOf(files, 'files')
-    this.files = files
-    this.offset = checkFirst(first, 'options.offset')
-  }
-
   /** @internal */
   static override observe(_groups: Groups, result: number, _flags: number, state: unknown): FixedFile[] {
     const { memory } = state as FilesUpdateState
@@ -81,7 +56,7 @@ export class FilesUpdate<O extends number | 'auto' = number> extends Operation<
       { length: Math.max(result, 0) },
       (_, index) => new FixedFile(memory.bytes.readInt32LE(index * DESCRIPTOR_BYTES)),
     )
-    // The kernel has put slots where the descriptors were: an entry that is pushed again needs these.
+    // The kernel has overwritten the descriptors with slots: a built entry that is pushed again needs them back.
     store(state as FilesUpdateState)
     return slots
   }
@@ -91,10 +66,22 @@ export class FilesUpdate<O extends number | 'auto' = number> extends Operation<
     return Array.isArray(state) ? state : result
   }
 
+  /** The contents of the slots, in order. */
+  files: readonly SlotContent[]
+  /** The first slot, or `'auto'`. */
+  offset: number | 'auto'
+
+  constructor(files: readonly SlotContent[], options?: FilesUpdateOptions<O>) {
+    super()
+    const { offset = 0 } = checkOptions<FilesUpdateOptions>(options)
+    this.files = files
+    this.offset = offset
+    checkFilesUpdate(this)
+  }
+
   /** @internal */
   override encode(entry: EntryWriter): FilesUpdateState {
-    const descriptors = descriptorsOf(this.files, 'files')
-    const first = checkFirst(this.offset, 'options.offset')
+    const { descriptors, first } = checkFilesUpdate(this)
     const state = { descriptors, memory: allocateBlock(descriptors.length * DESCRIPTOR_BYTES) }
     store(state)
     entry.begin(FilesUpdate.opcode, this)
@@ -107,51 +94,76 @@ export class FilesUpdate<O extends number | 'auto' = number> extends Operation<
   }
 }
 
+interface CheckedUpdate {
+  readonly descriptors: readonly number[]
+  readonly first: number | 'auto'
+}
+
+function checkFilesUpdate({ files, offset }: FilesUpdate<number | 'auto'>): CheckedUpdate {
+  if (!Array.isArray(files)) throw invalidType('files', 'an instance of Array', files)
+  const descriptors = Array.from(files, (file: unknown, index) =>
+    file === EMPTY_SLOT || file === SKIP_FILE ? file : resolveDescriptor(file, `files[${index}]`),
+  )
+  if (offset !== 'auto' && typeof offset !== 'number')
+    throw invalidType('options.offset', "of type number, or 'auto'", offset)
+  return {
+    descriptors,
+    first: offset === 'auto' ? offset : integer(offset, 'options.offset', 0, MAX_I32 - 1),
+  }
+}
+
 /** Options of {@link FixedFdInstall}. */
 export interface FixedFdInstallOptions {
-  /** Closes the descriptor in programs that are started; true. */
+  /** Sets `O_CLOEXEC`, so that programs which this process executes do not inherit the descriptor; true by default. */
   cloexec?: boolean
 }
 
-/** `file` if it is a registered one. */
-function checkRegistered(file: FixedFile): FixedFile {
-  if (file instanceof FixedFile) return file
-  throw invalidType('file', 'an instance of FixedFile', file)
-}
-
 /**
- * Makes an ordinary descriptor of a registered file, which stays registered. Resolves to the descriptor.
+ * Creates a descriptor for a fixed file, which stays in its slot. Resolves to the descriptor.
  *
- * Fails with `EBADF` (an empty slot, or none), `EMFILE`, ... Since Linux 6.8. See io_uring_prep_fixed_fd_install(3).
+ * Fails with `EBADF` (an empty slot, or one outside the table), `EMFILE` (too many open descriptors), ... Since Linux
+ * 6.8. See io_uring_prep_fixed_fd_install(3).
  */
 export class FixedFdInstall extends Operation<number> {
   static override readonly opcode = 54
   static override readonly since = '6.8'
   static override readonly syscall = 'fixed_fd_install'
 
-  /** The registered file. */
-  file: FixedFile
-  /** Whether the descriptor is closed in programs that are started. */
-  cloexec: boolean
-
-  constructor(file: FixedFile, options?: FixedFdInstallOptions) {
-    super()
-    const { cloexec = true } = checkOptions(options)
-    this.file = checkRegistered(file)
-    this.cloexec = flag(cloexec, 'options.cloexec')
-  }
-
   /** @internal */
   static override leftover(result: number): readonly number[] {
     return [result]
   }
 
+  /** The fixed file. */
+  file: FixedFile
+  /** If set, programs which this process executes do not inherit the descriptor. */
+  cloexec: boolean
+
+  constructor(file: FixedFile, options?: FixedFdInstallOptions) {
+    super()
+    const { cloexec = true } = checkOptions(options)
+    this.file = file
+    this.cloexec = cloexec
+    checkInstall(this)
+  }
+
   /** @internal */
   override encode(entry: EntryWriter): unknown {
-    const file = checkRegistered(this.file)
-    const flags = flag(this.cloexec, 'options.cloexec') ? 0 : FixedFdFlags.NO_CLOEXEC
+    const { file, flags } = checkInstall(this)
     entry.beginFile(FixedFdInstall.opcode, this, file)
     entry.opFlags(flags)
     return undefined
+  }
+}
+
+interface CheckedInstall {
+  readonly file: FixedFile
+  readonly flags: number
+}
+
+function checkInstall({ file, cloexec }: FixedFdInstall): CheckedInstall {
+  return {
+    file: checkFixedFile(file),
+    flags: flag(cloexec, 'options.cloexec') ? 0 : FixedFdFlags.NO_CLOEXEC,
   }
 }

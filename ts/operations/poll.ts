@@ -1,27 +1,30 @@
-// Polls: waiting until a file is ready.
+// Waiting until files are ready.
 
 import type { EntryWriter } from '../entry/entry-writer.ts'
 import { PollFlags } from '../flags/index.ts'
 import type { Groups } from '../buffers/groups.ts'
 import type { SubmissionNames } from './base/operation-class.ts'
 import { Operation } from './base/operation.ts'
+import { beginTarget, RemoveOperation } from './base/target-operation.ts'
 import { checkFile, type FileTarget } from '../arguments/file.ts'
 import { checkToken, generationOf, indexOf, type Token } from '../entry/token.ts'
 import { flag, invalidValue, mask, checkOptions } from '../arguments/validate.ts'
 
 /** Options of {@link PollAdd}. */
 export interface PollAddOptions {
-  /** Completes again and again, each time that something new happens (5.13). */
+  /** Multishot: completes each time that a new event occurs (5.13); false by default. */
   multi?: boolean
 }
 
 /**
- * Waits until a file is ready. Resolves to the mask of what happened, `PollEvents`; `ERR`, `HUP` and `RDHUP` are always
- * waited for.
+ * Waits until a file is ready. Resolves to the mask of the events that occurred, `PollEvents`; `ERR`, `HUP` and `RDHUP`
+ * are always waited for.
  *
- * With `multi`, the first completion says what is so, and the others what has become so since; it goes on after `HUP`.
+ * With `multi`, the first completion has the events that are set at the time, and each further one the events that
+ * occurred since; the poll continues after `HUP`.
  *
- * Fails with `EBADF`, `ECANCELED` (it was removed). Since Linux 5.1. See io_uring_prep_poll_add(3).
+ * Fails with `EBADF` (not an open file), `ECANCELED` (the poll was removed). Since Linux 5.1. See
+ * io_uring_prep_poll_add(3).
  */
 export class PollAdd extends Operation<number> {
   static override readonly opcode = 6
@@ -30,23 +33,23 @@ export class PollAdd extends Operation<number> {
 
   /** The file. */
   file: FileTarget
-  /** What to wait for, `PollEvents`. */
+  /** The events to wait for, `PollEvents`. */
   events: number
-  /** Whether it completes again and again. */
+  /** If set, it is multishot. */
   multi: boolean
 
   constructor(file: FileTarget, events: number, options?: PollAddOptions) {
     super()
-    this.file = checkFile(file)
-    this.events = mask(events, 'events')
     const { multi = false } = checkOptions(options)
-    this.multi = flag(multi, 'options.multi')
+    this.file = file
+    this.events = events
+    this.multi = multi
+    checkPollAdd(this)
   }
 
   /** @internal */
   override encode(entry: EntryWriter): unknown {
-    const events = mask(this.events, 'events')
-    const multi = flag(this.multi, 'options.multi')
+    const { events, multi } = checkPollAdd(this)
     entry.beginFile(PollAdd.opcode, this, this.file)
     entry.opFlags(events)
     if (multi) {
@@ -57,42 +60,33 @@ export class PollAdd extends Operation<number> {
   }
 }
 
+function checkPollAdd({ file, events, multi }: PollAdd): {
+  readonly events: number
+  readonly multi: boolean
+} {
+  checkFile(file)
+  return { events: mask(events, 'events'), multi: flag(multi, 'options.multi') }
+}
+
 /**
  * Removes a poll, which then completes with `ECANCELED`. Resolves to 0.
  *
- * Fails with `ENOENT` when there is none (it has completed, say), `EALREADY` when it is just completing. Since Linux
- * 5.1. See io_uring_prep_poll_remove(3).
+ * Fails with `ENOENT` (no such poll, for instance because it has completed), `EALREADY` (it is just completing). Since
+ * Linux 5.1. See io_uring_prep_poll_remove(3).
  */
-export class PollRemove extends Operation<number> {
+export class PollRemove extends RemoveOperation {
   static override readonly opcode = 7
   static override readonly since = '5.1'
   static override readonly syscall = 'poll_remove'
-
-  /** The submission to remove. */
-  token: Token
-
-  constructor(token: Token) {
-    super()
-    this.token = checkToken(token)
-  }
-
-  /** @internal */
-  override encode(entry: EntryWriter): unknown {
-    const token = checkToken(this.token)
-    entry.begin(PollRemove.opcode, this)
-    entry.fd(-1)
-    entry.target(indexOf(token), generationOf(token))
-    return undefined
-  }
 }
 
 /** Options of {@link PollUpdate}: at least one of `events` and `userData`. */
 export interface PollUpdateOptions {
-  /** What the poll waits for from now on, `PollEvents`. */
+  /** The events to wait for from now on, `PollEvents`. */
   events?: number
-  /** What the poll's completions carry from now on: anything but `undefined`. */
+  /** The user data of the poll's completions from now on: any value but `undefined`. */
   userData?: unknown
-  /** The flag of {@link PollAdd}, sent along. Kernels so far leave a poll as it was added in this. */
+  /** Sets the multishot flag in the request. Kernels up to now ignore it: a poll stays as it was added. */
   multi?: boolean
 }
 
@@ -103,13 +97,15 @@ interface Renaming {
 }
 
 /**
- * Changes what a poll waits for, or the user data that it was pushed with. The poll keeps its token. Resolves to 0.
+ * Changes the events that a poll waits for, or the user data that it was pushed with. The poll keeps its token. Resolves
+ * to 0.
  *
- * The user data changes when this completion is taken: completions of the poll that come after it carry the new value.
- * With `skipSuccess()` it changes when a later step of the chain completes, whatever became of the update.
+ * The user data changes when the completion of the update is consumed: completions of the poll that come after it have
+ * the new value. With `skipSuccess()` it changes when a later step of the chain completes, whether or not the update
+ * succeeded.
  *
- * Fails with `ENOENT` when there is no such poll (it has completed, say), `EALREADY` when it is just completing: try
- * again when its completions have been taken. Since Linux 5.13. See io_uring_prep_poll_update(3).
+ * Fails with `ENOENT` (no such poll, for instance because it has completed), `EALREADY` (it is just completing: retry
+ * when its completions have been consumed). Since Linux 5.13. See io_uring_prep_poll_update(3).
  */
 export class PollUpdate extends Operation<number> {
   static override readonly opcode = 7
@@ -134,38 +130,35 @@ export class PollUpdate extends Operation<number> {
 
   /** The submission to change. */
   token: Token
-  /** What it waits for from now on, `PollEvents`. */
+  /** The events to wait for from now on, `PollEvents`; absent, they stay the same. */
   events: number | undefined
-  /** What its completions carry from now on. */
+  /** The user data of the poll's completions from now on; absent, it stays the same. */
   userData: unknown
-  /** The flag of {@link PollAdd}, sent along. */
+  /** The multishot flag in the request, which kernels up to now ignore. */
   multi: boolean
 
   constructor(token: Token, options: PollUpdateOptions) {
     super()
     const { events, userData, multi = false } = checkOptions(options)
-    this.token = checkToken(token)
-    this.events = checkUpdate(events, userData)
+    this.token = token
+    this.events = events
     this.userData = userData
-    this.multi = flag(multi, 'options.multi')
+    this.multi = multi
+    checkPollUpdate(this)
   }
 
   /** @internal */
   override encode(entry: EntryWriter): unknown {
-    const { userData } = this
-    const token = checkToken(this.token)
-    const events = checkUpdate(this.events, userData)
-    let flags = flag(this.multi, 'options.multi') ? PollFlags.ADD_MULTI : 0
-    entry.begin(PollUpdate.opcode, this)
-    entry.fd(-1)
-    entry.target(indexOf(token), generationOf(token))
+    const { token, events, userData, multi } = checkPollUpdate(this)
+    let flags = multi ? PollFlags.ADD_MULTI : 0
+    beginTarget(entry, this, token)
     if (events !== undefined) {
       flags |= PollFlags.UPDATE_EVENTS
       entry.opFlags(events)
     }
     let state: Renaming | undefined
     if (userData !== undefined) {
-      // The kernel's user data is the token, and stays: what changes is the value in our own table.
+      // The kernel's user data is the token and stays the same; the user's value is in the submission table.
       flags |= PollFlags.UPDATE_USER_DATA
       entry.off((BigInt(generationOf(token)) << 32n) | BigInt(indexOf(token)))
       entry.observed = true
@@ -176,11 +169,20 @@ export class PollUpdate extends Operation<number> {
   }
 }
 
-/** The new events. An update of nothing would be a removal. */
-function checkUpdate(events: unknown, userData: unknown): number | undefined {
-  if (events !== undefined) return mask(events, 'options.events')
-  if (userData === undefined) {
+interface CheckedUpdate extends Renaming {
+  readonly events: number | undefined
+  readonly multi: boolean
+}
+
+function checkPollUpdate({ token, events, userData, multi }: PollUpdate): CheckedUpdate {
+  // The kernel takes an update without either for a removal.
+  if (events === undefined && userData === undefined) {
     throw invalidValue('options.userData', userData, "must be given where 'options.events' is not")
   }
-  return undefined
+  return {
+    token: checkToken(token),
+    events: events === undefined ? undefined : mask(events, 'options.events'),
+    userData,
+    multi: flag(multi, 'options.multi'),
+  }
 }

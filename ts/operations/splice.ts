@@ -1,49 +1,49 @@
-// Pipes: making them, and moving bytes through them without bringing the bytes to JavaScript.
+// Pipes: creating them, and moving bytes through them inside the kernel.
 
 import type { EntryWriter } from '../entry/entry-writer.ts'
-import { OpenFlags, SpliceFlags } from '../flags/index.ts'
+import { SpliceFlags } from '../flags/index.ts'
 import { allocateBlock, type Block } from '../memory/address-of.ts'
+import { checkDirect, withCloexec } from './base/new-descriptor.ts'
 import { Operation } from './base/operation.ts'
 import {
   checkFile,
   type Direct,
   type FileTarget,
-  FixedFile,
+  type FixedFile,
   placed,
-  resolveDirect,
   resolveFile,
 } from '../arguments/file.ts'
-import { flag, integer, mask, MAX_U32, offset, checkOptions } from '../arguments/validate.ts'
+import { integer, mask, MAX_U32, offset, checkOptions } from '../arguments/validate.ts'
 
 /** Options of {@link Tee}. */
 export interface TeeOptions {
-  /** `SpliceFlags`: `NONBLOCK` does not wait for bytes or for room. */
+  /** `SpliceFlags`: `NONBLOCK` fails with `EAGAIN` instead of waiting for bytes or for capacity. */
   flags?: number
 }
 
 /** Options of {@link Splice}. */
 export interface SpliceOptions extends TeeOptions {
-  /** Byte of `from` to start with; absent, its file position. Not for a pipe. A bigint beyond 2^53. */
+  /** First byte in `from`; absent, its file position. Not for a pipe. A bigint beyond 2^53. */
   offsetIn?: number | bigint
-  /** Byte of `to` to start with; absent, its file position. Not for a pipe. A bigint beyond 2^53. */
+  /** First byte in `to`; absent, its file position. Not for a pipe. A bigint beyond 2^53. */
   offsetOut?: number | bigint
 }
 
 /** All ones: the file position. */
 const POSITION = (1n << 64n) - 1n
 
-/** What moves bytes from one file to another. */
+/** Moves or copies bytes from one file to another. */
 abstract class Between extends Operation<number> {
   /** @internal */
   static override requested(state: unknown): number {
     return state as number
   }
 
-  /** The file to take from. */
+  /** The file to take bytes from. */
   from: FileTarget
-  /** The file to put into. */
+  /** The file to put bytes into. */
   to: FileTarget
-  /** How many bytes at most. */
+  /** The number of bytes at most. */
   length: number
   /** `SpliceFlags`. */
   flags: number
@@ -51,18 +51,15 @@ abstract class Between extends Operation<number> {
   constructor(from: FileTarget, to: FileTarget, length: number, options?: TeeOptions) {
     super()
     const { flags = 0 } = checkOptions(options)
-    this.from = checkFile(from, 'from')
-    this.to = checkFile(to, 'to')
-    this.length = integer(length, 'length', 0, MAX_U32)
-    this.flags = mask(flags, 'options.flags')
+    this.from = from
+    this.to = to
+    this.length = length
+    this.flags = flags
   }
 
-  /** Writes the entry but for its offsets. @internal */
-  protected begin(entry: EntryWriter, opcode: number): number {
-    const source = resolveFile(this.from, 'from')
-    const length = integer(this.length, 'length', 0, MAX_U32)
-    const flags = mask(this.flags, 'options.flags')
-    entry.beginFile(opcode, this, this.to, 'to')
+  /** Writes the entry, except for offsets. @internal */
+  protected begin(entry: EntryWriter, { source, length, flags }: CheckedBetween): number {
+    entry.beginFile(this.operationClass.opcode, this, this.to, 'to')
     entry.word(source < 0 ? -1 - source : source)
     entry.len(length)
     entry.opFlags(source < 0 ? flags | SpliceFlags.FD_IN_FIXED : flags)
@@ -70,85 +67,120 @@ abstract class Between extends Operation<number> {
   }
 }
 
+interface CheckedBetween {
+  readonly source: number
+  readonly length: number
+  readonly flags: number
+}
+
+function checkBetween({ from, to, length, flags }: Between): CheckedBetween {
+  checkFile(to, 'to')
+  return {
+    source: resolveFile(from, 'from'),
+    length: integer(length, 'length', 0, MAX_U32),
+    flags: mask(flags, 'options.flags'),
+  }
+}
+
 /**
- * Moves bytes from a file to another, without copying where it can: one of them, or both, must be a pipe. Resolves to
- * the number of bytes, fewer than asked for where there are no more, 0 at the end.
+ * Moves bytes from one file to another, if possible without copying them; at least one of the files must be a pipe.
+ * Resolves to the number of bytes, fewer than asked for if there are no more, 0 at the end.
  *
- * A pipe that has no bytes, or no room, is waited for. Fails with `EINVAL` (no pipe, or `to` appends), `ESPIPE` (an
- * offset of a pipe), `EAGAIN` (with `SpliceFlags.NONBLOCK`, or an end that does not block), `EPIPE` (nobody reads the
- * pipe), `EBADF`, ... Since Linux 5.7. See splice(2).
+ * It waits while a pipe is empty, or full. Fails with `EINVAL` (neither file is a pipe, or `to` was opened to append),
+ * `ESPIPE` (an offset for a pipe), `EAGAIN` (it would have to wait, with `SpliceFlags.NONBLOCK` or on a non-blocking
+ * file), `EPIPE` (the reading end of the pipe is closed), `EBADF` (not an open file), ... Since Linux 5.7. See
+ * splice(2).
  */
 export class Splice extends Between {
   static override readonly opcode = 30
   static override readonly since = '5.7'
   static override readonly syscall = 'splice'
 
-  /** Byte of `from` to start with; absent, its file position. */
+  /** First byte in `from`; absent, its file position. */
   offsetIn: number | bigint | undefined
-  /** Byte of `to` to start with; absent, its file position. */
+  /** First byte in `to`; absent, its file position. */
   offsetOut: number | bigint | undefined
 
   constructor(from: FileTarget, to: FileTarget, length: number, options?: SpliceOptions) {
     super(from, to, length, options)
     const { offsetIn, offsetOut } = checkOptions(options)
-    this.offsetIn = offset(offsetIn, 'options.offsetIn')
-    this.offsetOut = offset(offsetOut, 'options.offsetOut')
+    this.offsetIn = offsetIn
+    this.offsetOut = offsetOut
+    checkSplice(this)
   }
 
   /** @internal */
   override encode(entry: EntryWriter): unknown {
-    const offsetIn = offset(this.offsetIn, 'options.offsetIn')
-    const offsetOut = offset(this.offsetOut, 'options.offsetOut')
-    const length = this.begin(entry, Splice.opcode)
-    entry.addr(offsetIn ?? POSITION)
-    entry.offset(offsetOut)
+    const checked = checkSplice(this)
+    const length = this.begin(entry, checked)
+    entry.addr(checked.offsetIn ?? POSITION)
+    entry.offset(checked.offsetOut)
     return length
   }
 }
 
+interface CheckedSplice extends CheckedBetween {
+  readonly offsetIn: number | bigint | undefined
+  readonly offsetOut: number | bigint | undefined
+}
+
+function checkSplice(splice: Splice): CheckedSplice {
+  return {
+    ...checkBetween(splice),
+    offsetIn: offset(splice.offsetIn, 'options.offsetIn'),
+    offsetOut: offset(splice.offsetOut, 'options.offsetOut'),
+  }
+}
+
 /**
- * Copies bytes from a pipe to another, and leaves them in the first. Resolves to the number of bytes, fewer than asked
- * for where there are no more, 0 at the end.
+ * Copies bytes from one pipe to another, and leaves them in the first. Resolves to the number of bytes, fewer than asked
+ * for if there are no more, 0 at the end.
  *
- * A pipe that has no bytes, or no room, is waited for. Fails with `EINVAL` (not two pipes), `EAGAIN` (with
- * `SpliceFlags.NONBLOCK`, or an end that does not block), `EPIPE` (nobody reads the pipe), `EBADF`, ... Since Linux
- * 5.8. See tee(2).
+ * It waits while the first pipe is empty, or the second full. Fails with `EINVAL` (not two pipes), `EAGAIN` (it would
+ * have to wait, with `SpliceFlags.NONBLOCK` or on a non-blocking file), `EPIPE` (the reading end of the second pipe is
+ * closed), `EBADF` (not an open file), ... Since Linux 5.8. See tee(2).
  */
 export class Tee extends Between {
   static override readonly opcode = 33
   static override readonly since = '5.8'
   static override readonly syscall = 'tee'
 
+  constructor(from: FileTarget, to: FileTarget, length: number, options?: TeeOptions) {
+    super(from, to, length, options)
+    checkBetween(this)
+  }
+
   /** @internal */
   override encode(entry: EntryWriter): unknown {
-    return this.begin(entry, Tee.opcode)
+    return this.begin(entry, checkBetween(this))
   }
 }
 
 /** Options of {@link Pipe}. */
 export interface PipeOptions<D extends Direct | undefined = Direct | undefined> {
-  /** `OpenFlags`: `NONBLOCK`, `DIRECT` for a pipe of packets. */
+  /** `OpenFlags`: `NONBLOCK`, `DIRECT` for a pipe of packets; 0 by default. */
   flags?: number
-  /** Puts the ends into the registered files: into a slot and the one after it, or into any with `'auto'`. */
+  /** Creates fixed files instead of descriptors: in this slot and the next, or in any two with `'auto'`. */
   direct?: D
-  /** Closes the descriptors in programs that are started; true. */
+  /** Sets `O_CLOEXEC`, so that programs which this process executes do not inherit the descriptors; true by default. */
   cloexec?: boolean
 }
 
 interface PipeState {
   readonly ends: Block
-  /** The slot that was named for the first end, -1 for any; absent for descriptors. */
+  /** The fixed-file slot that was named for the first end, -1 for any; absent for descriptors. */
   readonly slot: number | undefined
 }
 
-/** Two descriptors. */
+/** Bytes of two descriptors. */
 const ENDS_BYTES = 8
 
 /**
- * Makes a pipe. Resolves to its two ends, first the one to read from: descriptors, or two of {@link FixedFile}.
+ * Creates a pipe. Resolves to its two ends, first the one to read from: descriptors; with `direct`, two of
+ * {@link FixedFile}.
  *
- * Fails with `EMFILE`, `ENFILE` (no two free slots), `ENXIO` (no table), `EINVAL` (no such slot), ... Since Linux 6.16.
- * See pipe(2).
+ * Fails with `EMFILE` (too many open descriptors), `ENFILE` (not two free slots), `ENXIO` (no file table is registered),
+ * `EINVAL` (a slot outside the table), ... Since Linux 6.16. See pipe(2).
  */
 export class Pipe<D extends Direct | undefined = undefined> extends Operation<
   D extends undefined ? [read: number, write: number] : [read: FixedFile, write: FixedFile]
@@ -156,22 +188,6 @@ export class Pipe<D extends Direct | undefined = undefined> extends Operation<
   static override readonly opcode = 62
   static override readonly since = '6.16'
   static override readonly syscall = 'pipe2'
-
-  /** `OpenFlags`. */
-  flags: number
-  /** Where the ends go among the registered files. */
-  direct: Direct | undefined
-  /** Whether the descriptors are closed in programs that are started. */
-  cloexec: boolean
-
-  constructor(options?: PipeOptions<D>) {
-    super()
-    const { flags = 0, direct, cloexec = true } = checkOptions(options)
-    if (direct !== undefined) resolveDirect(direct, 'options.direct')
-    this.flags = mask(flags, 'options.flags')
-    this.direct = direct
-    this.cloexec = flag(cloexec, 'options.cloexec')
-  }
 
   /** @internal */
   static override decode(_result: number, _flags: number, state: unknown): (number | FixedFile)[] {
@@ -185,12 +201,25 @@ export class Pipe<D extends Direct | undefined = undefined> extends Operation<
     return Pipe.decode(result, 0, state)
   }
 
+  /** `OpenFlags`. */
+  flags: number
+  /** The first fixed-file slot for the ends, or `'auto'` for any two; absent, they become descriptors. */
+  direct: Direct | undefined
+  /** If set, programs which this process executes do not inherit the descriptors. */
+  cloexec: boolean
+
+  constructor(options?: PipeOptions<D>) {
+    super()
+    const { flags = 0, direct, cloexec = true } = checkOptions(options)
+    this.flags = flags
+    this.direct = direct
+    this.cloexec = cloexec
+    checkPipe(this)
+  }
+
   /** @internal */
   override encode(entry: EntryWriter): PipeState {
-    const slot = this.direct === undefined ? undefined : resolveDirect(this.direct, 'options.direct')
-    let flags = mask(this.flags, 'options.flags')
-    // Registered files have no such flag, and the kernel refuses it.
-    if (flag(this.cloexec, 'options.cloexec') && slot === undefined) flags |= OpenFlags.CLOEXEC
+    const { flags, slot } = checkPipe(this)
     const ends = allocateBlock(ENDS_BYTES)
     entry.begin(Pipe.opcode, this)
     entry.addr(ends.address)
@@ -198,4 +227,14 @@ export class Pipe<D extends Direct | undefined = undefined> extends Operation<
     if (slot !== undefined) entry.slot(slot)
     return { ends, slot }
   }
+}
+
+interface CheckedPipe {
+  readonly flags: number
+  readonly slot: number | undefined
+}
+
+function checkPipe({ flags, direct, cloexec }: Pipe<Direct | undefined>): CheckedPipe {
+  const slot = checkDirect(direct)
+  return { flags: withCloexec(mask(flags, 'options.flags'), cloexec, slot), slot }
 }

@@ -1,11 +1,12 @@
-// Time.
+// Timeouts.
 
 import { constants } from 'node:os'
 import type { EntryWriter } from '../entry/entry-writer.ts'
 import { TimeoutFlags } from '../flags/index.ts'
 import type { Armed } from './base/operation-class.ts'
 import { Operation } from './base/operation.ts'
-import { checkToken, generationOf, indexOf, type Token } from '../entry/token.ts'
+import { beginTarget, RemoveOperation } from './base/target-operation.ts'
+import { checkToken, type Token } from '../entry/token.ts'
 import { checkTime, type Time, timespec } from '../structs/timespec.ts'
 import { flag, integer, invalidValue, MAX_U32, checkOptions } from '../arguments/validate.ts'
 
@@ -20,66 +21,49 @@ const CLOCKS: Readonly<Record<Clock, number>> = {
   realtime: TimeoutFlags.REALTIME,
 }
 
-function clockFlags(clock: unknown, name: string): number {
-  if (typeof clock === 'string' && Object.hasOwn(CLOCKS, clock)) return CLOCKS[clock as Clock]
-  throw invalidValue(name, clock, "must be one of: 'monotonic', 'boottime', 'realtime'")
+/** The arguments that all timeouts have. */
+interface Timing {
+  readonly time: Time
+  readonly absolute: boolean
+  readonly clock: Clock
+}
+
+/** Checks a time and its clock, and returns their flags. */
+function checkTiming({ time, absolute, clock }: Timing): number {
+  checkTime(time, 'time')
+  if (typeof clock !== 'string' || !Object.hasOwn(CLOCKS, clock))
+    throw invalidValue('options.clock', clock, "must be one of: 'monotonic', 'boottime', 'realtime'")
+  return flag(absolute, 'options.absolute') ? CLOCKS[clock] | TimeoutFlags.ABS : CLOCKS[clock]
 }
 
 /** Options of {@link Timeout}. */
 export interface TimeoutOptions {
-  /** Completes early, when this many other operations have completed; with `multi`, expires this often (0: for ever). */
+  /**
+   * Completes early when so many other operations have completed; 0, the default, to wait for the time only. With
+   * `multi`, the number of times that it expires; 0 for no limit.
+   */
   count?: number
-  /** `time` is a moment of the clock. */
+  /** If set, `time` is a point in time of the clock instead of a duration; false by default. */
   absolute?: boolean
-  /** Which clock: `'monotonic'`; the others since 5.15. */
+  /** The clock: `'monotonic'` by default; the others since 5.15. */
   clock?: Clock
-  /** Completes again and again (6.4). */
+  /** Multishot: completes each time that `time` has passed (6.4); false by default. */
   multi?: boolean
-  /** Expiry is a success for the operations linked behind it too (5.16). */
+  /** Does not cancel the operations that are linked after it when it expires (5.16); false by default. */
   etimeSuccess?: boolean
 }
 
 /**
- * Completes when time has passed, or when other operations have completed. Resolves to `'expired'` or `'count'`.
+ * Completes when a time has passed, or when a number of other operations have completed. Resolves to `'expired'` or
+ * `'count'`.
  *
- * Fails with `ECANCELED` when it is removed, `EINVAL` for what the kernel does not combine. Since Linux 5.4. See
+ * Fails with `ECANCELED` (it was removed), `EINVAL` (options that the kernel does not combine). Since Linux 5.4. See
  * io_uring_prep_timeout(3).
  */
 export class Timeout extends Operation<'expired' | 'count'> {
   static override readonly opcode = 11
   static override readonly since = '5.4'
   static override readonly syscall = 'timeout'
-
-  /** When: milliseconds, or seconds and nanoseconds. */
-  time: Time
-  /** Completes early, when this many other operations have completed; with `multi`, expires this often. */
-  count: number
-  /** Whether the time is a moment of the clock. */
-  absolute: boolean
-  /** The clock that the time is of. */
-  clock: Clock
-  /** Whether it completes again and again. */
-  multi: boolean
-  /** Whether expiry is a success for the operations linked behind it too. */
-  etimeSuccess: boolean
-
-  constructor(time: Time, options?: TimeoutOptions) {
-    super()
-    const {
-      count = 0,
-      absolute = false,
-      clock = 'monotonic',
-      multi = false,
-      etimeSuccess = false,
-    } = checkOptions(options)
-    clockFlags(clock, 'options.clock')
-    this.time = checkTime(time, 'time')
-    this.count = integer(count, 'options.count', 0, MAX_U32)
-    this.absolute = flag(absolute, 'options.absolute')
-    this.clock = clock
-    this.multi = flag(multi, 'options.multi')
-    this.etimeSuccess = flag(etimeSuccess, 'options.etimeSuccess')
-  }
 
   /** @internal */
   static override failed(result: number): boolean {
@@ -97,13 +81,40 @@ export class Timeout extends Operation<'expired' | 'count'> {
     return result === -ETIME ? 'expired' : 'count'
   }
 
+  /** The time: milliseconds, or seconds and nanoseconds. */
+  time: Time
+  /** The number of completions to wait for; with `multi`, the number of times that it expires. 0 for no limit. */
+  count: number
+  /** If set, the time is a point in time of the clock instead of a duration. */
+  absolute: boolean
+  /** The clock of the time. */
+  clock: Clock
+  /** If set, it is multishot. */
+  multi: boolean
+  /** If set, its expiry does not cancel the operations that are linked after it. */
+  etimeSuccess: boolean
+
+  constructor(time: Time, options?: TimeoutOptions) {
+    super()
+    const {
+      count = 0,
+      absolute = false,
+      clock = 'monotonic',
+      multi = false,
+      etimeSuccess = false,
+    } = checkOptions(options)
+    this.time = time
+    this.count = count
+    this.absolute = absolute
+    this.clock = clock
+    this.multi = multi
+    this.etimeSuccess = etimeSuccess
+    checkTimeout(this)
+  }
+
   /** @internal */
   override encode(entry: EntryWriter): unknown {
-    const count = integer(this.count, 'options.count', 0, MAX_U32)
-    let flags = clockFlags(this.clock, 'options.clock')
-    if (flag(this.absolute, 'options.absolute')) flags |= TimeoutFlags.ABS
-    if (flag(this.multi, 'options.multi')) flags |= TimeoutFlags.MULTISHOT
-    if (flag(this.etimeSuccess, 'options.etimeSuccess')) flags |= TimeoutFlags.ETIME_SUCCESS
+    const { count, flags } = checkTimeout(this)
     const block = timespec(this.time, 'time')
     entry.begin(Timeout.opcode, this)
     entry.fd(-1)
@@ -111,55 +122,46 @@ export class Timeout extends Operation<'expired' | 'count'> {
     entry.len(1)
     entry.off(count)
     entry.opFlags(flags)
-    entry.multishot = this.multi
+    entry.multishot = (flags & TimeoutFlags.MULTISHOT) !== 0
     return block
   }
+}
+
+function checkTimeout(timeout: Timeout): { readonly count: number; readonly flags: number } {
+  const count = integer(timeout.count, 'options.count', 0, MAX_U32)
+  let flags = checkTiming(timeout)
+  if (flag(timeout.multi, 'options.multi')) flags |= TimeoutFlags.MULTISHOT
+  if (flag(timeout.etimeSuccess, 'options.etimeSuccess')) flags |= TimeoutFlags.ETIME_SUCCESS
+  return { count, flags }
 }
 
 /**
  * Removes a timeout, which then completes with `ECANCELED`. Resolves to 0.
  *
- * Fails with `ENOENT` when there is none (it has expired, say), `EBUSY` when it is just expiring. Since Linux 5.5. See
- * io_uring_prep_timeout(3).
+ * Fails with `ENOENT` (no such timeout, for instance because it has expired), `EBUSY` (it is just expiring). Since Linux
+ * 5.5. See io_uring_prep_timeout(3).
  */
-export class TimeoutRemove extends Operation<number> {
+export class TimeoutRemove extends RemoveOperation {
   static override readonly opcode = 12
   static override readonly since = '5.5'
   static override readonly syscall = 'timeout_remove'
-
-  /** The submission to remove. */
-  token: Token
-
-  constructor(token: Token) {
-    super()
-    this.token = checkToken(token)
-  }
-
-  /** @internal */
-  override encode(entry: EntryWriter): unknown {
-    const token = checkToken(this.token)
-    entry.begin(TimeoutRemove.opcode, this)
-    entry.fd(-1)
-    entry.target(indexOf(token), generationOf(token))
-    return undefined
-  }
 }
 
 /** Options of {@link TimeoutUpdate}. */
 export interface TimeoutUpdateOptions {
-  /** `time` is a moment of the clock that the timeout was made with. */
+  /** If set, `time` is a point in time of the timeout's clock instead of a duration; false by default. */
   absolute?: boolean
-  /** Which clock. Kernels so far take nothing but `'monotonic'`: a timeout keeps the clock that it has. */
+  /** The clock. Kernels up to now accept only `'monotonic'`, the default: a timeout keeps its clock. */
   clock?: Clock
-  /** The timeout is a {@link LinkTimeout} (5.15). */
+  /** If set, the timeout is a {@link LinkTimeout} (5.15); false by default. */
   linked?: boolean
 }
 
 /**
- * Gives a timeout another time, counted from now. Its token and its clock stay the same. Resolves to 0.
+ * Gives a timeout a new time, which counts from now. The timeout keeps its token and its clock. Resolves to 0.
  *
- * Fails with `ENOENT` when there is none (it has expired, say; a {@link LinkTimeout} needs `linked`), `EALREADY` when it
- * is just expiring, `EINVAL` for another clock. Since Linux 5.11. See io_uring_prep_timeout_update(3).
+ * Fails with `ENOENT` (no such timeout, for instance because it has expired; a {@link LinkTimeout} needs `linked`),
+ * `EALREADY` (it is just expiring), `EINVAL` (another clock). Since Linux 5.11. See io_uring_prep_timeout_update(3).
  */
 export class TimeoutUpdate extends Operation<number> {
   static override readonly opcode = 12
@@ -170,56 +172,60 @@ export class TimeoutUpdate extends Operation<number> {
 
   /** The submission to change. */
   token: Token
-  /** When: milliseconds, or seconds and nanoseconds. */
+  /** The new time: milliseconds, or seconds and nanoseconds. */
   time: Time
-  /** Whether the time is a moment of the clock. */
+  /** If set, the time is a point in time of the clock instead of a duration. */
   absolute: boolean
-  /** The clock that the time is of. */
+  /** The clock of the time. */
   clock: Clock
-  /** Whether the token names a `LinkTimeout`. */
+  /** If set, the token names a `LinkTimeout`. */
   linked: boolean
 
   constructor(token: Token, time: Time, options?: TimeoutUpdateOptions) {
     super()
     const { absolute = false, clock = 'monotonic', linked = false } = checkOptions(options)
-    clockFlags(clock, 'options.clock')
-    this.token = checkToken(token)
-    this.time = checkTime(time, 'time')
-    this.absolute = flag(absolute, 'options.absolute')
+    this.token = token
+    this.time = time
+    this.absolute = absolute
     this.clock = clock
-    this.linked = flag(linked, 'options.linked')
+    this.linked = linked
+    checkTimeoutUpdate(this)
   }
 
   /** @internal */
   override encode(entry: EntryWriter): unknown {
-    const token = checkToken(this.token)
-    let flags = TimeoutFlags.UPDATE | clockFlags(this.clock, 'options.clock')
-    if (flag(this.absolute, 'options.absolute')) flags |= TimeoutFlags.ABS
-    if (flag(this.linked, 'options.linked')) flags |= TimeoutFlags.LINK_TIMEOUT_UPDATE
+    const { token, flags } = checkTimeoutUpdate(this)
     const block = timespec(this.time, 'time')
-    entry.begin(TimeoutUpdate.opcode, this)
-    entry.fd(-1)
-    entry.target(indexOf(token), generationOf(token))
+    beginTarget(entry, this, token)
     entry.off(block.address)
     entry.opFlags(flags)
     return block
   }
 }
 
-/** The results of a link timeout that was no mistake: its time came (perhaps too late to cancel), or was not needed. */
+function checkTimeoutUpdate(update: TimeoutUpdate): { readonly token: Token; readonly flags: number } {
+  const token = checkToken(update.token)
+  const flags = TimeoutFlags.UPDATE | checkTiming(update)
+  return {
+    token,
+    flags: flag(update.linked, 'options.linked') ? flags | TimeoutFlags.LINK_TIMEOUT_UPDATE : flags,
+  }
+}
+
+/** Results of a link timeout that are not failures: it expired, perhaps too late to cancel, or it was not needed. */
 const OVER: ReadonlySet<number> = new Set([-ETIME, -EALREADY, -ENOENT, -ECANCELED])
 
 /** Options of {@link LinkTimeout}. */
 export interface LinkTimeoutOptions {
-  /** `time` is a moment of the clock. */
+  /** If set, `time` is a point in time of the clock instead of a duration; false by default. */
   absolute?: boolean
-  /** Which clock: `'monotonic'`; the others since 5.15. */
+  /** The clock: `'monotonic'` by default; the others since 5.15. */
   clock?: Clock
 }
 
 /**
- * Cancels the operation that is linked to it, the one pushed just before, when time has passed. Resolves to
- * `'expired'`, even where it came too late to cancel, or to `'cancelled'` when the operation was done first.
+ * Cancels the operation that is linked to it, the one pushed just before it, when a time has passed. Resolves to
+ * `'expired'`, even if it was too late to cancel, or to `'cancelled'` if the operation completed first.
  *
  * Fails with `EINVAL` when no operation is linked to it. Since Linux 5.5. See io_uring_prep_link_timeout(3).
  */
@@ -227,22 +233,6 @@ export class LinkTimeout extends Operation<'expired' | 'cancelled'> {
   static override readonly opcode = 15
   static override readonly since = '5.5'
   static override readonly syscall = 'link_timeout'
-
-  /** When: milliseconds, or seconds and nanoseconds. */
-  time: Time
-  /** Whether the time is a moment of the clock. */
-  absolute: boolean
-  /** The clock that the time is of. */
-  clock: Clock
-
-  constructor(time: Time, options?: LinkTimeoutOptions) {
-    super()
-    const { absolute = false, clock = 'monotonic' } = checkOptions(options)
-    clockFlags(clock, 'options.clock')
-    this.time = checkTime(time, 'time')
-    this.absolute = flag(absolute, 'options.absolute')
-    this.clock = clock
-  }
 
   /** @internal */
   static override failed(result: number): boolean {
@@ -254,10 +244,25 @@ export class LinkTimeout extends Operation<'expired' | 'cancelled'> {
     return result === -ECANCELED ? 'cancelled' : 'expired'
   }
 
+  /** The time: milliseconds, or seconds and nanoseconds. */
+  time: Time
+  /** If set, the time is a point in time of the clock instead of a duration. */
+  absolute: boolean
+  /** The clock of the time. */
+  clock: Clock
+
+  constructor(time: Time, options?: LinkTimeoutOptions) {
+    super()
+    const { absolute = false, clock = 'monotonic' } = checkOptions(options)
+    this.time = time
+    this.absolute = absolute
+    this.clock = clock
+    checkTiming(this)
+  }
+
   /** @internal */
   override encode(entry: EntryWriter): unknown {
-    let flags = clockFlags(this.clock, 'options.clock')
-    if (flag(this.absolute, 'options.absolute')) flags |= TimeoutFlags.ABS
+    const flags = checkTiming(this)
     const block = timespec(this.time, 'time')
     entry.begin(LinkTimeout.opcode, this)
     entry.fd(-1)

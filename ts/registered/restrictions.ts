@@ -16,7 +16,8 @@ import {
   IORING_UNREGISTER_FILES,
 } from '../flags/registrations.ts'
 import type { OperationClass } from '../operations/base/operation-class.ts'
-import { AsyncCancel, CANCELLATION_FLAGS } from '../operations/cancel.ts'
+import { CANCELLATION_FLAGS } from '../operations/base/cancel-target.ts'
+import { AsyncCancel } from '../operations/cancel.ts'
 import type { Boundary, Restricted } from '../ring/boundary.ts'
 import { kernelHas } from '../system/support.ts'
 import type { Registration } from './context.ts'
