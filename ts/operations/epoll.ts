@@ -1,4 +1,4 @@
-// Epolls.
+// Epoll instances: changing the files that they watch, and waiting for their events.
 
 import type { EntryWriter } from '../entry/entry-writer.ts'
 import { decodeEvents, encodeEvent, eventBytes, type EpollEvent } from '../structs/epoll-event.ts'
@@ -10,17 +10,17 @@ import { integer, invalidValue, mask, MAX_I32, checkOptions, integer64 } from '.
 
 export type { EpollEvent }
 
-/** A descriptor, or what has one: the kernel takes no registered file here. */
+/** A descriptor, or an object with one: the kernel takes no fixed file here. */
 type Descriptor = number | { readonly fd: number }
 
-/** What {@link EpollCtl} does with a file. */
+/** The change that {@link EpollCtl} makes: adds a file, modifies its events, or deletes it. */
 export type EpollAction = 'add' | 'mod' | 'del'
 
 /** Options of {@link EpollCtl}. */
 export interface EpollCtlOptions {
-  /** What to wait for, `PollEvents`; 0, only `ERR` and `HUP`. */
+  /** The events to watch, `PollEvents`; 0, the default, for `ERR` and `HUP` only. */
   events?: number
-  /** A number of 64 bits that comes back with the events; 0. */
+  /** A number of 64 bits that is returned with each event of the file; 0 by default. */
   data?: number | bigint
 }
 
@@ -31,56 +31,43 @@ const ACTIONS: Readonly<Record<EpollAction, number>> = {
 }
 const MAX_U64 = (1n << 64n) - 1n
 
-function resolveAction(action: unknown): number {
-  if (typeof action === 'string' && Object.hasOwn(ACTIONS, action)) return ACTIONS[action as EpollAction]
-  throw invalidValue('action', action, "must be one of: 'add', 'mod', 'del'")
-}
-
-function checkDescriptor(file: Descriptor, name: string): Descriptor {
-  resolveDescriptor(file, name)
-  return file
-}
-
 /**
- * Adds a file to an epoll, changes what the epoll waits for there, or removes it. Resolves to 0.
+ * Adds a file to an epoll instance, changes the events that are watched, or removes the file. Resolves to 0.
  *
- * Fails with `EEXIST` (it is there already), `ENOENT` (it is not there), `EPERM` (a file that is always ready), `EBADF`,
- * `EINVAL` (no epoll, or itself), `ELOOP` (epolls in a circle), `ENOSPC`. Since Linux 5.6. See epoll_ctl(2).
+ * Fails with `EEXIST` (the file was added before), `ENOENT` (it was not added), `EPERM` (a file that is always ready,
+ * such as a regular one), `EBADF` (not an open descriptor), `EINVAL` (not an epoll instance, or adding it to itself),
+ * `ELOOP` (epoll instances in a circle), `ENOSPC` (the user watches too many files). Since Linux 5.6. See epoll_ctl(2).
  */
 export class EpollCtl extends Operation<number> {
   static override readonly opcode = 29
   static override readonly since = '5.6'
   static override readonly syscall = 'epoll_ctl'
 
-  /** The epoll. */
+  /** The epoll instance. */
   epollFd: Descriptor
-  /** What is done with the file. */
+  /** The change to make. */
   action: EpollAction
   /** The file. */
   file: Descriptor
-  /** What to wait for, `PollEvents`. */
+  /** The events to watch, `PollEvents`. */
   events: number
-  /** What comes back with the events. */
+  /** A number of 64 bits that is returned with each event of the file. */
   data: number | bigint
 
   constructor(epollFd: Descriptor, action: EpollAction, file: Descriptor, options?: EpollCtlOptions) {
     super()
-    this.epollFd = checkDescriptor(epollFd, 'epollFd')
-    resolveAction(action)
-    this.action = action
-    this.file = checkDescriptor(file, 'file')
     const { events = 0, data = 0 } = checkOptions(options)
-    this.events = mask(events, 'options.events')
-    this.data = integer64(data, 'options.data', 0n, MAX_U64)
+    this.epollFd = epollFd
+    this.action = action
+    this.file = file
+    this.events = events
+    this.data = data
+    checkEpollCtl(this)
   }
 
   /** @internal */
   override encode(entry: EntryWriter): unknown {
-    const epollFd = resolveDescriptor(this.epollFd, 'epollFd')
-    const action = resolveAction(this.action)
-    const file = resolveDescriptor(this.file, 'file')
-    const events = mask(this.events, 'options.events')
-    const data = integer64(this.data, 'options.data', 0n, MAX_U64)
+    const { epollFd, action, file, events, data } = checkEpollCtl(this)
     const block = action === EpollOperation.DEL ? undefined : allocateBlock(eventBytes())
     if (block !== undefined) encodeEvent(block.bytes, events, data)
     entry.begin(EpollCtl.opcode, this)
@@ -92,14 +79,37 @@ export class EpollCtl extends Operation<number> {
   }
 }
 
-/** What an epoll gives at most in one go, whatever the size of an event: `INT_MAX` bytes. */
+interface CheckedControl {
+  readonly epollFd: number
+  readonly action: number
+  readonly file: number
+  readonly events: number
+  readonly data: number | bigint
+}
+
+function checkEpollCtl({ epollFd, action, file, events, data }: EpollCtl): CheckedControl {
+  return {
+    epollFd: resolveDescriptor(epollFd, 'epollFd'),
+    action: resolveAction(action),
+    file: resolveDescriptor(file, 'file'),
+    events: mask(events, 'options.events'),
+    data: integer64(data, 'options.data', 0n, MAX_U64),
+  }
+}
+
+function resolveAction(action: unknown): number {
+  if (typeof action === 'string' && Object.hasOwn(ACTIONS, action)) return ACTIONS[action as EpollAction]
+  throw invalidValue('action', action, "must be one of: 'add', 'mod', 'del'")
+}
+
+/** The maximum of events that fit into `INT_MAX` bytes, whatever the size of an event on the platform. */
 const MAX_EVENTS = Math.floor(MAX_I32 / 16)
 
 /**
- * Waits until an epoll has events. Resolves to the events, each with the `data` that `EpollCtl` gave along, as a bigint
- * always: it may have 64 bits.
+ * Waits until an epoll instance has events. Resolves to the events, each with the `data` that was given to `EpollCtl`,
+ * always as a bigint because it may have 64 bits.
  *
- * Fails with `EBADF`, `EINVAL` (no epoll). Since Linux 6.15. See epoll_wait(2).
+ * Fails with `EBADF` (not an open file), `EINVAL` (not an epoll instance). Since Linux 6.15. See epoll_wait(2).
  */
 export class EpollWait extends Operation<EpollEvent[]> {
   static override readonly opcode = 59
@@ -111,25 +121,31 @@ export class EpollWait extends Operation<EpollEvent[]> {
     return decodeEvents(state as Buffer, result)
   }
 
-  /** The epoll. */
+  /** The epoll instance. */
   epollFd: FileTarget
-  /** How many events at most. */
+  /** The maximum number of events to return. */
   maxEvents: number
 
   constructor(epollFd: FileTarget, maxEvents: number) {
     super()
-    this.epollFd = checkFile(epollFd, 'epollFd')
-    this.maxEvents = integer(maxEvents, 'maxEvents', 1, MAX_EVENTS)
+    this.epollFd = epollFd
+    this.maxEvents = maxEvents
+    checkEpollWait(this)
   }
 
   /** @internal */
   override encode(entry: EntryWriter): unknown {
-    const { epollFd } = this
-    const maxEvents = integer(this.maxEvents, 'maxEvents', 1, MAX_EVENTS)
+    const maxEvents = checkEpollWait(this)
     const { address, bytes } = allocateBlock(maxEvents * eventBytes())
-    entry.beginFile(EpollWait.opcode, this, epollFd, 'epollFd')
+    entry.beginFile(EpollWait.opcode, this, this.epollFd, 'epollFd')
     entry.addr(address)
     entry.len(maxEvents)
     return bytes
   }
+}
+
+/** Checks the arguments, and returns the number of events. */
+function checkEpollWait({ epollFd, maxEvents }: EpollWait): number {
+  checkFile(epollFd, 'epollFd')
+  return integer(maxEvents, 'maxEvents', 1, MAX_EVENTS)
 }

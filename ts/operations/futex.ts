@@ -1,4 +1,4 @@
-// Futexes: waiting for words in memory.
+// Futexes: waiting for words in memory to be woken, and waking them.
 
 import { types } from 'node:util'
 import type { EntryWriter } from '../entry/entry-writer.ts'
@@ -16,43 +16,43 @@ import {
   outOfRange,
 } from '../arguments/validate.ts'
 
-/** A word in memory, shared or not: the first element of the array. */
+/** A word in shared or ordinary memory: the first element of the array. */
 export type FutexWord = Int32Array | Uint32Array
 
 /** Options of {@link FutexWait} and {@link FutexWake}. */
 export interface FutexOptions {
-  /** Bits of which a waiter and its waker have to share one; all. */
+  /** A wake reaches a waiter only if their masks have a bit in common; all bits by default. */
   mask?: number
-  /** `FutexFlags`, joined with `SIZE_U32`. With `PRIVATE` on one side, it has to be on the other too. */
+  /** `FutexFlags`; `SIZE_U32` is added. Waiter and waker have to agree on `PRIVATE`. */
   flags?: number
 }
 
-/** A word that {@link FutexWaitV} waits for. */
+/** A word that {@link FutexWaitV} waits on. */
 export interface FutexWaiter {
   /** The word. */
   readonly word: FutexWord
-  /** The value that it is expected to have. */
+  /** The expected value of the word. */
   readonly expected: number
-  /** `FutexFlags`, joined with `SIZE_U32`. */
+  /** `FutexFlags`; `SIZE_U32` is added. */
   readonly flags?: number
 }
 
 const MIN_I32 = -0x8000_0000
 const SIZE_MASK = 0x3
 const WAITER_BYTES = 24
-/** What the kernel takes in one call (`FUTEX_WAITV_MAX`). */
+/** The maximum number of words in one call (`FUTEX_WAITV_MAX`). */
 const MAX_WAITERS = 128
 
 function checkWord(word: unknown, flags: number, name: string): FutexWord {
   if (!types.isInt32Array(word) && !types.isUint32Array(word))
     throw invalidType(name, 'an instance of Int32Array or Uint32Array', word)
-  // The number of the node follows the word, and the kernel may write it.
+  // With NUMA, the number of the node follows the word, and the kernel may write to it.
   const least = (flags & FutexFlags.NUMA) === 0 ? 1 : 2
   if (word.length < least) throw outOfRange(`${name}.length`, `>= ${least}`, word.length)
   return word
 }
 
-/** The value of a word: what is negative in an `Int32Array` is the same word. */
+/** Returns a word as an unsigned number: an `Int32Array` has negative ones. */
 function checkExpected(value: unknown, name: string): number {
   return integer(value, name, MIN_I32, MAX_U32) >>> 0
 }
@@ -65,99 +65,114 @@ function checkFlags(flags: unknown, name: string): number {
   return (bits | FutexFlags.SIZE_U32) >>> 0
 }
 
-/**
- * Waits until a word in memory is woken, if it has the value that is expected. Resolves to 0.
- *
- * `Atomics.notify` does not wake it, only {@link FutexWake} and futex(2) do, in any thread or process that shares the
- * memory.
- *
- * Fails with `EAGAIN` (the word has another value), `EINVAL` (no bit in the mask), `ECANCELED`. Since Linux 6.7. See
- * io_uring_prep_futex_wait(3).
- */
-export class FutexWait extends Operation<number> {
-  static override readonly opcode = 51
-  static override readonly since = '6.7'
-  static override readonly syscall = 'futex_wait'
-
+/** An operation on one word. */
+abstract class WordOperation extends Operation<number> {
   /** The word: the first element. */
   word: FutexWord
-  /** The value that it is expected to have. */
-  expected: number
-  /** Bits that a waker has to share one of. */
+  /** A wake reaches a waiter only if their masks have a bit in common. */
   mask: number
   /** `FutexFlags`. */
   flags: number
 
-  constructor(word: FutexWord, expected: number, options?: FutexOptions) {
+  constructor(word: FutexWord, options: FutexOptions | undefined) {
     super()
     const { mask: bits = MAX_U32, flags = 0 } = checkOptions(options)
-    this.flags = mask(flags, 'options.flags')
-    this.word = checkWord(word, checkFlags(flags, 'options.flags'), 'word')
-    checkExpected(expected, 'expected')
-    this.expected = expected
-    this.mask = mask(bits, 'options.mask')
+    this.word = word
+    this.mask = bits
+    this.flags = flags
   }
 
-  /** @internal */
-  override encode(entry: EntryWriter): unknown {
-    const flags = checkFlags(this.flags, 'options.flags')
-    const expected = checkExpected(this.expected, 'expected')
-    const bits = mask(this.mask, 'options.mask')
-    const word = checkWord(this.word, flags, 'word')
+  /** Writes the entry. `value` is the expected value, or the number of waiters to wake. */
+  protected encodeWord(entry: EntryWriter, { word, bits, flags }: CheckedWord, value: number): FutexWord {
     const address = addressOf(word)
-    entry.begin(FutexWait.opcode, this)
+    entry.begin(this.operationClass.opcode, this)
     entry.fd(flags)
-    entry.off(expected)
+    entry.off(value)
     entry.addr(address)
     entry.addr3(bits)
     return word
   }
 }
 
+interface CheckedWord {
+  readonly word: FutexWord
+  readonly bits: number
+  readonly flags: number
+}
+
+function checkWordOperation(operation: WordOperation): CheckedWord {
+  const flags = checkFlags(operation.flags, 'options.flags')
+  const bits = mask(operation.mask, 'options.mask')
+  return { word: checkWord(operation.word, flags, 'word'), bits, flags }
+}
+
 /**
- * Wakes those who wait for a word in memory, the first who came first. Resolves to how many were woken.
+ * Waits until a word in memory is woken, if the word has the expected value. Resolves to 0.
  *
- * `Atomics.wait` does not hear it: only {@link FutexWait}, {@link FutexWaitV} and futex(2) do.
+ * Only {@link FutexWake} and futex(2) wake it, in any thread or process that shares the memory; `Atomics.notify` does
+ * not.
  *
- * Fails with `EINVAL` (no bit in the mask). Since Linux 6.7. See io_uring_prep_futex_wake(3).
+ * Fails with `EAGAIN` (the word has another value), `EINVAL` (a mask of 0), `ECANCELED` (it was cancelled). Since Linux
+ * 6.7. See io_uring_prep_futex_wait(3).
  */
-export class FutexWake extends Operation<number> {
-  static override readonly opcode = 52
+export class FutexWait extends WordOperation {
+  static override readonly opcode = 51
   static override readonly since = '6.7'
-  static override readonly syscall = 'futex_wake'
+  static override readonly syscall = 'futex_wait'
 
-  /** The word: the first element. */
-  word: FutexWord
-  /** How many to wake at most. */
-  count: number
-  /** Bits that a waiter has to share one of. */
-  mask: number
-  /** `FutexFlags`. */
-  flags: number
+  /** The expected value of the word. */
+  expected: number
 
-  constructor(word: FutexWord, count: number, options?: FutexOptions) {
-    super()
-    const { mask: bits = MAX_U32, flags = 0 } = checkOptions(options)
-    this.flags = mask(flags, 'options.flags')
-    this.word = checkWord(word, checkFlags(flags, 'options.flags'), 'word')
-    this.count = integer(count, 'count', 0, MAX_I32)
-    this.mask = mask(bits, 'options.mask')
+  constructor(word: FutexWord, expected: number, options?: FutexOptions) {
+    super(word, options)
+    this.expected = expected
+    checkFutexWait(this)
   }
 
   /** @internal */
   override encode(entry: EntryWriter): unknown {
-    const flags = checkFlags(this.flags, 'options.flags')
-    const count = integer(this.count, 'count', 0, MAX_I32)
-    const bits = mask(this.mask, 'options.mask')
-    const word = checkWord(this.word, flags, 'word')
-    const address = addressOf(word)
-    entry.begin(FutexWake.opcode, this)
-    entry.fd(flags)
-    entry.off(count)
-    entry.addr(address)
-    entry.addr3(bits)
-    return word
+    const checked = checkFutexWait(this)
+    return this.encodeWord(entry, checked, checked.expected)
   }
+}
+
+function checkFutexWait(wait: FutexWait): CheckedWord & { readonly expected: number } {
+  const expected = checkExpected(wait.expected, 'expected')
+  return { ...checkWordOperation(wait), expected }
+}
+
+/**
+ * Wakes the waiters of a word in memory, in the order in which they came. Resolves to the number of waiters that were
+ * woken.
+ *
+ * It wakes {@link FutexWait}, {@link FutexWaitV} and futex(2); `Atomics.wait` does not notice it.
+ *
+ * Fails with `EINVAL` (a mask of 0). Since Linux 6.7. See io_uring_prep_futex_wake(3).
+ */
+export class FutexWake extends WordOperation {
+  static override readonly opcode = 52
+  static override readonly since = '6.7'
+  static override readonly syscall = 'futex_wake'
+
+  /** The maximum number of waiters to wake. */
+  count: number
+
+  constructor(word: FutexWord, count: number, options?: FutexOptions) {
+    super(word, options)
+    this.count = count
+    checkFutexWake(this)
+  }
+
+  /** @internal */
+  override encode(entry: EntryWriter): unknown {
+    const checked = checkFutexWake(this)
+    return this.encodeWord(entry, checked, checked.count)
+  }
+}
+
+function checkFutexWake(wake: FutexWake): CheckedWord & { readonly count: number } {
+  const count = integer(wake.count, 'count', 0, MAX_I32)
+  return { ...checkWordOperation(wake), count }
 }
 
 interface CheckedWaiter {
@@ -186,11 +201,11 @@ function checkWaiters(waiters: unknown): CheckedWaiter[] {
 }
 
 /**
- * Waits until one of several words in memory is woken, if all have the values that are expected. Resolves to the index
- * of one that was woken.
+ * Waits until one of several words in memory is woken, if all words have the expected values. Resolves to the index of a
+ * word that was woken.
  *
- * Fails with `EAGAIN` (a word has another value), `EINVAL`, `ECANCELED`. Since Linux 6.7. See
- * io_uring_prep_futex_waitv(3).
+ * Fails with `EAGAIN` (a word has another value), `EINVAL` (flags that the kernel refuses), `ECANCELED` (it was
+ * cancelled). Since Linux 6.7. See io_uring_prep_futex_waitv(3).
  */
 export class FutexWaitV extends Operation<number> {
   static override readonly opcode = 53
@@ -213,7 +228,7 @@ export class FutexWaitV extends Operation<number> {
     const words: FutexWord[] = []
     for (const [index, { word, expected, flags }] of waiters.entries()) {
       const at = index * WAITER_BYTES
-      checkWord(word, flags, `waiters[${index}].word`) // a getter of a later one may have detached it
+      checkWord(word, flags, `waiters[${index}].word`) // a getter of a later waiter may have detached it
       bytes.writeBigUInt64LE(BigInt(expected), at)
       bytes.writeBigUInt64LE(BigInt(addressOf(word)), at + 8)
       bytes.writeUInt32LE(flags, at + 16)

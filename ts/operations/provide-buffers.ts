@@ -1,4 +1,4 @@
-// Provided buffers: memory that the kernel chooses from when data is there.
+// Provided buffers: memory that the kernel picks from when data arrives.
 
 import type { EntryWriter } from '../entry/entry-writer.ts'
 import { SqeFlags } from '../flags/index.ts'
@@ -11,10 +11,10 @@ import { Operation } from './base/operation.ts'
 import { checkFile, type FileTarget } from '../arguments/file.ts'
 import { integer, MAX_U16, MAX_U32, offset, checkOptions, outOfRange } from '../arguments/validate.ts'
 
-/** What a group can have: the numbers of buffers are 16 bits. */
+/** The maximum number of buffers in a group: their ids have 16 bits. */
 const MAX_BUFFERS = 0x1_0000
 
-/** What is put into a group. */
+/** Buffers that are put into a group. */
 interface Offer extends GroupState {
   readonly memory: Bytes
   readonly size: number
@@ -29,24 +29,25 @@ function offerOf({ memory, size, count, group, firstId }: ProvideBuffers): Offer
   integer(firstId, 'firstId', 0, MAX_U16)
   const id = resolveGroup(group, 'group')
   if (size > byteLength) throw outOfRange('size', `<= ${byteLength}, the bytes of "memory"`, size)
-  const room = Math.floor(byteLength / size)
-  if (count > room) throw outOfRange('count', `<= ${room}, as many as "memory" has room for`, count)
+  const capacity = Math.floor(byteLength / size)
+  if (count > capacity) throw outOfRange('count', `<= ${capacity}, as many as "memory" has room for`, count)
   const last = MAX_BUFFERS - count
   if (firstId > last) throw outOfRange('firstId', `<= ${last}, as numbers end at ${MAX_U16}`, firstId)
   return { memory, size, count, group: id, firstId }
 }
 
 /**
- * Puts buffers into a group: `count` of them, of `size` bytes each, which lie one after the other in `memory` and are
- * numbered from `firstId` on. Operations on the group take one buffer each, the oldest first, and do not put it back.
+ * Puts buffers into a buffer group: `count` of them, of `size` bytes each, which lie one after the other in `memory` and
+ * have the ids from `firstId` on. Each operation on the group consumes one buffer, the oldest first, and does not return
+ * it.
  *
- * The operation completes at once, but the memory is the kernel's until the buffers were taken or removed, or the ring
- * is closed: until then it is held, and is not to be written to or transferred.
+ * The operation completes at once, but the kernel owns the memory until the buffers have been consumed or removed, or
+ * the ring is closed. Until then the memory is kept alive, and must not be written to or transferred.
  *
  * Resolves to 0.
  *
- * Fails with `EFAULT` (memory that cannot be used), `EINVAL` (the group is a mapped one), `EOVERFLOW` (the group is
- * full), ... Since Linux 5.7. See io_uring_prep_provide_buffers(3).
+ * Fails with `EFAULT` (memory that the kernel cannot use), `EINVAL` (the group is a `BufferRing`), `EOVERFLOW` (the
+ * group is full), ... Since Linux 5.7. See io_uring_prep_provide_buffers(3).
  */
 export class ProvideBuffers extends Operation<number> {
   static override readonly opcode = 31
@@ -82,15 +83,15 @@ export class ProvideBuffers extends Operation<number> {
     return state
   }
 
-  /** The buffers, one after the other. */
+  /** The memory of the buffers, which lie one after the other. */
   memory: Bytes
-  /** Bytes of each. */
+  /** Bytes of each buffer. */
   size: number
-  /** How many there are, 1 to 65536. */
+  /** The number of buffers, 1 to 65536. */
   count: number
-  /** The group. */
+  /** The buffer group. */
   group: GroupTarget
-  /** The number of the first. */
+  /** The id of the first buffer. */
   firstId: number
 
   constructor(memory: Bytes, size: number, count: number, group: GroupTarget, firstId = 0) {
@@ -120,15 +121,15 @@ export class ProvideBuffers extends Operation<number> {
 
 interface Removal extends GroupState {
   readonly count: number
-  /** Whether the kernel does not say how many it has taken out. */
-  readonly silent: boolean
+  /** If set, there is no completion, so the number of buffers that the kernel removed stays unknown. */
+  readonly skipsSuccess: boolean
 }
 
 /**
- * Takes buffers out of a group, the oldest first. Resolves to how many were taken out, fewer than asked for where there
- * are no more, 0 where there are none.
+ * Removes buffers from a buffer group, the oldest first. Resolves to the number of buffers that were removed, fewer than
+ * asked for if there are no more.
  *
- * Fails with `ENOENT` (there never were any), `EINVAL` (the group is a mapped one). Since Linux 5.7. See
+ * Fails with `ENOENT` (the group never had a buffer), `EINVAL` (the group is a `BufferRing`). Since Linux 5.7. See
  * io_uring_prep_remove_buffers(3).
  */
 export class RemoveBuffers extends Operation<number> {
@@ -138,38 +139,42 @@ export class RemoveBuffers extends Operation<number> {
 
   /** @internal */
   static onEnqueue(groups: Groups, state: unknown): void {
-    const { group, count, silent } = state as Removal
-    if (silent) groups.lost(group, count)
+    const { group, count, skipsSuccess } = state as Removal
+    if (skipsSuccess) groups.lost(group, count)
   }
 
   /** @internal */
   static override observe(groups: Groups, result: number, _flags: number, state: unknown): unknown {
-    const { group, silent } = state as Removal
-    if (result > 0 && !silent) groups.removed(group, result)
+    const { group, skipsSuccess } = state as Removal
+    if (result > 0 && !skipsSuccess) groups.removed(group, result)
     return state
   }
 
-  /** How many, 1 to 65536. */
+  /** The number of buffers to remove at most, 1 to 65536. */
   count: number
-  /** The group. */
+  /** The buffer group. */
   group: GroupTarget
 
   constructor(count: number, group: GroupTarget) {
     super()
-    this.count = integer(count, 'count', 1, MAX_BUFFERS)
-    this.group = checkGroup(group)
+    this.count = count
+    this.group = group
+    checkRemoval(this)
   }
 
   /** @internal */
   override encode(entry: EntryWriter): Removal {
-    const count = integer(this.count, 'count', 1, MAX_BUFFERS)
-    const group = resolveGroup(this.group, 'group')
+    const { count, group } = checkRemoval(this)
     entry.begin(RemoveBuffers.opcode, this)
     entry.fd(count)
     entry.bufferIndex(group)
     entry.observed = true
-    return { group, count, silent: (this.sqeFlags & SqeFlags.CQE_SKIP_SUCCESS) !== 0 }
+    return { group, count, skipsSuccess: (this.sqeFlags & SqeFlags.CQE_SKIP_SUCCESS) !== 0 }
   }
+}
+
+function checkRemoval({ count, group }: RemoveBuffers): { readonly count: number; readonly group: number } {
+  return { count: integer(count, 'count', 1, MAX_BUFFERS), group: resolveGroup(group, 'group') }
 }
 
 /** Options of {@link ReadMulti}. */

@@ -1,11 +1,12 @@
-// Commands to drivers, and what else has entries of 128 bytes.
+// Commands to drivers, and the other operations with entries of 128 bytes.
 
 import type { EntryWriter } from '../entry/entry-writer.ts'
-import { NopFlags, SqeFlags, UringCmdFlags } from '../flags/index.ts'
+import { NopFlags, UringCmdFlags } from '../flags/index.ts'
 import { addressOf, type Bytes, bytesLeft, checkBytes } from '../memory/address-of.ts'
 import { Operation } from './base/operation.ts'
+import { writeFile } from './base/write-file.ts'
 import { checkFixed, fixedAddress, FixedBuffer } from '../arguments/fixed-buffer.ts'
-import { checkFile, type FileTarget, resolveFile } from '../arguments/file.ts'
+import { type FileTarget, resolveFile } from '../arguments/file.ts'
 import {
   flag,
   integer,
@@ -20,43 +21,33 @@ import {
 import { Nop, type NopOptions } from './rw.ts'
 
 const MAX_U64 = (1n << 64n) - 1n
-const NARROW_DATA = 16
-const WIDE_DATA = 80
+/** Bytes of data in an ordinary entry, and in one of 128 bytes. */
+const DATA_BYTES = 16
+const SQE128_DATA_BYTES = 80
 
-/** Options of {@link UringCmd16} and its kin. What they mean is the driver's affair. */
+/** Options of {@link UringCmd16}, {@link UringCmd80} and {@link UringCmd128}. The driver defines what they mean. */
 export interface UringCmdOptions {
-  /** The data of the command: 16 bytes at most, or 80. Zeros follow where there are fewer. */
+  /** The data of the command: 16 bytes at most for `UringCmd16`, or else 80. Shorter data is padded with zeros. */
   data?: Bytes
-  /** An address: memory, which is held until the command has completed, or any number. */
+  /** The address field: memory, which is kept alive until the command has completed, or any number. */
   address?: number | bigint | Bytes
-  /** A length, a `u32`. */
+  /** The length field, a `u32`; absent, the bytes of `fixedBuffer`, or 0. */
   length?: number
-  /** Another word, `optlen`, a `u32`. */
+  /** The field `optlen`, a `u32`; 0 by default. */
   optionLength?: number
-  /** A registered buffer, or its slot; its memory stands for `address` and `length` where they are absent (6.1). */
+  /** A registered buffer, or its slot; a buffer is also the default of `address` and `length` (6.1). */
   fixedBuffer?: FixedBuffer | number
-  /** `UringCmdFlags`. */
+  /** `UringCmdFlags`; 0 by default. */
   flags?: number
 }
 
-/** What a command points at: to be held, and looked at again in the end. */
+/** The memory that a command uses, and its size at the submission. */
 interface CommandState {
   readonly memory: readonly Bytes[]
   readonly size: number
 }
 
-interface CheckedCommand {
-  readonly command: number
-  readonly data: Uint8Array | undefined
-  readonly address: number | bigint
-  readonly length: number
-  readonly optionLength: number
-  readonly buffer: number | undefined
-  readonly flags: number
-  readonly memory: readonly Bytes[]
-}
-
-/** What all commands share. */
+/** A command to the driver of a file. */
 abstract class Command extends Operation<number> {
   /** @internal */
   static override intact(result: number, state: unknown): boolean {
@@ -66,25 +57,25 @@ abstract class Command extends Operation<number> {
 
   /** The file. */
   file: FileTarget
-  /** The number that the driver gave the command. */
+  /** The driver's number for the command, a `u32`. */
   command: number
   /** The data of the command. */
   data: Bytes | undefined
-  /** An address that the command takes. */
+  /** The address field: memory, or any number. */
   address: number | bigint | Bytes | undefined
-  /** A length that the command takes. */
+  /** The length field, a `u32`. */
   length: number | undefined
-  /** Another word that the command takes. */
+  /** The field `optlen`, a `u32`. */
   optionLength: number
   /** A registered buffer, or its slot. */
   fixedBuffer: FixedBuffer | number | undefined
   /** `UringCmdFlags`. */
   flags: number
 
-  constructor(file: FileTarget, command: number, options: UringCmdOptions | undefined, most: number) {
+  constructor(file: FileTarget, command: number, options?: UringCmdOptions) {
     super()
     const { data, address, length, optionLength = 0, fixedBuffer, flags = 0 } = checkOptions(options)
-    this.file = checkFile(file)
+    this.file = file
     this.command = command
     this.data = data
     this.address = address
@@ -92,21 +83,15 @@ abstract class Command extends Operation<number> {
     this.optionLength = optionLength
     this.fixedBuffer = fixedBuffer
     this.flags = flags
-    checkCommand(this, most)
+    checkCommand(this)
   }
 
-  protected encodeCommand(entry: EntryWriter, opcode: number, most: number): CommandState {
-    const checked = checkCommand(this, most)
+  /** @internal */
+  override encode(entry: EntryWriter): CommandState {
+    const checked = checkCommand(this)
     const { memory, buffer, data } = checked
-    if (most === NARROW_DATA) {
-      entry.beginFile(opcode, this, this.file)
-    } else {
-      const file = resolveFile(this.file, 'file')
-      entry.require(opcode, this.operationClass)
-      entry.beginSqe128(opcode, this)
-      if (file < 0) entry.flags(SqeFlags.FIXED_FILE)
-      entry.fd(file < 0 ? -1 - file : file)
-    }
+    beginSized(entry, this)
+    writeFile(entry, checked.file)
     entry.commandOp(checked.command)
     entry.addr(checked.address)
     entry.len(checked.length)
@@ -121,12 +106,38 @@ abstract class Command extends Operation<number> {
   }
 }
 
+/** Starts an entry of the size that the operation class needs. */
+function beginSized(entry: EntryWriter, operation: Operation<unknown>): void {
+  const { operationClass } = operation
+  const { opcode } = operationClass
+  if (operationClass.sqe128) {
+    // Before the size of the entry, because a kernel without the operation is the more useful of the two errors.
+    entry.require(opcode, operationClass)
+    entry.beginSqe128(opcode, operation)
+  } else {
+    entry.begin(opcode, operation)
+  }
+}
+
 function bytesOf(memory: readonly Bytes[]): number {
   return memory.reduce((sum, bytes) => sum + bytesLeft(bytes), 0)
 }
 
-function checkCommand(options: Command, most: number): CheckedCommand {
-  const { data, address, length, fixedBuffer } = options
+interface CheckedCommand {
+  readonly file: number
+  readonly command: number
+  readonly data: Uint8Array | undefined
+  readonly address: number | bigint
+  readonly length: number
+  readonly optionLength: number
+  readonly buffer: number | undefined
+  readonly flags: number
+  readonly memory: readonly Bytes[]
+}
+
+function checkCommand(operation: Command): CheckedCommand {
+  const { data, address, length, fixedBuffer } = operation
+  const file = resolveFile(operation.file, 'file')
   const view =
     fixedBuffer instanceof FixedBuffer ? checkFixed(fixedBuffer, 'options.fixedBuffer').view : undefined
   const memory: Bytes[] = []
@@ -140,14 +151,16 @@ function checkCommand(options: Command, most: number): CheckedCommand {
     place = fixedAddress(fixedBuffer)
   }
   if (view !== undefined) memory.push(view)
+  const capacity = operation.operationClass.sqe128 ? SQE128_DATA_BYTES : DATA_BYTES
   return {
-    command: mask(options.command, 'command'),
-    data: data === undefined ? undefined : checkData(data, most),
+    file,
+    command: mask(operation.command, 'command'),
+    data: data === undefined ? undefined : checkData(data, capacity),
     address: place,
     length: integer(length === undefined ? (view?.byteLength ?? 0) : length, 'options.length', 0, MAX_U32),
-    optionLength: integer(options.optionLength, 'options.optionLength', 0, MAX_U32),
+    optionLength: integer(operation.optionLength, 'options.optionLength', 0, MAX_U32),
     buffer: fixedBuffer === undefined ? undefined : indexOf(fixedBuffer),
-    flags: mask(options.flags, 'options.flags'),
+    flags: mask(operation.flags, 'options.flags'),
     memory,
   }
 }
@@ -161,10 +174,10 @@ function checkMemory(address: unknown): Bytes {
   )
 }
 
-function checkData(data: Bytes, most: number): Uint8Array {
+function checkData(data: Bytes, capacity: number): Uint8Array {
   const byteLength = bytesLeft(checkBytes(data, 'options.data'))
   if (byteLength === 0) return new Uint8Array(0)
-  if (byteLength > most) throw outOfRange('options.data.byteLength', `<= ${most}`, byteLength)
+  if (byteLength > capacity) throw outOfRange('options.data.byteLength', `<= ${capacity}`, byteLength)
   return ArrayBuffer.isView(data)
     ? new Uint8Array(data.buffer, data.byteOffset, byteLength)
     : new Uint8Array(data)
@@ -177,31 +190,23 @@ function indexOf(buffer: FixedBuffer | number): number {
 }
 
 /**
- * Gives a command to a driver, with 16 bytes of data. Resolves to what the driver answers.
+ * Sends a command to the driver of a file, with up to 16 bytes of data. Resolves to the result of the driver.
  *
- * **Unsafe** where the driver reads or writes at addresses: memory given as `address` is held, numbers are taken as they
- * are.
+ * **Unsafe** where the driver reads or writes at addresses: memory that is given as `address` is kept alive, but a
+ * number is passed on unchecked.
  *
- * Fails with `ENOTSUP` (a file without commands, or an unknown one), and as the driver says. Since Linux 5.19. See
- * io_uring_prep_uring_cmd(3).
+ * Fails with `ENOTSUP` (a file without commands, or an unknown command), and with the errors of the driver. Since Linux
+ * 5.19. See io_uring_prep_uring_cmd(3).
  */
 export class UringCmd16 extends Command {
   static override readonly opcode = 46
   static override readonly since = '5.19'
   static override readonly syscall = 'uring_cmd'
-
-  constructor(file: FileTarget, command: number, options?: UringCmdOptions) {
-    super(file, command, options, NARROW_DATA)
-  }
-
-  /** @internal */
-  override encode(entry: EntryWriter): unknown {
-    return this.encodeCommand(entry, UringCmd16.opcode, NARROW_DATA)
-  }
 }
 
 /**
- * Gives a command to a driver, with 80 bytes of data, on a ring made with `sqe128`. Resolves to what the driver answers.
+ * Sends a command to the driver of a file, with up to 80 bytes of data, on a ring made with `sqe128`. Resolves to the
+ * result of the driver.
  *
  * **Unsafe**, and fails, as {@link UringCmd16}. Since Linux 5.19. See io_uring_prep_uring_cmd(3).
  */
@@ -211,20 +216,11 @@ export class UringCmd80 extends Command {
   static override readonly syscall = 'uring_cmd'
   /** @internal */
   static override readonly sqe128 = true
-
-  constructor(file: FileTarget, command: number, options?: UringCmdOptions) {
-    super(file, command, options, WIDE_DATA)
-  }
-
-  /** @internal */
-  override encode(entry: EntryWriter): unknown {
-    return this.encodeCommand(entry, UringCmd80.opcode, WIDE_DATA)
-  }
 }
 
 /**
- * Gives a command to a driver, with 80 bytes of data, in an entry that says by itself that it has 128 bytes. Resolves to
- * what the driver answers.
+ * Sends a command to the driver of a file, with up to 80 bytes of data, in an entry that its opcode marks as one of 128
+ * bytes. Resolves to the result of the driver.
  *
  * **Unsafe**, and fails, as {@link UringCmd16}. Since Linux 6.19. See io_uring_prep_uring_cmd128(3).
  */
@@ -234,20 +230,10 @@ export class UringCmd128 extends Command {
   static override readonly syscall = 'uring_cmd'
   /** @internal */
   static override readonly sqe128 = true
-
-  constructor(file: FileTarget, command: number, options?: UringCmdOptions) {
-    super(file, command, options, WIDE_DATA)
-  }
-
-  /** @internal */
-  override encode(entry: EntryWriter): unknown {
-    return this.encodeCommand(entry, UringCmd128.opcode, WIDE_DATA)
-  }
 }
 
 /**
- * Does nothing, and completes, in an entry of 128 bytes: with 0, or with the result that it was given. Resolves to that
- * result.
+ * Does nothing, and completes, in an entry of 128 bytes. Resolves to 0, or to the `result` that it was given.
  *
  * Since Linux 6.19. See io_uring_prep_nop(3).
  */
@@ -258,15 +244,15 @@ export class Nop128 extends Operation<number> {
   /** @internal */
   static override readonly sqe128 = true
 
-  /** What it resolves to. */
+  /** The result; absent, 0. */
   result: number | undefined
-  /** A file that is looked up. */
+  /** A file that the kernel looks up. */
   file: FileTarget | undefined
-  /** A registered buffer that is looked up. */
+  /** A registered buffer that the kernel looks up. */
   fixedBuffer: number | { readonly index: number } | undefined
-  /** Whether it completes through task work. */
+  /** If set, it completes through task work. */
   taskWork: boolean
-  /** The other half of a 32-byte completion. */
+  /** The second half of a 32-byte completion (CQE32). */
   extra: readonly [number | bigint, number | bigint] | undefined
 
   constructor(options?: NopOptions) {
@@ -282,15 +268,11 @@ export class Nop128 extends Operation<number> {
 
   /** @internal */
   override encode(entry: EntryWriter): unknown {
-    const { result, file, extra } = this
-    const buffer = checkNop128(this)
-    const resolved = file === undefined ? undefined : resolveFile(file, 'options.file')
-    entry.require(Nop128.opcode, this.operationClass)
-    entry.beginSqe128(Nop128.opcode, this)
-    entry.fd(resolved === undefined ? -1 : resolved < 0 ? -1 - resolved : resolved)
-    if (resolved !== undefined)
-      entry.opFlags(resolved < 0 ? NopFlags.FILE | NopFlags.FIXED_FILE : NopFlags.FILE)
-    if (this.taskWork) entry.opFlags(NopFlags.TW)
+    const { result, file, buffer, taskWork, extra } = checkNop128(this)
+    beginSized(entry, this)
+    entry.fd(file === undefined ? -1 : file < 0 ? -1 - file : file)
+    if (file !== undefined) entry.opFlags(file < 0 ? NopFlags.FILE | NopFlags.FIXED_FILE : NopFlags.FILE)
+    if (taskWork) entry.opFlags(NopFlags.TW)
     if (result !== undefined) {
       entry.opFlags(NopFlags.INJECT_RESULT)
       entry.len(result)
@@ -308,14 +290,23 @@ export class Nop128 extends Operation<number> {
   }
 }
 
-/** Checks what a `Nop` checks, and gives the registered buffer. */
-function checkNop128({ result, file, fixedBuffer, taskWork, extra }: Nop128): number | undefined {
-  void new Nop({
+interface CheckedNop128 {
+  readonly result: number | undefined
+  readonly file: number | undefined
+  readonly buffer: number | undefined
+  readonly taskWork: boolean
+  readonly extra: Nop128['extra']
+}
+
+function checkNop128({ result, file, fixedBuffer, taskWork, extra }: Nop128): CheckedNop128 {
+  flag(taskWork, 'options.taskWork')
+  // A Nop has the same arguments, and checks them.
+  void new Nop({ result, file, fixedBuffer, taskWork, extra } as NopOptions)
+  return {
     result,
-    file,
-    fixedBuffer,
-    taskWork: flag(taskWork, 'options.taskWork'),
+    file: file === undefined ? undefined : resolveFile(file, 'options.file'),
+    buffer: typeof fixedBuffer === 'object' ? fixedBuffer.index : fixedBuffer,
+    taskWork,
     extra,
-  } as NopOptions)
-  return typeof fixedBuffer === 'object' ? fixedBuffer.index : fixedBuffer
+  }
 }

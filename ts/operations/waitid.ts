@@ -1,4 +1,4 @@
-// Child processes.
+// Waiting for child processes.
 
 import type { EntryWriter } from '../entry/entry-writer.ts'
 import { WaitType } from '../flags/index.ts'
@@ -9,7 +9,7 @@ import { integer, invalidType, invalidValue, mask, MAX_I32, MAX_U32 } from '../a
 
 export type { ChildState }
 
-/** What the id of {@link WaitId} is: a process, a process group, nothing (all children), or the kernel's number. */
+/** The meaning of the id of {@link WaitId}: a process, a process group, none (all children), or the kernel's number. */
 export type WaitTarget = 'pid' | 'pgid' | 'all' | number
 
 const TYPES: Readonly<Record<Exclude<WaitTarget, number>, number>> = {
@@ -18,22 +18,15 @@ const TYPES: Readonly<Record<Exclude<WaitTarget, number>, number>> = {
   all: WaitType.ALL,
 }
 
-function resolveType(type: unknown): number {
-  if (typeof type === 'number') return integer(type, 'type', 0, MAX_U32)
-  if (typeof type !== 'string') throw invalidType('type', 'of type number or string', type)
-  if (Object.hasOwn(TYPES, type)) return TYPES[type as keyof typeof TYPES]
-  throw invalidValue('type', type, "must be a number, or one of: 'pid', 'pgid', 'all'")
-}
-
 /**
- * Waits until a child process changes. Resolves to the {@link ChildState}; to `undefined` where none has changed and
- * `WaitFlags.WNOHANG` says not to wait.
+ * Waits until a child process changes its state. Resolves to the {@link ChildState}; to `undefined` if none has changed
+ * and `WaitFlags.WNOHANG` is set.
  *
- * `WaitFlags.WEXITED` takes a child's end away from everybody else: of a child of `node:child_process`, Node.js then
- * never hears of it. `WaitFlags.WNOWAIT` leaves it.
+ * `WaitFlags.WEXITED` reaps the child, so that Node.js never sees the exit of a child of `node:child_process`.
+ * `WaitFlags.WNOWAIT` leaves the child to be reaped.
  *
- * Fails with `ECHILD` (there is no such child, or Node.js was faster), `EINVAL`, `EBADF` (no process behind
- * `WaitType.PIDFD`). Since Linux 6.7. See waitid(2).
+ * Fails with `ECHILD` (no such child, or Node.js has reaped it), `EINVAL` (unknown options), `EBADF` (not a descriptor
+ * of a process, with `WaitType.PIDFD`). Since Linux 6.7. See waitid(2).
  */
 export class WaitId extends Operation<ChildState | undefined> {
   static override readonly opcode = 50
@@ -45,26 +38,24 @@ export class WaitId extends Operation<ChildState | undefined> {
     return decodeSiginfo(state as Buffer)
   }
 
-  /** What the id is. */
+  /** The meaning of the id. */
   type: WaitTarget
-  /** Which processes: a process, a process group (0 is our own), a descriptor; nothing for `'all'`. */
+  /** The processes to wait for: a process, a process group (0 for that of this process), a descriptor; ignored for `'all'`. */
   id: number
-  /** What to wait for, `WaitFlags`. */
+  /** The changes to wait for, `WaitFlags`. */
   options: number
 
   constructor(type: WaitTarget, id: number, options: number) {
     super()
-    resolveType(type)
     this.type = type
-    this.id = integer(id, 'id', 0, MAX_I32)
-    this.options = mask(options, 'options')
+    this.id = id
+    this.options = options
+    checkWaitId(this)
   }
 
   /** @internal */
   override encode(entry: EntryWriter): unknown {
-    const type = resolveType(this.type)
-    const id = integer(this.id, 'id', 0, MAX_I32)
-    const options = mask(this.options, 'options')
+    const { type, id, options } = checkWaitId(this)
     const { address, bytes } = allocateBlock(SIGINFO_BYTES)
     entry.begin(WaitId.opcode, this)
     entry.fd(id)
@@ -73,4 +64,25 @@ export class WaitId extends Operation<ChildState | undefined> {
     entry.word(options)
     return bytes
   }
+}
+
+interface CheckedWait {
+  readonly type: number
+  readonly id: number
+  readonly options: number
+}
+
+function checkWaitId({ type, id, options }: WaitId): CheckedWait {
+  return {
+    type: resolveType(type),
+    id: integer(id, 'id', 0, MAX_I32),
+    options: mask(options, 'options'),
+  }
+}
+
+function resolveType(type: unknown): number {
+  if (typeof type === 'number') return integer(type, 'type', 0, MAX_U32)
+  if (typeof type !== 'string') throw invalidType('type', 'of type number or string', type)
+  if (Object.hasOwn(TYPES, type)) return TYPES[type as keyof typeof TYPES]
+  throw invalidValue('type', type, "must be a number, or one of: 'pid', 'pgid', 'all'")
 }

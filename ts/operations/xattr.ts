@@ -1,31 +1,130 @@
-// Extended attributes.
+// Extended attributes of files.
 
 import type { EntryWriter } from '../entry/entry-writer.ts'
 import type { UringErrorDetails } from '../errors.ts'
-import { SqeFlags } from '../flags/index.ts'
 import { addressOf, allocateBlock, type Block, type Bytes, lengthOf } from '../memory/address-of.ts'
 import { Operation } from './base/operation.ts'
+import { writeFile } from './base/write-file.ts'
 import { checkPath, type Path, pathBlock, type PathBlock } from '../arguments/path.ts'
-import { checkFile, type FileTarget, resolveFile } from '../arguments/file.ts'
+import { type FileTarget, resolveFile } from '../arguments/file.ts'
 import { integer, invalidType, invalidValue, mask, MAX_U32, checkOptions } from '../arguments/validate.ts'
 
-/** `XATTR_SIZE_MAX`: no attribute is longer. */
+/** `XATTR_SIZE_MAX`: the maximum size of a value. */
 const MAX_SIZE = 65_536
 
-function checkName(name: unknown): string {
-  if (typeof name !== 'string') throw invalidType('name', 'of type string', name)
-  if (name.includes('\0')) throw invalidValue('name', name, 'must be a string without null bytes')
-  return name
+/** The name of an attribute, and the path of its file if it has one, as the kernel reads them. */
+interface AttributeState {
+  readonly name: Block
+  readonly path: PathBlock | undefined
 }
 
-function nameBlock(name: unknown): Block {
-  return textBlock(`${checkName(name)}\0`)
+/** An operation on an attribute of a file. */
+abstract class Attribute<T> extends Operation<T> {
+  /** @internal */
+  static override describe(state: unknown): UringErrorDetails {
+    return { path: (state as AttributeState).path?.path }
+  }
+
+  /** The name of the attribute: `'user.…'`. */
+  name: string
+
+  constructor(name: string) {
+    super()
+    this.name = name
+  }
+}
+
+/** The file of an attribute, by its path or open. */
+type Place = { readonly path: Path } | { readonly file: FileTarget }
+
+interface CheckedAttribute {
+  readonly name: string
+  /** The path of the file; absent, it is open. */
+  readonly path: Path | undefined
+  /** A descriptor, or -1 - index for a fixed file; 0 for a path. */
+  readonly file: number
+}
+
+function checkAttribute(operation: Attribute<unknown> & Place): CheckedAttribute {
+  const path = 'path' in operation ? checkPath(operation.path) : undefined
+  const file = 'file' in operation ? resolveFile(operation.file, 'file') : 0
+  const { name } = operation
+  if (typeof name !== 'string') throw invalidType('name', 'of type string', name)
+  if (name.includes('\0')) throw invalidValue('name', name, 'must be a string without null bytes')
+  return { name, path, file }
+}
+
+function blocksOf({ name, path }: CheckedAttribute): AttributeState {
+  return {
+    name: textBlock(`${name}\0`),
+    path: path === undefined ? undefined : pathBlock(path),
+  }
+}
+
+/** Starts the entry of an operation on an attribute. */
+function beginAttribute(
+  entry: EntryWriter,
+  operation: Attribute<unknown>,
+  file: number,
+  { name, path }: AttributeState,
+): void {
+  entry.begin(operation.operationClass.opcode, operation)
+  writeFile(entry, file)
+  entry.addr(name.address)
+  if (path !== undefined) entry.addr3(path.address)
 }
 
 function textBlock(text: string): Block {
   const block = allocateBlock(Buffer.byteLength(text))
   block.bytes.write(text)
   return block
+}
+
+// ---- setting
+
+/** Options of {@link SetXattr} and {@link FSetXattr}. */
+export interface SetXattrOptions {
+  /** `XattrFlags`: `CREATE` refuses to replace an attribute, `REPLACE` to create one; 0, the default, does either. */
+  flags?: number
+}
+
+interface SetState extends AttributeState {
+  /** The memory of the value. */
+  readonly value: Uint8Array
+  /** Bytes of the value at the submission. */
+  readonly length: number
+}
+
+/** Sets an attribute. */
+abstract class Setter extends Attribute<number> {
+  /** @internal */
+  static override intact(_result: number, state: unknown): boolean {
+    const { value, length } = state as SetState
+    return value.length >= length
+  }
+
+  /** The value: bytes, or text that is encoded as UTF-8. */
+  value: Bytes | string
+  /** `XattrFlags`. */
+  flags: number
+
+  constructor(name: string, value: Bytes | string, options: SetXattrOptions | undefined) {
+    super(name)
+    const { flags = 0 } = checkOptions(options)
+    this.value = value
+    this.flags = flags
+  }
+}
+
+interface CheckedSet extends CheckedAttribute {
+  readonly value: Bytes | string
+  readonly flags: number
+}
+
+function checkSet(setter: Setter & Place): CheckedSet {
+  const attribute = checkAttribute(setter)
+  const flags = mask(setter.flags, 'options.flags')
+  return { ...attribute, flags, value: checkValue(setter.value) }
 }
 
 function checkValue(value: Bytes | string): Bytes | string {
@@ -38,97 +137,35 @@ function checkValue(value: Bytes | string): Bytes | string {
   )
 }
 
-function writeFile(entry: EntryWriter, file: number): void {
-  if (file >= 0) {
-    entry.fd(file)
-  } else {
-    entry.flags(SqeFlags.FIXED_FILE)
-    entry.fd(-1 - file)
-  }
+function encodeSet(entry: EntryWriter, setter: Setter & Place): SetState {
+  const checked = checkSet(setter)
+  const { value } = checked
+  const bytes = typeof value === 'string' ? textBlock(value).bytes : value
+  const length = Math.min(lengthOf(bytes), MAX_U32) // the kernel refuses such a length too
+  const memory = viewOf(bytes, length)
+  const address = length === 0 ? 0 : addressOf(bytes)
+  const blocks = blocksOf(checked)
+  beginAttribute(entry, setter, checked.file, blocks)
+  entry.off(address)
+  entry.len(length)
+  entry.opFlags(checked.flags)
+  return { ...blocks, value: memory, length }
 }
 
-// ---- setting
-
-/** Options of {@link SetXattr} and {@link FSetXattr}. */
-export interface SetXattrOptions {
-  /** `XattrFlags`: `CREATE` and not replace, or the other way round. */
-  flags?: number
-}
-
-interface SetState {
-  readonly path: PathBlock | undefined
-  readonly name: Block
-  /** The memory of the value. */
-  readonly value: Uint8Array
-  /** Bytes of it when it was pushed. */
-  readonly length: number
-}
-
-/** A view that has no bytes any more when the memory is detached; a `DataView` throws then. */
+/** Returns a view whose length becomes 0 when the memory is detached, where that of a `DataView` throws. */
 function viewOf(bytes: Bytes, length: number): Uint8Array {
   return ArrayBuffer.isView(bytes)
     ? new Uint8Array(bytes.buffer, bytes.byteOffset, length)
     : new Uint8Array(bytes, 0, length)
 }
 
-/** What setting an attribute shares. */
-abstract class Setter extends Operation<number> {
-  /** @internal */
-  static override intact(_result: number, state: unknown): boolean {
-    const { value, length } = state as SetState
-    return value.length >= length
-  }
-
-  /** @internal */
-  static override describe(state: unknown): UringErrorDetails {
-    return { path: (state as SetState).path?.path }
-  }
-
-  /** The name of the attribute: `'user.…'`. */
-  name: string
-  /** Its value: bytes, or text in UTF-8. */
-  value: Bytes | string
-  /** `XattrFlags`. */
-  flags: number
-
-  constructor(name: string, value: Bytes | string, options: SetXattrOptions | undefined) {
-    super()
-    this.name = checkName(name)
-    this.value = checkValue(value)
-    const { flags = 0 } = checkOptions(options)
-    this.flags = mask(flags, 'options.flags')
-  }
-
-  protected encodeSet(
-    entry: EntryWriter,
-    opcode: number,
-    file: number,
-    path: PathBlock | undefined,
-  ): SetState {
-    const flags = mask(this.flags, 'options.flags')
-    const name = nameBlock(this.name)
-    const options = checkValue(this.value)
-    const bytes = typeof options === 'string' ? textBlock(options).bytes : options
-    const length = Math.min(lengthOf(bytes), MAX_U32) // far too long either way
-    const value = viewOf(bytes, length)
-    const address = length === 0 ? 0 : addressOf(bytes)
-    entry.begin(opcode, this)
-    writeFile(entry, file)
-    entry.addr(name.address)
-    entry.off(address)
-    entry.len(length)
-    if (path !== undefined) entry.addr3(path.address)
-    entry.opFlags(flags)
-    return { path, name, value, length }
-  }
-}
-
 /**
  * Sets an extended attribute of a file. Resolves to 0.
  *
- * Fails with `ENOENT`, `EEXIST` (with `CREATE`), `ENODATA` (with `REPLACE`), `ENOTSUP` (no such namespace, or a file
- * system without), `EPERM` (not on such a file), `ENOSPC`, `E2BIG` (over 64 KiB), `ERANGE` (a name over 255 bytes),
- * ... Most failures do not cancel what is linked behind it. Since Linux 5.19. See setxattr(2).
+ * Fails with `ENOENT` (no such file), `EEXIST` (the attribute exists, with `CREATE`), `ENODATA` (no such attribute, with
+ * `REPLACE`), `ENOTSUP` (no such namespace, or not supported by the file system), `EPERM` (not allowed on this type of
+ * file), `ENOSPC` (no space left), `E2BIG` (a value over 64 KiB), `ERANGE` (a name over 255 bytes), ... Most failures do
+ * not cancel the operations linked after it. Since Linux 5.19. See setxattr(2).
  */
 export class SetXattr extends Setter {
   static override readonly opcode = 42
@@ -140,20 +177,21 @@ export class SetXattr extends Setter {
 
   constructor(path: Path, name: string, value: Bytes | string, options?: SetXattrOptions) {
     super(name, value, options)
-    this.path = checkPath(path)
+    this.path = path
+    checkSet(this)
   }
 
   /** @internal */
   override encode(entry: EntryWriter): unknown {
-    return this.encodeSet(entry, SetXattr.opcode, 0, pathBlock(this.path))
+    return encodeSet(entry, this)
   }
 }
 
 /**
  * Sets an extended attribute of an open file. Resolves to 0.
  *
- * Fails with `EBADF`, and as {@link SetXattr} does. Most failures do not cancel what is linked behind it. Since Linux
- * 5.19. See fsetxattr(2).
+ * Fails with `EBADF` (not an open file), and as {@link SetXattr} does. Most failures do not cancel the operations linked
+ * after it. Since Linux 5.19. See fsetxattr(2).
  */
 export class FSetXattr extends Setter {
   static override readonly opcode = 41
@@ -165,12 +203,13 @@ export class FSetXattr extends Setter {
 
   constructor(file: FileTarget, name: string, value: Bytes | string, options?: SetXattrOptions) {
     super(name, value, options)
-    this.file = checkFile(file)
+    this.file = file
+    checkSet(this)
   }
 
   /** @internal */
   override encode(entry: EntryWriter): unknown {
-    return this.encodeSet(entry, FSetXattr.opcode, resolveFile(this.file, 'file'), undefined)
+    return encodeSet(entry, this)
   }
 }
 
@@ -178,71 +217,65 @@ export class FSetXattr extends Setter {
 
 /** Options of {@link GetXattr} and {@link FGetXattr}. */
 export interface GetXattrOptions<S extends number = number> {
-  /** Bytes that there is room for, 65536 at most and by default; 0 asks for the size of the value. */
+  /** The maximum number of bytes of the value, 65536 at most and by default; 0 asks for the size of the value. */
   size?: S
 }
 
-/** What getting an attribute resolves to. */
+/** The result of {@link GetXattr} and {@link FGetXattr}: the value, or its size for `size: 0`. */
 export type XattrValue<S extends number> = S extends 0 ? number : number extends S ? Buffer | number : Buffer
 
-interface GetState {
-  readonly path: PathBlock | undefined
-  readonly name: Block
-  /** Where the value goes; absent, only its size is wanted. */
+interface GetState extends AttributeState {
+  /** Memory for the value; absent, only its size is asked for. */
   readonly value: Block | undefined
 }
 
-/** What getting an attribute shares. */
-abstract class Getter<S extends number> extends Operation<XattrValue<NoInfer<S>>> {
-  /** @internal */
-  static override describe(state: unknown): UringErrorDetails {
-    return { path: (state as GetState).path?.path }
-  }
-
+/** Reads an attribute. */
+abstract class Getter<S extends number> extends Attribute<XattrValue<NoInfer<S>>> {
   /** @internal */
   static override decode(result: number, _flags: number, state: unknown): Buffer | number {
     const { value } = state as GetState
-    // A copy: values are short, and the room is not.
+    // A copy, because values are short and the memory for them is not.
     return value === undefined ? result : Buffer.from(value.bytes.subarray(0, result))
   }
 
-  /** The name of the attribute: `'user.…'`. */
-  name: string
-  /** Bytes that there is room for. */
+  /** The maximum number of bytes of the value; 0 asks for its size. */
   size: number
 
   constructor(name: string, options: GetXattrOptions<S> | undefined) {
-    super()
-    this.name = checkName(name)
+    super(name)
     const { size = MAX_SIZE } = checkOptions(options)
-    this.size = integer(size, 'options.size', 0, MAX_SIZE)
-  }
-
-  protected encodeGet(
-    entry: EntryWriter,
-    opcode: number,
-    file: number,
-    path: PathBlock | undefined,
-  ): GetState {
-    const size = integer(this.size, 'options.size', 0, MAX_SIZE)
-    const name = nameBlock(this.name)
-    const value = size === 0 ? undefined : allocateBlock(size)
-    entry.begin(opcode, this)
-    writeFile(entry, file)
-    entry.addr(name.address)
-    if (value !== undefined) entry.off(value.address)
-    entry.len(size)
-    if (path !== undefined) entry.addr3(path.address)
-    return { path, name, value }
+    this.size = size
   }
 }
 
+type SizedAttribute = Attribute<unknown> & { readonly size: number }
+
+interface CheckedGet extends CheckedAttribute {
+  readonly size: number
+}
+
+function checkGet(getter: SizedAttribute & Place): CheckedGet {
+  return { ...checkAttribute(getter), size: integer(getter.size, 'options.size', 0, MAX_SIZE) }
+}
+
+function encodeGet(entry: EntryWriter, getter: SizedAttribute & Place): GetState {
+  const checked = checkGet(getter)
+  const { size } = checked
+  const value = size === 0 ? undefined : allocateBlock(size)
+  const blocks = blocksOf(checked)
+  beginAttribute(entry, getter, checked.file, blocks)
+  if (value !== undefined) entry.off(value.address)
+  entry.len(size)
+  return { ...blocks, value }
+}
+
 /**
- * Reads an extended attribute of a file. Resolves to a Buffer of its value; with `size: 0`, to how long it is.
+ * Reads an extended attribute of a file. Resolves to a Buffer with its value; with `size: 0`, to the size of the value
+ * in bytes.
  *
- * Fails with `ENOENT`, `ENODATA` (no such attribute), `ERANGE` (longer than `size`), `ENOTSUP` (no such namespace,
- * or a file system without), ... Most failures do not cancel what is linked behind it. Since Linux 5.19. See
- * getxattr(2).
+ * Fails with `ENOENT` (no such file), `ENODATA` (no such attribute), `ERANGE` (the value is longer than `size`),
+ * `ENOTSUP` (no such namespace, or not supported by the file system), ... Most failures do not cancel the operations
+ * linked after it. Since Linux 5.19. See getxattr(2).
  */
 export class GetXattr<S extends number = 65_536> extends Getter<S> {
   static override readonly opcode = 44
@@ -254,20 +287,22 @@ export class GetXattr<S extends number = 65_536> extends Getter<S> {
 
   constructor(path: Path, name: string, options?: GetXattrOptions<S>) {
     super(name, options)
-    this.path = checkPath(path)
+    this.path = path
+    checkGet(this)
   }
 
   /** @internal */
   override encode(entry: EntryWriter): unknown {
-    return this.encodeGet(entry, GetXattr.opcode, 0, pathBlock(this.path))
+    return encodeGet(entry, this)
   }
 }
 
 /**
- * Reads an extended attribute of an open file. Resolves to a Buffer of its value; with `size: 0`, to how long it is.
+ * Reads an extended attribute of an open file. Resolves to a Buffer with its value; with `size: 0`, to the size of the
+ * value in bytes.
  *
- * Fails with `EBADF`, and as {@link GetXattr} does. Most failures do not cancel what is linked behind it. Since Linux
- * 5.19. See fgetxattr(2).
+ * Fails with `EBADF` (not an open file), and as {@link GetXattr} does. Most failures do not cancel the operations linked
+ * after it. Since Linux 5.19. See fgetxattr(2).
  */
 export class FGetXattr<S extends number = 65_536> extends Getter<S> {
   static override readonly opcode = 43
@@ -279,11 +314,12 @@ export class FGetXattr<S extends number = 65_536> extends Getter<S> {
 
   constructor(file: FileTarget, name: string, options?: GetXattrOptions<S>) {
     super(name, options)
-    this.file = checkFile(file)
+    this.file = file
+    checkGet(this)
   }
 
   /** @internal */
   override encode(entry: EntryWriter): unknown {
-    return this.encodeGet(entry, FGetXattr.opcode, resolveFile(this.file, 'file'), undefined)
+    return encodeGet(entry, this)
   }
 }
