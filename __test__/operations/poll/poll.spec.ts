@@ -1,4 +1,4 @@
-// Polls; and timeouts that are changed, or linked to an operation.
+// Polls: adding, updating and removing them.
 
 import { closeSync, writeSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
@@ -7,7 +7,6 @@ import test from 'ava'
 import {
   AsyncCancel,
   FixedFile,
-  LinkTimeout,
   Nop,
   PollAdd,
   PollEvents,
@@ -19,18 +18,13 @@ import {
   SocketDomain,
   SocketType,
   Timeout,
-  TimeoutRemove,
-  TimeoutUpdate,
   type Token,
 } from 'uring'
 import { socketpair } from 'uring/sys'
 import { MULTISHOT } from '../../../ts/entry/traits.ts'
-import { LinkTimeout as LinkTimeoutClass } from '../../../ts/operations/timeout.ts'
 import { SubmissionTable } from '../../../ts/ring/submissions.ts'
 import { tokenOf } from '../../../ts/entry/token.ts'
-import { nothingCompletes, outcome, outcomes, outcomesByUserData } from '../../helpers/completions.ts'
-import { fifo } from '../../helpers/files.ts'
-import { counter, countUp, reset } from '../../helpers/polls.ts'
+import { counter, countUp, outcomes, quiet, reset, result, unordered } from '../../helpers/polls.ts'
 import { closing, pair } from '../../helpers/sockets.ts'
 
 const { IN, OUT, PRI, HUP, RDHUP } = PollEvents
@@ -41,11 +35,6 @@ function poll(ring: Ring, fd: number, events: number, userData: unknown, multi =
   const token = ring.push(new PollAdd(fd, events, { multi }), userData)
   ring.submit()
   return token
-}
-
-/** Now, on the clock that timeouts follow unless they are told otherwise. */
-function monotonic(): number {
-  return Number(process.hrtime.bigint() / 1_000_000n)
 }
 
 test('PollAdd: what is so already is said at once', (t) => {
@@ -419,185 +408,4 @@ test('PollUpdate: an update of nothing, which would be a removal, is refused', (
   update.events = undefined
   t.throws(() => ring.push(update), { code: 'ERR_INVALID_ARG_VALUE' })
   t.is(ring.sqReady, 0)
-})
-
-test('LinkTimeout: it cancels the operation when its time has come', (t) => {
-  using ring = new Ring({ entries: 8 })
-  const fd = fifo(t)
-  for (const time of [1, 0.5, 0, { seconds: 0, nanoseconds: 1_000_000 }, { seconds: 0n, nanoseconds: 1 }]) {
-    ring.pushAll([new Read(fd, Buffer.alloc(1)).link(), new LinkTimeout(time)], ['read', 'timeout'])
-    t.deepEqual(outcomesByUserData(ring, 2), { read: 'ECANCELED', timeout: 'expired' })
-  }
-})
-
-test('LinkTimeout: it is not needed when the operation was done first', (t) => {
-  using ring = new Ring({ entries: 8 })
-  for (const [operation, outcome] of [
-    [new Nop({ result: 7 }), 7],
-    [new Nop({ result: -5 }), 'EIO'],
-  ] as const) {
-    ring.pushAll([operation.link(), new LinkTimeout(HOUR)], ['operation', 'timeout'])
-    const [first, second] = ring.waitMany(2)
-    const timeout = [first, second].find((completion) => completion?.userData === 'timeout')
-    const other = [first, second].find((completion) => completion?.userData === 'operation')
-    t.like(timeout, { value: 'cancelled', ok: true, error: undefined, more: false })
-    t.is(other?.error?.code ?? other?.value, outcome)
-  }
-  const fd = fifo(t)
-  const buffer = Buffer.alloc(1)
-  ring.pushAll([new Read(fd, buffer).link(), new LinkTimeout(HOUR)], ['read', 'timeout'])
-  ring.submit()
-  t.true(nothingCompletes(ring))
-  writeSync(fd, 'x')
-  t.deepEqual(outcomesByUserData(ring, 2), { read: 1, timeout: 'cancelled' })
-  t.is(buffer.toString(), 'x')
-})
-
-test('LinkTimeout: with no operation before it, it is a mistake', (t) => {
-  using ring = new Ring({ entries: 8 })
-  ring.push(new LinkTimeout(HOUR))
-  t.like(ring.wait()?.error, {
-    code: 'EINVAL',
-    syscall: 'link_timeout',
-    message: 'EINVAL: invalid argument, link_timeout',
-  })
-})
-
-test('LinkTimeout: a moment of a clock', (t) => {
-  using ring = new Ring({ entries: 8 })
-  const fd = fifo(t)
-  const timed = (timeout: LinkTimeout): Record<string, unknown> => {
-    ring.pushAll([new Read(fd, Buffer.alloc(1)).link(), timeout], ['read', 'timeout'])
-    ring.submit()
-    return outcomesByUserData(ring, 2)
-  }
-  const expired = { read: 'ECANCELED', timeout: 'expired' }
-  // Moments that are over, and would be far away from now, or on another clock.
-  t.deepEqual(timed(new LinkTimeout(monotonic(), { absolute: true })), expired)
-  t.deepEqual(timed(new LinkTimeout(monotonic(), { absolute: true, clock: 'boottime' })), expired)
-  t.deepEqual(timed(new LinkTimeout(Date.now(), { absolute: true, clock: 'realtime' })), expired)
-  // The other way round: what is to come on this clock is long over on the other.
-  ring.pushAll(
-    [new Read(fd, Buffer.alloc(1)).link(), new LinkTimeout(monotonic() + HOUR, { absolute: true })],
-    ['read', 'timeout'],
-  )
-  ring.submit()
-  t.true(nothingCompletes(ring))
-  ring.push(new AsyncCancel({ opcode: Read.opcode }), 'cancel')
-  t.deepEqual(outcomesByUserData(ring, 3), { cancel: 1, read: 'ECANCELED', timeout: 'cancelled' })
-})
-
-test('LinkTimeout: coming too late to cancel is no failure', (t) => {
-  const { failed, decode } = LinkTimeoutClass
-  for (const [errno, is] of [
-    [-62, 'expired'], // ETIME
-    [-114, 'expired'], // EALREADY: the operation is running
-    [-2, 'expired'], // ENOENT: it is just completing
-    [-125, 'cancelled'], // ECANCELED
-  ] as const) {
-    t.false(failed(errno))
-    t.is(decode(errno), is)
-  }
-  t.true(failed(-22))
-})
-
-test('TimeoutUpdate: earlier', (t) => {
-  using ring = new Ring({ entries: 8 })
-  const first = ring.push(new Timeout(HOUR), 'first')
-  const second = ring.push(new Timeout(HOUR), 'second')
-  ring.push(new TimeoutUpdate(second, 1), 'update')
-  t.deepEqual(outcomes(ring, 2), [
-    ['update', 0],
-    ['second', 'expired'],
-  ])
-  t.true(nothingCompletes(ring))
-  ring.push(new TimeoutUpdate(first, { seconds: 0n, nanoseconds: 1000 }), 'update')
-  const [, completion] = ring.waitMany(2, { timeout: 60_000 })
-  t.like(completion, { userData: 'first', token: first, value: 'expired' })
-})
-
-test('TimeoutUpdate: later', (t) => {
-  using ring = new Ring({ entries: 8 })
-  const token = ring.push(new Timeout(300), 'first')
-  ring.push(new TimeoutUpdate(token, HOUR), 'update')
-  ring.push(new Timeout(350), 'second')
-  t.deepEqual(outcomes(ring, 2), [
-    ['update', 0],
-    ['second', 'expired'],
-  ])
-  ring.push(new TimeoutRemove(token), 'remove')
-  t.deepEqual(outcomesByUserData(ring, 2), { first: 'ECANCELED', remove: 0 })
-})
-
-test('TimeoutUpdate: a moment of the clock that the timeout has', (t) => {
-  using ring = new Ring({ entries: 8 })
-  for (const [clock, now] of [
-    ['monotonic', monotonic],
-    ['boottime', monotonic],
-    ['realtime', Date.now],
-  ] as const) {
-    const token = ring.push(new Timeout(HOUR, { clock }), 'timeout')
-    // Counted from now, this would be in the far future.
-    ring.push(new TimeoutUpdate(token, now(), { absolute: true }), 'update')
-    t.deepEqual(outcomes(ring, 2), [
-      ['update', 0],
-      ['timeout', 'expired'],
-    ])
-  }
-  const token = ring.push(new Timeout(HOUR), 'timeout')
-  ring.push(new TimeoutUpdate(token, monotonic() + HOUR, { absolute: true }), 'update')
-  t.deepEqual(outcomes(ring, 1), [['update', 0]])
-  t.true(nothingCompletes(ring))
-})
-
-test('TimeoutUpdate: another clock is refused by the kernel, and changes nothing', (t) => {
-  using ring = new Ring({ entries: 8 })
-  const token = ring.push(new Timeout(HOUR, { clock: 'realtime' }), 'timeout')
-  t.like(ring.push(new TimeoutUpdate(token, 1, { clock: 'realtime' })) && ring.wait()?.error, {
-    code: 'EINVAL',
-    syscall: 'timeout_update',
-  })
-  t.is(outcome(ring, new TimeoutUpdate(token, 1, { clock: 'boottime' })), 'EINVAL')
-  t.true(nothingCompletes(ring))
-  t.is(ring.inFlight, 1)
-  t.is(outcome(ring, new TimeoutUpdate(token, HOUR, { clock: 'monotonic' })), 0)
-})
-
-test('TimeoutUpdate: a link timeout, and only when it is said to be one', (t) => {
-  using ring = new Ring({ entries: 8 })
-  const fd = fifo(t)
-  const [read = 0, linked = 0] = ring.pushAll(
-    [new Read(fd, Buffer.alloc(1)).link(), new LinkTimeout(HOUR)],
-    ['read', 'timeout'],
-  )
-  const plain = ring.push(new Timeout(HOUR), 'plain')
-  ring.submit()
-  t.is(outcome(ring, new TimeoutUpdate(linked, 1)), 'ENOENT')
-  t.is(outcome(ring, new TimeoutUpdate(plain, 1, { linked: true })), 'ENOENT')
-  t.is(outcome(ring, new TimeoutUpdate(read, 1, { linked: true })), 'ENOENT')
-  t.true(nothingCompletes(ring))
-  ring.push(new TimeoutUpdate(linked, 1, { linked: true }), 'update')
-  t.deepEqual(outcomesByUserData(ring, 3), { update: 0, read: 'ECANCELED', timeout: 'expired' })
-  t.is(ring.inFlight, 1)
-  // A moment of the clock.
-  const [, another = 0] = ring.pushAll(
-    [new Read(fd, Buffer.alloc(1)).link(), new LinkTimeout(HOUR, { clock: 'realtime' })],
-    ['read', 'timeout'],
-  )
-  ring.submit()
-  ring.push(new TimeoutUpdate(another, Date.now(), { linked: true, absolute: true }), 'update')
-  t.deepEqual(outcomesByUserData(ring, 3), { update: 0, read: 'ECANCELED', timeout: 'expired' })
-})
-
-test('TimeoutUpdate: a timeout that is gone is not found', (t) => {
-  using ring = new Ring({ entries: 8 })
-  const token = ring.push(new Timeout(1), 'timeout')
-  t.deepEqual(outcomes(ring, 1), [['timeout', 'expired']])
-  ring.push(new TimeoutUpdate(token, 1))
-  t.like(ring.wait()?.error, {
-    code: 'ENOENT',
-    syscall: 'timeout_update',
-    message: 'ENOENT: no such file or directory, timeout_update',
-  })
-  t.is(outcome(ring, new TimeoutUpdate(0, 1)), 'ENOENT')
 })

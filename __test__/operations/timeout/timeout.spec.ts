@@ -1,8 +1,18 @@
-// Timeouts, and cancelling.
+// Timeouts: waiting for them, changing and removing them, and linking them to operations.
 
+import { writeSync } from 'node:fs'
 import test from 'ava'
-import { AsyncCancel, Nop, Read, Ring, Timeout, TimeoutRemove, Write } from 'uring'
+import { AsyncCancel, LinkTimeout, Nop, Read, Ring, Timeout, TimeoutRemove, TimeoutUpdate } from 'uring'
 import { fifo } from '../../helpers/files.ts'
+import { LinkTimeout as LinkTimeoutClass } from '../../../ts/operations/timeout.ts'
+import { outcomes, quiet, result, unordered } from '../../helpers/polls.ts'
+
+const HOUR = 3_600_000
+
+/** Now, on the clock that timeouts follow unless they are told otherwise. */
+function monotonic(): number {
+  return Number(process.hrtime.bigint() / 1_000_000n)
+}
 
 test('Timeout: expiry is a success', (t) => {
   using ring = new Ring({ entries: 4 })
@@ -79,71 +89,183 @@ test('TimeoutRemove: what is removed is cancelled', (t) => {
   t.is(ring.wait()?.error?.code, 'ENOENT')
 })
 
-test('AsyncCancel: an operation is cancelled by its token', (t) => {
+test('TimeoutUpdate: earlier', (t) => {
   using ring = new Ring({ entries: 8 })
-  const fd = fifo(t)
-  const first = ring.push(new Read(fd, Buffer.alloc(1)), 'first')
-  const second = ring.push(new Read(fd, Buffer.alloc(1)), 'second')
-  ring.push(new AsyncCancel(second), 'cancel')
-  const done = new Map(ring.waitMany(2).map((completion) => [completion.userData, completion]))
-  t.is(done.get('cancel')?.value, 1)
-  t.is(done.get('cancel')?.result, 0)
-  t.is(done.get('second')?.error?.code, 'ECANCELED')
-  ring.push(new AsyncCancel(second))
-  t.is(ring.wait()?.error?.code, 'ENOENT')
-  ring.push(new AsyncCancel({ token: first }))
-  t.deepEqual(
-    ring
-      .waitMany(2)
-      .map((completion) => completion.result)
-      .toSorted(),
-    [-125, 0],
-  )
+  const first = ring.push(new Timeout(HOUR), 'first')
+  const second = ring.push(new Timeout(HOUR), 'second')
+  ring.push(new TimeoutUpdate(second, 1), 'update')
+  t.deepEqual(outcomes(ring, 2), [
+    ['update', 0],
+    ['second', 'expired'],
+  ])
+  t.true(quiet(ring))
+  ring.push(new TimeoutUpdate(first, { seconds: 0n, nanoseconds: 1000 }), 'update')
+  const [, completion] = ring.waitMany(2, { timeout: 60_000 })
+  t.like(completion, { userData: 'first', token: first, value: 'expired' })
 })
 
-test('AsyncCancel: operations are cancelled by file, opcode, both, or all at once', (t) => {
-  using ring = new Ring({ entries: 16 })
-  const [one, other] = [fifo(t), fifo(t)]
-  const start = (): void => {
-    ring.pushAll(
-      [
-        new Read(one, Buffer.alloc(1)),
-        new Read(one, Buffer.alloc(1)),
-        new Read(other, Buffer.alloc(1)),
-        new Timeout(60_000),
-      ],
-      ['one', 'one', 'other', 'timeout'],
-    )
-    ring.submit()
+test('TimeoutUpdate: later', (t) => {
+  using ring = new Ring({ entries: 8 })
+  const token = ring.push(new Timeout(300), 'first')
+  ring.push(new TimeoutUpdate(token, HOUR), 'update')
+  ring.push(new Timeout(350), 'second')
+  t.deepEqual(outcomes(ring, 2), [
+    ['update', 0],
+    ['second', 'expired'],
+  ])
+  ring.push(new TimeoutRemove(token), 'remove')
+  t.deepEqual(unordered(ring, 2), { first: 'ECANCELED', remove: 0 })
+})
+
+test('TimeoutUpdate: a moment of the clock that the timeout has', (t) => {
+  using ring = new Ring({ entries: 8 })
+  for (const [clock, now] of [
+    ['monotonic', monotonic],
+    ['boottime', monotonic],
+    ['realtime', Date.now],
+  ] as const) {
+    const token = ring.push(new Timeout(HOUR, { clock }), 'timeout')
+    // Counted from now, this would be in the far future.
+    ring.push(new TimeoutUpdate(token, now(), { absolute: true }), 'update')
+    t.deepEqual(outcomes(ring, 2), [
+      ['update', 0],
+      ['timeout', 'expired'],
+    ])
   }
-  const cancel = (...args: ConstructorParameters<typeof AsyncCancel>): [number, string[]] => {
-    ring.push(new AsyncCancel(...args), 'cancel')
-    ring.submit()
-    const done = ring.waitMany(1, { max: 16 })
-    const found = done.find((completion) => completion.userData === 'cancel')?.value as number
-    const names = done
-      .filter(({ userData }) => userData !== 'cancel')
-      .map(({ userData }) => userData as string)
-    while (names.length < found) names.push(ring.wait()?.userData as string)
-    return [found, names.toSorted()]
-  }
-  start()
-  t.deepEqual(cancel({ file: one }), [1, ['one']])
-  t.deepEqual(cancel({ file: one }, { all: true }), [1, ['one']])
-  t.deepEqual(cancel({ file: one }, { all: true }), [0, []])
-  t.deepEqual(cancel('any'), [2, ['other', 'timeout']])
-  start()
-  t.deepEqual(cancel({ opcode: Timeout.opcode }), [1, ['timeout']])
-  t.deepEqual(cancel({ opcode: Read.opcode, file: other }), [1, ['other']])
-  t.deepEqual(cancel({ opcode: Read.opcode }, { all: true }), [2, ['one', 'one']])
-  start()
-  t.deepEqual(cancel('any', { all: true }), [4, ['one', 'one', 'other', 'timeout']])
-  const token = ring.push(new Read(one, Buffer.alloc(1)), 'mine')
-  ring.push(new Read(one, Buffer.alloc(1)), 'not mine')
-  ring.submit()
-  t.deepEqual(cancel({ token, file: other }, { all: true }), [0, []])
-  t.deepEqual(cancel({ token, file: one, opcode: Read.opcode }), [1, ['mine']])
+  const token = ring.push(new Timeout(HOUR), 'timeout')
+  ring.push(new TimeoutUpdate(token, monotonic() + HOUR, { absolute: true }), 'update')
+  t.deepEqual(outcomes(ring, 1), [['update', 0]])
+  t.true(quiet(ring))
+})
+
+test('TimeoutUpdate: another clock is refused by the kernel, and changes nothing', (t) => {
+  using ring = new Ring({ entries: 8 })
+  const token = ring.push(new Timeout(HOUR, { clock: 'realtime' }), 'timeout')
+  t.like(ring.push(new TimeoutUpdate(token, 1, { clock: 'realtime' })) && ring.wait()?.error, {
+    code: 'EINVAL',
+    syscall: 'timeout_update',
+  })
+  t.is(result(ring, new TimeoutUpdate(token, 1, { clock: 'boottime' })), 'EINVAL')
+  t.true(quiet(ring))
   t.is(ring.inFlight, 1)
-  ring.push(new Write(one, Buffer.from('x')))
-  t.is(ring.waitMany(2).find(({ userData }) => userData === 'not mine')?.value, 1)
+  t.is(result(ring, new TimeoutUpdate(token, HOUR, { clock: 'monotonic' })), 0)
+})
+
+test('TimeoutUpdate: a link timeout, and only when it is said to be one', (t) => {
+  using ring = new Ring({ entries: 8 })
+  const fd = fifo(t)
+  const [read = 0, linked = 0] = ring.pushAll(
+    [new Read(fd, Buffer.alloc(1)).link(), new LinkTimeout(HOUR)],
+    ['read', 'timeout'],
+  )
+  const plain = ring.push(new Timeout(HOUR), 'plain')
+  ring.submit()
+  t.is(result(ring, new TimeoutUpdate(linked, 1)), 'ENOENT')
+  t.is(result(ring, new TimeoutUpdate(plain, 1, { linked: true })), 'ENOENT')
+  t.is(result(ring, new TimeoutUpdate(read, 1, { linked: true })), 'ENOENT')
+  t.true(quiet(ring))
+  ring.push(new TimeoutUpdate(linked, 1, { linked: true }), 'update')
+  t.deepEqual(unordered(ring, 3), { update: 0, read: 'ECANCELED', timeout: 'expired' })
+  t.is(ring.inFlight, 1)
+  // A moment of the clock.
+  const [, another = 0] = ring.pushAll(
+    [new Read(fd, Buffer.alloc(1)).link(), new LinkTimeout(HOUR, { clock: 'realtime' })],
+    ['read', 'timeout'],
+  )
+  ring.submit()
+  ring.push(new TimeoutUpdate(another, Date.now(), { linked: true, absolute: true }), 'update')
+  t.deepEqual(unordered(ring, 3), { update: 0, read: 'ECANCELED', timeout: 'expired' })
+})
+
+test('TimeoutUpdate: a timeout that is gone is not found', (t) => {
+  using ring = new Ring({ entries: 8 })
+  const token = ring.push(new Timeout(1), 'timeout')
+  t.deepEqual(outcomes(ring, 1), [['timeout', 'expired']])
+  ring.push(new TimeoutUpdate(token, 1))
+  t.like(ring.wait()?.error, {
+    code: 'ENOENT',
+    syscall: 'timeout_update',
+    message: 'ENOENT: no such file or directory, timeout_update',
+  })
+  t.is(result(ring, new TimeoutUpdate(0, 1)), 'ENOENT')
+})
+
+test('LinkTimeout: it cancels the operation when its time has come', (t) => {
+  using ring = new Ring({ entries: 8 })
+  const fd = fifo(t)
+  for (const time of [1, 0.5, 0, { seconds: 0, nanoseconds: 1_000_000 }, { seconds: 0n, nanoseconds: 1 }]) {
+    ring.pushAll([new Read(fd, Buffer.alloc(1)).link(), new LinkTimeout(time)], ['read', 'timeout'])
+    t.deepEqual(unordered(ring, 2), { read: 'ECANCELED', timeout: 'expired' })
+  }
+})
+
+test('LinkTimeout: it is not needed when the operation was done first', (t) => {
+  using ring = new Ring({ entries: 8 })
+  for (const [operation, outcome] of [
+    [new Nop({ result: 7 }), 7],
+    [new Nop({ result: -5 }), 'EIO'],
+  ] as const) {
+    ring.pushAll([operation.link(), new LinkTimeout(HOUR)], ['operation', 'timeout'])
+    const [first, second] = ring.waitMany(2)
+    const timeout = [first, second].find((completion) => completion?.userData === 'timeout')
+    const other = [first, second].find((completion) => completion?.userData === 'operation')
+    t.like(timeout, { value: 'cancelled', ok: true, error: undefined, more: false })
+    t.is(other?.error?.code ?? other?.value, outcome)
+  }
+  const fd = fifo(t)
+  const buffer = Buffer.alloc(1)
+  ring.pushAll([new Read(fd, buffer).link(), new LinkTimeout(HOUR)], ['read', 'timeout'])
+  ring.submit()
+  t.true(quiet(ring))
+  writeSync(fd, 'x')
+  t.deepEqual(unordered(ring, 2), { read: 1, timeout: 'cancelled' })
+  t.is(buffer.toString(), 'x')
+})
+
+test('LinkTimeout: with no operation before it, it is a mistake', (t) => {
+  using ring = new Ring({ entries: 8 })
+  ring.push(new LinkTimeout(HOUR))
+  t.like(ring.wait()?.error, {
+    code: 'EINVAL',
+    syscall: 'link_timeout',
+    message: 'EINVAL: invalid argument, link_timeout',
+  })
+})
+
+test('LinkTimeout: a moment of a clock', (t) => {
+  using ring = new Ring({ entries: 8 })
+  const fd = fifo(t)
+  const timed = (timeout: LinkTimeout): Record<string, unknown> => {
+    ring.pushAll([new Read(fd, Buffer.alloc(1)).link(), timeout], ['read', 'timeout'])
+    ring.submit()
+    return unordered(ring, 2)
+  }
+  const expired = { read: 'ECANCELED', timeout: 'expired' }
+  // Moments that are over, and would be far away from now, or on another clock.
+  t.deepEqual(timed(new LinkTimeout(monotonic(), { absolute: true })), expired)
+  t.deepEqual(timed(new LinkTimeout(monotonic(), { absolute: true, clock: 'boottime' })), expired)
+  t.deepEqual(timed(new LinkTimeout(Date.now(), { absolute: true, clock: 'realtime' })), expired)
+  // The other way round: what is to come on this clock is long over on the other.
+  ring.pushAll(
+    [new Read(fd, Buffer.alloc(1)).link(), new LinkTimeout(monotonic() + HOUR, { absolute: true })],
+    ['read', 'timeout'],
+  )
+  ring.submit()
+  t.true(quiet(ring))
+  ring.push(new AsyncCancel({ opcode: Read.opcode }), 'cancel')
+  t.deepEqual(unordered(ring, 3), { cancel: 1, read: 'ECANCELED', timeout: 'cancelled' })
+})
+
+test('LinkTimeout: coming too late to cancel is no failure', (t) => {
+  const { failed, decode } = LinkTimeoutClass
+  for (const [errno, is] of [
+    [-62, 'expired'], // ETIME
+    [-114, 'expired'], // EALREADY: the operation is running
+    [-2, 'expired'], // ENOENT: it is just completing
+    [-125, 'cancelled'], // ECANCELED
+  ] as const) {
+    t.false(failed(errno))
+    t.is(decode(errno), is)
+  }
+  t.true(failed(-22))
 })

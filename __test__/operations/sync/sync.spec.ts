@@ -1,0 +1,234 @@
+// Synchronizing files and allocating their space, verified with node:fs and in /proc.
+
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  readSync,
+  writeSync,
+} from 'node:fs'
+import test from 'ava'
+import {
+  Fallocate,
+  FallocateMode,
+  type FileTarget,
+  FixedFile,
+  Fsync,
+  Ring,
+  SyncFileRange,
+  SyncFileRangeFlags,
+  type SyncFileRangeOptions,
+} from 'uring'
+import { fifo, file } from '../../helpers/files.ts'
+import { code, done } from '../../helpers/completions.ts'
+import { diskFile } from '../../helpers/disks.ts'
+
+test('Fsync: syncs what can be synced', (t) => {
+  using ring = new Ring({ entries: 4 })
+  const { fd } = file(t, 'content')
+  for (const options of [
+    undefined,
+    { datasync: true },
+    { offset: 0, length: 4 },
+    { datasync: true, offset: 2n, length: 4 },
+  ]) {
+    ring.push(new Fsync(fd, options))
+    t.is(ring.wait()?.value, 0)
+  }
+  const pipe = fifo(t)
+  ring.push(new Fsync(pipe))
+  t.is(ring.wait()?.error?.message, t.throws(() => fsyncSync(pipe)).message)
+  ring.push(new Fsync(pipe, { datasync: true }))
+  t.is(ring.wait()?.error?.message, 'EINVAL: invalid argument, fdatasync')
+  ring.push(new Fsync(987_654))
+  t.is(ring.wait()?.error?.code, 'EBADF')
+})
+
+const GIB = 2 ** 30
+const NOBODY = 987_654
+const MAX_I64 = 2n ** 63n - 1n
+
+/** Whole pages and whole blocks, of whatever size they are. */
+const PIECE = 65_536
+const ONES = Buffer.alloc(PIECE, 0xa5)
+const ZEROS = Buffer.alloc(PIECE)
+
+function put(fd: number, ...offsets: readonly number[]): void {
+  for (const offset of offsets) writeSync(fd, ONES, 0, PIECE, offset)
+}
+
+/** What a piece of a file has: ones, zeros, something else; or nothing, behind its end. */
+function pieceAt(fd: number, offset: number): string {
+  const piece = Buffer.alloc(PIECE)
+  const count = readSync(fd, piece, 0, PIECE, offset)
+  if (count === 0) return 'nothing'
+  if (count < PIECE) return `${count} bytes`
+  return piece.equals(ONES) ? 'ones' : piece.equals(ZEROS) ? 'zeros' : 'a mixture'
+}
+
+/** Bytes of files that have been written, and were cut off before they came to a disk. */
+function cancelled(): number | undefined {
+  try {
+    const found = /^cancelled_write_bytes: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1]
+    return found === undefined ? undefined : Number(found)
+  } catch {
+    return undefined
+  }
+}
+
+test('SyncFileRange: writes the range and nothing else', (t) => {
+  const disk = diskFile(t)
+  if (disk === undefined || cancelled() === undefined) {
+    t.pass('the kernel does not count what is cut off')
+    return
+  }
+  using ring = new Ring({ entries: 4 })
+  ring.registerFiles([-1, disk.fd])
+  const flags = SyncFileRangeFlags.WRITE_AND_WAIT
+  const start = 5 * GIB
+  const unsynced = (options: SyncFileRangeOptions | undefined, target: FileTarget): number => {
+    put(disk.fd, start, start + PIECE, start + 8 * PIECE, start + 16 * PIECE)
+    const before = cancelled() ?? 0
+    t.is(done(ring, new SyncFileRange(target, options)).value, 0)
+    ftruncateSync(disk.fd, 0)
+    return ((cancelled() ?? 0) - before) / PIECE
+  }
+  const cases: [expected: number, options?: SyncFileRangeOptions, target?: FileTarget][] = [
+    [4],
+    [4, { offset: start, length: 17 * PIECE }],
+    [2, { offset: start, length: 2 * PIECE, flags }],
+    [3, { offset: BigInt(start), length: PIECE, flags }],
+    [3, { offset: start + 8 * PIECE, length: PIECE, flags }, new FixedFile(1)],
+    [2, { offset: start + 8 * PIECE, flags }],
+    [0, { flags }],
+    [4, { length: 2 ** 32 - 1, flags }],
+    [0, { offset: start - 2 ** 31, length: 2 ** 32 - 1, flags }],
+  ]
+  for (const [index, [expected, options, target = disk.fd]] of cases.entries()) {
+    // The kernel may have had reasons of its own to write everything at this moment.
+    let found = -1
+    for (let round = 0; round < 10 && found !== expected; round += 1) found = unsynced(options, target)
+    t.is(found, expected, `case ${index}`)
+  }
+})
+
+test('SyncFileRange: what cannot be is an error', (t) => {
+  using ring = new Ring({ entries: 4 })
+  const { fd } = file(t, 'content')
+  t.is(code(ring, new SyncFileRange(fd, { flags: 8 })), 'EINVAL')
+  t.is(code(ring, new SyncFileRange(fd, { flags: -(2 ** 31) })), 'EINVAL')
+  t.is(code(ring, new SyncFileRange(fd, { offset: MAX_I64, length: 1 })), 'EINVAL', 'the end is too far')
+  t.is(code(ring, new SyncFileRange(fd, { offset: MAX_I64 })), 'none')
+  t.is(code(ring, new SyncFileRange(fifo(t))), 'ESPIPE')
+  t.is(done(ring, new SyncFileRange(NOBODY)).error?.message, 'EBADF: bad file descriptor, sync_file_range')
+})
+
+test('Fallocate: allocates space, and makes the file longer unless told not to', (t) => {
+  using ring = new Ring({ entries: 4 })
+  const { fd } = file(t, 'content')
+  const used = (): number => fstatSync(fd).blocks * 512
+  const before = used()
+  t.is(done(ring, new Fallocate(fd, 32 * PIECE, { offset: PIECE, mode: FallocateMode.KEEP_SIZE })).value, 0)
+  t.is(fstatSync(fd).size, 7)
+  const kept = used()
+  t.true(kept - before >= 32 * PIECE)
+  t.is(done(ring, new Fallocate({ fd }, 32 * PIECE, { offset: PIECE })).value, 0)
+  t.is(fstatSync(fd).size, 33 * PIECE)
+  t.is(used(), kept, 'that space was there')
+  t.is(pieceAt(fd, PIECE), 'zeros')
+  t.is(done(ring, new Fallocate(fd, 40n * BigInt(PIECE))).value, 0)
+  t.is(fstatSync(fd).size, 40 * PIECE)
+  t.is(done(ring, new Fallocate(fd, PIECE, { offset: 2n ** 33n + 1n })).value, 0)
+  t.is(fstatSync(fd).size, 2 ** 33 + 1 + PIECE)
+  t.true(used() < GIB)
+  t.is(readFirst(fd, 7), 'content')
+})
+
+function readFirst(fd: number, count: number): string {
+  const bytes = Buffer.alloc(count)
+  readSync(fd, bytes, 0, count, 0)
+  return bytes.toString('latin1')
+}
+
+test('Fallocate: punches a hole, also one of more than 4 GiB beyond 4 GiB', (t) => {
+  using ring = new Ring({ entries: 4 })
+  const { fd } = file(t)
+  ring.registerFiles([-1, -1, fd])
+  const mode = FallocateMode.PUNCH_HOLE | FallocateMode.KEEP_SIZE
+  const start = 5 * GIB
+  const places = [
+    0,
+    GIB,
+    start - PIECE,
+    start,
+    start + 2 * PIECE,
+    start + 4 * GIB,
+    start + 5 * GIB,
+    start + 6 * GIB,
+  ]
+  const outcome = (): string => places.map((place) => pieceAt(fd, place)).join(' ')
+  put(fd, ...places)
+  const { size, blocks } = fstatSync(fd)
+  for (const [length, offset, expected] of [
+    [PIECE, GIB, 'ones zeros ones ones ones ones ones ones'],
+    [4 * GIB + PIECE, BigInt(start), 'ones ones ones zeros zeros zeros ones ones'],
+    [5n * BigInt(GIB), start, 'ones ones ones zeros zeros zeros ones ones'],
+    [6 * GIB, start - PIECE, 'ones ones zeros zeros zeros zeros zeros ones'],
+    [start, undefined, 'zeros zeros zeros ones ones ones ones ones'],
+  ] as const) {
+    put(fd, ...places)
+    const options = offset === undefined ? { mode } : { offset, mode }
+    t.is(done(ring, new Fallocate(new FixedFile(2), length, options)).value, 0)
+    t.is(outcome(), expected)
+    t.is(fstatSync(fd).size, size)
+  }
+  t.true(fstatSync(fd).blocks < blocks)
+})
+
+test('Fallocate: zeroes a range, takes one out, puts one in', (t) => {
+  using ring = new Ring({ entries: 4 })
+  const disk = diskFile(t)
+  if (disk === undefined) {
+    t.pass()
+    return
+  }
+  const { fd, type } = disk
+  const outcome = (): string =>
+    Array.from({ length: fstatSync(fd).size / PIECE }, (_, index) => pieceAt(fd, index * PIECE)).join(' ')
+  put(fd, 0, PIECE, 3 * PIECE)
+  t.is(outcome(), 'ones ones zeros ones')
+  t.is(done(ring, new Fallocate(fd, PIECE, { offset: PIECE, mode: FallocateMode.ZERO_RANGE })).value, 0)
+  t.is(outcome(), 'ones zeros zeros ones')
+  t.is(done(ring, new Fallocate(fd, PIECE, { offset: 5 * PIECE, mode: FallocateMode.ZERO_RANGE })).value, 0)
+  t.is(outcome(), 'ones zeros zeros ones zeros zeros')
+  const collapse = new Fallocate(fd, PIECE, { offset: 2 * PIECE, mode: FallocateMode.COLLAPSE_RANGE })
+  const insert = new Fallocate(fd, 2 * PIECE, { mode: FallocateMode.INSERT_RANGE })
+  if (type === 'btrfs') {
+    t.is(code(ring, collapse), 'ENOTSUP')
+    t.is(code(ring, insert), 'ENOTSUP')
+    return
+  }
+  t.is(done(ring, collapse).value, 0)
+  t.is(outcome(), 'ones zeros ones zeros zeros')
+  t.is(done(ring, insert).value, 0)
+  t.is(outcome(), 'zeros zeros ones zeros ones zeros zeros')
+  t.is(code(ring, new Fallocate(fd, 1, { mode: FallocateMode.COLLAPSE_RANGE })), 'EINVAL', 'no whole block')
+})
+
+test('Fallocate: what cannot be is an error', (t) => {
+  using ring = new Ring({ entries: 4 })
+  const { fd, path } = file(t, 'content')
+  const reader = openSync(path, 'r')
+  t.teardown(() => closeSync(reader))
+  t.is(done(ring, new Fallocate(reader, 8)).error?.message, 'EBADF: bad file descriptor, fallocate')
+  t.is(code(ring, new Fallocate(NOBODY, 8)), 'EBADF')
+  t.is(code(ring, new Fallocate(fd, 0)), 'EINVAL')
+  t.is(code(ring, new Fallocate(fd, MAX_I64, { offset: MAX_I64 })), 'EFBIG')
+  t.is(code(ring, new Fallocate(fd, 8, { mode: 2 ** 31 })), 'ENOTSUP')
+  t.is(code(ring, new Fallocate(fd, 8, { mode: FallocateMode.PUNCH_HOLE })), 'ENOTSUP', 'without KEEP_SIZE')
+  t.is(code(ring, new Fallocate(fifo(t), 8)), 'ESPIPE')
+  t.is(fstatSync(fd).size, 7)
+})
