@@ -1,4 +1,4 @@
-// The cases of ts/operations/timeouts.ts: Timeout, TimeoutRemove, TimeoutUpdate, LinkTimeout.
+// The cases of Timeout, TimeoutRemove, TimeoutUpdate and LinkTimeout.
 
 import * as fc from 'fast-check'
 import {
@@ -15,6 +15,8 @@ import {
 } from 'uring'
 import { boolean, time, timespecBytes, token, u32, userDataOf } from '../base/arbitraries.ts'
 import { type Case, define, given, optional } from '../base/conformance-case.ts'
+import { KINDS } from '../base/bad-values.ts'
+import type { Subject } from '../base/argument-subject.ts'
 
 /** What both classes set, from <linux/io_uring.h>: not the facade's own constants. */
 const TIMEOUT = {
@@ -145,4 +147,20 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
       ]),
     ),
   }),
+}
+
+const aToken = [KINDS.token, () => 1] as const
+const aTime = [KINDS.time, () => 1] as const
+
+export const ARGUMENTS: Record<string, Subject> = {
+  TimeoutUpdate: {
+    Class: TimeoutUpdate,
+    positional: { token: aToken, time: aTime },
+    options: { absolute: KINDS.boolean, clock: KINDS.clock, linked: KINDS.boolean },
+  },
+  LinkTimeout: {
+    Class: LinkTimeout,
+    positional: { time: aTime },
+    options: { absolute: KINDS.boolean, clock: KINDS.clock },
+  },
 }

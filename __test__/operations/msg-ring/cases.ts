@@ -1,4 +1,4 @@
-// The cases of ts/operations/rings.ts: MsgRingData, MsgRingSendFd.
+// The cases of MsgRingData and MsgRingSendFd.
 
 import * as fc from 'fast-check'
 import {
@@ -12,6 +12,8 @@ import {
 import { boolean, direct, i32, mask, MAX_I32, wide } from '../base/arbitraries.ts'
 import { type Case, define, given, optional } from '../base/conformance-case.ts'
 import type { Value } from '../base/native-rows.ts'
+import { allBut, type Bad, KINDS, noInteger, RANGE, these, TYPE } from '../base/bad-values.ts'
+import type { Subject } from '../base/argument-subject.ts'
 
 /** What both classes set, from <linux/io_uring.h>: not the facade's own constants. */
 const CQE_SKIP = 1
@@ -88,4 +90,33 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
       'no completion': ([, , options]) => options?.skipCompletion === true,
     },
   }),
+}
+
+const ring: Bad[] = [
+  ...allBut([]),
+  ...these([{ fd: '3' }, { fd: null }, { fd: undefined }, { fd: 3n }, new FixedFile(3)], TYPE),
+  ...these([{ fd: -1 }, { fd: 1.5 }, { fd: Number.NaN }, { fd: 2 ** 31 }], RANGE, '.fd'),
+]
+const badData: Bad[] = [
+  ...allBut(['number', 'bigint']),
+  ...these([-1, 0.5, Number.NaN, 2 ** 53, -1n, 2n ** 62n, 2n ** 63n, 2n ** 64n], RANGE),
+]
+const aRing = [ring, () => ({ fd: 0 })] as const
+const fixedFile: Bad[] = [...allBut([]), ...these([{ index: 3 }, { fd: 3 }], TYPE)]
+
+export const ARGUMENTS: Record<string, Subject> = {
+  MsgRingData: {
+    Class: MsgRingData,
+    positional: {
+      ring: aRing,
+      result: [noInteger(-0x8000_0000, 0x7fff_ffff), () => 0],
+      data: [badData, () => 0],
+    },
+    options: { flags: KINDS.mask, userFlags: KINDS.mask },
+  },
+  MsgRingSendFd: {
+    Class: MsgRingSendFd,
+    positional: { ring: aRing, file: [fixedFile, () => new FixedFile(3)] },
+    options: { direct: KINDS.direct, data: badData, skipCompletion: KINDS.boolean },
+  },
 }

@@ -1,4 +1,4 @@
-// The cases of ts/operations/commands.ts: UringCmd16, UringCmd80, UringCmd128, Nop128.
+// The cases of UringCmd16, UringCmd80, UringCmd128 and Nop128.
 
 import * as fc from 'fast-check'
 import {
@@ -9,15 +9,26 @@ import {
   Nop128,
   type NopOptions,
   type Operation,
+  UringCmd128,
   UringCmd16,
   UringCmd80,
-  UringCmd128,
   type UringCmdOptions,
 } from 'uring'
 import { boolean, bytes, file, i32, mask, MAX_U64, u16, u32, wide } from '../base/arbitraries.ts'
 import { type Case, define, fileFlags, FILES, given, indexOf, optional } from '../base/conformance-case.ts'
 import { addressOf, contentOf, type Expected } from '../base/process-memory.ts'
 import type { Fields, Value } from '../base/native-rows.ts'
+import {
+  allBut,
+  type Bad,
+  u16 as badU16,
+  u32 as badU32,
+  KINDS,
+  RANGE,
+  these,
+  TYPE,
+} from '../base/bad-values.ts'
+import type { Subject } from '../base/argument-subject.ts'
 
 /** What both classes set, from <linux/io_uring.h>: not the facade's own constants. */
 const CMD_FIXED = 1
@@ -118,7 +129,9 @@ function command(make: (given: Given) => Operation<unknown>, most: number): Case
 
 export const CONFORMANCE: Record<string, Case<unknown>> = {
   UringCmd16: command(([file, command, options]) => new UringCmd16(file, command, options), 16),
+
   UringCmd80: command(([file, command, options]) => new UringCmd80(file, command, options), 80),
+
   UringCmd128: command(([file, command, options]) => new UringCmd128(file, command, options), 80),
 
   Nop128: define<[NopOptions | undefined]>({
@@ -166,4 +179,54 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
       'all options': ([options]) => Object.keys(options ?? {}).length === 5,
     },
   }),
+}
+
+function data(most: number): Bad[] {
+  return [
+    ...KINDS.bytes,
+    ...these(
+      [new Uint8Array(most + 1), new ArrayBuffer(1000), new BigUint64Array(most / 8 + 1)],
+      RANGE,
+      '.byteLength',
+    ),
+  ]
+}
+
+const badAddress: Bad[] = [
+  ...allBut(['number', 'bigint', 'bytes']),
+  ...these([-1, 1.5, Number.NaN, 2 ** 53, -1n, 2n ** 64n], RANGE),
+  ...these([{ byteLength: 8 }], TYPE),
+]
+const fixedBuffer: Bad[] = [...badU16, ...these([{ index: 1 }, { index: 1, view: Buffer.alloc(8) }], TYPE)]
+
+function commandArguments(Class: Subject['Class'], most: number): Subject {
+  return {
+    Class,
+    positional: { file: [KINDS.file, () => 0], command: [KINDS.mask, () => 1] },
+    options: {
+      data: data(most),
+      address: badAddress,
+      length: badU32,
+      optionLength: badU32,
+      fixedBuffer,
+      flags: KINDS.mask,
+    },
+  }
+}
+
+export const ARGUMENTS: Record<string, Subject> = {
+  UringCmd16: commandArguments(UringCmd16, 16),
+  UringCmd80: commandArguments(UringCmd80, 80),
+  UringCmd128: commandArguments(UringCmd128, 80),
+  Nop128: {
+    Class: Nop128,
+    positional: {},
+    options: {
+      result: KINDS.result,
+      file: KINDS.file,
+      fixedBuffer: KINDS.fixedBuffer,
+      taskWork: KINDS.boolean,
+      extra: KINDS.extra,
+    },
+  },
 }

@@ -1,15 +1,11 @@
-// The cases of ts/operations/namespace.ts: OpenAt2, RenameAt, LinkAt, SymlinkAt, UnlinkAt, MkDirAt.
+// The cases of RenameAt, LinkAt, SymlinkAt, UnlinkAt and MkDirAt.
 
-import { constants } from 'node:fs'
 import * as fc from 'fast-check'
 import {
-  FixedFile,
   LinkAt,
   type LinkAtOptions,
   MkDirAt,
   type MkDirAtOptions,
-  OpenAt2,
-  type OpenAt2Options,
   type Path,
   RenameAt,
   type RenameAtOptions,
@@ -18,55 +14,13 @@ import {
   UnlinkAt,
   type UnlinkAtOptions,
 } from 'uring'
-import {
-  AT_FDCWD,
-  boolean,
-  direct,
-  directory,
-  mask,
-  MAX_I32,
-  path,
-  pathBytes,
-  struct,
-  u16,
-} from '../base/arbitraries.ts'
-import { type Case, define, descriptorOf, given, indexOf, optional } from '../base/conformance-case.ts'
+import { AT_FDCWD, boolean, directory, mask, path, pathBytes, u16 } from '../base/arbitraries.ts'
+import { type Case, define, descriptorOf, optional } from '../base/conformance-case.ts'
+import { KINDS } from '../base/bad-values.ts'
+import type { Subject } from '../base/argument-subject.ts'
 
 /** What both classes set, from <fcntl.h>: not the facade's own constants. */
 const AT_REMOVEDIR = 0x200
-const O_CLOEXEC = 0o2000000
-const O_TMPFILE = 0o20000000
-
-const { O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } = constants
-
-/** Letters of Node.js, and their masks: how all of them are read is shown with OpenAt. */
-const OPEN_LETTERS: Readonly<Record<string, number>> = {
-  r: O_RDONLY,
-  'r+': O_RDWR,
-  w: O_WRONLY | O_CREAT | O_TRUNC,
-  'wx+': O_RDWR | O_CREAT | O_TRUNC | O_EXCL,
-  a: O_WRONLY | O_CREAT | O_APPEND,
-}
-
-function openMask({ flags = 'r' }: OpenAt2Options): number {
-  return typeof flags === 'number' ? flags : (OPEN_LETTERS[flags] ?? Number.NaN)
-}
-
-/** Whether the flags may create a file. */
-function creates(bits: number): boolean {
-  return (bits & (O_CREAT | O_TMPFILE)) !== 0
-}
-
-function howOf(options: OpenAt2Options): Uint8Array {
-  const { mode, resolve = 0, direct, cloexec = true } = options
-  const bits = openMask(options)
-  return struct([
-    // Registered files are closed with their table; the kernel refuses the flag for them.
-    BigInt(bits | (cloexec && direct === undefined ? O_CLOEXEC : 0)),
-    BigInt(mode ?? (creates(bits) ? 0o666 : 0)),
-    BigInt(resolve >>> 0),
-  ])
-}
 
 type Pair = [from: Path, to: Path, options: RenameAtOptions | LinkAtOptions | undefined]
 
@@ -93,79 +47,6 @@ const PAIRS: Record<string, (given: Pair) => boolean> = {
 }
 
 export const CONFORMANCE: Record<string, Case<unknown>> = {
-  OpenAt2: define<[Path, OpenAt2Options | undefined]>({
-    arguments: fc.tuple(
-      path,
-      optional<OpenAt2Options>({
-        flags: fc.oneof(
-          fc.constantFrom(...Object.keys(OPEN_LETTERS)),
-          fc.nat(MAX_I32),
-          fc.constantFrom(0, O_CREAT, O_DIRECTORY, O_TMPFILE, O_TMPFILE | O_DIRECTORY, MAX_I32),
-        ),
-        mode: u16,
-        resolve: mask,
-        dirfd: directory,
-        direct,
-        cloexec: boolean,
-      }),
-    ),
-    facade: ([path, options]) => new OpenAt2(path, options),
-    native: ([, options = {}], { addr, off }) => {
-      const { dirfd = AT_FDCWD, direct } = options
-      return {
-        fields: {
-          dirfd: descriptorOf(dirfd),
-          path: addr,
-          how: off,
-          ...given('slot', direct === undefined ? undefined : direct === 'auto' ? -1 : indexOf(direct)),
-        },
-      }
-    },
-    memory: ([path, options = {}], { addr, off }) => [
-      [addr, pathBytes(path)],
-      [off, howOf(options)],
-    ],
-    variants: {
-      'a string': ([path]) => typeof path === 'string',
-      'a long path': ([path]) => typeof path === 'string' && path.length > 16_384,
-      'a buffer': ([path]) => Buffer.isBuffer(path),
-      'a URL': ([path]) => path instanceof URL,
-      'no options': ([, options]) => options === undefined,
-      ...Object.fromEntries(
-        Object.keys(OPEN_LETTERS).flatMap((letters) => [
-          [
-            `flags '${letters}', a mode`,
-            ([, options]: [Path, OpenAt2Options | undefined]) =>
-              options?.flags === letters && options.mode !== undefined,
-          ],
-          [
-            `flags '${letters}', no mode`,
-            ([, options]: [Path, OpenAt2Options | undefined]) =>
-              options?.flags === letters && options.mode === undefined,
-          ],
-        ]),
-      ),
-      'a directory is no new file': ([, options]) =>
-        options?.flags === O_DIRECTORY && options.mode === undefined,
-      'a file without a name is a new one': ([, options]) =>
-        options?.flags === (O_TMPFILE | O_DIRECTORY) && options.mode === undefined,
-      'a mode of 0 for a new file': ([, options]) => options?.flags === O_CREAT && options.mode === 0,
-      'resolve with bit 31': ([, options]) => (options?.resolve ?? 0) >= 2 ** 31,
-      'resolve below zero': ([, options]) => (options?.resolve ?? 0) < 0,
-      'a directory': ([, options]) => typeof options?.dirfd === 'number' && options.dirfd >= 0,
-      'a directory as an object': ([, options]) => typeof options?.dirfd === 'object',
-      'the working directory': ([, options]) => options?.dirfd === AT_FDCWD,
-      'a direct slot by number': ([, options]) => typeof options?.direct === 'number',
-      'the first direct slot': ([, options]) => options?.direct === 0,
-      'a direct slot by object': ([, options]) => options?.direct instanceof FixedFile,
-      'any direct slot': ([, options]) => options?.direct === 'auto',
-      'not direct, close-on-exec': ([, options]) => options?.cloexec === true && options.direct === undefined,
-      'not direct, not close-on-exec': ([, options]) =>
-        options?.cloexec === false && options.direct === undefined,
-      'direct, close-on-exec': ([, options]) => options?.cloexec === true && options.direct !== undefined,
-    },
-  }),
-
   RenameAt: define<Pair>({
     arguments: pair,
     facade: ([from, to, options]) => new RenameAt(from, to, options),
@@ -289,4 +170,30 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
       'the working directory': ([, options]) => options?.dirfd === AT_FDCWD,
     },
   }),
+}
+
+const aPath = [KINDS.path, () => '/dev/null'] as const
+const pairArguments = {
+  positional: { from: aPath, to: aPath },
+  options: { oldDirfd: KINDS.directory, newDirfd: KINDS.directory, flags: KINDS.mask },
+}
+
+export const ARGUMENTS: Record<string, Subject> = {
+  RenameAt: { Class: RenameAt, ...pairArguments },
+  LinkAt: { Class: LinkAt, ...pairArguments },
+  SymlinkAt: {
+    Class: SymlinkAt,
+    positional: { target: aPath, path: aPath },
+    options: { dirfd: KINDS.directory },
+  },
+  UnlinkAt: {
+    Class: UnlinkAt,
+    positional: { path: aPath },
+    options: { dirfd: KINDS.directory, directory: KINDS.boolean, flags: KINDS.mask },
+  },
+  MkDirAt: {
+    Class: MkDirAt,
+    positional: { path: aPath },
+    options: { mode: KINDS.mode, dirfd: KINDS.directory },
+  },
 }

@@ -1,9 +1,11 @@
-// The case of ts/operations/process.ts: WaitId.
+// The cases of WaitId.
 
 import * as fc from 'fast-check'
 import { WaitId, type WaitTarget } from 'uring'
 import { mask, MAX_I32, u32 } from '../base/arbitraries.ts'
 import { type Case, define } from '../base/conformance-case.ts'
+import { allBut, type Bad, KINDS, noInteger, RANGE, these, TYPE, VALUE } from '../base/bad-values.ts'
+import type { Subject } from '../base/argument-subject.ts'
 
 /** From <sys/wait.h>: not the facade's own constants. */
 const P = { all: 0, pid: 1, pgid: 2 } as const
@@ -34,4 +36,23 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
       'negative options': ([, , options]) => options < 0,
     },
   }),
+}
+
+const type: Bad[] = [
+  ...allBut(['number', 'string']),
+  ...these([['pid'], Object('pid'), 3n], TYPE),
+  ...these(['', 'PID', 'pid ', 'pidfd', 'toString', '__proto__'], VALUE),
+  ...these([-1, 1.5, 2 ** 32, Number.NaN, Number.POSITIVE_INFINITY], RANGE),
+]
+
+export const ARGUMENTS: Record<string, Subject> = {
+  WaitId: {
+    Class: WaitId,
+    positional: {
+      type: [type, () => 'pid'],
+      id: [noInteger(0, MAX_I32), () => 1],
+      options: [KINDS.mask, () => 4],
+    },
+    options: undefined,
+  },
 }

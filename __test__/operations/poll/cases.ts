@@ -1,4 +1,4 @@
-// The cases of ts/operations/polls.ts: PollAdd, PollRemove, PollUpdate.
+// The cases of PollAdd, PollRemove and PollUpdate.
 
 import * as fc from 'fast-check'
 import {
@@ -12,6 +12,8 @@ import {
 } from 'uring'
 import { boolean, file, mask, token, userDataOf } from '../base/arbitraries.ts'
 import { type Case, define, fileFlags, FILES, given, indexOf, optional } from '../base/conformance-case.ts'
+import { KINDS, VALUE } from '../base/bad-values.ts'
+import type { Subject } from '../base/argument-subject.ts'
 
 /** What both classes set, from <linux/io_uring.h>: not the facade's own constants. */
 const POLL = { ADD_MULTI: 1, UPDATE_EVENTS: 2, UPDATE_USER_DATA: 4 } as const
@@ -85,4 +87,33 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
       'a generation beyond 2^31 / 2': ([token, options]) => token > 2 ** 52 && 'userData' in options,
     },
   }),
+}
+
+const aToken = [KINDS.token, () => 1] as const
+const aFile = [KINDS.file, () => 0] as const
+
+/** An update of nothing is refused: this one always changes the user data, so that the other options can be left out. */
+class Update extends PollUpdate {
+  constructor(token: Token, given: PollUpdateOptions = {}) {
+    const plain = typeof given === 'object' && given !== null && !Array.isArray(given)
+    super(token, plain ? { ...given, userData: given.userData ?? 'new' } : given)
+  }
+}
+
+export const ARGUMENTS: Record<string, Subject> = {
+  PollAdd: {
+    Class: PollAdd,
+    positional: { file: aFile, events: [KINDS.mask, () => 1] },
+    options: { multi: KINDS.boolean },
+  },
+  PollRemove: { Class: PollRemove, positional: { token: aToken }, options: undefined },
+  PollUpdate: {
+    Class: Update,
+    positional: { token: aToken },
+    options: {
+      events: KINDS.mask,
+      userData: [[undefined, VALUE]], // where there are no events either; everything else is good
+      multi: KINDS.boolean,
+    },
+  },
 }

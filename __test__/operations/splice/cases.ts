@@ -1,4 +1,4 @@
-// The cases of ts/operations/pipes.ts: Splice, Tee, Pipe.
+// The cases of Splice, Tee and Pipe.
 
 import * as fc from 'fast-check'
 import {
@@ -14,6 +14,8 @@ import {
 import { boolean, direct, file, mask, MAX_U32, offset, u32 } from '../base/arbitraries.ts'
 import { type Case, define, fileFlags, given, indexOf, optional } from '../base/conformance-case.ts'
 import type { Fields } from '../base/native-rows.ts'
+import { KINDS } from '../base/bad-values.ts'
+import type { Subject } from '../base/argument-subject.ts'
 
 /** What both classes set, from <linux/io_uring.h> and <fcntl.h>: not the facade's own constants. */
 const SPLICE_F_FD_IN_FIXED = 2 ** 31
@@ -120,4 +122,24 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
       'direct, not close-on-exec': ([options]) => options?.cloexec === false && options.direct !== undefined,
     },
   }),
+}
+
+const positional = {
+  from: [KINDS.file, () => 0],
+  to: [KINDS.file, () => 1],
+  length: [KINDS.length, () => 8],
+} as const
+
+export const ARGUMENTS: Record<string, Subject> = {
+  Splice: {
+    Class: Splice,
+    positional,
+    options: { offsetIn: KINDS.offset, offsetOut: KINDS.offset, flags: KINDS.mask },
+  },
+  Tee: { Class: Tee, positional, options: { flags: KINDS.mask } },
+  Pipe: {
+    Class: Pipe,
+    positional: {},
+    options: { flags: KINDS.mask, direct: KINDS.direct, cloexec: KINDS.boolean },
+  },
 }

@@ -1,7 +1,14 @@
-// The cases of ts/operations/epoll.ts: EpollCtl, EpollWait.
+// The cases of EpollCtl and EpollWait.
 
 import * as fc from 'fast-check'
-import { type EpollAction, EpollCtl, type EpollCtlOptions, EpollWait, type FileTarget } from 'uring'
+import {
+  type EpollAction,
+  EpollCtl,
+  type EpollCtlOptions,
+  EpollWait,
+  type FileTarget,
+  FixedFile,
+} from 'uring'
 import { file, mask, MAX_I32, MAX_U64, wide } from '../base/arbitraries.ts'
 import {
   type Case,
@@ -12,6 +19,8 @@ import {
   indexOf,
   optional,
 } from '../base/conformance-case.ts'
+import { allBut, type Bad, KINDS, noInteger, RANGE, these, TYPE, VALUE } from '../base/bad-values.ts'
+import type { Subject } from '../base/argument-subject.ts'
 
 /** From <sys/epoll.h>: not the facade's own constants. */
 const EPOLL_CTL = { add: 1, del: 2, mod: 3 } as const
@@ -84,4 +93,36 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
       'more than a chunk of memory': ([, maxEvents]) => maxEvents > 2000,
     },
   }),
+}
+
+/** A descriptor: the kernel takes no registered file in its place. */
+const badDescriptor: Bad[] = [...KINDS.file, [new FixedFile(3), TYPE]]
+const action: Bad[] = [
+  ...allBut([], VALUE),
+  ...these(['ADD', 'add ', 'delete', 'toString', '__proto__', ['add'], Object('add'), 1], VALUE),
+]
+/** 64 bits. */
+const data: Bad[] = [
+  ...KINDS.offset.filter(([value]) => value !== 2n ** 63n),
+  ...these([2n ** 64n, 2n ** 64n + 1n], RANGE),
+]
+
+export const ARGUMENTS: Record<string, Subject> = {
+  EpollCtl: {
+    Class: EpollCtl,
+    positional: {
+      epollFd: [badDescriptor, () => 3],
+      action: [action, () => 'add'],
+      file: [badDescriptor, () => ({ fd: 4 })],
+    },
+    options: { events: KINDS.mask, data },
+  },
+  EpollWait: {
+    Class: EpollWait,
+    positional: {
+      epollFd: [KINDS.file, () => 3],
+      maxEvents: [[...noInteger(1, 2 ** 27 - 1), ...these([0, 2 ** 31], RANGE)], () => 1],
+    },
+    options: undefined,
+  },
 }

@@ -1,4 +1,4 @@
-// The cases of ts/operations/slots.ts: FilesUpdate, FixedFdInstall.
+// The cases of FilesUpdate and FixedFdInstall.
 
 import * as fc from 'fast-check'
 import {
@@ -11,6 +11,8 @@ import {
 } from 'uring'
 import { boolean, MAX_I32, MAX_U64 } from '../base/arbitraries.ts'
 import { type Case, define, descriptorOf, given, optional } from '../base/conformance-case.ts'
+import { allBut, type Bad, KINDS, noInteger, these, TYPE } from '../base/bad-values.ts'
+import type { Subject } from '../base/argument-subject.ts'
 
 /** What both classes set, from <linux/io_uring.h>: not the facade's own constants. */
 const NO_CLOEXEC = 1
@@ -75,4 +77,42 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
       'not close-on-exec': ([, options]) => options?.cloexec === false,
     },
   }),
+}
+
+/** -1 and -2 have a meaning here; registered files have none. */
+const badContent: Bad[] = [
+  ...KINDS.file.filter(([value]) => value !== -1),
+  ...these([-3, -(2 ** 31)], 'ERR_OUT_OF_RANGE'),
+  ...these([new FixedFile(3), '-1', -1n], TYPE),
+]
+const inside: Bad[] = badContent.flatMap(([value, code, path = '']): Bad[] => [
+  [[value], code, `[0]${path}`],
+  [[0, -1, value, { fd: 3 }], code, `[2]${path}`],
+])
+const files: Bad[] = [
+  ...allBut(['array']),
+  ...these([{ length: 1, 0: 3 }, new Set([3]), Int32Array.of(3), 'auto'], TYPE),
+  ...inside,
+  ...these([Array.from({ length: 2 })], TYPE, '[0]'),
+  ...these([Object.assign([1], { length: 3 })], TYPE, '[1]'),
+]
+
+export const ARGUMENTS: Record<string, Subject> = {
+  FilesUpdate: {
+    Class: FilesUpdate,
+    positional: { files: [files, () => [0]] },
+    options: {
+      offset: [
+        ...noInteger(0, MAX_I32 - 1),
+        ...these(['any', 'AUTO', { fd: 3 }, new FixedFile(3), ['auto']], TYPE),
+      ],
+    },
+  },
+  FixedFdInstall: {
+    Class: FixedFdInstall,
+    positional: {
+      file: [[...allBut([]), ...these([{ fd: 3 }, { index: 3 }, -1], TYPE)], () => new FixedFile(0)],
+    },
+    options: { cloexec: KINDS.boolean },
+  },
 }

@@ -1,4 +1,4 @@
-// The case of ts/operations/cancel.ts: AsyncCancel.
+// The cases of AsyncCancel.
 
 import * as fc from 'fast-check'
 import {

@@ -1,4 +1,4 @@
-// The cases of ts/operations/buffers.ts: ProvideBuffers, RemoveBuffers, ReadMulti.
+// The cases of ProvideBuffers, RemoveBuffers and ReadMulti.
 
 import * as fc from 'fast-check'
 import {
@@ -13,6 +13,18 @@ import {
 import { file, MAX_U16, offset, u16, u32 } from '../base/arbitraries.ts'
 import { type Case, define, fileFlags, FILES, given, indexOf, optional } from '../base/conformance-case.ts'
 import { addressOf, contentOf } from '../base/process-memory.ts'
+import {
+  absent,
+  type Bad,
+  u16 as badU16,
+  u32 as badU32,
+  KINDS,
+  noInteger,
+  RANGE,
+  these,
+  within,
+} from '../base/bad-values.ts'
+import type { Subject } from '../base/argument-subject.ts'
 
 const group: fc.Arbitrary<GroupTarget> = fc.oneof(
   u16,
@@ -130,4 +142,36 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
       'a length beyond 31 bits': ([, , options]) => (options?.length ?? 0) > 0x7fff_ffff,
     },
   }),
+}
+
+const badGroup: Bad[] = [
+  ...badU16.filter(([value]) => typeof value !== 'object'),
+  ...within('group', badU16).map(([value, code]): Bad => [value, code]),
+  ...these([{ group: undefined }, {}, [], null, new Uint8Array(8)], 'ERR_INVALID_ARG_TYPE'),
+]
+const count = noInteger(1, 65_536)
+const aGroup = [badGroup, () => 1] as const
+
+export const ARGUMENTS: Record<string, Subject> = {
+  ProvideBuffers: {
+    Class: ProvideBuffers,
+    positional: {
+      memory: [KINDS.bytes, () => Buffer.alloc(100)],
+      size: [[...noInteger(1, 0xffff_ffff), ...these([101, 0xffff_ffff], RANGE)], () => 10],
+      count: [[...count, ...these([11, 65_536], RANGE)], () => 2],
+      group: aGroup,
+      firstId: [[...absent(badU16), ...these([65_535], RANGE)], () => 65_534],
+    },
+    options: undefined,
+  },
+  RemoveBuffers: {
+    Class: RemoveBuffers,
+    positional: { count: [count, () => 1], group: aGroup },
+    options: undefined,
+  },
+  ReadMulti: {
+    Class: ReadMulti,
+    positional: { file: [KINDS.file, () => 0], group: aGroup },
+    options: { length: badU32, offset: KINDS.offset },
+  },
 }
