@@ -22,7 +22,7 @@ import { script } from '../../helpers/process.ts'
 const GIB = 2 ** 30
 const NOBODY = 987_654
 
-/** Whole pages and whole blocks, of whatever size they are. */
+/** A multiple of every page size and block size. */
 const PIECE = 65_536
 const ONES = Buffer.alloc(PIECE, 0xa5)
 
@@ -30,7 +30,7 @@ function put(fd: number, ...offsets: readonly number[]): void {
   for (const offset of offsets) writeSync(fd, ONES, 0, PIECE, offset)
 }
 
-/** Whether pieces of a file are in the page cache. Looking at one brings it there. */
+/** Tells which pieces of a file are in the page cache. A look at one brings it there. */
 function cacheOf(ring: Ring, fd: number, places: readonly number[]): string {
   return places
     .map((offset) => {
@@ -41,7 +41,7 @@ function cacheOf(ring: Ring, fd: number, places: readonly number[]): string {
     .join(' ')
 }
 
-test('Fadvise: drops the range from the page cache and nothing else, beyond 4 GiB too', (t) => {
+test('Fadvise: drops exactly the range from the page cache, also beyond 4 GiB', (t) => {
   const disk = diskFile(t)
   if (disk === undefined) {
     t.pass()
@@ -80,14 +80,14 @@ test('Fadvise: drops the range from the page cache and nothing else, beyond 4 Gi
     [new Fadvise(fd, DONTNEED, { offset: end }), 'kept kept kept kept kept gone gone'],
     [new Fadvise(fd, DONTNEED, { length: start }), 'gone gone kept kept kept kept kept'],
   ] as const) {
-    // Looking starts to read, which may be over in no time; and the kernel may drop what it likes.
+    // The look starts a read, which may finish at once; and the kernel may drop other pages on its own.
     let found = ''
     for (let round = 0; round < 10 && found !== expected; round += 1) found = outcome(operation)
     t.is(found, expected)
   }
 })
 
-test('Fadvise: takes all advice that there is, and no other', (t) => {
+test('Fadvise: accepts every known advice and refuses others', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t, 'content')
   for (const [name, advice] of Object.entries(FileAdvice)) {
@@ -100,13 +100,13 @@ test('Fadvise: takes all advice that there is, and no other', (t) => {
 
 const nativeAddressOf = createAddressOf()
 
-/** Where the first whole piece of a buffer starts. */
+/** The offset of the first aligned piece in a buffer. */
 function aligned(buffer: ArrayBuffer | SharedArrayBuffer): number {
   const over = nativeAddressOf(new Uint8Array(buffer, 0, 1)) % PIECE
   return over === 0 ? 0 : PIECE - over
 }
 
-test('Madvise: takes memory away, and not a byte beside it', (t) => {
+test('Madvise: discards exactly the memory that it is given', (t) => {
   using ring = new Ring({ entries: 4 })
   const size = 8 * 2 ** 20
   for (const buffer of [new ArrayBuffer(size + 4 * PIECE), new SharedArrayBuffer(size + 4 * PIECE)]) {
@@ -127,12 +127,12 @@ test('Madvise: takes memory away, and not a byte beside it', (t) => {
   }
 })
 
-test('Madvise: takes more than 4 GiB', (t) => {
+test('Madvise: accepts more than 4 GiB', (t) => {
   using ring = new Ring({ entries: 4 })
   const size = 2 ** 32 + 4 * PIECE
   let buffer: ArrayBuffer
   try {
-    buffer = new ArrayBuffer(size + 4 * PIECE) // it has no memory until it is used, but some kernels want to have it
+    buffer = new ArrayBuffer(size + 4 * PIECE) // memory is allocated on first use, but some kernels refuse to overcommit
   } catch {
     t.log('there is no room for such a buffer here')
     t.pass()
@@ -149,7 +149,7 @@ test('Madvise: takes more than 4 GiB', (t) => {
   )
 })
 
-test('Madvise: what cannot be is an error, and is not made to fit', (t) => {
+test('Madvise: fails for unaligned memory and unknown advice instead of adjusting them', (t) => {
   using ring = new Ring({ entries: 4 })
   const buffer = new ArrayBuffer(4 * PIECE)
   const all = Buffer.from(buffer).fill(0xa5)
@@ -167,20 +167,20 @@ test('Madvise: what cannot be is an error, and is not made to fit', (t) => {
   t.is(done(ring, new Madvise(new Uint8Array(0), MemoryAdvice.DONTNEED)).value, 0)
 })
 
-test('Madvise: memory that is gone when it completes is an error', (t) => {
+test('Madvise: fails if the memory was detached before the completion', (t) => {
   using ring = new Ring({ entries: 4 })
   const buffer = new ArrayBuffer(4 * PIECE)
   const view = new Uint8Array(buffer, aligned(buffer), PIECE)
   t.is(heldBack(t, ring, new Madvise(view, MemoryAdvice.NORMAL))().value, 0)
   const finish = heldBack(t, ring, new Madvise(view, MemoryAdvice.NORMAL))
   const fail = heldBack(t, ring, new Madvise(view, 9999))
-  const moved = structuredClone(buffer, { transfer: [buffer] }) // it holds the memory
+  const moved = structuredClone(buffer, { transfer: [buffer] }) // keeps the memory mapped
   t.is(finish().error?.code, 'ERR_URING_BUFFER_DETACHED')
   t.is(fail().error?.code, 'EINVAL', 'it has done nothing')
   t.is(moved.byteLength, 4 * PIECE)
 })
 
-test('Madvise: garbage collection leaves the memory alone that is in flight', async (t) => {
+test('Madvise: keeps the memory alive while it is in flight', async (t) => {
   const outcome = await script(
     `
     import { execFileSync } from 'node:child_process'
@@ -195,7 +195,7 @@ test('Madvise: garbage collection leaves the memory alone that is in flight', as
     const collect = async () => {
       for (let round = 0; round < 5; round += 1) {
         globalThis.gc()
-        await new Promise(setImmediate) // weak references hold until the job ends
+        await new Promise(setImmediate) // weak references stay alive until the job ends
       }
     }
     const push = () => {

@@ -16,19 +16,19 @@ const advice = fc.oneof(
   fc.constantFrom(0, 4, 25, MAX_I32),
 )
 
-/** Bytes that say they are more than 4 GiB: the memory is not looked at here, and there may be no room for so much. */
+/** A view that claims more than 4 GiB: the memory is not accessed here, and the machine may not have so much. */
 const long: fc.Arbitrary<DataView> = fc
   .oneof(fc.integer({ min: MAX_U32, max: 2 ** 40 }), fc.constantFrom(MAX_U32, 2 ** 32, 2 ** 32 + 1))
   .map((byteLength) =>
     Object.defineProperty(new DataView(new ArrayBuffer(64)), 'byteLength', { value: byteLength }),
   )
 
-/** Where the bytes are, however many they say they are. */
+/** The address of the bytes, whatever length they claim. */
 function placeOf(bytes: Bytes): bigint {
   return addressOf(bytes.byteLength >= MAX_U32 && ArrayBuffer.isView(bytes) ? bytes.buffer : bytes)
 }
 
-/** A length in the field that has room for it. */
+/** A length in the field that is wide enough for it. */
 function lengthFields(bytes: Value): Fields {
   return bytes <= MAX_U32 ? { length: Number(bytes) } : { long_length: bytes }
 }

@@ -4,7 +4,7 @@ import test from 'ava'
 import { AsyncCancel, Read, Ring, Timeout, Write } from 'uring'
 import { fifo } from '../../helpers/files.ts'
 
-test('AsyncCancel: an operation is cancelled by its token', (t) => {
+test('AsyncCancel: cancels an operation by its token', (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = fifo(t)
   const first = ring.push(new Read(fd, Buffer.alloc(1)), 'first')
@@ -26,7 +26,7 @@ test('AsyncCancel: an operation is cancelled by its token', (t) => {
   )
 })
 
-test('AsyncCancel: operations are cancelled by file, opcode, both, or all at once', (t) => {
+test('AsyncCancel: cancels operations by file, by opcode, by both, or all of them', (t) => {
   using ring = new Ring({ entries: 16 })
   const [one, other] = [fifo(t), fifo(t)]
   const start = (): void => {

@@ -12,7 +12,7 @@ import {
 import { boolean, file, token, userDataOf } from '../base/arbitraries.ts'
 import { type Case, define, given, indexOf, optional } from '../base/conformance-case.ts'
 
-/** What both classes set, from <linux/io_uring.h>: not the facade's own constants. */
+/** Flags that both classes set, from <linux/io_uring.h>: not the facade's own constants. */
 const CANCEL = { ALL: 1, FD: 2, ANY: 4, FD_FIXED: 8, USERDATA: 16, OP: 32 } as const
 
 const cancelKeys = optional<{ token?: Token; file?: FileTarget; opcode?: number }>({
@@ -23,7 +23,7 @@ const cancelKeys = optional<{ token?: Token; file?: FileTarget; opcode?: number 
   .filter((keys) => keys !== undefined && Object.keys(keys).length > 0)
   .map((keys) => keys as Exclude<CancelTarget, Token | 'any'>)
 
-/** The keys of a cancellation, and whether it is for all. */
+/** Names the keys of a cancellation, and `all` if it is set. */
 function cancelVariant([target, options]: [CancelTarget, AsyncCancelOptions | undefined]): string {
   const keys = typeof target === 'object' ? Object.keys(target).toSorted().join('+') : typeof target
   return options?.all === true ? `${keys}, all` : keys
@@ -49,7 +49,7 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
         (file === undefined ? 0 : CANCEL.FD) |
         (file instanceof FixedFile ? CANCEL.FD_FIXED : 0) |
         (opcode === undefined ? 0 : CANCEL.OP) |
-        // Alone it is what every kernel looks for.
+        // A token alone needs no flag.
         (token !== undefined && others ? CANCEL.USERDATA : 0) |
         (options?.all === true ? CANCEL.ALL : 0)
       return {

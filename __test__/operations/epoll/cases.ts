@@ -95,13 +95,13 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
   }),
 }
 
-/** A descriptor: the kernel takes no registered file in its place. */
+/** Values that are no descriptor: a fixed file is refused too. */
 const badDescriptor: Bad[] = [...KINDS.file, [new FixedFile(3), TYPE]]
 const action: Bad[] = [
   ...allBut([], VALUE),
   ...these(['ADD', 'add ', 'delete', 'toString', '__proto__', ['add'], Object('add'), 1], VALUE),
 ]
-/** 64 bits. */
+/** Values that do not fit 64 bits. */
 const data: Bad[] = [
   ...KINDS.offset.filter(([value]) => value !== 2n ** 63n),
   ...these([2n ** 64n, 2n ** 64n + 1n], RANGE),

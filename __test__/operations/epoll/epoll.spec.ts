@@ -1,4 +1,4 @@
-// Epolls, through the ring.
+// Epoll instances: EpollCtl and EpollWait.
 
 import { writeSync } from 'node:fs'
 import test from 'ava'
@@ -13,13 +13,13 @@ import { closing, pair } from '../../helpers/sockets.ts'
 const { IN, OUT, HUP, ET, ONESHOT } = PollEvents
 const MAX_U64 = 2n ** 64n - 1n
 
-/** What an epoll has now, in the order of the data. */
+/** The events that an epoll instance has now, sorted by their data. */
 function events(ring: Ring, epoll: number, maxEvents = 8): EpollEvent[] {
   const found = outcome(ring, new EpollWait(epoll, maxEvents)) as EpollEvent[]
   return found.toSorted((one, other) => Number(one.data - other.data))
 }
 
-test('EpollCtl: a file is added, and gives its data back', (t) => {
+test('EpollCtl: adds a file whose events have the given data', (t) => {
   using ring = new Ring({ entries: 8 })
   const epoll = closing(t, epollCreate())
   const [first, second] = [counter(t), counter(t, 1)]
@@ -34,7 +34,7 @@ test('EpollCtl: a file is added, and gives its data back', (t) => {
   ])
 })
 
-test('EpollCtl: data is whatever fits 64 bits', (t) => {
+test('EpollCtl: accepts any data of 64 bits', (t) => {
   using ring = new Ring({ entries: 8 })
   const epoll = closing(t, epollCreate())
   const fd = counter(t, 1)
@@ -46,7 +46,7 @@ test('EpollCtl: data is whatever fits 64 bits', (t) => {
   }
 })
 
-test('EpollCtl: what is waited for changes', (t) => {
+test('EpollCtl: modifies the events of a file', (t) => {
   using ring = new Ring({ entries: 8 })
   const epoll = closing(t, epollCreate())
   const fd = counter(t, 1)
@@ -55,9 +55,9 @@ test('EpollCtl: what is waited for changes', (t) => {
   ring.submit()
   t.true(nothingCompletes(ring), 'no events were asked for')
   ring.push(new EpollCtl(epoll, 'mod', fd, { events: IN, data: 2 }), 'change')
-  t.deepEqual(outcomesByUserData(ring, 2), { change: 0, wait: [{ events: IN, data: 2n }] })
-  // Bit 31, as JavaScript's operators leave it: only what is new.
-  t.is(outcome(ring, new EpollCtl(epoll, 'mod', fd, { events: IN | (ET | 0), data: 3 })), 0)
+  t.deepEqual(unordered(ring, 2), { change: 0, wait: [{ events: IN, data: 2n }] })
+  // Bit 31 as JavaScript's bit operators leave it, negative: edge-triggered, so only new events are reported.
+  t.is(result(ring, new EpollCtl(epoll, 'mod', fd, { events: IN | (ET | 0), data: 3 })), 0)
   t.deepEqual(events(ring, epoll), [{ events: IN, data: 3n }])
   ring.push(new EpollWait(epoll, 8), 'wait')
   ring.submit()
@@ -72,7 +72,7 @@ test('EpollCtl: what is waited for changes', (t) => {
   t.true(nothingCompletes(ring))
 })
 
-test('EpollCtl: a file is removed, and no other', (t) => {
+test('EpollCtl: removes only the file that it names', (t) => {
   using ring = new Ring({ entries: 8 })
   const epoll = closing(t, epollCreate())
   const [first, second] = [counter(t, 1), counter(t, 1)]
@@ -85,7 +85,7 @@ test('EpollCtl: a file is removed, and no other', (t) => {
   t.is(events(ring, epoll).length, 2)
 })
 
-test('EpollCtl: mistakes', (t) => {
+test('EpollCtl: fails for files that cannot be added, modified or removed', (t) => {
   using ring = new Ring({ entries: 8 })
   const [epoll, other] = [closing(t, epollCreate()), closing(t, epollCreate())]
   const fd = counter(t)
@@ -110,7 +110,7 @@ test('EpollCtl: mistakes', (t) => {
   })
 })
 
-test('EpollCtl: the event is in memory of its own until the kernel has read it', (t) => {
+test('EpollCtl: keeps a copy of the event until the kernel has read it', (t) => {
   using ring = new Ring({ entries: 8 })
   const epoll = closing(t, epollCreate())
   const fds = Array.from({ length: 6 }, () => counter(t, 1))
@@ -131,7 +131,7 @@ test('EpollCtl: the event is in memory of its own until the kernel has read it',
   )
 })
 
-test('EpollWait: it waits for events', (t) => {
+test('EpollWait: waits for events', (t) => {
   using ring = new Ring({ entries: 8 })
   const epoll = closing(t, epollCreate())
   const [left, right] = pair(t)
@@ -144,7 +144,7 @@ test('EpollWait: it waits for events', (t) => {
   t.is(ring.inFlight, 0)
 })
 
-test('EpollWait: so many events at most, and the others next time', (t) => {
+test('EpollWait: returns at most maxEvents events, and the others next time', (t) => {
   using ring = new Ring({ entries: 8 })
   const epoll = closing(t, epollCreate())
   const fds = Array.from({ length: 5 }, () => counter(t, 1))
@@ -166,7 +166,7 @@ test('EpollWait: so many events at most, and the others next time', (t) => {
   t.true(seen.flat().every((event) => event.events === IN))
 })
 
-test('EpollWait: two at once have memory of their own', (t) => {
+test('EpollWait: gives two submissions separate memory', (t) => {
   using ring = new Ring({ entries: 8 })
   const epolls = [closing(t, epollCreate()), closing(t, epollCreate())]
   const [first, second] = [counter(t), counter(t)]
@@ -184,14 +184,14 @@ test('EpollWait: two at once have memory of their own', (t) => {
   const completions = ring.waitMany(2)
   reset(first)
   reset(second)
-  // Read late: nothing has written there meanwhile.
+  // Decoded late: the memory must still be unchanged.
   t.deepEqual(
     completions.map(({ userData, value }) => [userData, value]).toSorted(),
     [0, 1].map((index) => [index, [{ events: IN, data: BigInt(index) }]]),
   )
 })
 
-test('EpollWait: an entry is read when it is taken', (t) => {
+test('EpollWait: decodes the result of an entry when its completion is consumed', (t) => {
   using ring = new Ring({ entries: 8 })
   const epoll = closing(t, epollCreate())
   const fd = counter(t, 1)
@@ -205,7 +205,7 @@ test('EpollWait: an entry is read when it is taken', (t) => {
   t.deepEqual(first?.value, [{ events: IN | OUT, data: 1n }])
 })
 
-test('EpollWait: a registered file, an epoll that is none, and a cancelled wait', (t) => {
+test('EpollWait: accepts a fixed file, refuses other files, and can be cancelled', (t) => {
   using ring = new Ring({ entries: 8 })
   const epoll = closing(t, epollCreate())
   const fd = counter(t, 1)
@@ -227,7 +227,7 @@ test('EpollWait: a registered file, an epoll that is none, and a cancelled wait'
   t.deepEqual(outcomesByUserData(ring, 2), { cancel: 1, wait: 'ECANCELED' })
 })
 
-test('EpollWait: the layout of an event, on x86_64 and elsewhere', (t) => {
+test('EpollWait: decodes the layout of an event on x86_64 and elsewhere', (t) => {
   t.is(eventBytes(true), 12)
   t.is(eventBytes(false), 16)
   t.is(eventBytes(), process.arch === 'x64' ? 12 : 16)

@@ -14,7 +14,7 @@ import { type Case, define, descriptorOf, given, optional } from '../base/confor
 import { allBut, type Bad, KINDS, noInteger, these, TYPE } from '../base/bad-values.ts'
 import type { Subject } from '../base/argument-subject.ts'
 
-/** What both classes set, from <linux/io_uring.h>: not the facade's own constants. */
+/** Flags that both classes set, from <linux/io_uring.h>: not the facade's own constants. */
 const NO_CLOEXEC = 1
 
 const fd = fc.oneof({ arbitrary: fc.nat(MAX_I32), weight: 5 }, fc.constantFrom(0, 1, MAX_I32))
@@ -30,7 +30,7 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
     arguments: fc.tuple(
       fc.oneof(
         { arbitrary: fc.array(content, { maxLength: 12 }), weight: 30 },
-        // More than is cut from a common chunk.
+        // Too long for a block of a shared chunk.
         content.map((one) => Array.from({ length: 5000 }, () => one)),
       ),
       optional<FilesUpdateOptions>({ offset: fc.oneof(slot, fc.constant('auto' as const)) }),
@@ -79,7 +79,7 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
   }),
 }
 
-/** -1 and -2 have a meaning here; registered files have none. */
+/** Values that are no content of a slot: -1 and -2 are, fixed files are not. */
 const badContent: Bad[] = [
   ...KINDS.file.filter(([value]) => value !== -1),
   ...these([-3, -(2 ** 31)], 'ERR_OUT_OF_RANGE'),

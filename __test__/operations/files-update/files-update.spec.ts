@@ -1,4 +1,4 @@
-// The slots of the registered files: filled, emptied, left alone, and made descriptors of.
+// Fixed-file slots: filling, emptying and skipping them, and installing descriptors.
 
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import test from 'ava'
@@ -15,7 +15,7 @@ const EMPTY = -1
 
 // ---- FilesUpdate
 
-test('FilesUpdate: fills slots, empties them and leaves them alone', (t) => {
+test('FilesUpdate: fills, empties and skips slots', (t) => {
   using ring = new Ring({ entries: 4 })
   const [a = 0, b = 0, c = 0] = files(t, 'a', 'b', 'c')
   ring.registerFiles(5)
@@ -30,7 +30,7 @@ test('FilesUpdate: fills slots, empties them and leaves them alone', (t) => {
   t.is(contents(ring, 5), '- c a c -')
 })
 
-test('FilesUpdate: the slots have the files themselves, and not their descriptors', (t) => {
+test('FilesUpdate: keeps the files open in their slots after the descriptors are closed', (t) => {
   using ring = new Ring({ entries: 4 })
   const { path } = file(t, 'still here')
   ring.registerFiles(1)
@@ -55,7 +55,7 @@ test('FilesUpdate: puts files into slots that the kernel chooses', (t) => {
   t.is(codeOrNone(ring, new FilesUpdate([a], { offset: 'auto' })), 'ENFILE')
 })
 
-test('FilesUpdate: goes as far as it can', (t) => {
+test('FilesUpdate: stops at the first descriptor that fails, and returns the count so far', (t) => {
   using ring = new Ring({ entries: 4 })
   const [a = 0, b = 0] = files(t, 'a', 'b')
   ring.registerFiles(4)
@@ -69,7 +69,7 @@ test('FilesUpdate: goes as far as it can', (t) => {
   t.is(complete(ring, new FilesUpdate([a, b], { offset: 'auto' })).value.length, 1, 'there is one slot')
 })
 
-test('FilesUpdate: what cannot be is an error', (t) => {
+test('FilesUpdate: fails for bad descriptors, bad slots and rings without a table', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t, 'content')
   t.is(complete(ring, new FilesUpdate([fd])).error?.message, 'ENXIO: no such device or address, files_update')
@@ -91,7 +91,7 @@ test('FilesUpdate: what cannot be is an error', (t) => {
   })
 })
 
-test('FilesUpdate: an operation that is changed later does what it was pushed for', (t) => {
+test('FilesUpdate: ignores changes to the operation after push()', (t) => {
   using ring = new Ring({ entries: 8 })
   const [a = 0, b = 0] = files(t, 'a', 'b')
   ring.registerFiles(3)
@@ -104,7 +104,7 @@ test('FilesUpdate: an operation that is changed later does what it was pushed fo
   t.is(contents(ring, 3), '- a b')
 })
 
-test('FilesUpdate: an entry puts the same files in each time that it is pushed', (t) => {
+test('FilesUpdate: an entry registers the same files at each push', (t) => {
   using ring = new Ring({ entries: 4 })
   const [a = 0, b = 0] = files(t, 'a', 'b')
   ring.registerFiles(20)
@@ -142,7 +142,7 @@ test('FilesUpdate: an entry puts the same files in each time that it is pushed',
   t.is(texts.filter((text) => text === 'b').length, 4)
 })
 
-test('FilesUpdate: without its success being told, an entry can be pushed again too', (t) => {
+test('FilesUpdate: an entry with skipSuccess can be pushed again', (t) => {
   using ring = new Ring({ entries: 4 })
   const [a = 0, b = 0] = files(t, 'a', 'b')
   ring.registerFiles(8)
@@ -157,14 +157,14 @@ test('FilesUpdate: without its success being told, an entry can be pushed again 
   t.is(texts.filter((text) => text === 'b').length, 2)
 })
 
-test('FilesUpdate: garbage collection leaves the list alone that is in flight', async (t) => {
+test('FilesUpdate: keeps the list of descriptors alive while it is in flight', async (t) => {
   const outcome = await script(
     `
     import { execFileSync } from 'node:child_process'
     import { constants, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
     import { FilesUpdate, FixedFile, Read, Ring } from 'uring'
 
-    const COUNT = 5000 // more than is cut from a common chunk
+    const COUNT = 5000 // too long for a block of a shared chunk
     const ring = new Ring({ entries: 8 })
     ring.registerFiles(COUNT)
     const directory = mkdtempSync('/tmp/uring-test-')
@@ -181,7 +181,7 @@ test('FilesUpdate: garbage collection leaves the list alone that is in flight', 
       globalThis.gc()
       await new Promise(setImmediate)
     }
-    // Memory that is free would be handed out now.
+    // If the memory had been freed, it would be reused now.
     globalThis.noise = Array.from({ length: 200 }, () => new Int32Array(COUNT).fill(987654))
     writeSync(gate, 'x')
     console.log(ring.waitMany(2).map(({ result }) => result).join())
@@ -197,22 +197,22 @@ test('FilesUpdate: garbage collection leaves the list alone that is in flight', 
 
 // ---- FixedFdInstall
 
-test('FixedFdInstall: makes a descriptor of a registered file', (t) => {
+test('FixedFdInstall: creates a descriptor for a fixed file', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t, 'content')
   ring.registerFiles([-1, -1, fd])
   const made = closing(t, complete(ring, new FixedFdInstall(new FixedFile(2))).value)
   t.not(made, fd)
   t.is(fstatSync(made).ino, fstatSync(fd).ino)
-  // The same open file: its position too.
-  t.is(readText(fd, 3), 'con')
-  t.is(readText(made, 4), 'tent')
+  // Both refer to the same open file, so they share its position.
+  t.is(textOf(fd, 3), 'con')
+  t.is(textOf(made, 4), 'tent')
   t.is(contentOf(ring, new FixedFile(2)), 'content', 'it stays registered')
   t.is(complete(ring, new Close(new FixedFile(2))).value, 0)
   t.is(fstatSync(made).size, 7)
 })
 
-test('FixedFdInstall: the descriptor is closed on exec, or not', (t) => {
+test('FixedFdInstall: sets close-on-exec as the option says', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t)
   ring.registerFiles([fd])
@@ -227,7 +227,7 @@ test('FixedFdInstall: the descriptor is closed on exec, or not', (t) => {
   }
 })
 
-test('FixedFdInstall: what cannot be is an error', (t) => {
+test('FixedFdInstall: fails for empty and missing slots, and refuses descriptors', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t)
   const message = 'EBADF: bad file descriptor, fixed_fd_install'
@@ -241,13 +241,13 @@ test('FixedFdInstall: what cannot be is an error', (t) => {
   })
 })
 
-test('FixedFdInstall: needs a descriptor to make', async (t) => {
+test('FixedFdInstall: fails with EMFILE when no descriptor is left', async (t) => {
   const outcome = await withFewDescriptors(`
     import { closeSync } from 'node:fs'
     import { FixedFdInstall, FixedFile, Ring } from 'uring'
     const ring = new Ring({ entries: 4 })
     ring.registerFiles([0])
-    ring.push(new FixedFdInstall(new FixedFile(0))) // what is loaded late is loaded
+    ring.push(new FixedFdInstall(new FixedFile(0))) // loads lazily loaded modules while descriptors are left
     closeSync(ring.wait().value)
     const opened = exhaust()
     ring.push(new FixedFdInstall(new FixedFile(0)))

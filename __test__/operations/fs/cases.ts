@@ -19,7 +19,7 @@ import { type Case, define, descriptorOf, optional } from '../base/conformance-c
 import { KINDS } from '../base/bad-values.ts'
 import type { Subject } from '../base/argument-subject.ts'
 
-/** What both classes set, from <fcntl.h>: not the facade's own constants. */
+/** Flags that both classes set, from <fcntl.h>: not the facade's own constants. */
 const AT_REMOVEDIR = 0x200
 
 type Pair = [from: Path, to: Path, options: RenameAtOptions | LinkAtOptions | undefined]

@@ -1,4 +1,4 @@
-// Names of files: RenameAt, UnlinkAt, MkDirAt, and what holds for all that names something.
+// Names of files: RenameAt, UnlinkAt, MkDirAt, and behavior that all operations on paths share.
 
 import {
   closeSync,
@@ -48,7 +48,7 @@ interface Failure {
   readonly code: string
 }
 
-/** Failures that node:fs has too, in a directory with a file, a directory that is not empty, and a loop of links. */
+/** Failures that node:fs has too, in a directory with a file, a non-empty directory and a loop of links. */
 function failures(folder: string): readonly Failure[] {
   const at = (...names: string[]): string => join(folder, ...names)
   const file = at('file')
@@ -160,7 +160,7 @@ function failures(folder: string): readonly Failure[] {
   return rows
 }
 
-test('OpenAt2, RenameAt, LinkAt, SymlinkAt, UnlinkAt and MkDirAt: failures are those of node:fs, to the letter', (t) => {
+test('OpenAt2, RenameAt, LinkAt, SymlinkAt, UnlinkAt and MkDirAt: fail with the messages of node:fs', (t) => {
   using ring = new Ring({ entries: 4 })
   const folder = directory(t)
   writeFileSync(join(folder, 'file'), 'content')
@@ -182,7 +182,7 @@ test('OpenAt2, RenameAt, LinkAt, SymlinkAt, UnlinkAt and MkDirAt: failures are t
   t.deepEqual(readdirSync(folder, { recursive: true }), before)
 })
 
-test('OpenAt2, RenameAt, SymlinkAt, UnlinkAt and MkDirAt: an error keeps the paths that were pushed', (t) => {
+test('OpenAt2, RenameAt, SymlinkAt, UnlinkAt and MkDirAt: errors have the paths at the time of push()', (t) => {
   using ring = new Ring({ entries: 4 })
   const missing = join(directory(t), 'missing')
   const at = (name: string): string => join(missing, name)
@@ -206,7 +206,7 @@ test('OpenAt2, RenameAt, SymlinkAt, UnlinkAt and MkDirAt: an error keeps the pat
 
 // ---- RenameAt
 
-test('RenameAt: moves a file, by any form of its path', (t) => {
+test('RenameAt: moves a file, given any form of its path', (t) => {
   using ring = new Ring({ entries: 4 })
   const folder = directory(t)
   mkdirSync(join(folder, 'from'))
@@ -224,7 +224,7 @@ test('RenameAt: moves a file, by any form of its path', (t) => {
   }
 })
 
-test('RenameAt: replaces, refuses to, or exchanges', (t) => {
+test('RenameAt: replaces, refuses to replace, or exchanges, as the flags say', (t) => {
   using ring = new Ring({ entries: 4 })
   const folder = directory(t)
   const [from, to] = [join(folder, 'from'), join(folder, 'to')]
@@ -254,7 +254,7 @@ test('RenameAt: replaces, refuses to, or exchanges', (t) => {
   t.is(error?.message, `ENOENT: no such file or directory, rename '${to}' -> '${from}'`)
 })
 
-test('RenameAt: relative paths start where they are told to', (t) => {
+test('RenameAt: resolves relative paths from oldDirfd and newDirfd', (t) => {
   using ring = new Ring({ entries: 4 })
   const { left, right, leftFd, rightFd } = twoDirectories(t)
   t.is(
@@ -279,7 +279,7 @@ test('RenameAt: relative paths start where they are told to', (t) => {
 
 // ---- UnlinkAt
 
-test('UnlinkAt: removes a name, by any form of it', (t) => {
+test('UnlinkAt: removes a name, given any form of it', (t) => {
   using ring = new Ring({ entries: 4 })
   const folder = directory(t)
   const kept = join(folder, 'kept')
@@ -300,7 +300,7 @@ test('UnlinkAt: removes a name, by any form of it', (t) => {
   t.deepEqual(readdirSync(folder), ['kept'], 'not what the link leads to')
 })
 
-test('UnlinkAt: a directory, or a file', (t) => {
+test('UnlinkAt: removes a directory with the option, or else a file', (t) => {
   using ring = new Ring({ entries: 4 })
   const folder = directory(t)
   const [file, inner] = [join(folder, 'file'), join(folder, 'inner')]
@@ -318,7 +318,7 @@ test('UnlinkAt: a directory, or a file', (t) => {
   t.deepEqual(readdirSync(folder), [])
 })
 
-test('UnlinkAt: relative paths start where they are told to', (t) => {
+test('UnlinkAt: resolves relative paths from dirfd', (t) => {
   using ring = new Ring({ entries: 4 })
   const { left, right, leftFd, rightFd } = twoDirectories(t)
   t.is(complete(ring, new UnlinkAt('same', { dirfd: leftFd })).value, 0)
@@ -335,7 +335,7 @@ test('UnlinkAt: relative paths start where they are told to', (t) => {
 
 // ---- MkDirAt
 
-test('MkDirAt: makes a directory, by any form of its path', (t) => {
+test('MkDirAt: creates a directory, given any form of its path', (t) => {
   using ring = new Ring({ entries: 4 })
   const folder = directory(t)
   for (const path of pathForms(folder)) {
@@ -346,7 +346,7 @@ test('MkDirAt: makes a directory, by any form of its path', (t) => {
   t.deepEqual(readdirSync(folder), [])
 })
 
-test('MkDirAt: permissions, and where a relative path starts', (t) => {
+test('MkDirAt: applies the mode, and resolves relative paths from dirfd', (t) => {
   using ring = new Ring({ entries: 4 })
   const { left, right, leftFd, rightFd } = twoDirectories(t)
   umask(t, 0o005)
@@ -367,7 +367,7 @@ test('MkDirAt: permissions, and where a relative path starts', (t) => {
 
 // ---- all of them
 
-test('MkDirAt, OpenAt2, LinkAt, SymlinkAt, RenameAt and UnlinkAt: one after the other, behind a read that waits', (t) => {
+test('MkDirAt, OpenAt2, LinkAt, SymlinkAt, RenameAt and UnlinkAt: run in order when linked after a blocked read', (t) => {
   using ring = new Ring({ entries: 16 })
   const folder = directory(t)
   const at = (...names: string[]): string => join(folder, ...names)
@@ -391,7 +391,7 @@ test('MkDirAt, OpenAt2, LinkAt, SymlinkAt, RenameAt and UnlinkAt: one after the 
   t.is(ring.tryWait(), undefined)
   t.deepEqual(readdirSync(folder), [])
   writeSync(fd, 'x')
-  // What is cancelled may complete before what failed.
+  // Cancelled operations may complete before the one that failed.
   const done = new Map(ring.waitMany(9).map((completion) => [completion.userData, completion]))
   t.deepEqual(Object.fromEntries([...done].map(([name, { error }]) => [name, error?.code ?? ''])), {
     read: '',
@@ -409,7 +409,7 @@ test('MkDirAt, OpenAt2, LinkAt, SymlinkAt, RenameAt and UnlinkAt: one after the 
   t.deepEqual(readdirSync(at('moved')).toSorted(), ['file', 'link'])
 })
 
-test('OpenAt2, RenameAt, LinkAt, SymlinkAt, UnlinkAt and MkDirAt: garbage collection leaves their paths alone', async (t) => {
+test('OpenAt2, RenameAt, LinkAt, SymlinkAt, UnlinkAt and MkDirAt: keep their paths alive while in flight', async (t) => {
   const folder = directory(t)
   const outcome = await script(
     `

@@ -1,4 +1,4 @@
-// Other names for files: LinkAt and SymlinkAt.
+// Hard and symbolic links: LinkAt and SymlinkAt.
 
 import {
   existsSync,
@@ -22,7 +22,7 @@ import { codeOf, openTemporary, pathForms, twoDirectories } from '../../helpers/
 
 // ---- LinkAt
 
-test('LinkAt: gives a file another name, by any form of its path', (t) => {
+test('LinkAt: creates another name of a file, given any form of its path', (t) => {
   using ring = new Ring({ entries: 4 })
   const folder = directory(t)
   mkdirSync(join(folder, 'from'))
@@ -39,7 +39,7 @@ test('LinkAt: gives a file another name, by any form of its path', (t) => {
   }
 })
 
-test('LinkAt: relative paths start where they are told to', (t) => {
+test('LinkAt: resolves relative paths from oldDirfd and newDirfd', (t) => {
   using ring = new Ring({ entries: 4 })
   const { left, right, leftFd, rightFd } = twoDirectories(t)
   t.is(complete(ring, new LinkAt('same', 'new', { oldDirfd: { fd: leftFd }, newDirfd: rightFd })).value, 0)
@@ -52,7 +52,7 @@ test('LinkAt: relative paths start where they are told to', (t) => {
   t.is(codeOf(ring, new LinkAt('same', 'x', { oldDirfd: 987_654, newDirfd: leftFd })), 'EBADF')
 })
 
-test('LinkAt: a symbolic link itself, or what it leads to', (t) => {
+test('LinkAt: links a symbolic link itself, or its target with SYMLINK_FOLLOW', (t) => {
   using ring = new Ring({ entries: 4 })
   const folder = directory(t)
   const at = (name: string): string => join(folder, name)
@@ -75,7 +75,7 @@ function capable(capability: bigint): boolean {
   return ((BigInt(`0x${effective}`) >> capability) & 1n) === 1n
 }
 
-test('LinkAt: a name for a file without one', (t) => {
+test('LinkAt: gives a name to an unnamed file', (t) => {
   using ring = new Ring({ entries: 4 })
   const folder = directory(t)
   const fd = openTemporary(t, ring, folder)
@@ -101,7 +101,7 @@ test('LinkAt: a name for a file without one', (t) => {
 
 // ---- SymlinkAt
 
-test('SymlinkAt: makes a link, by any form of its path', (t) => {
+test('SymlinkAt: creates a link, given any form of its path', (t) => {
   using ring = new Ring({ entries: 4 })
   const folder = directory(t)
   for (const path of pathForms(folder)) {
@@ -120,7 +120,7 @@ test('SymlinkAt: makes a link, by any form of its path', (t) => {
   }
 })
 
-test('SymlinkAt: the path starts where it is told to, and the target nowhere', (t) => {
+test('SymlinkAt: resolves the path from dirfd, and stores the target unchanged', (t) => {
   using ring = new Ring({ entries: 4 })
   const { left, leftFd } = twoDirectories(t)
   t.is(complete(ring, new SymlinkAt('same', 'link', { dirfd: leftFd })).value, 0)

@@ -31,7 +31,7 @@ import type { Subject } from '../base/argument-subject.ts'
 const FUTEX2_SIZE_U32 = 2
 
 const WORDS: readonly ((value: number, before: number) => FutexWord)[] = [
-  (value) => Int32Array.of(value, 7), // a small one starts inside V8's heap
+  (value) => Int32Array.of(value, 7), // a small array starts inside V8's heap
   (value) => Uint32Array.of(value, 8),
   (value, before) => new Int32Array(new SharedArrayBuffer(before * 4 + 8), before * 4).fill(value),
   (value, before) => new Uint32Array(new SharedArrayBuffer(before * 4 + 8), before * 4).fill(value),
@@ -40,9 +40,9 @@ const WORDS: readonly ((value: number, before: number) => FutexWord)[] = [
 const word = fc
   .tuple(i32, fc.nat(40), fc.constantFrom(...WORDS))
   .map(([value, before, make]) => make(value, before))
-/** What a word is expected to have: as the kernel sees it, or as an `Int32Array` does. */
+/** The expected value of a word: unsigned as in the kernel, or signed as in an `Int32Array`. */
 const expected = fc.oneof(u32, i32)
-/** Flags, with the size of the word or without. */
+/** Flags, with or without the size of the word. */
 const flags = mask.map((bits) => bits & ~1)
 const options = optional<FutexOptions>({ mask, flags })
 
@@ -134,7 +134,7 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
           waiters.flatMap((waiter) => [
             BigInt(waiter.expected >>> 0),
             addressOf(waiter.word),
-            BigInt(flagsOf(waiter)), // and 32 bits of nothing
+            BigInt(flagsOf(waiter)), // followed by 32 reserved bits
           ]),
         ),
       ],
@@ -151,7 +151,7 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
   }),
 }
 
-/** Words of other widths, and arrays without an element. */
+/** Values that are no word: arrays of other widths, and arrays without an element. */
 const badWord: Bad[] = [
   ...allBut([]),
   ...these(

@@ -1,4 +1,4 @@
-// Futexes: in one thread, between threads, and beside each other.
+// Futexes: within one thread, between threads, and several at a time.
 
 import { setImmediate } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
@@ -26,14 +26,14 @@ const WORDS: readonly (() => FutexWord)[] = [
   () => new Uint32Array(new SharedArrayBuffer(4)),
 ]
 
-/** Starts to wait. */
+/** Submits a wait. */
 function waiting(ring: Ring, operation: Operation<unknown>, userData: unknown): number {
   const token = ring.push(operation, userData)
   ring.submit()
   return token
 }
 
-/** A thread that waits for a word, and says what came of it. */
+/** A thread that waits on a word, and posts the result. */
 function waiter(word: FutexWord): { outcome: Promise<unknown>; end(): Promise<unknown> } {
   const worker = new Worker(
     `
@@ -52,22 +52,22 @@ function waiter(word: FutexWord): { outcome: Promise<unknown>; end(): Promise<un
   return { outcome, end: () => worker.terminate() }
 }
 
-test('FutexWait: it waits until the word is woken', (t) => {
+test('FutexWait: waits until the word is woken', (t) => {
   using ring = new Ring({ entries: 8 })
   for (const make of WORDS) {
     const word = make()
     word[0] = 5
     waiting(ring, new FutexWait(word, 5), 'wait')
-    t.true(nothingCompletes(ring))
-    word[0] = 6 // a new value does not wake anybody
-    t.true(nothingCompletes(ring))
+    t.true(quiet(ring))
+    word[0] = 6 // a new value alone wakes no waiter
+    t.true(quiet(ring))
     ring.push(new FutexWake(word, 1), 'wake')
     t.deepEqual(outcomesByUserData(ring, 2), { wait: 0, wake: 1 })
     t.is(ring.inFlight, 0)
   }
 })
 
-test('FutexWait: only a word with the value that is expected is waited for', (t) => {
+test('FutexWait: fails with EAGAIN if the word has another value', (t) => {
   using ring = new Ring({ entries: 8 })
   for (const [word, value, others] of [
     [new Int32Array(2), 0, [1, -1, 0xffff_ffff]],
@@ -93,20 +93,20 @@ test('FutexWait: only a word with the value that is expected is waited for', (t)
   })
 })
 
-test('FutexWait: a thread is woken by another', async (t) => {
+test('FutexWait: is woken by another thread', async (t) => {
   using ring = new Ring({ entries: 8 })
   const word = new Int32Array(new SharedArrayBuffer(4))
   word[0] = 5
-  const { outcome: woken, end } = waiter(word)
-  // Atomics have waiters of their own.
+  const { outcome, end } = waiter(word)
+  // Atomics.notify() does not know waiters in the kernel.
   t.is(Atomics.notify(word, 0), 0)
-  // It waits from some moment on.
-  while (outcome(ring, new FutexWake(word, EVERYBODY)) === 0) await setImmediate()
-  t.is(await woken, 0)
+  // Repeat until the other thread has started to wait.
+  while (result(ring, new FutexWake(word, EVERYBODY)) === 0) await setImmediate()
+  t.is(await outcome, 0)
   await end()
 })
 
-test('FutexWait: a thread that comes too late does not wait', async (t) => {
+test('FutexWait: does not wait if another thread changed the word before', async (t) => {
   const word = new Int32Array(new SharedArrayBuffer(4))
   word[0] = 6
   const { outcome, end } = waiter(word)
@@ -114,7 +114,7 @@ test('FutexWait: a thread that comes too late does not wait', async (t) => {
   await end()
 })
 
-test('FutexWait: a wait is cancelled', (t) => {
+test('FutexWait: can be cancelled', (t) => {
   using ring = new Ring({ entries: 8 })
   const word = new Int32Array(1)
   const token = waiting(ring, new FutexWait(word, 0), 'first')
@@ -125,7 +125,7 @@ test('FutexWait: a wait is cancelled', (t) => {
   t.deepEqual(outcomesByUserData(ring, 2), { wake: 1, second: 0 })
 })
 
-test('FutexWake: so many at most, the first first', (t) => {
+test('FutexWake: wakes at most count waiters, the oldest first', (t) => {
   using ring = new Ring({ entries: 16 })
   const [word, other] = [new Int32Array(1), new Int32Array(1)]
   for (let index = 0; index < 5; index += 1) waiting(ring, new FutexWait(word, 0), index)
@@ -150,7 +150,7 @@ test('FutexWake: so many at most, the first first', (t) => {
   t.deepEqual(outcomesByUserData(ring, 2), { wake: 1, other: 0 })
 })
 
-test('FutexWake: a waiter and its waker share a bit of the mask', (t) => {
+test('FutexWake: wakes only waiters whose mask has a bit in common', (t) => {
   using ring = new Ring({ entries: 8 })
   const word = new Int32Array(1)
   const high = 1 << 31 // negative
@@ -167,7 +167,7 @@ test('FutexWake: a waiter and its waker share a bit of the mask', (t) => {
   }
 })
 
-test('FutexWake: another size, more bits than there are, or none', (t) => {
+test('FutexWake: fails for an empty mask and for unknown flags', (t) => {
   using ring = new Ring({ entries: 8 })
   const word = new Int32Array(1)
   t.is(outcome(ring, new FutexWake(word, 1, { mask: 0 })), 'EINVAL')
@@ -184,7 +184,7 @@ test('FutexWake: another size, more bits than there are, or none', (t) => {
   t.is(outcome(ring, new FutexWake(word, 1, { flags: SIZE_U32 })), 0)
 })
 
-test('FutexWake: private waiters have private wakers', (t) => {
+test('FutexWake: wakes private waiters only with PRIVATE', (t) => {
   using ring = new Ring({ entries: 8 })
   const word = new Int32Array(1)
   waiting(ring, new FutexWait(word, 0, { flags: PRIVATE }), 'private')
@@ -196,7 +196,7 @@ test('FutexWake: private waiters have private wakers', (t) => {
   t.deepEqual(outcomesByUserData(ring, 2), { shared: 0, wake: 1 })
 })
 
-test('FutexWait: the number of a node needs room behind the word', (t) => {
+test('FutexWait: requires a second element for the node number with NUMA', (t) => {
   for (const make of [
     (word: FutexWord) => new FutexWait(word, 0, { flags: NUMA }),
     (word: FutexWord) => new FutexWake(word, 0, { flags: NUMA }),
@@ -212,7 +212,7 @@ test('FutexWait: the number of a node needs room behind the word', (t) => {
   t.throws(() => ring.push(wait), { code: 'ERR_OUT_OF_RANGE' })
 })
 
-test('FutexWaitV: the index of the word that was woken', (t) => {
+test('FutexWaitV: resolves to the index of the word that was woken', (t) => {
   using ring = new Ring({ entries: 8 })
   const words = WORDS.map((make) => make())
   for (const [index, word] of words.entries()) word[0] = index - 2
@@ -226,7 +226,7 @@ test('FutexWaitV: the index of the word that was woken', (t) => {
   for (const word of words) t.is(outcome(ring, new FutexWake(word, 1)), 0, 'nobody waits any more')
 })
 
-test('FutexWaitV: all words have to have the values that are expected', (t) => {
+test('FutexWaitV: fails with EAGAIN if a word has another value', (t) => {
   using ring = new Ring({ entries: 8 })
   const waiters = [0, 1, 2].map((expected) => ({ word: new Int32Array(1).fill(expected), expected }))
   for (const { word } of waiters) {
@@ -245,7 +245,7 @@ test('FutexWaitV: all words have to have the values that are expected', (t) => {
   t.deepEqual(outcomesByUserData(ring, 2), { undefined: 1, wait: 'ECANCELED' })
 })
 
-test('FutexWaitV: 128 words, and flags of each', (t) => {
+test('FutexWaitV: accepts 128 words with flags for each', (t) => {
   using ring = new Ring({ entries: 8 })
   const waiters = Array.from({ length: 128 }, (_, index) => ({
     word: new Uint32Array(1),
@@ -269,11 +269,11 @@ test('FutexWaitV: 128 words, and flags of each', (t) => {
   )
 })
 
-test('FutexWaitV: a word that is detached on the way is refused', (t) => {
+test('FutexWaitV: refuses a word that a getter detaches during push()', (t) => {
   using ring = new Ring({ entries: 8 })
   for (const detach of [true, false]) {
     const word = new Int32Array(1)
-    t.is(outcome(ring, new FutexWake(word, 1)), 0) // its address is known
+    t.is(result(ring, new FutexWake(word, 1)), 0) // its address is cached now
     let armed = false
     const waiters = [
       { word, expected: 0 },
@@ -297,7 +297,7 @@ test('FutexWaitV: a word that is detached on the way is refused', (t) => {
   }
 })
 
-test('FutexWait: words live as long as somebody waits for them', async (t) => {
+test('FutexWait: keeps the words alive while it waits', async (t) => {
   const { stdout, stderr } = await script(
     `
       import { setImmediate } from 'node:timers/promises'

@@ -15,7 +15,7 @@ import type { Value } from '../base/native-rows.ts'
 import { allBut, type Bad, KINDS, noInteger, RANGE, these, TYPE } from '../base/bad-values.ts'
 import type { Subject } from '../base/argument-subject.ts'
 
-/** What both classes set, from <linux/io_uring.h>: not the facade's own constants. */
+/** Flags that both classes set, from <linux/io_uring.h>: not the facade's own constants. */
 const CQE_SKIP = 1
 const FLAGS_PASS = 2
 

@@ -19,7 +19,7 @@ import { file } from '../../helpers/files.ts'
 
 const MAX_DATA = 2n ** 62n - 1n
 
-test('MsgRingData: the other ring gets a completion', (t) => {
+test('MsgRingData: posts a completion to the other ring', (t) => {
   using ring = new Ring({ entries: 8 })
   using other = new Ring({ entries: 8 })
   for (const [result, data] of [
@@ -41,7 +41,7 @@ test('MsgRingData: the other ring gets a completion', (t) => {
   }
   t.is(other.tryWait(), undefined)
   t.is(ring.tryWait(), undefined)
-  // A message stands beside the other ring's own completions.
+  // A message is queued with the other ring's own completions.
   other.push(new Nop({ result: 3 }), 'own')
   t.is(outcome(ring, new MsgRingData({ fd: other.fd }, 4, 5)), 0)
   const both = other.waitMany(2, TIMEOUT)
@@ -51,7 +51,7 @@ test('MsgRingData: the other ring gets a completion', (t) => {
   )
 })
 
-test('MsgRingData: a ring can be told of its own', (t) => {
+test('MsgRingData: a ring can send messages to itself', (t) => {
   using ring = new Ring({ entries: 8 })
   ring.push(new MsgRingData(ring, 9, 1n), 'sent')
   const all = ring.waitMany(2, TIMEOUT)
@@ -59,7 +59,7 @@ test('MsgRingData: a ring can be told of its own', (t) => {
   t.is(all.find(({ source }) => source === 'message')?.result, 9)
 })
 
-test('MsgRingData: userFlags are the flags there', (t) => {
+test('MsgRingData: passes userFlags as the flags of the completion', (t) => {
   using ring = new Ring({ entries: 8 })
   using other = new Ring({ entries: 8 })
   const flagsOf = (options: { flags?: number; userFlags?: number }): number | undefined => {
@@ -74,7 +74,7 @@ test('MsgRingData: userFlags are the flags there', (t) => {
   t.is(other.tryWait(), undefined)
 })
 
-test('MsgRingData: wants a ring that is enabled', (t) => {
+test('MsgRingData: fails for a ring that is not enabled yet', (t) => {
   using ring = new Ring({ entries: 8 })
   using disabled = new Ring({ entries: 8, disabled: true })
   const { fd } = file(t)
@@ -113,7 +113,7 @@ test('MsgRingData: wakes a ring that waits in another thread', async (t) => {
   t.deepEqual(await once(worker, 'message'), [
     { source: 'message', result: -42, userData: MAX_DATA, token: 0 },
   ])
-  // And back.
+  // And in the other direction.
   worker.postMessage(ring.fd)
   t.deepEqual(await once(worker, 'message'), [{ done: 0 }])
   const message = ring.wait(TIMEOUT)
@@ -128,7 +128,7 @@ function contentAt(ring: Ring, slot: number): string | undefined {
   return completion.error?.code ?? bytes.toString('latin1', 0, completion.result)
 }
 
-test('MsgRingSendFd: puts a registered file into a slot of the other ring', (t) => {
+test('MsgRingSendFd: puts a fixed file into a slot of the other ring', (t) => {
   using ring = new Ring({ entries: 8 })
   using other = new Ring({ entries: 8 })
   ring.registerFiles([-1, file(t, 'one').fd, file(t, 'two').fd])
@@ -143,10 +143,10 @@ test('MsgRingSendFd: puts a registered file into a slot of the other ring', (t) 
   t.is(outcome(ring, new MsgRingSendFd({ fd: other.fd }, new FixedFile(1), { direct: new FixedFile(3) })), 3)
   t.is(other.wait(TIMEOUT)?.userData, 0n)
   t.is(contentAt(other, 3), 'one')
-  t.is(contentAt(ring, 1), 'one') // it is there too
+  t.is(contentAt(ring, 1), 'one') // the file is still in its slot here
 })
 
-test('MsgRingSendFd: the kernel chooses a free slot', (t) => {
+test('MsgRingSendFd: lets the kernel choose a free slot', (t) => {
   using ring = new Ring({ entries: 8 })
   using other = new Ring({ entries: 8 })
   const files = ['a', 'b', 'c'].map((content) => file(t, content).fd)
@@ -166,7 +166,7 @@ test('MsgRingSendFd: the kernel chooses a free slot', (t) => {
   t.is(other.tryWait(), undefined)
 })
 
-test('MsgRingSendFd: skipCompletion leaves the other ring alone', (t) => {
+test('MsgRingSendFd: posts no message with skipCompletion', (t) => {
   using ring = new Ring({ entries: 8 })
   using other = new Ring({ entries: 8 })
   ring.registerFiles([file(t, 'quiet').fd])
@@ -181,7 +181,7 @@ test('MsgRingSendFd: skipCompletion leaves the other ring alone', (t) => {
   t.is(other.wait(TIMEOUT)?.userData, 6n)
 })
 
-test('MsgRingSendFd: fails where there is no ring, file or slot', (t) => {
+test('MsgRingSendFd: fails if the ring, the file or the slot does not exist', (t) => {
   using ring = new Ring({ entries: 8 })
   using other = new Ring({ entries: 8 })
   using disabled = new Ring({ entries: 8, disabled: true })

@@ -33,7 +33,7 @@ import type { Subject } from '../base/argument-subject.ts'
 const O_CLOEXEC = 0o2000000
 const O_TMPFILE = 0o20000000
 
-/** The mask of open(2) for the letters of Node.js. */
+/** Returns the mask of open(2) for the letters of Node.js. */
 function openMask(letters: string): number {
   const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_TRUNC, O_APPEND, O_EXCL, O_SYNC } = constants
   const has = (letter: string): boolean => letters.includes(letter)
@@ -67,7 +67,7 @@ function howMask({ flags = 'r' }: OpenAt2Options): number {
   return typeof flags === 'number' ? flags : (HOW_LETTERS[flags] ?? Number.NaN)
 }
 
-/** Whether the flags may create a file. */
+/** Tells if the flags can create a file. */
 function creates(bits: number): boolean {
   return (bits & (O_CREAT | O_TMPFILE)) !== 0
 }
@@ -76,7 +76,7 @@ function howOf(options: OpenAt2Options): Uint8Array {
   const { mode, resolve = 0, direct, cloexec = true } = options
   const bits = howMask(options)
   return struct([
-    // Registered files are closed with their table; the kernel refuses the flag for them.
+    // Fixed files are not inherited; the kernel refuses the flag for them.
     BigInt(bits | (cloexec && direct === undefined ? O_CLOEXEC : 0)),
     BigInt(mode ?? (creates(bits) ? 0o666 : 0)),
     BigInt(resolve >>> 0),
@@ -103,7 +103,7 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
         fields: {
           dirfd: descriptorOf(dirfd),
           path: addr,
-          // Registered files are closed with their table; the kernel refuses the flag for them.
+          // Fixed files are not inherited; the kernel refuses the flag for them.
           open_flags: bits | (cloexec && direct === undefined ? O_CLOEXEC : 0),
           mode,
           ...given('slot', direct === undefined ? undefined : direct === 'auto' ? -1 : indexOf(direct)),
@@ -214,7 +214,7 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
   Close: define<[FileTarget]>({
     arguments: fc.tuple(file),
     facade: ([file]) => new Close(file),
-    // A slot is named in its own field, and without the flag that marks registered files elsewhere.
+    // A slot has a field of its own, without the flag that marks fixed files elsewhere.
     native: ([file]) => ({
       fields: file instanceof FixedFile ? { slot: file.index } : { fd: descriptorOf(file) },
     }),

@@ -1,4 +1,4 @@
-// Opening files by their names: OpenAt2, its flags, modes and ways to follow a path.
+// OpenAt2: flags, modes, and how a path is resolved.
 
 import {
   closeSync,
@@ -31,13 +31,13 @@ import { complete } from '../../helpers/completions.ts'
 import { directory } from '../../helpers/files.ts'
 import { codeOf, openDirectory, openTemporary, pathForms, umask } from '../../helpers/namespace.ts'
 
-/** Flags and close-on-exec, as the kernel shows them. */
+/** The open flags and close-on-exec of a descriptor, from /proc. */
 function flagsOf(fd: number): number {
   const [, flags] = /flags:\s+(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8')) ?? []
   return Number.parseInt(flags ?? '', 8)
 }
 
-test('OpenAt2: opens what there is, by any form of its path', (t) => {
+test('OpenAt2: opens a file, given any form of its path', (t) => {
   using ring = new Ring({ entries: 4 })
   const folder = directory(t)
   for (const [index, path] of pathForms(folder).entries()) {
@@ -48,7 +48,7 @@ test('OpenAt2: opens what there is, by any form of its path', (t) => {
   }
 })
 
-test("OpenAt2: flags are those of node:fs, or the kernel's", (t) => {
+test('OpenAt2: accepts flags of node:fs and of the kernel', (t) => {
   using ring = new Ring({ entries: 4 })
   const path = join(directory(t), 'file')
   const { O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_RDONLY, O_RDWR, O_WRONLY } = constants
@@ -76,7 +76,7 @@ test("OpenAt2: flags are those of node:fs, or the kernel's", (t) => {
   t.is(statSync(path).size, 0)
 })
 
-test('OpenAt2: the kernel knows every flag, or refuses it', (t) => {
+test('OpenAt2: fails with EINVAL for flags that the kernel does not know', (t) => {
   using ring = new Ring({ entries: 4 })
   const path = join(directory(t), 'file')
   writeFileSync(path, 'content')
@@ -89,7 +89,7 @@ test('OpenAt2: the kernel knows every flag, or refuses it', (t) => {
     t.is(codeOf(ring, new OpenAt2(path, { resolve })), 'EINVAL')
 })
 
-test('OpenAt2: there is a mode where a file may be made, and nowhere else', (t) => {
+test('OpenAt2: passes a default mode only if the flags can create a file', (t) => {
   using ring = new Ring({ entries: 4 })
   const folder = directory(t)
   umask(t, 0o022)
@@ -113,7 +113,7 @@ test('OpenAt2: there is a mode where a file may be made, and nowhere else', (t) 
   t.false(existsSync(join(folder, 'f')))
 })
 
-test('OpenAt2: a file without a name', (t) => {
+test('OpenAt2: creates an unnamed file with TMPFILE', (t) => {
   using ring = new Ring({ entries: 4 })
   const folder = directory(t)
   umask(t, 0o022)
@@ -126,7 +126,7 @@ test('OpenAt2: a file without a name', (t) => {
   t.is(fstatSync(other).mode & 0o7777, 0o600)
 })
 
-test('OpenAt2: relative paths start where they are told to', (t) => {
+test('OpenAt2: resolves relative paths from dirfd', (t) => {
   using ring = new Ring({ entries: 4 })
   const folder = directory(t)
   writeFileSync(join(folder, 'file'), 'content')
@@ -140,7 +140,7 @@ test('OpenAt2: relative paths start where they are told to', (t) => {
   t.is(codeOf(ring, new OpenAt2('file', { dirfd: 987_654 })), 'EBADF')
 })
 
-test('OpenAt2: a descriptor is closed in programs that are started, or not', (t) => {
+test('OpenAt2: sets close-on-exec as the option says', (t) => {
   using ring = new Ring({ entries: 4 })
   for (const [options, closed] of [
     [undefined, true],
@@ -154,7 +154,7 @@ test('OpenAt2: a descriptor is closed in programs that are started, or not', (t)
   }
 })
 
-test('OpenAt2: how a path is followed', (t) => {
+test('OpenAt2: restricts path resolution as the resolve flags say', (t) => {
   using ring = new Ring({ entries: 4 })
   const folder = directory(t)
   const base = join(folder, 'base')
@@ -219,7 +219,7 @@ test('OpenAt2: how a path is followed', (t) => {
   t.false(existsSync(join(base, 'new')))
 })
 
-test('OpenAt2: into registered files', (t) => {
+test('OpenAt2: opens into fixed-file slots', (t) => {
   using ring = new Ring({ entries: 4 })
   const folder = directory(t)
   for (const name of ['a', 'b', 'c', 'd']) writeFileSync(join(folder, name), `content of ${name}`)
@@ -254,12 +254,12 @@ test('OpenAt2: into registered files', (t) => {
   t.is(readdirSync('/proc/self/fd').length, descriptors)
 })
 
-test('OpenAt2: the type of the result follows from where it goes', (t) => {
+test('OpenAt2: has a result type that depends on direct', (t) => {
   // The type checker is the test.
   const open: Operation<number> = new OpenAt2('x')
   const other: Operation<number> = new OpenAt2('x', { flags: 'w', resolve: 0 })
   const direct: Operation<FixedFile> = new OpenAt2('x', { direct: 'auto' })
-  // @ts-expect-error a registered file is no number
+  // @ts-expect-error a fixed file is not a number
   const wrong: Operation<number> = new OpenAt2('x', { direct: 1 })
   t.is([open, other, direct, wrong].length, 4)
 })

@@ -21,9 +21,9 @@ function opened(ring: Ring, path: Path, options?: ConstructorParameters<typeof O
   return ring.wait()?.value as number
 }
 
-test('OpenAt, Statx: paths are strings, buffers or file URLs', (t) => {
+test('OpenAt: accepts paths as strings, buffers and file URLs', (t) => {
   using ring = new Ring({ entries: 4 })
-  // Not valid UTF-8: only a buffer can name it. Longer than what is cut from a common chunk, too.
+  // Not valid UTF-8, so only a buffer can name it; and too long for a block of a shared chunk.
   const folder = join(directory(t), 'x'.repeat(200), 'ü'.repeat(100))
   mkdirSync(folder, { recursive: true })
   const bytes = Buffer.concat([Buffer.from(`${folder}/`), Buffer.from([0xff, 0xfe])])
@@ -42,7 +42,7 @@ test('OpenAt, Statx: paths are strings, buffers or file URLs', (t) => {
   }
 })
 
-test("OpenAt: flags are those of node:fs, or the kernel's", (t) => {
+test('OpenAt: accepts flags of node:fs and of the kernel', (t) => {
   using ring = new Ring({ entries: 4 })
   const folder = directory(t)
   const path = join(folder, 'file')
@@ -76,7 +76,7 @@ test("OpenAt: flags are those of node:fs, or the kernel's", (t) => {
   t.is(statSync(path).size, 0)
 })
 
-test('OpenAt: mode, directory and cloexec', (t) => {
+test('OpenAt: applies mode, dirfd and cloexec', (t) => {
   using ring = new Ring({ entries: 4 })
   const folder = directory(t)
   const dirfd = openSync(folder, OpenFlags.DIRECTORY)
@@ -92,7 +92,7 @@ test('OpenAt: mode, directory and cloexec', (t) => {
   closeSync(fd)
 })
 
-test('OpenAt, Statx: a missing file has the words of node:fs', (t) => {
+test('OpenAt: fails for a missing file with the message of node:fs', (t) => {
   using ring = new Ring({ entries: 4 })
   const path = join(directory(t), 'missing')
   for (const name of [path, Buffer.from(path), pathToFileURL(path)]) {
@@ -106,7 +106,7 @@ test('OpenAt, Statx: a missing file has the words of node:fs', (t) => {
   }
 })
 
-test('OpenAt: an error keeps the path that was pushed', (t) => {
+test('OpenAt: an error has the path at the time of push()', (t) => {
   using ring = new Ring({ entries: 4 })
   const operation = new OpenAt('/missing/one')
   ring.push(operation)
@@ -114,7 +114,7 @@ test('OpenAt: an error keeps the path that was pushed', (t) => {
   t.is(ring.wait()?.error?.path, '/missing/one')
 })
 
-test('OpenAt: opening into registered files needs a table of them', (t) => {
+test('OpenAt: fails to open into a slot if no file table is registered', (t) => {
   using ring = new Ring({ entries: 4 })
   ring.push(new OpenAt('/dev/null', { direct: 0 }))
   t.is(ring.wait()?.error?.code, 'ENXIO')
@@ -126,7 +126,7 @@ test('OpenAt: opening into registered files needs a table of them', (t) => {
   t.is(ring.wait()?.error?.code, 'ENXIO')
 })
 
-test('Close: closes, once', (t) => {
+test('Close: closes a descriptor once, and fails with EBADF afterwards', (t) => {
   using ring = new Ring({ entries: 4 })
   const fd = openSync('/dev/null', 'r')
   ring.push(new Close(fd))

@@ -15,10 +15,10 @@ import { type Case, define, fileFlags, FILES, given, indexOf, optional } from '.
 import { KINDS, VALUE } from '../base/bad-values.ts'
 import type { Subject } from '../base/argument-subject.ts'
 
-/** What both classes set, from <linux/io_uring.h>: not the facade's own constants. */
+/** Flags that both classes set, from <linux/io_uring.h>: not the facade's own constants. */
 const POLL = { ADD_MULTI: 1, UPDATE_EVENTS: 2, UPDATE_USER_DATA: 4 } as const
 
-/** Any value: none of it reaches the kernel. */
+/** Any value: it is not passed to the kernel. */
 const userData = fc.constantFrom<unknown>(0, 1, '', 'name', null, false, 2n ** 70n, { events: 1 })
 
 export const CONFORMANCE: Record<string, Case<unknown>> = {
@@ -92,7 +92,7 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
 const aToken = [KINDS.token, () => 1] as const
 const aFile = [KINDS.file, () => 0] as const
 
-/** An update of nothing is refused: this one always changes the user data, so that the other options can be left out. */
+/** Always changes the user data, so that the other options can be left out: an update without either is refused. */
 class Update extends PollUpdate {
   constructor(token: Token, given: PollUpdateOptions = {}) {
     const plain = typeof given === 'object' && given !== null && !Array.isArray(given)
@@ -112,7 +112,7 @@ export const ARGUMENTS: Record<string, Subject> = {
     positional: { token: aToken },
     options: {
       events: KINDS.mask,
-      userData: [[undefined, VALUE]], // where there are no events either; everything else is good
+      userData: [[undefined, VALUE]], // refused without events; any other value is good
       multi: KINDS.boolean,
     },
   },

@@ -30,14 +30,14 @@ import { closing, pair } from '../../helpers/sockets.ts'
 const { IN, OUT, PRI, HUP, RDHUP } = PollEvents
 const HOUR = 3_600_000
 
-/** Starts a poll, and says which submission it is. */
+/** Submits a poll, and returns its token. */
 function poll(ring: Ring, fd: number, events: number, userData: unknown, multi = false): Token {
   const token = ring.push(new PollAdd(fd, events, { multi }), userData)
   ring.submit()
   return token
 }
 
-test('PollAdd: what is so already is said at once', (t) => {
+test('PollAdd: completes at once if the file is ready', (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = counter(t)
   t.is(outcome(ring, new PollAdd(fd, IN | OUT | PRI)), OUT)
@@ -47,7 +47,7 @@ test('PollAdd: what is so already is said at once', (t) => {
   t.is(outcome(ring, new PollAdd(fd, OUT)), OUT)
 })
 
-test('PollAdd: it waits for what it was asked for, and completes once', (t) => {
+test('PollAdd: waits for its events, and completes once', (t) => {
   using ring = new Ring({ entries: 8 })
   const [left, right] = pair(t)
   const token = poll(ring, left, IN, 'poll')
@@ -60,7 +60,7 @@ test('PollAdd: it waits for what it was asked for, and completes once', (t) => {
   t.true(nothingCompletes(ring))
 })
 
-test('PollAdd: the end is said unasked', (t) => {
+test('PollAdd: reports HUP even if it is not asked for', (t) => {
   using ring = new Ring({ entries: 8 })
   const [left, right] = socketpair(SocketDomain.UNIX, SocketType.STREAM)
   closing(t, left)
@@ -71,7 +71,7 @@ test('PollAdd: the end is said unasked', (t) => {
   t.deepEqual(outcomesByUserData(ring, 2), { nothing: HUP | RDHUP, something: IN | HUP | RDHUP })
 })
 
-test('PollAdd: again and again, each time that something new happens', (t) => {
+test('PollAdd: multishot completes at each new event', (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = counter(t)
   const token = poll(ring, fd, IN, 'poll', true)
@@ -92,7 +92,7 @@ test('PollAdd: again and again, each time that something new happens', (t) => {
   t.is(ring.inFlight, 0)
 })
 
-test('PollAdd: again and again goes on after the end', (t) => {
+test('PollAdd: multishot continues after HUP', (t) => {
   using ring = new Ring({ entries: 8 })
   const [left, right] = socketpair(SocketDomain.UNIX, SocketType.STREAM)
   closing(t, left)
@@ -106,7 +106,7 @@ test('PollAdd: again and again goes on after the end', (t) => {
   t.like(last, { more: false, ok: false })
 })
 
-test('PollAdd: again and again counts as any number of completions', async (t) => {
+test('PollAdd: multishot counts as any number of completions for wait()', async (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = counter(t)
   const worker = new Worker(
@@ -119,7 +119,7 @@ test('PollAdd: again and again counts as any number of completions', async (t) =
   )
   t.teardown(() => worker.terminate())
   ring.push(new PollAdd(fd, IN, { multi: true }), 'poll')
-  // Three of one: without a timeout, which the ring refuses where it could never end.
+  // Waiting for three completions of one poll: without a timeout, wait() refuses counts that can never be reached.
   const completions = ring.waitMany(3)
   t.deepEqual(
     completions.map(({ userData, value, more }) => [userData, value, more]),
@@ -128,7 +128,7 @@ test('PollAdd: again and again counts as any number of completions', async (t) =
   await worker.terminate()
 })
 
-test('PollAdd: a registered file, and what is none', (t) => {
+test('PollAdd: accepts a fixed file, and fails for an empty slot', (t) => {
   using ring = new Ring({ entries: 8 })
   t.is(outcome(ring, new PollAdd(new FixedFile(0), OUT)), 'EBADF')
   ring.registerFiles([counter(t), counter(t, 1)])
@@ -143,7 +143,7 @@ test('PollAdd: a registered file, and what is none', (t) => {
   })
 })
 
-test('PollRemove: the poll that it names is cancelled, and no other', (t) => {
+test('PollRemove: cancels only the poll that its token names', (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = counter(t)
   const first = poll(ring, fd, IN, 'first')
@@ -163,7 +163,7 @@ test('PollRemove: the poll that it names is cancelled, and no other', (t) => {
   t.is(outcome(ring, new PollRemove(0)), 'ENOENT')
 })
 
-test('PollRemove: only polls are found', (t) => {
+test('PollRemove: finds only polls', (t) => {
   using ring = new Ring({ entries: 8 })
   const [left] = pair(t)
   const [timeout, read] = ring.pushAll(
@@ -179,22 +179,22 @@ test('PollRemove: only polls are found', (t) => {
   t.deepEqual(outcomesByUserData(ring, 3), { undefined: 2, timeout: 'ECANCELED', read: 'ECANCELED' })
 })
 
-test('PollUpdate: other events', (t) => {
+test('PollUpdate: changes the events', (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = counter(t)
   const token = poll(ring, fd, PRI, 'poll')
   const other = poll(ring, fd, PRI, 'other')
   countUp(fd)
-  t.true(nothingCompletes(ring))
-  t.is(outcome(ring, new PollUpdate(other, { events: HUP })), 0)
-  t.true(nothingCompletes(ring))
-  // What is so already is said at once, after the answer to the update.
+  t.true(quiet(ring))
+  t.is(result(ring, new PollUpdate(other, { events: HUP })), 0)
+  t.true(quiet(ring))
+  // If the file is ready, the poll completes right after the update.
   ring.push(new PollUpdate(token, { events: IN }), 'update')
   const [update, completion] = ring.waitMany(2)
   t.like(update, { userData: 'update', value: 0 })
   t.like(completion, { userData: 'poll', token, value: IN, more: false })
   t.is(ring.inFlight, 1)
-  // What is not yet so is waited for.
+  // If it is not, the poll waits.
   const [left, right] = pair(t)
   const waiting = poll(ring, left, PRI, 'waiting')
   t.is(outcome(ring, new PollUpdate(waiting, { events: IN })), 0)
@@ -203,7 +203,7 @@ test('PollUpdate: other events', (t) => {
   t.deepEqual(outcomes(ring, 1), [['waiting', IN]])
 })
 
-test('PollUpdate: other user data, and nothing else', (t) => {
+test('PollUpdate: changes the user data only', (t) => {
   using ring = new Ring({ entries: 8 })
   const [fd, another] = [counter(t), counter(t)]
   const first = poll(ring, fd, IN, 'first')
@@ -219,7 +219,7 @@ test('PollUpdate: other user data, and nothing else', (t) => {
       ['renamed', second, IN],
     ].toSorted(),
   )
-  // Any value but undefined, as often as one likes.
+  // Any value but undefined, any number of times.
   const object = { name: 'mine' }
   const token = poll(ring, another, IN, 'old')
   for (const userData of [0, '', null, false, Number.NaN, 8n, object]) {
@@ -231,7 +231,7 @@ test('PollUpdate: other user data, and nothing else', (t) => {
   t.is(ring.wait({ timeout: 60_000 })?.userData, object)
 })
 
-test('PollUpdate: the token stays, whatever the user data is', (t) => {
+test('PollUpdate: keeps the token when the user data changes', (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = counter(t)
   const token = poll(ring, fd, IN, 'old')
@@ -240,7 +240,7 @@ test('PollUpdate: the token stays, whatever the user data is', (t) => {
   t.deepEqual(outcomesByUserData(ring, 2), { remove: 0, new: 'ECANCELED' })
 })
 
-test('PollUpdate: events and user data together', (t) => {
+test('PollUpdate: changes events and user data together', (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = counter(t)
   const token = poll(ring, fd, PRI, 'old')
@@ -251,7 +251,7 @@ test('PollUpdate: events and user data together', (t) => {
   ])
 })
 
-test('PollUpdate: a poll that goes on changes its user data in the middle', (t) => {
+test('PollUpdate: changes the user data of a multishot poll between completions', (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = counter(t)
   const token = poll(ring, fd, IN, 'one', true)
@@ -270,7 +270,7 @@ test('PollUpdate: a poll that goes on changes its user data in the middle', (t) 
   t.deepEqual(outcomesByUserData(ring, 2), { remove: 0, two: 'ECANCELED' })
 })
 
-test('PollUpdate: drain gives the new user data too', (t) => {
+test('PollUpdate: drain() reports the new user data', (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = counter(t)
   const token = poll(ring, fd, PRI, 'old')
@@ -284,7 +284,7 @@ test('PollUpdate: drain gives the new user data too', (t) => {
   ])
 })
 
-test('PollUpdate: an entry does it as often as it is pushed', (t) => {
+test('PollUpdate: an entry updates the poll at each push', (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = counter(t)
   const token = poll(ring, fd, IN, 'old')
@@ -300,7 +300,7 @@ test('PollUpdate: an entry does it as often as it is pushed', (t) => {
   t.is(ring.wait()?.error?.code, 'ENOENT')
 })
 
-test('PollUpdate: silent in a chain, it is done when the chain is', (t) => {
+test('PollUpdate: takes effect at the end of a chain with skipSuccess', (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = counter(t)
   const token = poll(ring, fd, IN, 'old')
@@ -311,7 +311,7 @@ test('PollUpdate: silent in a chain, it is done when the chain is', (t) => {
   t.deepEqual(outcomes(ring, 1), [['new', IN]])
 })
 
-test('PollUpdate: a stale token finds nothing', (t) => {
+test('PollUpdate: a stale token matches nothing', (t) => {
   using ring = new Ring({ entries: 8 })
   const [fd, another] = [counter(t, 1), counter(t)]
   const stale = poll(ring, fd, IN, 'gone')
@@ -321,10 +321,10 @@ test('PollUpdate: a stale token finds nothing', (t) => {
     syscall: 'poll_update',
     message: 'ENOENT: no such file or directory, poll_update',
   })
-  // Another poll in the same slot.
-  const slot = (token: Token): number => token % 2 ** 22
+  // Another poll in the same place of the submission table.
+  const indexOf = (token: Token): number => token % 2 ** 22
   let token = poll(ring, another, IN, 'mine')
-  while (slot(token) !== slot(stale)) {
+  while (indexOf(token) !== indexOf(stale)) {
     ring.push(new PollRemove(token), 'remove')
     t.deepEqual(outcomesByUserData(ring, 2), { remove: 0, mine: 'ECANCELED' })
     token = poll(ring, another, IN, 'mine')
@@ -339,7 +339,7 @@ test('PollUpdate: a stale token finds nothing', (t) => {
   t.deepEqual(outcomes(ring, 1), [['mine', IN]])
 })
 
-test('PollUpdate: the slot table gives new user data to what a token names, and to nothing else', (t) => {
+test('PollUpdate: SubmissionTable.rename() changes only the submission that the token names', (t) => {
   const slots = new SubmissionTable()
   const subject = PollAdd as never
   const slot = slots.acquire(subject, undefined, 'old', MULTISHOT)
@@ -351,13 +351,13 @@ test('PollUpdate: the slot table gives new user data to what a token names, and 
   slots.release(slot)
   slots.rename(token, 'late')
   t.is(slot.userData, undefined)
-  slots.rename(2 ** 50, 'nobody')
-  slots.rename(token + 2 ** 22, 'in a free slot')
+  slots.rename(2 ** 50, 'unused')
+  slots.rename(token + 2 ** 22, 'free')
   t.is(slot.userData, undefined)
   t.is(other.userData, 'other')
 })
 
-test('PollUpdate: a poll that was not pushed has no user data to change', async (t) => {
+test('PollUpdate: leaves a poll of the promise API without user data', async (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = counter(t)
   const seen: number[] = []
@@ -370,7 +370,7 @@ test('PollUpdate: a poll that was not pushed has no user data to change', async 
   t.deepEqual(seen, [IN])
 })
 
-test('PollUpdate: a promise of it changes the user data of a pushed poll', async (t) => {
+test('PollUpdate: run() changes the user data of a pushed poll', async (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = counter(t)
   const token = poll(ring, fd, IN, 'old')
@@ -379,11 +379,11 @@ test('PollUpdate: a promise of it changes the user data of a pushed poll', async
   t.deepEqual(outcomes(ring, 1), [['new', IN]])
 })
 
-test('PollUpdate: too late for a poll that is just completing, and right after that', (t) => {
+test('PollUpdate: fails with EALREADY while the poll is completing, and succeeds afterwards', (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = counter(t)
   const token = poll(ring, fd, IN, 'old', true)
-  countUp(fd) // a ring that defers its work learns of this when it looks for completions
+  countUp(fd) // with DEFER_TASKRUN the ring processes this when it looks for completions
   ring.push(new PollUpdate(token, { userData: 'new' }), 'update')
   ring.submit()
   const first = outcomesByUserData(ring, 2)
@@ -395,7 +395,7 @@ test('PollUpdate: too late for a poll that is just completing, and right after t
   t.deepEqual(outcomes(ring, 1), [['newer', IN]])
 })
 
-test('PollUpdate: an update of nothing, which would be a removal, is refused', (t) => {
+test('PollUpdate: refuses an update without events and user data', (t) => {
   using ring = new Ring({ entries: 8 })
   for (const options of [{}, { multi: true }, { userData: undefined }, { events: undefined as never }]) {
     t.throws(() => new PollUpdate(1, options), {

@@ -35,7 +35,7 @@ function numberOf(target: GroupTarget): number {
   return typeof target === 'number' ? target : target.group
 }
 
-/** Virtual memory, which costs nothing until it is used. */
+/** Virtual memory, which is allocated only when it is used. */
 const MEMORY = new ArrayBuffer(64 << 20)
 
 type Provided = [memory: Bytes, size: number, count: number, group: GroupTarget, firstId: number]

@@ -11,7 +11,7 @@ import { pair } from '../../helpers/sockets.ts'
 
 const GROUP = 9
 
-/** Memory of its own, so that it can be detached. */
+/** A Buffer with an ArrayBuffer of its own, which can be detached. */
 function fresh(size: number): Buffer {
   return Buffer.from(new ArrayBuffer(size))
 }
@@ -20,13 +20,13 @@ function textOf(received: Received): string {
   return received.bytes.toString('latin1')
 }
 
-/** What is read into the group, or the code of the error. */
+/** Reads into a buffer of the group; returns the text, or the code of the error. */
 function read(ring: Ring, fd: number, group: number = GROUP, length = 0): string {
   const completion = complete(ring, new Read(fd, { group, length }, { offset: 0 }))
   return completion.error?.code ?? textOf(completion.value)
 }
 
-test('ProvideBuffers: reads take the buffers in order, and put their bytes there', (t) => {
+test('ProvideBuffers: reads consume the buffers in order, and fill them', (t) => {
   using ring = new Ring({ entries: 8 })
   const { fd } = file(t, '0123456789')
   const memory = fresh(40).fill('.')
@@ -46,7 +46,7 @@ test('ProvideBuffers: reads take the buffers in order, and put their bytes there
   t.is(read(ring, fd), 'ENOBUFS')
 })
 
-test('ProvideBuffers: a group takes buffers from several operations, the oldest first', (t) => {
+test('ProvideBuffers: adds to a group, whose oldest buffers are consumed first', (t) => {
   using ring = new Ring({ entries: 8 })
   const { fd } = file(t, 'abcdefgh')
   const [first, second] = [fresh(8), new ArrayBuffer(4)]
@@ -61,19 +61,19 @@ test('ProvideBuffers: a group takes buffers from several operations, the oldest 
   }
   t.deepEqual(ids, [10, 11, 65_535])
   t.is(read(ring, fd, 65_535), 'abc')
-  // What was filled can be provided again.
+  // A filled buffer can be provided again.
   t.is(outcome(ring, new ProvideBuffers(first, 4, 1, GROUP, 10)), 0)
   t.is(read(ring, fd), 'abcd')
 })
 
-test('ProvideBuffers: the end of a file takes a buffer too, or none', (t) => {
+test('ProvideBuffers: a read at the end of a file receives no bytes', (t) => {
   using ring = new Ring({ entries: 8 })
   const { fd } = file(t, '')
   t.is(outcome(ring, new ProvideBuffers(fresh(8), 8, 1, GROUP)), 0)
   t.is(read(ring, fd), '')
 })
 
-test('ProvideBuffers: 65536 buffers at once', (t) => {
+test('ProvideBuffers: provides 65536 buffers at once', (t) => {
   using ring = new Ring({ entries: 8 })
   const { fd } = file(t, 'xyz')
   const memory = fresh(2 * 65_536)
@@ -81,17 +81,17 @@ test('ProvideBuffers: 65536 buffers at once', (t) => {
   t.is(Buffer.from(provide.build().bytes).readUInt32LE(4), 65_536)
   t.is(outcome(ring, provide), 0)
   t.is(read(ring, fd), 'xy')
-  // Since Linux 6.17 a group has one less than numbers can tell apart.
+  // Since Linux 6.17 a group has at most 65535 buffers.
   const removed = outcome(ring, new RemoveBuffers(65_534, GROUP))
   t.is(removed, 65_534)
   const rest = outcome(ring, new RemoveBuffers(65_536, GROUP))
   t.true(rest === 0 || rest === 1, String(rest))
-  // Each number on its own.
+  // Each id separately.
   t.is(outcome(ring, new ProvideBuffers(memory, 2, 1, GROUP, 65_535)), 0)
   t.is(complete(ring, new Read(fd, { group: GROUP }, { offset: 0 })).bufferId, 65_535)
 })
 
-test('ProvideBuffers: is refused where it cannot be', (t) => {
+test('ProvideBuffers: fails for bad arguments and detached memory', (t) => {
   const memory = fresh(100)
   const refuses = (args: readonly [number, number, number, number?], name: string): void => {
     const [size, count, group, firstId] = args
@@ -107,13 +107,13 @@ test('ProvideBuffers: is refused where it cannot be', (t) => {
   refuses([1, 2, 1, 65_535], 'firstId')
   refuses([1, 1, 1, 65_536], 'firstId')
   t.notThrows(() => new ProvideBuffers(memory, 10, 10, 1, 65_526))
-  // Memory that was detached meanwhile.
+  // Memory that was detached after the constructor.
   const provide = new ProvideBuffers(memory, 10, 10, 1)
   structuredClone(memory.buffer, { transfer: [memory.buffer as ArrayBuffer] })
   t.throws(() => provide.build(), { code: 'ERR_OUT_OF_RANGE', message: /"size"/ })
 })
 
-test('ProvideBuffers: skipSuccess, alone and in a chain', (t) => {
+test('ProvideBuffers: provides with skipSuccess, alone and in a chain', (t) => {
   using ring = new Ring({ entries: 8 })
   const { fd } = file(t, 'silent')
   ring.push(new ProvideBuffers(fresh(8), 8, 1, GROUP, 1).skipSuccess().link())
@@ -127,7 +127,7 @@ test('ProvideBuffers: skipSuccess, alone and in a chain', (t) => {
   t.is(ring.tryWait(), undefined)
 })
 
-test('ProvideBuffers: a built entry provides as often as it is pushed', (t) => {
+test('ProvideBuffers: a built entry provides at each push', (t) => {
   using ring = new Ring({ entries: 8 })
   const { fd } = file(t, 'again')
   const entry = new ProvideBuffers(fresh(10), 5, 2, GROUP, 7).build()
@@ -137,14 +137,14 @@ test('ProvideBuffers: a built entry provides as often as it is pushed', (t) => {
     t.is(read(ring, fd), 'again')
     t.is(read(ring, fd), 'ENOBUFS')
   }
-  // To another ring too: groups belong to rings.
+  // Also to another ring: groups belong to rings.
   using other = new Ring({ entries: 8 })
   t.is(read(other, fd), 'ENOBUFS')
   t.is(outcome(other, entry), 0)
   t.is(read(other, fd), 'again')
 })
 
-test('ProvideBuffers: one that fails or was taken back leaves nothing', (t) => {
+test('ProvideBuffers: leaves no buffers if it fails or is withdrawn', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t, 'abcd')
   const stale = fresh(4)
@@ -158,7 +158,7 @@ test('ProvideBuffers: one that fails or was taken back leaves nothing', (t) => {
     code: 'ERR_INVALID_ARG_TYPE',
   })
   t.is(read(ring, fd), 'ENOBUFS')
-  // Had they stayed, this would be taken for the first of two with the same number.
+  // If they had stayed, this would be the second buffer with the same id.
   const memory = fresh(4)
   t.is(outcome(ring, new ProvideBuffers(memory, 4, 1, GROUP, 3)), 0)
   const { value } = complete(ring, new Read(fd, { group: GROUP }, { offset: 0 }))
@@ -167,7 +167,7 @@ test('ProvideBuffers: one that fails or was taken back leaves nothing', (t) => {
   t.deepEqual(stale, Buffer.alloc(4))
 })
 
-test('ProvideBuffers: what drain takes is counted too', (t) => {
+test('ProvideBuffers: drain() counts consumed buffers too', (t) => {
   using ring = new Ring({ entries: 8 })
   const { fd } = file(t, 'wxyz')
   const [first, second] = [fresh(4), fresh(4)]
@@ -183,7 +183,7 @@ test('ProvideBuffers: what drain takes is counted too', (t) => {
   t.is(complete(ring, new Read(fd, { group: GROUP }, { offset: 0 })).value.bytes.buffer, second.buffer)
 })
 
-test('ProvideBuffers: memory that was detached is reported', (t) => {
+test('ProvideBuffers: reports memory that was detached', (t) => {
   using ring = new Ring({ entries: 8 })
   const { fd } = file(t, 'abcd')
   const detach = (memory: Buffer): ArrayBuffer =>
@@ -198,15 +198,15 @@ test('ProvideBuffers: memory that was detached is reported', (t) => {
   moved.push(detach(other))
   const completion = complete(ring, new Read(fd, { group: GROUP }, { offset: 0 }))
   t.throws<UringError>(() => completion.value, { code: 'ERR_URING_BUFFER_DETACHED' })
-  t.is(moved.length, 2) // held so long
+  t.is(moved.length, 2) // keeps the memory until here
 })
 
-test('ProvideBuffers: not for memory that this ring does not know', (t) => {
+test('ProvideBuffers: value fails for buffers that were provided by a raw entry', (t) => {
   const { ring } = fixedRing(t, 64)
   const { fd } = file(t, 'abcd')
   const memory = fresh(4)
   const { bytes } = new ProvideBuffers(memory, 4, 1, GROUP).build()
-  // By the escape hatch, the library learns nothing of it.
+  // The library does not look into raw entries.
   ring.push(Entry.from(bytes, { keep: [memory] }))
   t.is(ring.wait(TIMEOUT)?.result, 0)
   const completion = complete(ring, new Read(fd, { group: GROUP }, { offset: 0 }))
@@ -215,7 +215,7 @@ test('ProvideBuffers: not for memory that this ring does not know', (t) => {
   t.is(memory.toString(), 'abcd')
 })
 
-test('ProvideBuffers: its memory is held until it was used, and no longer', async (t) => {
+test('ProvideBuffers: keeps the memory alive until its buffers are consumed', async (t) => {
   const source = `
     import { openSync, writeSync } from 'node:fs'
     import { setImmediate } from 'node:timers/promises'
@@ -274,13 +274,13 @@ test('ProvideBuffers: its memory is held until it was used, and no longer', asyn
     await until('removed')
     readInto(4)
     held('closed', 'renewed')
-    // A group that is never empty lets go of what was used.
+    // A group that is never empty releases consumed buffers.
     provide('next', 5, 1, undefined, 1)
     ring.wait({ timeout: 20_000 })
     readInto(5)
     await until('renewed')
     held('next')
-    // Which of two with the same number was used is not sure: both are held until both were.
+    // Of two buffers with the same id either may have been consumed: both are kept until both were.
     provide('twin', 6, 1)
     provide('other twin', 6, 1)
     ring.waitMany(2, { timeout: 20_000 })
@@ -300,7 +300,7 @@ test('ProvideBuffers: its memory is held until it was used, and no longer', asyn
   t.deepEqual(await script(source, ['--expose-gc']), { code: 0, signal: null, stdout: 'ok\n', stderr: '' })
 })
 
-test('RemoveBuffers: takes the oldest, and says how many', (t) => {
+test('RemoveBuffers: removes the oldest buffers, and resolves to their number', (t) => {
   using ring = new Ring({ entries: 8 })
   const { fd } = file(t, 'abcd')
   t.is(outcome(ring, new RemoveBuffers(1, GROUP)), 'ENOENT')
@@ -312,25 +312,25 @@ test('RemoveBuffers: takes the oldest, and says how many', (t) => {
   t.is(completion.bufferId, 103)
   t.is(completion.value.bytes.byteOffset, 12)
   t.is(outcome(ring, new RemoveBuffers(100, GROUP)), 6)
-  t.is(outcome(ring, new RemoveBuffers(100, GROUP)), 0) // the group is known, and empty
+  t.is(outcome(ring, new RemoveBuffers(100, GROUP)), 0) // the group exists and is empty
   t.is(read(ring, fd), 'ENOBUFS')
 })
 
-test('RemoveBuffers: skipSuccess takes them out too', (t) => {
+test('RemoveBuffers: removes buffers with skipSuccess', (t) => {
   using ring = new Ring({ entries: 8 })
   const { fd } = file(t, 'abcd')
   t.is(outcome(ring, new ProvideBuffers(fresh(12), 4, 3, GROUP, 1)), 0)
   ring.push(new RemoveBuffers(2, GROUP).skipSuccess())
   ring.submit()
   t.is(complete(ring, new Read(fd, { group: GROUP }, { offset: 0 })).bufferId, 3)
-  // A number that was removed stands for what was provided last.
+  // An id that was removed names the buffer that was provided last.
   const memory = fresh(4)
   t.is(outcome(ring, new ProvideBuffers(memory, 4, 1, GROUP, 1)), 0)
   const { value } = complete(ring, new Read(fd, { group: GROUP }, { offset: 0 }))
   t.is(textOf(value), 'abcd')
 })
 
-test('RemoveBuffers: not what an operation has already', async (t) => {
+test('RemoveBuffers: leaves a buffer that an operation has consumed', async (t) => {
   using ring = new Ring({ entries: 8 })
   const [left, right] = pair(t)
   const memory = fresh(8)
@@ -338,7 +338,7 @@ test('RemoveBuffers: not what an operation has already', async (t) => {
   // In a kernel worker, a read keeps its buffer while it waits.
   ring.push(new Read(left, { group: GROUP }).async(), 'read')
   ring.submit()
-  // It has one when the group has only the other one left.
+  // The read has a buffer when the group has only the other one left.
   let removed: unknown
   const deadline = performance.now() + 20_000
   do {

@@ -14,7 +14,7 @@ function textOf(received: Received): string {
   return received.bytes.toString('latin1')
 }
 
-/** A read that is to complete many times: what comes next of it. */
+/** Waits for the next completion of a multishot read. */
 function next(t: ExecutionContext, ring: Ring, text: string, more: boolean): Received | undefined {
   const completion = ring.wait(SOON)
   t.is(completion?.userData, 'multi')
@@ -25,7 +25,7 @@ function next(t: ExecutionContext, ring: Ring, text: string, more: boolean): Rec
   return received
 }
 
-test('ReadMulti: each completion is what was received, in order, until the group is empty', (t) => {
+test('ReadMulti: completes with what was received, in order, until the group is empty', (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = fifo(t)
   const memory = Buffer.alloc(12)
@@ -49,18 +49,18 @@ test('ReadMulti: each completion is what was received, in order, until the group
   t.is(ring.inFlight, 0)
 })
 
-test('ReadMulti: bytes beyond a buffer go into the next one', (t) => {
+test('ReadMulti: continues in the next buffer when one is full', (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = fifo(t)
   t.is(outcome(ring, new ProvideBuffers(Buffer.alloc(16), 4, 4, { group: GROUP })), 0)
   writeSync(fd, 'abcdefghij')
   ring.push(new ReadMulti(fd, { group: GROUP }), 'multi')
-  // One operation in flight may complete any number of times, so such a wait is none without an end.
+  // A multishot operation may complete any number of times, so wait() accepts any count.
   const received = ring.waitMany(3).map(({ value }) => textOf(value as Received))
   t.deepEqual(received, ['abcd', 'efgh', 'ij'])
 })
 
-test('ReadMulti: the end of the file is the last completion', (t) => {
+test('ReadMulti: ends with the end of the file', (t) => {
   using ring = new Ring({ entries: 8 })
   const [left, right] = socketpair(SocketDomain.UNIX, SocketType.STREAM)
   closing(t, left)
@@ -75,7 +75,7 @@ test('ReadMulti: the end of the file is the last completion', (t) => {
   t.is(ring.inFlight, 0)
 })
 
-test('ReadMulti: wants a file that can be polled, and buffers', (t) => {
+test('ReadMulti: fails for a file that cannot be polled, and for an empty group', (t) => {
   using ring = new Ring({ entries: 8 })
   const { fd } = file(t, 'regular')
   t.is(outcome(ring, new ProvideBuffers(Buffer.alloc(64), 16, 4, GROUP)), 0)
@@ -91,7 +91,7 @@ test('ReadMulti: passes its options to the kernel', (t) => {
   const fd = fifo(t)
   t.is(outcome(ring, new ProvideBuffers(Buffer.alloc(64), 16, 4, GROUP)), 0)
   writeSync(fd, 'abcdef')
-  // A length is taken as it is meant, or not at all.
+  // The kernel applies the length, or refuses it.
   ring.push(new ReadMulti(fd, GROUP, { length: 2, offset: 0 }), 'multi')
   const completion = ring.wait(SOON)
   if (completion?.error === undefined) t.is(textOf(completion?.value as Received), 'ab')

@@ -17,7 +17,7 @@ import type { Fields } from '../base/native-rows.ts'
 import { KINDS } from '../base/bad-values.ts'
 import type { Subject } from '../base/argument-subject.ts'
 
-/** What both classes set, from <linux/io_uring.h> and <fcntl.h>: not the facade's own constants. */
+/** Flags that both classes set, from <linux/io_uring.h> and <fcntl.h>: not the facade's own constants. */
 const SPLICE_F_FD_IN_FIXED = 2 ** 31
 const O_CLOEXEC = 0o2000000
 const ENDS_BYTES = 8
@@ -99,7 +99,7 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
       return {
         fields: {
           fds: addr,
-          // Registered files are closed with their table; the kernel refuses the flag for them.
+          // Fixed files are not inherited; the kernel refuses the flag for them.
           pipe_flags: (flags | (cloexec && direct === undefined ? O_CLOEXEC : 0)) >>> 0,
           ...given('slot', direct === undefined ? undefined : direct === 'auto' ? -1 : indexOf(direct)),
         },

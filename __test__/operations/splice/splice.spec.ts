@@ -1,4 +1,4 @@
-// Pipes: made, filled and emptied without the bytes coming to JavaScript.
+// Pipes: creating them, and moving bytes through them inside the kernel.
 
 import { closeSync, fstatSync, ftruncateSync, readFileSync, readSync, writeSync } from 'node:fs'
 import test from 'ava'
@@ -21,13 +21,13 @@ import { brokenPipe, flagsOf, pipe, readText, withFewDescriptors } from '../../h
 import { closing, pair } from '../../helpers/sockets.ts'
 
 const NOBODY = 987_654
-/** How a file is open: O_ACCMODE. */
+/** The access mode of a descriptor, O_ACCMODE. */
 const ACCESS = 3
 const FAR = 2 ** 33 + 5
 
 // ---- Splice
 
-test('Splice: takes from a file, at its position or at an offset', (t) => {
+test('Splice: reads a file at its position or at an offset', (t) => {
   using ring = new Ring({ entries: 4 })
   const source = file(t, '0123456789')
   const { read, write } = pipe(t)
@@ -47,7 +47,7 @@ test('Splice: takes from a file, at its position or at an offset', (t) => {
   }
 })
 
-test('Splice: puts into a file, at its position or at an offset', (t) => {
+test('Splice: writes a file at its position or at an offset', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd, path } = file(t, '..........')
   const { read, write } = pipe(t)
@@ -80,12 +80,12 @@ test('Splice: moves bytes from pipe to pipe, and between pipes and sockets', (t)
   t.is(readText(second.read), 'back')
 })
 
-test('Splice: both sides can be registered files', (t) => {
+test('Splice: accepts fixed files on both sides', (t) => {
   using ring = new Ring({ entries: 4 })
   const source = file(t, 'from the file')
   const target = file(t)
   const { read, write } = pipe(t)
-  // The slots are descriptors of something else, so that it shows when one is taken for the other.
+  // The slot numbers are also descriptors of other files, to detect if one is taken for the other.
   ring.registerFiles([-1, source.fd, target.fd, read, write])
   const fixedSource = new FixedFile(1)
   const fixedTarget = new FixedFile(2)
@@ -98,7 +98,7 @@ test('Splice: both sides can be registered files', (t) => {
   t.is(complete(ring, new Splice(read, fixedTarget, 4, { offsetOut: 5 })).value, 4)
   t.is(complete(ring, new Splice(fixedRead, fixedTarget, 100, { offsetOut: 9 })).value, 4)
   t.is(readFileSync(target.path, 'utf8'), 'from the file')
-  // The kernel's own flag says the same of a number.
+  // The kernel's own flag marks a number as a slot too.
   const { FD_IN_FIXED } = SpliceFlags
   t.is(complete(ring, new Splice(1, write, 4, { offsetIn: 9, flags: FD_IN_FIXED })).value, 4)
   t.is(readText(read), 'file')
@@ -106,7 +106,7 @@ test('Splice: both sides can be registered files', (t) => {
   t.is(codeOrNone(ring, new Splice(read, new FixedFile(0), 4)), 'EBADF', 'an empty slot')
 })
 
-test('Splice: waits for bytes, or not', (t) => {
+test('Splice: waits for bytes, or fails with EAGAIN if it is non-blocking', (t) => {
   using ring = new Ring({ entries: 4 })
   const { read, write } = pipe(t)
   const { fd, path } = file(t)
@@ -123,7 +123,7 @@ test('Splice: waits for bytes, or not', (t) => {
   t.is(codeOrNone(ring, new Splice(pipe(t, true).read, fd, 100)), 'EAGAIN', 'this end does not block')
 })
 
-test('Splice: what cannot be is an error', (t) => {
+test('Splice: fails without a pipe, and for bad files and offsets', (t) => {
   using ring = new Ring({ entries: 4 })
   const { read, write } = pipe(t)
   const { fd } = file(t, 'content')
@@ -144,7 +144,7 @@ test('Splice: what cannot be is an error', (t) => {
 
 // ---- Tee
 
-test('Tee: copies bytes and leaves them where they are', (t) => {
+test('Tee: copies bytes and leaves them in the first pipe', (t) => {
   using ring = new Ring({ entries: 4 })
   const first = pipe(t)
   const second = pipe(t)
@@ -157,7 +157,7 @@ test('Tee: copies bytes and leaves them where they are', (t) => {
   t.is(complete(ring, new Tee(first.read, second.write, 0)).value, 0)
 })
 
-test('Tee: both sides can be registered files', (t) => {
+test('Tee: accepts fixed files on both sides', (t) => {
   using ring = new Ring({ entries: 4 })
   const first = pipe(t)
   const second = pipe(t)
@@ -179,7 +179,7 @@ test('Tee: both sides can be registered files', (t) => {
   t.is(readText(first.read), 'again')
 })
 
-test('Tee: waits for bytes, or not', (t) => {
+test('Tee: waits for bytes, or fails with EAGAIN if it is non-blocking', (t) => {
   using ring = new Ring({ entries: 4 })
   const first = pipe(t)
   const second = pipe(t)
@@ -195,7 +195,7 @@ test('Tee: waits for bytes, or not', (t) => {
   t.is(readText(second.read), 'late')
 })
 
-test('Tee: what cannot be is an error', (t) => {
+test('Tee: fails for files that are not pipes', (t) => {
   using ring = new Ring({ entries: 4 })
   const { read, write } = pipe(t)
   const { fd } = file(t, 'content')
@@ -212,7 +212,7 @@ test('Tee: what cannot be is an error', (t) => {
 
 // ---- Pipe
 
-test('Pipe: makes a pipe of two descriptors', (t) => {
+test('Pipe: creates a pipe of two descriptors', (t) => {
   using ring = new Ring({ entries: 4 })
   const [read, write] = complete(ring, new Pipe()).value.map((fd) => closing(t, fd)) as [number, number]
   writeSync(write, 'through')
@@ -223,7 +223,7 @@ test('Pipe: makes a pipe of two descriptors', (t) => {
   t.is(flagsOf(write) & ACCESS, OpenFlags.WRONLY)
 })
 
-test('Pipe: flags and cloexec hold for both ends', (t) => {
+test('Pipe: applies flags and cloexec to both ends', (t) => {
   using ring = new Ring({ entries: 4 })
   const { CLOEXEC, NONBLOCK, DIRECT } = OpenFlags
   for (const [options, expected] of [
@@ -235,8 +235,8 @@ test('Pipe: flags and cloexec hold for both ends', (t) => {
     [{ flags: NONBLOCK }, CLOEXEC | NONBLOCK],
     [{ flags: NONBLOCK | DIRECT, cloexec: false }, NONBLOCK | DIRECT],
   ] as const) {
-    const ends = complete(ring, new Pipe(options)).value.map((fd) => flagsOf(closing(t, fd)))
-    // The kernel keeps DIRECT for the end to write to.
+    const ends = done(ring, new Pipe(options)).value.map((fd) => flagsOf(closing(t, fd)))
+    // The kernel sets DIRECT only on the writing end.
     for (const [index, flags] of ends.entries()) {
       const mask = CLOEXEC | NONBLOCK | (index === 0 ? 0 : DIRECT)
       t.is(flags & mask, expected & mask, JSON.stringify(options))
@@ -244,7 +244,7 @@ test('Pipe: flags and cloexec hold for both ends', (t) => {
   }
 })
 
-test('Pipe: one of packets keeps writes apart', (t) => {
+test('Pipe: keeps writes separate with DIRECT', (t) => {
   using ring = new Ring({ entries: 4 })
   for (const [flags, expected] of [
     [OpenFlags.DIRECT, ['first', 'second']],
@@ -263,7 +263,7 @@ test('Pipe: one of packets keeps writes apart', (t) => {
   }
 })
 
-/** What two registered files pass on. */
+/** Writes to one fixed file, and returns what the other one reads. */
 function through(ring: Ring, read: FixedFile, write: FixedFile, text: string): string {
   const bytes = Buffer.alloc(100)
   const written: number = complete(ring, new Write(write, Buffer.from(text))).value
@@ -271,7 +271,7 @@ function through(ring: Ring, read: FixedFile, write: FixedFile, text: string): s
   return written === count ? bytes.toString('latin1', 0, count) : `${written} and ${count} bytes`
 }
 
-test('Pipe: goes into a slot of the registered files and the one after it', (t) => {
+test('Pipe: uses a fixed-file slot and the next one', (t) => {
   using ring = new Ring({ entries: 4 })
   ring.registerFiles(5)
   for (const direct of [3, new FixedFile(3), 0, 3]) {
@@ -285,7 +285,7 @@ test('Pipe: goes into a slot of the registered files and the one after it', (t) 
   t.is(codeOrNone(ring, new Write(new FixedFile(3), Buffer.alloc(1))), 'EBADF', 'the end to read from')
 })
 
-test('Pipe: goes into slots that the kernel chooses', (t) => {
+test('Pipe: uses fixed-file slots that the kernel chooses', (t) => {
   using ring = new Ring({ entries: 4 })
   ring.registerFiles(5)
   complete(ring, new Pipe({ direct: 1 }))
@@ -301,7 +301,7 @@ test('Pipe: goes into slots that the kernel chooses', (t) => {
   t.is(codeOrNone(ring, new Pipe({ direct: 'auto' })), 'ENFILE', 'there is one slot, and no two')
 })
 
-test('Pipe: the ends are told apart wherever the kernel puts them', (t) => {
+test('Pipe: returns the ends in order, in whichever slots they are', (t) => {
   using ring = new Ring({ entries: 4 })
   ring.registerFiles(6)
   for (const direct of [0, 2, 4]) complete(ring, new Pipe({ direct }))
@@ -317,7 +317,7 @@ test('Pipe: the ends are told apart wherever the kernel puts them', (t) => {
   }
 })
 
-test('Pipe: what cannot be is an error', (t) => {
+test('Pipe: fails for bad flags, bad slots and rings without a table', (t) => {
   using ring = new Ring({ entries: 4 })
   t.is(complete(ring, new Pipe({ direct: 0 })).error?.message, 'ENXIO: no such device or address, pipe2')
   t.is(codeOrNone(ring, new Pipe({ direct: 'auto' })), 'ENFILE')
@@ -330,12 +330,12 @@ test('Pipe: what cannot be is an error', (t) => {
   t.is(codeOrNone(ring, new Pipe({ direct: 0, flags: OpenFlags.CLOEXEC })), 'EINVAL')
 })
 
-test('Pipe: takes two descriptors or none', async (t) => {
+test('Pipe: fails with EMFILE if fewer than two descriptors are left', async (t) => {
   const outcome = await withFewDescriptors(`
     import { closeSync } from 'node:fs'
     import { Pipe, Ring } from 'uring'
     const ring = new Ring({ entries: 4 })
-    ring.push(new Pipe()) // what is loaded late is loaded
+    ring.push(new Pipe()) // loads lazily loaded modules while descriptors are left
     ring.wait().value.forEach((fd) => closeSync(fd))
     const opened = exhaust()
     for (let free = 0; free < 3; free += 1) {
@@ -354,7 +354,7 @@ test('Pipe: takes two descriptors or none', async (t) => {
   ])
 })
 
-test('Pipe: each submission has ends of its own', (t) => {
+test('Pipe: creates a new pipe for each submission', (t) => {
   using ring = new Ring({ entries: 4 })
   const operation = new Pipe()
   ring.pushAll([operation, operation])
@@ -368,7 +368,7 @@ test('Pipe: each submission has ends of its own', (t) => {
   }
 })
 
-test('Pipe: what an entry made stays what it was when the entry is pushed again', (t) => {
+test('Pipe: keeps the result of an entry when the entry is pushed again', (t) => {
   using ring = new Ring({ entries: 4 })
   const entry = new Pipe().build()
   const first = complete(ring, entry)
@@ -380,7 +380,7 @@ test('Pipe: what an entry made stays what it was when the entry is pushed again'
   t.is(readText(first.value[0]), 'first')
 })
 
-test('Pipe: an operation that is changed later makes what it was pushed for', (t) => {
+test('Pipe: ignores changes to the operation after push()', (t) => {
   using ring = new Ring({ entries: 4 })
   ring.registerFiles(4)
   const operation = new Pipe<number | undefined>({ direct: 1 })

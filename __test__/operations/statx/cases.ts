@@ -5,7 +5,7 @@ import { type Path, Statx, type StatxOptions } from 'uring'
 import { AT_FDCWD, boolean, directory, mask, path, pathBytes, u32 } from '../base/arbitraries.ts'
 import { type Case, define, descriptorOf, optional } from '../base/conformance-case.ts'
 
-/** What both classes set, from <fcntl.h>: not the facade's own constants. */
+/** Flags that both classes set, from <fcntl.h>: not the facade's own constants. */
 const AT_EMPTY_PATH = 0x1000
 const STATX_BASIC_STATS_AND_BTIME = 0xfff
 const STATX_BYTES = 256

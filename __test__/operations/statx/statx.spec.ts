@@ -64,7 +64,7 @@ const TESTS = [
   'isCharacterDevice',
 ] as const
 
-test('Statx: the status of a file is what node:fs says, and more', (t) => {
+test('Statx: reads the same status as node:fs, and more', (t) => {
   using ring = new Ring({ entries: 4 })
   const { path, fd } = file(t, 'content')
   for (const target of [
@@ -99,7 +99,7 @@ test('Statx: the status of a file is what node:fs says, and more', (t) => {
   t.true(big.isFile())
 })
 
-test('Statx: what it adds is there when it is asked for', (t) => {
+test('Statx: reads additional fields that the mask asks for', (t) => {
   using ring = new Ring({ entries: 4 })
   const { path } = file(t)
   ring.push(new Statx(path, { mask: StatxMask.MNT_ID | StatxMask.DIOALIGN | StatxMask.SIZE }))
@@ -112,7 +112,7 @@ test('Statx: what it adds is there when it is asked for', (t) => {
   t.is(ring.wait()?.error?.code, 'EINVAL', 'a bit that the kernel keeps for itself')
 })
 
-test('Statx: links are followed or not, and relative paths start where they are told to', (t) => {
+test('Statx: follows links unless told otherwise, and resolves relative paths from dirfd', (t) => {
   using ring = new Ring({ entries: 4 })
   const folder = directory(t)
   writeFileSync(join(folder, 'file'), '12345')
@@ -139,7 +139,7 @@ test('Statx: links are followed or not, and relative paths start where they are 
   }
 })
 
-test('Statx: the result of an operation is its own; that of an entry is decoded when it is taken', (t) => {
+test('Statx: an operation has new memory at each push, an entry shares its memory between pushes', (t) => {
   using ring = new Ring({ entries: 4 })
   const { path, fd } = file(t, '1')
   const operation = new Statx(path)

@@ -26,7 +26,7 @@ import { fifo, file } from '../../helpers/files.ts'
 import { code, done } from '../../helpers/completions.ts'
 import { diskFile } from '../../helpers/disks.ts'
 
-test('Fsync: syncs what can be synced', (t) => {
+test('Fsync: synchronizes regular files, and fails for pipes', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t, 'content')
   for (const options of [
@@ -51,7 +51,7 @@ const GIB = 2 ** 30
 const NOBODY = 987_654
 const MAX_I64 = 2n ** 63n - 1n
 
-/** Whole pages and whole blocks, of whatever size they are. */
+/** A multiple of every page size and block size. */
 const PIECE = 65_536
 const ONES = Buffer.alloc(PIECE, 0xa5)
 const ZEROS = Buffer.alloc(PIECE)
@@ -60,7 +60,7 @@ function put(fd: number, ...offsets: readonly number[]): void {
   for (const offset of offsets) writeSync(fd, ONES, 0, PIECE, offset)
 }
 
-/** What a piece of a file has: ones, zeros, something else; or nothing, behind its end. */
+/** Describes the content of a piece of a file: ones, zeros, a mixture, or nothing after its end. */
 function pieceAt(fd: number, offset: number): string {
   const piece = Buffer.alloc(PIECE)
   const count = readSync(fd, piece, 0, PIECE, offset)
@@ -69,7 +69,7 @@ function pieceAt(fd: number, offset: number): string {
   return piece.equals(ONES) ? 'ones' : piece.equals(ZEROS) ? 'zeros' : 'a mixture'
 }
 
-/** Bytes of files that have been written, and were cut off before they came to a disk. */
+/** Bytes that this process wrote and truncated before they reached a disk. */
 function cancelled(): number | undefined {
   try {
     const found = /^cancelled_write_bytes: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1]
@@ -79,10 +79,10 @@ function cancelled(): number | undefined {
   }
 }
 
-test('SyncFileRange: writes the range and nothing else', (t) => {
+test('SyncFileRange: writes exactly the range', (t) => {
   const disk = diskFile(t)
   if (disk === undefined || cancelled() === undefined) {
-    t.pass('the kernel does not count what is cut off')
+    t.pass('the kernel does not count truncated bytes')
     return
   }
   using ring = new Ring({ entries: 4 })
@@ -108,14 +108,14 @@ test('SyncFileRange: writes the range and nothing else', (t) => {
     [0, { offset: start - 2 ** 31, length: 2 ** 32 - 1, flags }],
   ]
   for (const [index, [expected, options, target = disk.fd]] of cases.entries()) {
-    // The kernel may have had reasons of its own to write everything at this moment.
+    // The kernel may write everything back on its own at any time, so try several times.
     let found = -1
     for (let round = 0; round < 10 && found !== expected; round += 1) found = unsynced(options, target)
     t.is(found, expected, `case ${index}`)
   }
 })
 
-test('SyncFileRange: what cannot be is an error', (t) => {
+test('SyncFileRange: fails for unknown flags, ranges out of bounds and pipes', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t, 'content')
   t.is(code(ring, new SyncFileRange(fd, { flags: 8 })), 'EINVAL')
@@ -126,7 +126,7 @@ test('SyncFileRange: what cannot be is an error', (t) => {
   t.is(done(ring, new SyncFileRange(NOBODY)).error?.message, 'EBADF: bad file descriptor, sync_file_range')
 })
 
-test('Fallocate: allocates space, and makes the file longer unless told not to', (t) => {
+test('Fallocate: allocates space, and extends the file without KEEP_SIZE', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t, 'content')
   const used = (): number => fstatSync(fd).blocks * 512
@@ -153,7 +153,7 @@ function readFirst(fd: number, count: number): string {
   return bytes.toString('latin1')
 }
 
-test('Fallocate: punches a hole, also one of more than 4 GiB beyond 4 GiB', (t) => {
+test('Fallocate: punches a hole, also of more than 4 GiB beyond 4 GiB', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t)
   ring.registerFiles([-1, -1, fd])
@@ -188,7 +188,7 @@ test('Fallocate: punches a hole, also one of more than 4 GiB beyond 4 GiB', (t) 
   t.true(fstatSync(fd).blocks < blocks)
 })
 
-test('Fallocate: zeroes a range, takes one out, puts one in', (t) => {
+test('Fallocate: zeroes, collapses and inserts a range', (t) => {
   using ring = new Ring({ entries: 4 })
   const disk = diskFile(t)
   if (disk === undefined) {
@@ -218,7 +218,7 @@ test('Fallocate: zeroes a range, takes one out, puts one in', (t) => {
   t.is(code(ring, new Fallocate(fd, 1, { mode: FallocateMode.COLLAPSE_RANGE })), 'EINVAL', 'no whole block')
 })
 
-test('Fallocate: what cannot be is an error', (t) => {
+test('Fallocate: fails for bad ranges, modes and files', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd, path } = file(t, 'content')
   const reader = openSync(path, 'r')

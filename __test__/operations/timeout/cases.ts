@@ -18,7 +18,7 @@ import { type Case, define, given, optional } from '../base/conformance-case.ts'
 import { KINDS } from '../base/bad-values.ts'
 import type { Subject } from '../base/argument-subject.ts'
 
-/** What both classes set, from <linux/io_uring.h>: not the facade's own constants. */
+/** Flags that both classes set, from <linux/io_uring.h>: not the facade's own constants. */
 const TIMEOUT = {
   ABS: 1,
   BOOTTIME: 4,
@@ -30,7 +30,7 @@ const TIMEOUT = {
 
 const clock = fc.constantFrom<Clock>('monotonic', 'boottime', 'realtime')
 
-/** The flags of a moment: whether it is one of the clock, and which clock. */
+/** Returns the flags for an absolute time and for a clock. */
 function momentFlags({ absolute = false, clock }: LinkTimeoutOptions = {}): number {
   return (
     (absolute ? TIMEOUT.ABS : 0) |

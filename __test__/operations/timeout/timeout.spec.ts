@@ -9,12 +9,12 @@ import { outcomes, quiet, result, unordered } from '../../helpers/polls.ts'
 
 const HOUR = 3_600_000
 
-/** Now, on the clock that timeouts follow unless they are told otherwise. */
+/** Milliseconds on the default clock of timeouts. */
 function monotonic(): number {
   return Number(process.hrtime.bigint() / 1_000_000n)
 }
 
-test('Timeout: expiry is a success', (t) => {
+test('Timeout: resolves to expired', (t) => {
   using ring = new Ring({ entries: 4 })
   for (const time of [0, 1, 0.5, { seconds: 0, nanoseconds: 1 }, { seconds: 0n, nanoseconds: 1000 }]) {
     ring.push(new Timeout(time))
@@ -26,7 +26,7 @@ test('Timeout: expiry is a success', (t) => {
   }
 })
 
-test('Timeout: is not early', (t) => {
+test('Timeout: does not expire early', (t) => {
   using ring = new Ring({ entries: 4 })
   for (const time of [30.25, { seconds: 0, nanoseconds: 30_250_000 }]) {
     const start = performance.now()
@@ -36,7 +36,7 @@ test('Timeout: is not early', (t) => {
   }
 })
 
-test('Timeout: an absolute one follows its clock', (t) => {
+test('Timeout: expires at an absolute time of its clock', (t) => {
   using ring = new Ring({ entries: 4 })
   const start = Date.now()
   ring.push(new Timeout(start + 30, { absolute: true, clock: 'realtime' }))
@@ -52,7 +52,7 @@ test('Timeout: an absolute one follows its clock', (t) => {
   t.is(ring.wait()?.value, 'expired')
 })
 
-test('Timeout: can count completions instead', (t) => {
+test('Timeout: completes early after count completions', (t) => {
   using ring = new Ring({ entries: 8 })
   ring.push(new Timeout(60_000, { count: 2 }), 'timeout')
   ring.push(new Nop())
@@ -62,7 +62,7 @@ test('Timeout: can count completions instead', (t) => {
   t.is(timeout?.result, 0)
 })
 
-test('Timeout: expiry breaks a link, unless it is a success to the kernel too', (t) => {
+test('Timeout: cancels linked operations at expiry, unless etimeSuccess is set', (t) => {
   using ring = new Ring({ entries: 8 })
   ring.push(new Timeout(1).link())
   ring.push(new Nop())
@@ -78,7 +78,7 @@ test('Timeout: expiry breaks a link, unless it is a success to the kernel too', 
   )
 })
 
-test('TimeoutRemove: what is removed is cancelled', (t) => {
+test('TimeoutRemove: cancels the timeout', (t) => {
   using ring = new Ring({ entries: 8 })
   const token = ring.push(new Timeout(60_000), 'timeout')
   ring.push(new TimeoutRemove(token), 'remove')
@@ -89,7 +89,7 @@ test('TimeoutRemove: what is removed is cancelled', (t) => {
   t.is(ring.wait()?.error?.code, 'ENOENT')
 })
 
-test('TimeoutUpdate: earlier', (t) => {
+test('TimeoutUpdate: makes a timeout expire earlier', (t) => {
   using ring = new Ring({ entries: 8 })
   const first = ring.push(new Timeout(HOUR), 'first')
   const second = ring.push(new Timeout(HOUR), 'second')
@@ -104,7 +104,7 @@ test('TimeoutUpdate: earlier', (t) => {
   t.like(completion, { userData: 'first', token: first, value: 'expired' })
 })
 
-test('TimeoutUpdate: later', (t) => {
+test('TimeoutUpdate: makes a timeout expire later', (t) => {
   using ring = new Ring({ entries: 8 })
   const token = ring.push(new Timeout(300), 'first')
   ring.push(new TimeoutUpdate(token, HOUR), 'update')
@@ -117,7 +117,7 @@ test('TimeoutUpdate: later', (t) => {
   t.deepEqual(unordered(ring, 2), { first: 'ECANCELED', remove: 0 })
 })
 
-test('TimeoutUpdate: a moment of the clock that the timeout has', (t) => {
+test('TimeoutUpdate: accepts an absolute time of the clock of the timeout', (t) => {
   using ring = new Ring({ entries: 8 })
   for (const [clock, now] of [
     ['monotonic', monotonic],
@@ -125,7 +125,7 @@ test('TimeoutUpdate: a moment of the clock that the timeout has', (t) => {
     ['realtime', Date.now],
   ] as const) {
     const token = ring.push(new Timeout(HOUR, { clock }), 'timeout')
-    // Counted from now, this would be in the far future.
+    // As a duration, this would be in the far future.
     ring.push(new TimeoutUpdate(token, now(), { absolute: true }), 'update')
     t.deepEqual(outcomes(ring, 2), [
       ['update', 0],
@@ -138,7 +138,7 @@ test('TimeoutUpdate: a moment of the clock that the timeout has', (t) => {
   t.true(quiet(ring))
 })
 
-test('TimeoutUpdate: another clock is refused by the kernel, and changes nothing', (t) => {
+test('TimeoutUpdate: fails for another clock, and changes nothing', (t) => {
   using ring = new Ring({ entries: 8 })
   const token = ring.push(new Timeout(HOUR, { clock: 'realtime' }), 'timeout')
   t.like(ring.push(new TimeoutUpdate(token, 1, { clock: 'realtime' })) && ring.wait()?.error, {
@@ -151,7 +151,7 @@ test('TimeoutUpdate: another clock is refused by the kernel, and changes nothing
   t.is(result(ring, new TimeoutUpdate(token, HOUR, { clock: 'monotonic' })), 0)
 })
 
-test('TimeoutUpdate: a link timeout, and only when it is said to be one', (t) => {
+test('TimeoutUpdate: changes a link timeout only with linked', (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = fifo(t)
   const [read = 0, linked = 0] = ring.pushAll(
@@ -167,7 +167,7 @@ test('TimeoutUpdate: a link timeout, and only when it is said to be one', (t) =>
   ring.push(new TimeoutUpdate(linked, 1, { linked: true }), 'update')
   t.deepEqual(unordered(ring, 3), { update: 0, read: 'ECANCELED', timeout: 'expired' })
   t.is(ring.inFlight, 1)
-  // A moment of the clock.
+  // An absolute time.
   const [, another = 0] = ring.pushAll(
     [new Read(fd, Buffer.alloc(1)).link(), new LinkTimeout(HOUR, { clock: 'realtime' })],
     ['read', 'timeout'],
@@ -177,7 +177,7 @@ test('TimeoutUpdate: a link timeout, and only when it is said to be one', (t) =>
   t.deepEqual(unordered(ring, 3), { update: 0, read: 'ECANCELED', timeout: 'expired' })
 })
 
-test('TimeoutUpdate: a timeout that is gone is not found', (t) => {
+test('TimeoutUpdate: fails with ENOENT for a timeout that has expired', (t) => {
   using ring = new Ring({ entries: 8 })
   const token = ring.push(new Timeout(1), 'timeout')
   t.deepEqual(outcomes(ring, 1), [['timeout', 'expired']])
@@ -190,7 +190,7 @@ test('TimeoutUpdate: a timeout that is gone is not found', (t) => {
   t.is(result(ring, new TimeoutUpdate(0, 1)), 'ENOENT')
 })
 
-test('LinkTimeout: it cancels the operation when its time has come', (t) => {
+test('LinkTimeout: cancels the operation when the time has passed', (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = fifo(t)
   for (const time of [1, 0.5, 0, { seconds: 0, nanoseconds: 1_000_000 }, { seconds: 0n, nanoseconds: 1 }]) {
@@ -199,7 +199,7 @@ test('LinkTimeout: it cancels the operation when its time has come', (t) => {
   }
 })
 
-test('LinkTimeout: it is not needed when the operation was done first', (t) => {
+test('LinkTimeout: resolves to cancelled if the operation completes first', (t) => {
   using ring = new Ring({ entries: 8 })
   for (const [operation, outcome] of [
     [new Nop({ result: 7 }), 7],
@@ -222,7 +222,7 @@ test('LinkTimeout: it is not needed when the operation was done first', (t) => {
   t.is(buffer.toString(), 'x')
 })
 
-test('LinkTimeout: with no operation before it, it is a mistake', (t) => {
+test('LinkTimeout: fails with EINVAL without a linked operation', (t) => {
   using ring = new Ring({ entries: 8 })
   ring.push(new LinkTimeout(HOUR))
   t.like(ring.wait()?.error, {
@@ -232,7 +232,7 @@ test('LinkTimeout: with no operation before it, it is a mistake', (t) => {
   })
 })
 
-test('LinkTimeout: a moment of a clock', (t) => {
+test('LinkTimeout: accepts an absolute time of a clock', (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = fifo(t)
   const timed = (timeout: LinkTimeout): Record<string, unknown> => {
@@ -241,11 +241,11 @@ test('LinkTimeout: a moment of a clock', (t) => {
     return unordered(ring, 2)
   }
   const expired = { read: 'ECANCELED', timeout: 'expired' }
-  // Moments that are over, and would be far away from now, or on another clock.
+  // Times in the past, which would be in the far future as durations or on another clock.
   t.deepEqual(timed(new LinkTimeout(monotonic(), { absolute: true })), expired)
   t.deepEqual(timed(new LinkTimeout(monotonic(), { absolute: true, clock: 'boottime' })), expired)
   t.deepEqual(timed(new LinkTimeout(Date.now(), { absolute: true, clock: 'realtime' })), expired)
-  // The other way round: what is to come on this clock is long over on the other.
+  // The reverse: a time in the future on this clock is long past on the other.
   ring.pushAll(
     [new Read(fd, Buffer.alloc(1)).link(), new LinkTimeout(monotonic() + HOUR, { absolute: true })],
     ['read', 'timeout'],
@@ -256,7 +256,7 @@ test('LinkTimeout: a moment of a clock', (t) => {
   t.deepEqual(unordered(ring, 3), { cancel: 1, read: 'ECANCELED', timeout: 'cancelled' })
 })
 
-test('LinkTimeout: coming too late to cancel is no failure', (t) => {
+test('LinkTimeout: does not fail if it is too late to cancel', (t) => {
   const { failed, decode } = LinkTimeoutClass
   for (const [errno, is] of [
     [-62, 'expired'], // ETIME

@@ -15,7 +15,7 @@ function readFirst(fd: number, count: number): string {
   return bytes.toString('latin1')
 }
 
-test('Ftruncate: makes a file longer and shorter', (t) => {
+test('Ftruncate: extends and shortens a file', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t, 'content')
   ring.registerFiles([-1, fd])
@@ -36,7 +36,7 @@ test('Ftruncate: makes a file longer and shorter', (t) => {
   t.is(fstatSync(fd).size, 0)
 })
 
-test('Ftruncate: what cannot be is an error', (t) => {
+test('Ftruncate: fails for files that are not open for writing, and for pipes', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd, path } = file(t, 'content')
   const reader = openSync(path, 'r')

@@ -30,7 +30,7 @@ import {
 } from '../base/bad-values.ts'
 import type { Subject } from '../base/argument-subject.ts'
 
-/** What both classes set, from <linux/io_uring.h>: not the facade's own constants. */
+/** Flags that both classes set, from <linux/io_uring.h>: not the facade's own constants. */
 const CMD_FIXED = 1
 const NOP = { INJECT_RESULT: 1, FILE: 2, FIXED_FILE: 4, FIXED_BUFFER: 8, TW: 16, CQE32: 32 } as const
 
@@ -64,7 +64,7 @@ function isMemory(address: UringCmdOptions['address']): address is Bytes {
   return typeof address === 'object'
 }
 
-/** The words of the data, with zeros behind it. */
+/** Returns the words of the data, padded with zeros. */
 function dataFields(data: Bytes | undefined, most: number): Fields {
   if (data === undefined) return {}
   const all = new Uint8Array(most)

@@ -25,7 +25,7 @@ import { file } from '../../helpers/files.ts'
 import { fixedRing } from '../../helpers/registered.ts'
 import { closing, pair } from '../../helpers/sockets.ts'
 
-/** Two TCP sockets; what is written to the first one stays in the queue of the second one. */
+/** Two TCP sockets; bytes written to the first stay in the queue of the second. */
 async function tcp(t: ExecutionContext): Promise<{ from: number; to: number }> {
   const server = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -43,7 +43,7 @@ async function tcp(t: ExecutionContext): Promise<{ from: number; to: number }> {
   return { from: fdOf(client), to: fdOf(peer) }
 }
 
-/** Asks until the answer is right: bytes take their way through the kernel. */
+/** Repeats the command until the result is as expected: bytes need time to pass through the kernel. */
 function until(ask: () => unknown, right: (answer: unknown) => boolean): unknown {
   const deadline = performance.now() + 20_000
   for (;;) {
@@ -58,7 +58,7 @@ const CLASSES = [
 ] as const
 
 for (const [name, Command, options] of CLASSES) {
-  test(`${name}: a socket says how much can be read, and how much is on its way`, async (t) => {
+  test(`${name}: reads the input and output queue sizes of a socket`, async (t) => {
     using ring = new Ring({ entries: 8, ...options })
     const { from, to } = await tcp(t)
     const ask = (fd: number | FixedFile, command: number): unknown => outcome(ring, new Command(fd, command))
@@ -75,7 +75,7 @@ for (const [name, Command, options] of CLASSES) {
     ring.registerFiles([-1, to])
     t.is(ask(new FixedFile(1), SocketCommands.SIOCINQ), 7)
     t.is(ask(new FixedFile(0), SocketCommands.SIOCINQ), 'EBADF')
-    // More than the peer takes.
+    // More than the peer can receive.
     const much = Buffer.alloc(1 << 20)
     t.throws(
       () => {
@@ -88,7 +88,7 @@ for (const [name, Command, options] of CLASSES) {
     t.is(ask(to, 0xffff), 'ENOTSUP') // no such command
   })
 
-  test(`${name}: is refused by a file that takes no commands`, (t) => {
+  test(`${name}: fails with ENOTSUP for a file without commands`, (t) => {
     using ring = new Ring({ entries: 8, ...options })
     const { fd, path } = file(t, 'content')
     const { error } = complete(ring, new Command(fd, 0))
@@ -108,7 +108,7 @@ for (const [name, Command, options] of CLASSES) {
     const fd = closing(t, openSync('/dev/null', 'r+'))
     const ask = (given: UringCmdOptions): unknown => outcome(ring, new Command(fd, 0, given))
     const plain = ask({})
-    t.true(plain === 0 || plain === 'ENOTSUP', String(plain)) // /dev/null takes any command, or none in older kernels
+    t.true(plain === 0 || plain === 'ENOTSUP', String(plain)) // /dev/null accepts any command; in older kernels, none
     t.is(ask({ flags: 1 << 20 }), 'EINVAL') // no such flag
     t.is(ask({ flags: UringCmdFlags.FIXED }), plain)
     t.is(ask({ fixedBuffer: buffer }), plain)
@@ -119,7 +119,7 @@ for (const [name, Command, options] of CLASSES) {
     )
   })
 
-  test(`${name}: memory that was detached is reported, if the command succeeded`, (t) => {
+  test(`${name}: reports detached memory if the command succeeded`, (t) => {
     const { ring, buffer } = fixedRing(t, 64, options)
     const fd = closing(t, openSync('/dev/null', 'r+'))
     if (outcome(ring, new Command(fd, 0)) !== 0) {
@@ -144,7 +144,7 @@ for (const [name, Command, options] of CLASSES) {
   })
 }
 
-test('UringCmd16: its data and memory are taken when it is pushed', (t) => {
+test('UringCmd16: copies its data at build()', (t) => {
   const data = Buffer.from('0123456789abcdef')
   const command = new UringCmd16(0, 1, { data: data.subarray(2, 6) })
   const before = command.build()
@@ -153,7 +153,7 @@ test('UringCmd16: its data and memory are taken when it is pushed', (t) => {
   t.is(Buffer.from(command.build().bytes).toString('latin1', 48), '\0'.repeat(16))
 })
 
-test('UringCmd16: can be pushed to a ring of wide entries, and leaves nothing in the rest', (t) => {
+test('UringCmd16: works on an SQE128 ring, and clears the rest of the entry', (t) => {
   using ring = new Ring({ entries: 4, sqe128: true })
   const { fd } = file(t)
   for (let round = 0; round < 12; round += 1) {
@@ -163,7 +163,7 @@ test('UringCmd16: can be pushed to a ring of wide entries, and leaves nothing in
   }
 })
 
-test('UringCmd80: needs a ring of wide entries', (t) => {
+test('UringCmd80: requires an SQE128 ring', (t) => {
   using ring = new Ring({ entries: 4 })
   const command = new UringCmd80(0, 0)
   const refused = { instanceOf: TypeError, code: 'ERR_INVALID_ARG_VALUE', message: /sqe128/ }
@@ -180,7 +180,7 @@ const LATER: [string, () => Operation<unknown>][] = [
 ]
 
 for (const [name, make] of LATER) {
-  test(`${name}: works, or is refused before submission with what it needs`, (t) => {
+  test(`${name}: works, or push() refuses it and says what it needs`, (t) => {
     for (const options of [{}, { sqe128: true }]) {
       using ring = new Ring({ entries: 4, ...options })
       const operation = make()
@@ -204,7 +204,7 @@ for (const [name, make] of LATER) {
   })
 }
 
-test('Nop128: takes the options of Nop', (t) => {
+test('Nop128: accepts the options of Nop', (t) => {
   const given = {
     result: -7,
     file: new FixedFile(3),

@@ -34,7 +34,7 @@ function start(
   return Object.assign(child, { pid })
 }
 
-test('WaitId: how a child exits', (t) => {
+test('WaitId: resolves to the exit status of a child', (t) => {
   using ring = new Ring({ entries: 8 })
   for (const status of [0, 1, 7, 255]) {
     const { pid } = start(t, 'sh', ['-c', `exit ${status}`])
@@ -48,7 +48,7 @@ test('WaitId: how a child exits', (t) => {
   }
 })
 
-test('WaitId: it waits', (t) => {
+test('WaitId: waits until the child exits', (t) => {
   using ring = new Ring({ entries: 8 })
   const { pid } = start(t, 'sleep', ['1000'])
   ring.push(new WaitId('pid', pid, WEXITED | WNOWAIT), 'wait')
@@ -60,7 +60,7 @@ test('WaitId: it waits', (t) => {
   ])
 })
 
-test('WaitId: what signals do to a child', (t) => {
+test('WaitId: reports signals that kill, stop and continue a child', (t) => {
   using ring = new Ring({ entries: 8 })
   const { pid } = start(t, 'sleep', ['1000'])
   const change = (signal: NodeJS.Signals, options: number): unknown => {
@@ -99,16 +99,16 @@ test('WaitId: what signals do to a child', (t) => {
   })
 })
 
-test('WaitId: without WNOWAIT a change is taken away', (t) => {
+test('WaitId: reaps the child without WNOWAIT', (t) => {
   using ring = new Ring({ entries: 8 })
   const child = start(t, 'sh', ['-c', 'exit 3'])
-  child.unref() // Node.js never hears of its end
+  child.unref() // so that Node.js does not wait for it
   const { pid } = child
   t.like(outcome(ring, new WaitId('pid', pid, WEXITED)), { pid, status: 3 })
   t.is(outcome(ring, new WaitId('pid', pid, WEXITED)), 'ECHILD')
 })
 
-test('WaitId: nothing, where nothing happened and nobody waits', (t) => {
+test('WaitId: resolves to undefined with WNOHANG if no child has changed', (t) => {
   using ring = new Ring({ entries: 8 })
   const { pid } = start(t, 'sleep', ['1000'])
   const operation = new WaitId('pid', pid, WEXITED | WNOHANG | WNOWAIT)
@@ -122,7 +122,7 @@ test('WaitId: nothing, where nothing happened and nobody waits', (t) => {
   t.like(ring.wait()?.value, { pid, signal: 'SIGKILL' })
 })
 
-test('WaitId: an entry is read when it is taken', (t) => {
+test('WaitId: decodes the result of an entry when its completion is consumed', (t) => {
   using ring = new Ring({ entries: 8 })
   const { pid } = start(t, 'sleep', ['1000'])
   const entry = new WaitId('pid', pid, WSTOPPED | WCONTINUED).build()
@@ -138,7 +138,7 @@ test('WaitId: an entry is read when it is taken', (t) => {
   )
 })
 
-test('WaitId: a process group', (t) => {
+test('WaitId: waits for a process group', (t) => {
   using ring = new Ring({ entries: 8 })
   const child = start(t, 'sleep', ['1000'], true)
   const other = start(t, 'sleep', ['1000'], true)
@@ -155,9 +155,9 @@ test('WaitId: a process group', (t) => {
   t.deepEqual(outcomesByUserData(ring, 2), { cancel: 1, other: 'ECANCELED' })
 })
 
-test('WaitId: a descriptor of a process', async (t) => {
+test('WaitId: waits for a process by its pidfd', async (t) => {
   using ring = new Ring({ entries: 8 })
-  // A socket knows the process at its other end.
+  // A socket has a pidfd of the process at its other end.
   const path = join(directory(t), 'socket')
   const server = createServer().listen(path)
   await once(server, 'listening')
@@ -188,7 +188,7 @@ test('WaitId: a descriptor of a process', async (t) => {
   ])
 })
 
-test('WaitId: all children, those that Node.js does not know too', async (t) => {
+test('WaitId: waits for all children, also those unknown to Node.js', async (t) => {
   const { stdout, stderr } = await script(`
     import { spawn } from 'node:child_process'
     import { Ring, WaitId, WaitFlags } from 'uring'
@@ -212,7 +212,7 @@ test('WaitId: all children, those that Node.js does not know too', async (t) => 
   t.is(stdout, '7,8,9 ECHILD\n')
 })
 
-test('WaitId: mistakes', (t) => {
+test('WaitId: fails for processes that are not children, and for bad options', (t) => {
   using ring = new Ring({ entries: 8 })
   const { pid } = start(t, 'sleep', ['1000'])
   ring.push(new WaitId('pid', process.ppid, WEXITED))
@@ -230,7 +230,7 @@ test('WaitId: mistakes', (t) => {
   t.is(outcome(ring, new WaitId(WaitType.PIDFD, 0, WEXITED)), 'EBADF') // no process behind this descriptor
 })
 
-test('WaitId: a wait is cancelled, and the child goes on', (t) => {
+test('WaitId: can be cancelled, and leaves the child running', (t) => {
   using ring = new Ring({ entries: 8 })
   const child = start(t, 'sleep', ['1000'])
   const other = start(t, 'sleep', ['1000'])
@@ -244,7 +244,7 @@ test('WaitId: a wait is cancelled, and the child goes on', (t) => {
   t.like(outcomes(ring, 1)[0]?.[1], { pid: other.pid })
 })
 
-test('WaitId: Node.js still hears of a child that was left', async (t) => {
+test('WaitId: leaves the child to Node.js with WNOWAIT', async (t) => {
   using ring = new Ring({ entries: 8 })
   const child = start(t, 'sh', ['-c', 'exit 5'])
   const exit = new Promise((resolve) => child.once('exit', (...args) => resolve(args)))
@@ -252,7 +252,7 @@ test('WaitId: Node.js still hears of a child that was left', async (t) => {
   t.deepEqual(await exit, [5, null])
 })
 
-test('WaitId: the layout of a siginfo', (t) => {
+test('WaitId: decodes the layout of siginfo_t', (t) => {
   t.is(SIGINFO_BYTES, 128)
   const info = (code: number, status: number): Buffer => {
     const bytes = Buffer.alloc(SIGINFO_BYTES)

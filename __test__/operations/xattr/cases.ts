@@ -50,7 +50,7 @@ function valueBytes(value: Value): Uint8Array {
   return typeof value === 'string' ? Buffer.from(value) : contentOf(value)
 }
 
-/** Bytes are where they were; text is where the facade has put it. */
+/** The address of a value: bytes stay where they are, text is encoded by the facade. */
 function valueAddress(value: Value, off: bigint): bigint {
   if (typeof value !== 'string') return addressOf(value)
   return value === '' ? 0n : off

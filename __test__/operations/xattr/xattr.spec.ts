@@ -37,7 +37,7 @@ function codeOf<T>(ring: Ring, operation: Operation<T>): string | undefined {
 
 const ENODATA = -61
 
-/** Every byte, and a NUL first. */
+/** All byte values, NUL first. */
 const CONTENT = Uint8Array.from({ length: 256 }, (_, index) => index)
 
 const VALUES: Record<string, [value: Bytes | string, expected: Uint8Array]> = {
@@ -65,7 +65,7 @@ for (const [kind, [value, expected]] of Object.entries(VALUES)) {
     t.is(run(ring, new SetXattr(made.path, 'user.value', value)).value, 0)
     t.deepEqual(attributeOf(made.fd, 'user.value'), Buffer.from(expected))
     t.deepEqual(attributeOf(made.fd, 'user.other'), Buffer.from('other'))
-    // There is a value, and nothing is left of it.
+    // The new value replaces the old one completely.
     t.is(run(ring, new SetXattr(made.path, 'user.value', '')).value, 0)
     t.deepEqual(attributeOf(made.fd, 'user.value'), Buffer.alloc(0))
   })
@@ -108,8 +108,8 @@ for (const [kind, [value, expected]] of Object.entries(VALUES)) {
   })
 }
 
-test('SetXattr and GetXattr: paths are strings, buffers or URLs, and relative ones start here', (t) => {
-  const made = fileWithXattrs(t)
+test('SetXattr and GetXattr: accept paths as strings, buffers and URLs, also relative ones', (t) => {
+  const made = attributed(t)
   if (made === undefined) return
   using ring = new Ring({ entries: 4 })
   const odd = Buffer.concat([Buffer.from(`${made.folder}/`), Buffer.from([0xff, 0xfe])]) // no UTF-8
@@ -131,8 +131,8 @@ test('SetXattr and GetXattr: paths are strings, buffers or URLs, and relative on
   }
 })
 
-test('SetXattr and GetXattr: directories have attributes too', (t) => {
-  const made = fileWithXattrs(t)
+test('SetXattr and GetXattr: work on directories', (t) => {
+  const made = attributed(t)
   if (made === undefined) return
   using ring = new Ring({ entries: 4 })
   const folder = join(made.folder, 'folder')
@@ -145,8 +145,8 @@ test('SetXattr and GetXattr: directories have attributes too', (t) => {
   t.deepEqual(run(ring, new FGetXattr(fd, 'user.x')).value, Buffer.from('of a directory'))
 })
 
-test('FSetXattr and FGetXattr: registered files', (t) => {
-  const made = fileWithXattrs(t)
+test('FSetXattr and FGetXattr: accept fixed files', (t) => {
+  const made = attributed(t)
   if (made === undefined) return
   using ring = new Ring({ entries: 4 })
   t.is(codeOf(ring, new FSetXattr(new FixedFile(1), 'user.x', 'x')), 'EBADF', 'there is no table')
@@ -160,8 +160,8 @@ test('FSetXattr and FGetXattr: registered files', (t) => {
   t.is(codeOf(ring, new FGetXattr(new FixedFile(0), 'user.x')), 'ENODATA')
 })
 
-test('SetXattr and FSetXattr: what may and what must be there', (t) => {
-  const made = fileWithXattrs(t)
+test('SetXattr and FSetXattr: fail with CREATE if the attribute exists, and with REPLACE if not', (t) => {
+  const made = attributed(t)
   if (made === undefined) return
   using ring = new Ring({ entries: 4 })
   const { CREATE, REPLACE } = XattrFlags
@@ -184,11 +184,11 @@ test('SetXattr and FSetXattr: what may and what must be there', (t) => {
   }
 })
 
-test('GetXattr and FGetXattr: values that need room', (t) => {
-  const made = fileWithXattrs(t)
+test('GetXattr and FGetXattr: fail with ERANGE if the value is longer than size', (t) => {
+  const made = attributed(t)
   if (made === undefined) return
   using ring = new Ring({ entries: 4 })
-  const long = Buffer.alloc(2000, '0123456789') // file systems differ in what they take, but they take this
+  const long = Buffer.alloc(2000, '0123456789') // a size that every file system accepts
   setAttribute(made.fd, 'user.long', long)
   t.deepEqual(run(ring, new GetXattr(made.path, 'user.long')).value, long)
   t.deepEqual(run(ring, new FGetXattr(made.fd, 'user.long')).value, long)
@@ -197,8 +197,8 @@ test('GetXattr and FGetXattr: values that need room', (t) => {
   t.is(run(ring, new GetXattr(made.path, 'user.long', { size: 0 })).value, 2000)
 })
 
-test('SetXattr, FSetXattr, GetXattr and FGetXattr: what is refused, and in which words', (t) => {
-  const made = fileWithXattrs(t)
+test('SetXattr, FSetXattr, GetXattr and FGetXattr: fail for bad names, values and files, with the message of the kernel', (t) => {
+  const made = attributed(t)
   if (made === undefined) return
   using ring = new Ring({ entries: 4 })
   const { path, fd, folder } = made
@@ -251,8 +251,8 @@ test('SetXattr, FSetXattr, GetXattr and FGetXattr: what is refused, and in which
   }
 })
 
-test('GetXattr and FGetXattr: a value is a copy of its own', (t) => {
-  const made = fileWithXattrs(t)
+test('GetXattr and FGetXattr: resolve to a copy of the value', (t) => {
+  const made = attributed(t)
   if (made === undefined) return
   using ring = new Ring({ entries: 4 })
   for (const operation of [new GetXattr(made.path, 'user.x'), new FGetXattr(made.fd, 'user.x')]) {
@@ -269,8 +269,8 @@ test('GetXattr and FGetXattr: a value is a copy of its own', (t) => {
   }
 })
 
-test('SetXattr and GetXattr: what was pushed is not changed by what is assigned later', (t) => {
-  const made = fileWithXattrs(t)
+test('SetXattr and GetXattr: ignore changes to the operation after push()', (t) => {
+  const made = attributed(t)
   if (made === undefined) return
   using ring = new Ring({ entries: 4 })
   const set = new SetXattr(made.path, 'user.before', 'before')
@@ -289,7 +289,7 @@ test('SetXattr and GetXattr: what was pushed is not changed by what is assigned 
   t.is(ring.wait()?.error?.path, '/missing/one')
 })
 
-test('SetXattr and FSetXattr: a value that was detached before it was submitted is an error of its own', (t) => {
+test('SetXattr and FSetXattr: report a value that was detached before the submission', (t) => {
   const { path, fd } = file(t)
   using ring = new Ring({ entries: 4 })
   for (const view of [
@@ -305,7 +305,7 @@ test('SetXattr and FSetXattr: a value that was detached before it was submitted 
       const buffer = new ArrayBuffer(64)
       const operation = set(view(buffer))
       ring.push(operation)
-      // Something holds the memory itself, so that what the kernel reads is nobody else's.
+      // The transferred memory stays referenced, so that the kernel reads no reused memory.
       const moved = structuredClone(buffer, { transfer: [buffer] })
       const completion = ring.wait()
       t.false(completion?.ok)
@@ -316,7 +316,7 @@ test('SetXattr and FSetXattr: a value that was detached before it was submitted 
       t.is(moved.byteLength, 64)
     }
   }
-  // Afterwards it is no fault.
+  // Detached after the completion, it is not an error.
   const buffer = new ArrayBuffer(8)
   const made = fileWithXattrs(t)
   if (made === undefined) return
@@ -327,8 +327,8 @@ test('SetXattr and FSetXattr: a value that was detached before it was submitted 
   t.is(completion?.value, 0)
 })
 
-test('SetXattr and GetXattr: one after the other, behind a read that waits', (t) => {
-  const made = fileWithXattrs(t)
+test('SetXattr and GetXattr: run in order when linked after a blocked read', (t) => {
+  const made = attributed(t)
   if (made === undefined) return
   using ring = new Ring({ entries: 8 })
   const fd = fifo(t)
@@ -364,8 +364,8 @@ test('SetXattr and GetXattr: one after the other, behind a read that waits', (t)
   t.deepEqual(attributeOf(made.fd, 'user.x'), Buffer.from('last'))
 })
 
-test('SetXattr and GetXattr: a kernel worker does the same', (t) => {
-  const made = fileWithXattrs(t)
+test('SetXattr and GetXattr: work in a kernel worker', (t) => {
+  const made = attributed(t)
   if (made === undefined) return
   using ring = new Ring({ entries: 4 })
   t.is(run(ring, new SetXattr(made.path, 'user.x', 'worker').async()).value, 0)
@@ -374,8 +374,8 @@ test('SetXattr and GetXattr: a kernel worker does the same', (t) => {
   t.deepEqual(run(ring, new FGetXattr(made.fd, 'user.x').async()).value, Buffer.from('workers'))
 })
 
-test('SetXattr, FSetXattr, GetXattr and FGetXattr: garbage collection leaves their memory alone', async (t) => {
-  const made = fileWithXattrs(t)
+test('SetXattr, FSetXattr, GetXattr and FGetXattr: keep their memory alive while in flight', async (t) => {
+  const made = attributed(t)
   if (made === undefined) return
   const outcome = await script(
     `
@@ -392,7 +392,7 @@ test('SetXattr, FSetXattr, GetXattr and FGetXattr: garbage collection leaves the
     }
     const COUNT = 5
     const text = (index) => String(index).padStart(20, 'value ')
-    const bytes = (index) => Uint8Array.from(Buffer.from(text(index))) // small ones move out of the heap
+    const bytes = (index) => Uint8Array.from(Buffer.from(text(index))) // small arrays move out of V8's heap
     for (let index = 0; index < COUNT; index += 1) {
       alone(() => ring.push(new SetXattr('file', 'user.text' + index, text(index)), ['text', '0']))
       alone(() => ring.push(new SetXattr('file', 'user.bytes' + index, bytes(index)), ['bytes', '0']))
@@ -417,13 +417,13 @@ test('SetXattr, FSetXattr, GetXattr and FGetXattr: garbage collection leaves the
   t.deepEqual(outcome, { code: 0, signal: null, stdout: 'done\n', stderr: '' })
 })
 
-test('GetXattr: a size of 0 changes the type of the result', (t) => {
+test('GetXattr: has another result type for a size of 0', (t) => {
   // The type checker is the test.
   const value: Operation<Buffer> = new GetXattr('x', 'user.x')
   const short: Operation<Buffer> = new FGetXattr(0, 'user.x', { size: 10 })
   const size: Operation<number> = new GetXattr('x', 'user.x', { size: 0 })
   const either: Operation<Buffer | number> = new FGetXattr(0, 'user.x', { size: Number('0') })
-  // @ts-expect-error a size is no Buffer
+  // @ts-expect-error a size is not a Buffer
   const wrong: Operation<Buffer> = new FGetXattr(0, 'user.x', { size: 0 })
   t.is([value, short, size, either, wrong].length, 5)
 })
