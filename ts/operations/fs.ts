@@ -174,13 +174,13 @@ export class SymlinkAt extends Operation<number> {
 
 function checkSymlinkAt({ target, path, dirfd }: SymlinkAt): { readonly dirfd: number } {
   checkPath(target, 'target')
-  return checkPlace(path, dirfd)
+  return { dirfd: checkPlace(path, dirfd) }
 }
 
-/** Checks a path and the directory that it starts from. */
-function checkPlace(path: Path, dirfd: Directory | undefined): { readonly dirfd: number } {
+/** Checks a path and the directory that it starts from, and returns the descriptor of the directory. */
+function checkPlace(path: Path, dirfd: Directory | undefined): number {
   checkPath(path)
-  return { dirfd: resolveDirectory(dirfd, 'options.dirfd') }
+  return resolveDirectory(dirfd, 'options.dirfd')
 }
 
 /** Options of {@link UnlinkAt}. */
@@ -255,7 +255,7 @@ interface CheckedUnlink {
 function checkUnlinkAt({ path, dirfd, directory, flags }: UnlinkAt): CheckedUnlink {
   const bits = mask(flags, 'options.flags')
   return {
-    ...checkPlace(path, dirfd),
+    dirfd: checkPlace(path, dirfd),
     flags: flag(directory, 'options.directory') ? bits | AtFlags.REMOVEDIR : bits,
   }
 }
@@ -319,5 +319,5 @@ interface CheckedMkDir {
 }
 
 function checkMkDirAt({ path, mode, dirfd }: MkDirAt): CheckedMkDir {
-  return { ...checkPlace(path, dirfd), mode: integer(mode, 'options.mode', 0, MAX_U16) }
+  return { dirfd: checkPlace(path, dirfd), mode: integer(mode, 'options.mode', 0, MAX_U16) }
 }

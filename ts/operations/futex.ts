@@ -131,14 +131,14 @@ export class FutexWait extends WordOperation {
 
   /** @internal */
   override encode(entry: EntryWriter): unknown {
-    const checked = checkFutexWait(this)
-    return this.encodeWord(entry, checked, checked.expected)
+    const { word, expected } = checkFutexWait(this)
+    return this.encodeWord(entry, word, expected)
   }
 }
 
-function checkFutexWait(wait: FutexWait): CheckedWord & { readonly expected: number } {
+function checkFutexWait(wait: FutexWait): { readonly word: CheckedWord; readonly expected: number } {
   const expected = checkExpected(wait.expected, 'expected')
-  return { ...checkWordOperation(wait), expected }
+  return { expected, word: checkWordOperation(wait) }
 }
 
 /**
@@ -165,14 +165,14 @@ export class FutexWake extends WordOperation {
 
   /** @internal */
   override encode(entry: EntryWriter): unknown {
-    const checked = checkFutexWake(this)
-    return this.encodeWord(entry, checked, checked.count)
+    const { word, count } = checkFutexWake(this)
+    return this.encodeWord(entry, word, count)
   }
 }
 
-function checkFutexWake(wake: FutexWake): CheckedWord & { readonly count: number } {
+function checkFutexWake(wake: FutexWake): { readonly word: CheckedWord; readonly count: number } {
   const count = integer(wake.count, 'count', 0, MAX_I32)
-  return { ...checkWordOperation(wake), count }
+  return { count, word: checkWordOperation(wake) }
 }
 
 interface CheckedWaiter {

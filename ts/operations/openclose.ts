@@ -80,15 +80,20 @@ abstract class Open<D extends Direct | undefined> extends Operation<NewFile<D>> 
 interface CheckedOpen {
   readonly dirfd: number
   readonly flags: number
+  readonly mode: number
   readonly slot: number | undefined
 }
 
-function checkOpen({ path, flags, dirfd, direct, cloexec }: Open<Direct | undefined>): CheckedOpen {
+function checkOpen(
+  { path, flags, dirfd, direct, cloexec }: Open<Direct | undefined>,
+  mode: number,
+): CheckedOpen {
   checkPath(path)
   const slot = checkDirect(direct)
   return {
     dirfd: resolveDirectory(dirfd, 'options.dirfd'),
     flags: withCloexec(openFlags(flags, 'options.flags'), cloexec, slot),
+    mode: integer(mode, 'options.mode', 0, MAX_U16),
     slot,
   }
 }
@@ -112,12 +117,12 @@ export class OpenAt<D extends Direct | undefined = undefined> extends Open<D> {
     super(path, options)
     const { mode = 0o666 } = checkOptions(options)
     this.mode = mode
-    checkOpenAt(this)
+    checkOpen(this, mode)
   }
 
   /** @internal */
   override encode(entry: EntryWriter): OpenState {
-    const { dirfd, flags, mode, slot } = checkOpenAt(this)
+    const { dirfd, flags, mode, slot } = checkOpen(this, this.mode)
     const path = pathBlock(this.path)
     entry.begin(OpenAt.opcode, this)
     entry.fd(dirfd)
@@ -127,10 +132,6 @@ export class OpenAt<D extends Direct | undefined = undefined> extends Open<D> {
     if (slot !== undefined) entry.slot(slot)
     return { ...path, slot }
   }
-}
-
-function checkOpenAt(open: OpenAt<Direct | undefined>): CheckedOpen & { readonly mode: number } {
-  return { ...checkOpen(open), mode: integer(open.mode, 'options.mode', 0, MAX_U16) }
 }
 
 /** Options of {@link OpenAt2}. */
@@ -145,11 +146,6 @@ export interface OpenAt2Options<D extends Direct | undefined = Direct | undefine
 const HOW_BYTES = 24
 /** `O_TMPFILE` includes the bit of `O_DIRECTORY`, which alone creates nothing. */
 const CREATES = OpenFlags.CREAT | (OpenFlags.TMPFILE & ~OpenFlags.DIRECTORY)
-
-interface CheckedOpen2 extends CheckedOpen {
-  readonly mode: number
-  readonly resolve: number
-}
 
 /**
  * Opens a file as {@link OpenAt} does, restricts how its path is resolved, and refuses flags that the kernel does not
@@ -179,7 +175,8 @@ export class OpenAt2<D extends Direct | undefined = undefined> extends Open<D> {
 
   /** @internal */
   override encode(entry: EntryWriter): OpenState & { readonly how: Block } {
-    const { dirfd, flags, mode, resolve, slot } = checkOpenAt2(this)
+    const { open, resolve } = checkOpenAt2(this)
+    const { dirfd, flags, mode, slot } = open
     const path = pathBlock(this.path)
     const how = allocateBlock(HOW_BYTES)
     how.bytes.writeUInt32LE(flags, 0)
@@ -195,13 +192,15 @@ export class OpenAt2<D extends Direct | undefined = undefined> extends Open<D> {
   }
 }
 
-function checkOpenAt2(open: OpenAt2<Direct | undefined>): CheckedOpen2 {
-  const checked = checkOpen(open)
-  const absent = (checked.flags & CREATES) === 0 ? 0 : 0o666
+function checkOpenAt2(operation: OpenAt2<Direct | undefined>): {
+  readonly open: CheckedOpen
+  readonly resolve: number
+} {
+  const { flags, mode, resolve } = operation
+  const absent = (openFlags(flags, 'options.flags') & CREATES) === 0 ? 0 : 0o666
   return {
-    ...checked,
-    mode: open.mode === undefined ? absent : integer(open.mode, 'options.mode', 0, MAX_U16),
-    resolve: mask(open.resolve, 'options.resolve'),
+    open: checkOpen(operation, mode === undefined ? absent : mode),
+    resolve: mask(resolve, 'options.resolve'),
   }
 }
 

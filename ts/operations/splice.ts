@@ -111,22 +111,23 @@ export class Splice extends Between {
 
   /** @internal */
   override encode(entry: EntryWriter): unknown {
-    const checked = checkSplice(this)
-    const length = this.begin(entry, checked)
-    entry.addr(checked.offsetIn ?? POSITION)
-    entry.offset(checked.offsetOut)
+    const { between, offsetIn, offsetOut } = checkSplice(this)
+    const length = this.begin(entry, between)
+    entry.addr(offsetIn ?? POSITION)
+    entry.offset(offsetOut)
     return length
   }
 }
 
-interface CheckedSplice extends CheckedBetween {
+interface CheckedSplice {
+  readonly between: CheckedBetween
   readonly offsetIn: number | bigint | undefined
   readonly offsetOut: number | bigint | undefined
 }
 
 function checkSplice(splice: Splice): CheckedSplice {
   return {
-    ...checkBetween(splice),
+    between: checkBetween(splice),
     offsetIn: offset(splice.offsetIn, 'options.offsetIn'),
     offsetOut: offset(splice.offsetOut, 'options.offsetOut'),
   }

@@ -109,18 +109,18 @@ interface CheckedStatx {
 }
 
 function checkStatx({ target, dirfd, flags, mask: fields, bigint }: Statx<boolean>): CheckedStatx {
+  const open = isFile(target)
   const directory = resolveDirectory(dirfd, 'options.dirfd')
   const bits = mask(flags, 'options.flags')
-  const common = {
+  const ofPath = (bits & AtFlags.SYMLINK_NOFOLLOW) === 0 ? 'stat' : 'lstat'
+  return {
+    target: open ? undefined : checkPath(target, 'target'),
+    dirfd: open ? resolveDirectory(target, 'target') : directory,
+    flags: open ? bits | AtFlags.EMPTY_PATH : bits,
     fields: integer(fields, 'options.mask', 0, MAX_U32),
     bigint: flag(bigint, 'options.bigint'),
+    syscall: open ? 'fstat' : ofPath,
   }
-  if (isFile(target)) {
-    const file = resolveDirectory(target, 'target')
-    return { ...common, target: undefined, dirfd: file, flags: bits | AtFlags.EMPTY_PATH, syscall: 'fstat' }
-  }
-  const syscall = (bits & AtFlags.SYMLINK_NOFOLLOW) === 0 ? 'stat' : 'lstat'
-  return { ...common, target: checkPath(target, 'target'), dirfd: directory, flags: bits, syscall }
 }
 
 function isFile(target: unknown): target is number | { readonly fd: number } {

@@ -66,7 +66,8 @@ function beginAttribute(
   entry: EntryWriter,
   operation: Attribute<unknown>,
   file: number,
-  { name, path }: AttributeState,
+  name: Block,
+  path: Block | undefined,
 ): void {
   entry.begin(operation.operationClass.opcode, operation)
   writeFile(entry, file)
@@ -116,7 +117,8 @@ abstract class Setter extends Attribute<number> {
   }
 }
 
-interface CheckedSet extends CheckedAttribute {
+interface CheckedSet {
+  readonly attribute: CheckedAttribute
   readonly value: Bytes | string
   readonly flags: number
 }
@@ -124,7 +126,7 @@ interface CheckedSet extends CheckedAttribute {
 function checkSet(setter: Setter & Place): CheckedSet {
   const attribute = checkAttribute(setter)
   const flags = mask(setter.flags, 'options.flags')
-  return { ...attribute, flags, value: checkValue(setter.value) }
+  return { attribute, flags, value: checkValue(setter.value) }
 }
 
 function checkValue(value: Bytes | string): Bytes | string {
@@ -138,18 +140,17 @@ function checkValue(value: Bytes | string): Bytes | string {
 }
 
 function encodeSet(entry: EntryWriter, setter: Setter & Place): SetState {
-  const checked = checkSet(setter)
-  const { value } = checked
+  const { attribute, value, flags } = checkSet(setter)
   const bytes = typeof value === 'string' ? textBlock(value).bytes : value
   const length = Math.min(lengthOf(bytes), MAX_U32) // the kernel refuses such a length too
   const memory = viewOf(bytes, length)
   const address = length === 0 ? 0 : addressOf(bytes)
-  const blocks = blocksOf(checked)
-  beginAttribute(entry, setter, checked.file, blocks)
+  const { name, path } = blocksOf(attribute)
+  beginAttribute(entry, setter, attribute.file, name, path)
   entry.off(address)
   entry.len(length)
-  entry.opFlags(checked.flags)
-  return { ...blocks, value: memory, length }
+  entry.opFlags(flags)
+  return { name, path, value: memory, length }
 }
 
 /** Returns a view whose length becomes 0 when the memory is detached, where that of a `DataView` throws. */
@@ -250,23 +251,23 @@ abstract class Getter<S extends number> extends Attribute<XattrValue<NoInfer<S>>
 
 type SizedAttribute = Attribute<unknown> & { readonly size: number }
 
-interface CheckedGet extends CheckedAttribute {
+interface CheckedGet {
+  readonly attribute: CheckedAttribute
   readonly size: number
 }
 
 function checkGet(getter: SizedAttribute & Place): CheckedGet {
-  return { ...checkAttribute(getter), size: integer(getter.size, 'options.size', 0, MAX_SIZE) }
+  return { attribute: checkAttribute(getter), size: integer(getter.size, 'options.size', 0, MAX_SIZE) }
 }
 
 function encodeGet(entry: EntryWriter, getter: SizedAttribute & Place): GetState {
-  const checked = checkGet(getter)
-  const { size } = checked
+  const { attribute, size } = checkGet(getter)
   const value = size === 0 ? undefined : allocateBlock(size)
-  const blocks = blocksOf(checked)
-  beginAttribute(entry, getter, checked.file, blocks)
+  const { name, path } = blocksOf(attribute)
+  beginAttribute(entry, getter, attribute.file, name, path)
   if (value !== undefined) entry.off(value.address)
   entry.len(size)
-  return { ...blocks, value }
+  return { name, path, value }
 }
 
 /**
