@@ -61,7 +61,11 @@ function checkFlags(flags: unknown, name: string): number {
   const bits = mask(flags, name)
   const size = bits & SIZE_MASK
   if (size !== 0 && size !== FutexFlags.SIZE_U32)
-    throw invalidValue(name, flags, 'must be for words of 32 bits')
+    throw invalidValue(
+      name,
+      flags,
+      'must have SIZE_U32 or no size, because only words of 32 bits are supported',
+    )
   return (bits | FutexFlags.SIZE_U32) >>> 0
 }
 

@@ -177,7 +177,7 @@ interface CheckedUpdate extends Renaming {
 function checkPollUpdate({ token, events, userData, multi }: PollUpdate): CheckedUpdate {
   // The kernel takes an update without either for a removal.
   if (events === undefined && userData === undefined) {
-    throw invalidValue('options.userData', userData, "must be given where 'options.events' is not")
+    throw invalidValue('options.userData', userData, "is required if 'options.events' is absent")
   }
   return {
     token: checkToken(token),

@@ -28,11 +28,12 @@ function offerOf({ memory, size, count, group, firstId }: ProvideBuffers): Offer
   integer(count, 'count', 1, MAX_BUFFERS)
   integer(firstId, 'firstId', 0, MAX_U16)
   const id = resolveGroup(group, 'group')
-  if (size > byteLength) throw outOfRange('size', `<= ${byteLength}, the bytes of "memory"`, size)
+  if (size > byteLength) throw outOfRange('size', `<= ${byteLength}, the size of "memory"`, size)
   const capacity = Math.floor(byteLength / size)
-  if (count > capacity) throw outOfRange('count', `<= ${capacity}, as many as "memory" has room for`, count)
+  if (count > capacity) throw outOfRange('count', `<= ${capacity}, as many as fit into "memory"`, count)
   const last = MAX_BUFFERS - count
-  if (firstId > last) throw outOfRange('firstId', `<= ${last}, as numbers end at ${MAX_U16}`, firstId)
+  if (firstId > last)
+    throw outOfRange('firstId', `<= ${last}, so that the last id is at most ${MAX_U16}`, firstId)
   return { memory, size, count, group: id, firstId }
 }
 

@@ -1,4 +1,4 @@
-// What the cases of operations on a range of a file share.
+// Lengths and offsets in the cases of operations on a range of a file.
 
 import * as fc from 'fast-check'
 import { MAX_U32, offset, u32 } from './arbitraries.ts'

@@ -25,8 +25,8 @@ test('FilesUpdate: fills, empties and skips slots', (t) => {
   t.is(contents(ring, 5), 'a b - c c')
   t.is(complete(ring, new FilesUpdate([EMPTY, SKIP_FILE, a, SKIP_FILE, EMPTY], { offset: 0 })).value, 5)
   t.is(contents(ring, 5), '- b a c -')
-  t.is(complete(ring, new FilesUpdate([EMPTY], { offset: 4 })).value, 1, 'it is empty')
-  t.is(complete(ring, new FilesUpdate([c, a], { offset: 1 })).value, 2, 'what was there makes room')
+  t.is(done(ring, new FilesUpdate([EMPTY], { offset: 4 })).value, 1, 'it is empty')
+  t.is(done(ring, new FilesUpdate([c, a], { offset: 1 })).value, 2, 'it replaces the files in these slots')
   t.is(contents(ring, 5), '- c a c -')
 })
 

@@ -208,8 +208,8 @@ test('PollUpdate: changes the user data only', (t) => {
   const [fd, another] = [counter(t), counter(t)]
   const first = poll(ring, fd, IN, 'first')
   const second = poll(ring, fd, IN, 'second')
-  t.is(outcome(ring, new PollUpdate(second, { userData: 'renamed' })), 0)
-  t.true(nothingCompletes(ring), 'the events stay: it is writable, and nobody asked for that')
+  t.is(result(ring, new PollUpdate(second, { userData: 'renamed' })), 0)
+  t.true(quiet(ring), 'the events stay the same: writability was not asked for')
   countUp(fd)
   const completions = ring.waitMany(2)
   t.deepEqual(
@@ -401,7 +401,7 @@ test('PollUpdate: refuses an update without events and user data', (t) => {
     t.throws(() => new PollUpdate(1, options), {
       code: 'ERR_INVALID_ARG_VALUE',
       message:
-        "The property 'options.userData' must be given where 'options.events' is not. Received undefined",
+        "The property 'options.userData' is required if 'options.events' is absent. Received undefined",
     })
   }
   const update = new PollUpdate(1, { events: IN })

@@ -104,8 +104,8 @@ const GETTINGS: Record<string, (given: Getting) => boolean> = {
   'no options': ([, , options]) => options === undefined,
   'no size': ([, , options]) => options !== undefined && options.size === undefined,
   'only how long': ([, , options]) => options?.size === 0,
-  'little room': ([, , options]) => options?.size === 1,
-  'all the room that there is': ([, , options]) => options?.size === XATTR_SIZE_MAX,
+  'a size of 1': ([, , options]) => options?.size === 1,
+  'the maximum size': ([, , options]) => options?.size === XATTR_SIZE_MAX,
 }
 
 export const CONFORMANCE: Record<string, Case<unknown>> = {
