@@ -143,7 +143,7 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
     variants: {
       'one word': ([waiters]) => waiters.length === 1,
       'several words': ([waiters]) => waiters.length > 2,
-      'as many as there can be': ([waiters]) => waiters.length === 128,
+      'the maximum number': ([waiters]) => waiters.length === 128,
       'with flags': ([waiters]) => waiters.some(({ flags }) => (flags ?? 0) !== 0),
       'without flags': ([waiters]) => waiters.some((waiter) => !('flags' in waiter)),
       'a value below zero': ([waiters]) => waiters.some(({ expected }) => expected < 0),

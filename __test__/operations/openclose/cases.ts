@@ -190,9 +190,9 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
           ],
         ]),
       ),
-      'a directory is no new file': ([, options]) =>
+      'a directory is not created': ([, options]) =>
         options?.flags === O_DIRECTORY && options.mode === undefined,
-      'a file without a name is a new one': ([, options]) =>
+      'an unnamed file is a new file': ([, options]) =>
         options?.flags === (O_TMPFILE | O_DIRECTORY) && options.mode === undefined,
       'a mode of 0 for a new file': ([, options]) => options?.flags === O_CREAT && options.mode === 0,
       'resolve with bit 31': ([, options]) => (options?.resolve ?? 0) >= 2 ** 31,

@@ -102,7 +102,7 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
     variants: {
       ...groups<Provided>(([, , , group]) => group),
       'one buffer': ([, , count]) => count === 1,
-      'as many buffers as there can be': ([, , count]) => count === 65_536,
+      'the maximum number of buffers': ([, , count]) => count === 65_536,
       'the last number': ([, , count, , firstId]) => count > 1 && firstId + count === 65_536 && firstId > 0,
       'all memory': ([memory, size, count]) => memory.byteLength === size * count,
       'a rest of the memory': ([memory, size, count]) => memory.byteLength > size * count,
@@ -117,7 +117,7 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
     variants: {
       ...groups<[number, GroupTarget]>(([, group]) => group),
       'one buffer': ([count]) => count === 1,
-      'as many buffers as there can be': ([count]) => count === 65_536,
+      'the maximum number of buffers': ([count]) => count === 65_536,
     },
   }),
 

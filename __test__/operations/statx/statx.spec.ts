@@ -109,7 +109,7 @@ test('Statx: reads additional fields that the mask asks for', (t) => {
   ring.push(new Statx('/'))
   t.truthy(take(ring).attributes & 0x2000n, 'the root of a mount')
   ring.push(new Statx(path, { mask: 0x8000_0000 }))
-  t.is(ring.wait()?.error?.code, 'EINVAL', 'a bit that the kernel keeps for itself')
+  t.is(ring.wait()?.error?.code, 'EINVAL', 'a reserved bit')
 })
 
 test('Statx: follows links unless told otherwise, and resolves relative paths from dirfd', (t) => {
@@ -139,7 +139,7 @@ test('Statx: follows links unless told otherwise, and resolves relative paths fr
   }
 })
 
-test('Statx: an operation has new memory at each push, an entry shares its memory between pushes', (t) => {
+test('Statx: decodes the result of an entry when its completion is consumed', (t) => {
   using ring = new Ring({ entries: 4 })
   const { path, fd } = file(t, '1')
   const operation = new Statx(path)
@@ -161,5 +161,5 @@ test('Statx: an operation has new memory at each push, an entry shares its memor
   writeFileSync(path, 'much longer')
   ring.push(kept)
   ring.wait()
-  t.is(sizeOf(before), 3, 'the memory was written again, the completion was not')
+  t.is(sizeOf(before), 3, 'the memory was overwritten, the decoded result was not')
 })

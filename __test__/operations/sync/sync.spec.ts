@@ -120,7 +120,11 @@ test('SyncFileRange: fails for unknown flags, ranges out of bounds and pipes', (
   const { fd } = file(t, 'content')
   t.is(code(ring, new SyncFileRange(fd, { flags: 8 })), 'EINVAL')
   t.is(code(ring, new SyncFileRange(fd, { flags: -(2 ** 31) })), 'EINVAL')
-  t.is(code(ring, new SyncFileRange(fd, { offset: MAX_I64, length: 1 })), 'EINVAL', 'the end is too far')
+  t.is(
+    code(ring, new SyncFileRange(fd, { offset: MAX_I64, length: 1 })),
+    'EINVAL',
+    'the end is out of bounds',
+  )
   t.is(code(ring, new SyncFileRange(fd, { offset: MAX_I64 })), 'none')
   t.is(code(ring, new SyncFileRange(fifo(t))), 'ESPIPE')
   t.is(done(ring, new SyncFileRange(NOBODY)).error?.message, 'EBADF: bad file descriptor, sync_file_range')
@@ -137,7 +141,7 @@ test('Fallocate: allocates space, and extends the file without KEEP_SIZE', (t) =
   t.true(kept - before >= 32 * PIECE)
   t.is(done(ring, new Fallocate({ fd }, 32 * PIECE, { offset: PIECE })).value, 0)
   t.is(fstatSync(fd).size, 33 * PIECE)
-  t.is(used(), kept, 'that space was there')
+  t.is(used(), kept, 'the space was allocated before')
   t.is(pieceAt(fd, PIECE), 'zeros')
   t.is(done(ring, new Fallocate(fd, 40n * BigInt(PIECE))).value, 0)
   t.is(fstatSync(fd).size, 40 * PIECE)
@@ -215,7 +219,11 @@ test('Fallocate: zeroes, collapses and inserts a range', (t) => {
   t.is(outcome(), 'ones zeros ones zeros zeros')
   t.is(done(ring, insert).value, 0)
   t.is(outcome(), 'zeros zeros ones zeros ones zeros zeros')
-  t.is(code(ring, new Fallocate(fd, 1, { mode: FallocateMode.COLLAPSE_RANGE })), 'EINVAL', 'no whole block')
+  t.is(
+    code(ring, new Fallocate(fd, 1, { mode: FallocateMode.COLLAPSE_RANGE })),
+    'EINVAL',
+    'not a whole block',
+  )
 })
 
 test('Fallocate: fails for bad ranges, modes and files', (t) => {

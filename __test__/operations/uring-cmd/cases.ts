@@ -104,7 +104,7 @@ function command(make: (given: Given) => Operation<unknown>, most: number): Case
       ...FILES,
       'no options': ([, , options]) => options === undefined,
       'a command below zero': ([, command]) => command < 0,
-      'all the data that there can be': ([, , options]) => options?.data?.byteLength === most,
+      'the maximum of data': ([, , options]) => options?.data?.byteLength === most,
       'a byte of data': ([, , options]) => options?.data?.byteLength === 1,
       'no data': ([, , options]) => options?.data?.byteLength === 0,
       'an address that is a number': ([, , options]) => typeof options?.address === 'number',

@@ -87,8 +87,8 @@ test('WaitId: reports signals that kill, stop and continue a child', (t) => {
       status: SIGCONT,
       signal: 'SIGCONT',
     })
-    const left = outcome(ring, new WaitId('pid', pid, WCONTINUED | WNOHANG)) as ChildState
-    t.is(left.signal, 'SIGCONT', 'it was left where it was, and is taken now')
+    const left = result(ring, new WaitId('pid', pid, WCONTINUED | WNOHANG)) as ChildState
+    t.is(left.signal, 'SIGCONT', 'WNOWAIT left it, this wait consumes it')
   }
   t.deepEqual(change('SIGKILL', WEXITED | WNOWAIT), {
     pid,

@@ -103,7 +103,7 @@ const GETTINGS: Record<string, (given: Getting) => boolean> = {
   'a name that is not ASCII': ([, name]) => Buffer.byteLength(name) !== name.length,
   'no options': ([, , options]) => options === undefined,
   'no size': ([, , options]) => options !== undefined && options.size === undefined,
-  'only how long': ([, , options]) => options?.size === 0,
+  'only the size': ([, , options]) => options?.size === 0,
   'a size of 1': ([, , options]) => options?.size === 1,
   'the maximum size': ([, , options]) => options?.size === XATTR_SIZE_MAX,
 }

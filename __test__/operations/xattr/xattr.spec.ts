@@ -178,7 +178,7 @@ test('SetXattr and FSetXattr: fail with CREATE if the attribute exists, and with
     t.deepEqual(attributeOf(made.fd, name), Buffer.from('fourth'))
     t.is(run(ring, set('fifth', 0)).value, 0)
     t.deepEqual(attributeOf(made.fd, name), Buffer.from('fifth'))
-    t.is(codeOf(ring, set('sixth', 4)), 'EINVAL', 'a flag that there is not')
+    t.is(codeOf(ring, set('sixth', 4)), 'EINVAL', 'an unknown flag')
     t.is(codeOf(ring, set('sixth', -(2 ** 31))), 'EINVAL')
     t.deepEqual(attributeOf(made.fd, name), Buffer.from('fifth'))
   }
