@@ -7,7 +7,12 @@ import { generationOf, indexOf } from '../entry/token.ts'
 import { systemError } from '../errors.ts'
 import { CancelFlags, EnterFlags, SetupFlags } from '../flags/index.ts'
 import { IORING_REGISTER_SYNC_CANCEL } from '../flags/registrations.ts'
-import { type CancelTarget, fixedTarget, resolveTarget, type TargetKeys } from '../operations/base/cancel-target.ts'
+import {
+  type CancelTarget,
+  fixedTarget,
+  resolveTarget,
+  type TargetKeys,
+} from '../operations/base/cancel-target.ts'
 import type { Boundary } from '../ring/boundary.ts'
 import { pause } from '../system/pause.ts'
 import { SLICE } from '../system/slice.ts'

@@ -14,9 +14,8 @@ import {
   RwFlags,
 } from 'uring'
 import { createAddressOf } from 'uring/native'
-import { code, done, heldBack } from '../../helpers/completions.ts'
-import { diskFile } from '../../helpers/disks.ts'
-import { fifo, file } from '../../helpers/files.ts'
+import { codeOrNone, complete, submitHeldBack } from '../../helpers/completions.ts'
+import { diskFile, fifo, file } from '../../helpers/files.ts'
 import { script } from '../../helpers/process.ts'
 
 const GIB = 2 ** 30
@@ -34,7 +33,7 @@ function put(fd: number, ...offsets: readonly number[]): void {
 function cacheOf(ring: Ring, fd: number, places: readonly number[]): string {
   return places
     .map((offset) => {
-      const { error } = done(ring, new Read(fd, Buffer.alloc(1), { offset, flags: RwFlags.NOWAIT }))
+      const { error } = complete(ring, new Read(fd, Buffer.alloc(1), { offset, flags: RwFlags.NOWAIT }))
       if (error !== undefined && error.code !== 'EAGAIN') throw error
       return error === undefined ? 'kept' : 'gone'
     })
@@ -56,7 +55,7 @@ test('Fadvise: drops exactly the range from the page cache, also beyond 4 GiB', 
   const outcome = (operation: Operation<unknown>): string => {
     put(fd, ...places)
     fsyncSync(fd)
-    t.is(done(ring, operation).value, 0)
+    t.is(complete(ring, operation).value, 0)
     return cacheOf(ring, fd, places)
   }
   const { DONTNEED, NORMAL } = FileAdvice
@@ -91,11 +90,11 @@ test('Fadvise: accepts every known advice and refuses others', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t, 'content')
   for (const [name, advice] of Object.entries(FileAdvice)) {
-    t.is(done(ring, new Fadvise(fd, advice, { length: 2 ** 33 })).value, 0, name)
+    t.is(complete(ring, new Fadvise(fd, advice, { length: 2 ** 33 })).value, 0, name)
   }
-  t.is(done(ring, new Fadvise(fd, 99)).error?.message, 'EINVAL: invalid argument, fadvise64')
-  t.is(code(ring, new Fadvise(fifo(t), FileAdvice.NORMAL)), 'ESPIPE')
-  t.is(code(ring, new Fadvise(NOBODY, FileAdvice.NORMAL)), 'EBADF')
+  t.is(complete(ring, new Fadvise(fd, 99)).error?.message, 'EINVAL: invalid argument, fadvise64')
+  t.is(codeOrNone(ring, new Fadvise(fifo(t), FileAdvice.NORMAL)), 'ESPIPE')
+  t.is(codeOrNone(ring, new Fadvise(NOBODY, FileAdvice.NORMAL)), 'EBADF')
 })
 
 const nativeAddressOf = createAddressOf()
@@ -118,9 +117,9 @@ test('Madvise: discards exactly the memory that it is given', (t) => {
       new Uint16Array(buffer, start, size / 2),
     ]) {
       all.fill(0xa5)
-      t.is(done(ring, new Madvise(view, MemoryAdvice.NORMAL)).value, 0)
+      t.is(complete(ring, new Madvise(view, MemoryAdvice.NORMAL)).value, 0)
       t.true(all.equals(Buffer.alloc(all.length, 0xa5)))
-      t.is(done(ring, new Madvise(view, MemoryAdvice.DONTNEED)).value, 0)
+      t.is(complete(ring, new Madvise(view, MemoryAdvice.DONTNEED)).value, 0)
       const expected = Buffer.alloc(all.length, 0xa5).fill(0, start, start + size)
       t.true(all.equals(expected))
     }
@@ -142,7 +141,7 @@ test('Madvise: accepts more than 4 GiB', (t) => {
   const places = [start - 1, start, start + 4 * PIECE, start + 2 ** 31, start + size - 1, start + size]
   const at = (place: number): Uint8Array => new Uint8Array(buffer, place, 1)
   for (const place of places) at(place).fill(0xa5)
-  t.is(done(ring, new Madvise(new DataView(buffer, start, size), MemoryAdvice.DONTNEED)).value, 0)
+  t.is(complete(ring, new Madvise(new DataView(buffer, start, size), MemoryAdvice.DONTNEED)).value, 0)
   t.deepEqual(
     places.map((place) => at(place)[0]),
     [0xa5, 0, 0, 0, 0, 0xa5],
@@ -155,25 +154,25 @@ test('Madvise: fails for unaligned memory and unknown advice instead of adjustin
   const all = Buffer.from(buffer).fill(0xa5)
   const start = aligned(buffer)
   t.is(
-    done(ring, new Madvise(all.subarray(start + 1, start + PIECE), MemoryAdvice.DONTNEED)).error?.message,
+    complete(ring, new Madvise(all.subarray(start + 1, start + PIECE), MemoryAdvice.DONTNEED)).error?.message,
     'EINVAL: invalid argument, madvise',
   )
   t.is(
-    code(ring, new Madvise(all.subarray(start + PIECE - 16, start + 2 * PIECE), MemoryAdvice.DONTNEED)),
+    codeOrNone(ring, new Madvise(all.subarray(start + PIECE - 16, start + 2 * PIECE), MemoryAdvice.DONTNEED)),
     'EINVAL',
   )
-  t.is(code(ring, new Madvise(all.subarray(start, start + PIECE), 9999)), 'EINVAL')
+  t.is(codeOrNone(ring, new Madvise(all.subarray(start, start + PIECE), 9999)), 'EINVAL')
   t.true(all.equals(Buffer.alloc(all.length, 0xa5)))
-  t.is(done(ring, new Madvise(new Uint8Array(0), MemoryAdvice.DONTNEED)).value, 0)
+  t.is(complete(ring, new Madvise(new Uint8Array(0), MemoryAdvice.DONTNEED)).value, 0)
 })
 
 test('Madvise: fails if the memory was detached before the completion', (t) => {
   using ring = new Ring({ entries: 4 })
   const buffer = new ArrayBuffer(4 * PIECE)
   const view = new Uint8Array(buffer, aligned(buffer), PIECE)
-  t.is(heldBack(t, ring, new Madvise(view, MemoryAdvice.NORMAL))().value, 0)
-  const finish = heldBack(t, ring, new Madvise(view, MemoryAdvice.NORMAL))
-  const fail = heldBack(t, ring, new Madvise(view, 9999))
+  t.is(submitHeldBack(t, ring, new Madvise(view, MemoryAdvice.NORMAL))().value, 0)
+  const finish = submitHeldBack(t, ring, new Madvise(view, MemoryAdvice.NORMAL))
+  const fail = submitHeldBack(t, ring, new Madvise(view, 9999))
   const moved = structuredClone(buffer, { transfer: [buffer] }) // keeps the memory mapped
   t.is(finish().error?.code, 'ERR_URING_BUFFER_DETACHED')
   t.is(fail().error?.code, 'EINVAL', 'it has done nothing')

@@ -55,9 +55,9 @@ test('EpollCtl: modifies the events of a file', (t) => {
   ring.submit()
   t.true(nothingCompletes(ring), 'no events were asked for')
   ring.push(new EpollCtl(epoll, 'mod', fd, { events: IN, data: 2 }), 'change')
-  t.deepEqual(unordered(ring, 2), { change: 0, wait: [{ events: IN, data: 2n }] })
+  t.deepEqual(outcomesByUserData(ring, 2), { change: 0, wait: [{ events: IN, data: 2n }] })
   // Bit 31 as JavaScript's bit operators leave it, negative: edge-triggered, so only new events are reported.
-  t.is(result(ring, new EpollCtl(epoll, 'mod', fd, { events: IN | (ET | 0), data: 3 })), 0)
+  t.is(outcome(ring, new EpollCtl(epoll, 'mod', fd, { events: IN | (ET | 0), data: 3 })), 0)
   t.deepEqual(events(ring, epoll), [{ events: IN, data: 3n }])
   ring.push(new EpollWait(epoll, 8), 'wait')
   ring.submit()

@@ -250,7 +250,7 @@ test('RenameAt: replaces, refuses to replace, or exchanges, as the flags say', (
   t.deepEqual(readdirSync(folder), ['from'])
   t.is(codeOf(ring, new RenameAt(from, to, { flags: NOREPLACE | EXCHANGE })), 'EINVAL')
   t.is(codeOf(ring, new RenameAt(from, to, { flags: -(2 ** 31) })), 'EINVAL', 'an unknown flag')
-  const error = run(ring, new RenameAt(to, from, { flags: EXCHANGE })).error
+  const error = complete(ring, new RenameAt(to, from, { flags: EXCHANGE })).error
   t.is(error?.message, `ENOENT: no such file or directory, rename '${to}' -> '${from}'`)
 })
 

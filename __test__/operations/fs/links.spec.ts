@@ -84,7 +84,7 @@ test('LinkAt: gives a name to an unnamed file', (t) => {
   const { FDCWD, EMPTY_PATH, SYMLINK_FOLLOW } = AtFlags
   const [one, two] = [join(folder, 'one'), join(folder, 'two')]
   t.is(codeOf(ring, new LinkAt('', one, { oldDirfd: fd })), 'ENOENT', 'an empty path')
-  t.is(run(ring, new LinkAt(`/proc/self/fd/${fd}`, one, { flags: SYMLINK_FOLLOW })).value, 0)
+  t.is(complete(ring, new LinkAt(`/proc/self/fd/${fd}`, one, { flags: SYMLINK_FOLLOW })).value, 0)
   t.is(readFileSync(one, 'utf8'), 'content')
   t.is(statSync(one).ino, fstatSync(fd).ino)
   for (const oldDirfd of [fd, { fd }]) {

@@ -58,9 +58,9 @@ test('FutexWait: waits until the word is woken', (t) => {
     const word = make()
     word[0] = 5
     waiting(ring, new FutexWait(word, 5), 'wait')
-    t.true(quiet(ring))
+    t.true(nothingCompletes(ring))
     word[0] = 6 // a new value alone wakes no waiter
-    t.true(quiet(ring))
+    t.true(nothingCompletes(ring))
     ring.push(new FutexWake(word, 1), 'wake')
     t.deepEqual(outcomesByUserData(ring, 2), { wait: 0, wake: 1 })
     t.is(ring.inFlight, 0)
@@ -97,12 +97,12 @@ test('FutexWait: is woken by another thread', async (t) => {
   using ring = new Ring({ entries: 8 })
   const word = new Int32Array(new SharedArrayBuffer(4))
   word[0] = 5
-  const { outcome, end } = waiter(word)
+  const { outcome: woken, end } = waiter(word)
   // Atomics.notify() does not know waiters in the kernel.
   t.is(Atomics.notify(word, 0), 0)
   // Repeat until the other thread has started to wait.
-  while (result(ring, new FutexWake(word, EVERYBODY)) === 0) await setImmediate()
-  t.is(await outcome, 0)
+  while (outcome(ring, new FutexWake(word, EVERYBODY)) === 0) await setImmediate()
+  t.is(await woken, 0)
   await end()
 })
 
@@ -223,7 +223,7 @@ test('FutexWaitV: resolves to the index of the word that was woken', (t) => {
     ring.push(new FutexWake(word, EVERYBODY), 'wake')
     t.deepEqual(outcomesByUserData(ring, 2), { wait: index, wake: 1 })
   }
-  for (const word of words) t.is(result(ring, new FutexWake(word, 1)), 0, 'no waiter is left')
+  for (const word of words) t.is(outcome(ring, new FutexWake(word, 1)), 0, 'no waiter is left')
 })
 
 test('FutexWaitV: fails with EAGAIN if a word has another value', (t) => {
@@ -273,7 +273,7 @@ test('FutexWaitV: refuses a word that a getter detaches during push()', (t) => {
   using ring = new Ring({ entries: 8 })
   for (const detach of [true, false]) {
     const word = new Int32Array(1)
-    t.is(result(ring, new FutexWake(word, 1)), 0) // its address is cached now
+    t.is(outcome(ring, new FutexWake(word, 1)), 0) // its address is cached now
     let armed = false
     const waiters = [
       { word, expected: 0 },

@@ -24,7 +24,8 @@ import { socketpair } from 'uring/sys'
 import { MULTISHOT } from '../../../ts/entry/traits.ts'
 import { SubmissionTable } from '../../../ts/ring/submissions.ts'
 import { tokenOf } from '../../../ts/entry/token.ts'
-import { counter, countUp, outcomes, quiet, reset, result, unordered } from '../../helpers/polls.ts'
+import { nothingCompletes, outcome, outcomes, outcomesByUserData } from '../../helpers/completions.ts'
+import { counter, countUp, reset } from '../../helpers/polls.ts'
 import { closing, pair } from '../../helpers/sockets.ts'
 
 const { IN, OUT, PRI, HUP, RDHUP } = PollEvents
@@ -80,7 +81,7 @@ test('PollAdd: multishot completes at each new event', (t) => {
     countUp(fd)
     const completion = ring.wait({ timeout: 60_000 })
     t.like(completion, { userData: 'poll', token, value: IN, more: true, ok: true })
-    t.true(quiet(ring), 'still readable, but no new event')
+    t.true(nothingCompletes(ring), 'still readable, but no new event')
   }
   reset(fd)
   t.true(nothingCompletes(ring))
@@ -185,9 +186,9 @@ test('PollUpdate: changes the events', (t) => {
   const token = poll(ring, fd, PRI, 'poll')
   const other = poll(ring, fd, PRI, 'other')
   countUp(fd)
-  t.true(quiet(ring))
-  t.is(result(ring, new PollUpdate(other, { events: HUP })), 0)
-  t.true(quiet(ring))
+  t.true(nothingCompletes(ring))
+  t.is(outcome(ring, new PollUpdate(other, { events: HUP })), 0)
+  t.true(nothingCompletes(ring))
   // If the file is ready, the poll completes right after the update.
   ring.push(new PollUpdate(token, { events: IN }), 'update')
   const [update, completion] = ring.waitMany(2)
@@ -208,8 +209,8 @@ test('PollUpdate: changes the user data only', (t) => {
   const [fd, another] = [counter(t), counter(t)]
   const first = poll(ring, fd, IN, 'first')
   const second = poll(ring, fd, IN, 'second')
-  t.is(result(ring, new PollUpdate(second, { userData: 'renamed' })), 0)
-  t.true(quiet(ring), 'the events stay the same: writability was not asked for')
+  t.is(outcome(ring, new PollUpdate(second, { userData: 'renamed' })), 0)
+  t.true(nothingCompletes(ring), 'the events stay the same: writability was not asked for')
   countUp(fd)
   const completions = ring.waitMany(2)
   t.deepEqual(

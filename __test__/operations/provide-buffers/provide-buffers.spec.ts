@@ -4,9 +4,10 @@ import { writeSync } from 'node:fs'
 import test from 'ava'
 import { Entry, Nop, ProvideBuffers, Read, type Received, RemoveBuffers, Ring, type UringError } from 'uring'
 
-import { complete, fixedRing, outcome, SOON } from '../../helpers/buffers.ts'
+import { complete, outcome, TIMEOUT } from '../../helpers/completions.ts'
 import { file } from '../../helpers/files.ts'
 import { script } from '../../helpers/process.ts'
+import { fixedRing } from '../../helpers/registered.ts'
 import { pair } from '../../helpers/sockets.ts'
 
 const GROUP = 9

@@ -4,7 +4,7 @@ import { closeSync, writeSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
 import { ProvideBuffers, ReadMulti, type Received, Ring, SocketDomain, SocketType } from 'uring'
 import { socketpair } from 'uring/sys'
-import { outcome, SOON } from '../../helpers/buffers.ts'
+import { outcome, TIMEOUT } from '../../helpers/completions.ts'
 import { fifo, file } from '../../helpers/files.ts'
 import { closing } from '../../helpers/sockets.ts'
 
@@ -16,7 +16,7 @@ function textOf(received: Received): string {
 
 /** Waits for the next completion of a multishot read. */
 function next(t: ExecutionContext, ring: Ring, text: string, more: boolean): Received | undefined {
-  const completion = ring.wait(SOON)
+  const completion = ring.wait(TIMEOUT)
   t.is(completion?.userData, 'multi')
   t.is(completion?.error, undefined)
   t.is(completion?.more, more)
@@ -40,7 +40,7 @@ test('ReadMulti: completes with what was received, in order, until the group is 
     t.notThrows(() => received?.release())
   }
   writeSync(fd, 'more')
-  const last = ring.wait(SOON)
+  const last = ring.wait(TIMEOUT)
   t.is(last?.token, token)
   t.is(last?.error?.code, 'ENOBUFS')
   t.is(last?.error?.operation, 'ReadMulti')
@@ -93,7 +93,7 @@ test('ReadMulti: passes its options to the kernel', (t) => {
   writeSync(fd, 'abcdef')
   // The kernel applies the length, or refuses it.
   ring.push(new ReadMulti(fd, GROUP, { length: 2, offset: 0 }), 'multi')
-  const completion = ring.wait(SOON)
+  const completion = ring.wait(TIMEOUT)
   if (completion?.error === undefined) t.is(textOf(completion?.value as Received), 'ab')
   else t.is(completion.error.code, 'EINVAL')
 })

@@ -22,9 +22,8 @@ import {
   SyncFileRangeFlags,
   type SyncFileRangeOptions,
 } from 'uring'
-import { fifo, file } from '../../helpers/files.ts'
-import { code, done } from '../../helpers/completions.ts'
-import { diskFile } from '../../helpers/disks.ts'
+import { codeOrNone, complete } from '../../helpers/completions.ts'
+import { diskFile, fifo, file } from '../../helpers/files.ts'
 
 test('Fsync: synchronizes regular files, and fails for pipes', (t) => {
   using ring = new Ring({ entries: 4 })
@@ -92,7 +91,7 @@ test('SyncFileRange: writes exactly the range', (t) => {
   const unsynced = (options: SyncFileRangeOptions | undefined, target: FileTarget): number => {
     put(disk.fd, start, start + PIECE, start + 8 * PIECE, start + 16 * PIECE)
     const before = cancelled() ?? 0
-    t.is(done(ring, new SyncFileRange(target, options)).value, 0)
+    t.is(complete(ring, new SyncFileRange(target, options)).value, 0)
     ftruncateSync(disk.fd, 0)
     return ((cancelled() ?? 0) - before) / PIECE
   }
@@ -118,16 +117,19 @@ test('SyncFileRange: writes exactly the range', (t) => {
 test('SyncFileRange: fails for unknown flags, ranges out of bounds and pipes', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t, 'content')
-  t.is(code(ring, new SyncFileRange(fd, { flags: 8 })), 'EINVAL')
-  t.is(code(ring, new SyncFileRange(fd, { flags: -(2 ** 31) })), 'EINVAL')
+  t.is(codeOrNone(ring, new SyncFileRange(fd, { flags: 8 })), 'EINVAL')
+  t.is(codeOrNone(ring, new SyncFileRange(fd, { flags: -(2 ** 31) })), 'EINVAL')
   t.is(
-    code(ring, new SyncFileRange(fd, { offset: MAX_I64, length: 1 })),
+    codeOrNone(ring, new SyncFileRange(fd, { offset: MAX_I64, length: 1 })),
     'EINVAL',
     'the end is out of bounds',
   )
-  t.is(code(ring, new SyncFileRange(fd, { offset: MAX_I64 })), 'none')
-  t.is(code(ring, new SyncFileRange(fifo(t))), 'ESPIPE')
-  t.is(done(ring, new SyncFileRange(NOBODY)).error?.message, 'EBADF: bad file descriptor, sync_file_range')
+  t.is(codeOrNone(ring, new SyncFileRange(fd, { offset: MAX_I64 })), 'none')
+  t.is(codeOrNone(ring, new SyncFileRange(fifo(t))), 'ESPIPE')
+  t.is(
+    complete(ring, new SyncFileRange(NOBODY)).error?.message,
+    'EBADF: bad file descriptor, sync_file_range',
+  )
 })
 
 test('Fallocate: allocates space, and extends the file without KEEP_SIZE', (t) => {
@@ -135,17 +137,20 @@ test('Fallocate: allocates space, and extends the file without KEEP_SIZE', (t) =
   const { fd } = file(t, 'content')
   const used = (): number => fstatSync(fd).blocks * 512
   const before = used()
-  t.is(done(ring, new Fallocate(fd, 32 * PIECE, { offset: PIECE, mode: FallocateMode.KEEP_SIZE })).value, 0)
+  t.is(
+    complete(ring, new Fallocate(fd, 32 * PIECE, { offset: PIECE, mode: FallocateMode.KEEP_SIZE })).value,
+    0,
+  )
   t.is(fstatSync(fd).size, 7)
   const kept = used()
   t.true(kept - before >= 32 * PIECE)
-  t.is(done(ring, new Fallocate({ fd }, 32 * PIECE, { offset: PIECE })).value, 0)
+  t.is(complete(ring, new Fallocate({ fd }, 32 * PIECE, { offset: PIECE })).value, 0)
   t.is(fstatSync(fd).size, 33 * PIECE)
   t.is(used(), kept, 'the space was allocated before')
   t.is(pieceAt(fd, PIECE), 'zeros')
-  t.is(done(ring, new Fallocate(fd, 40n * BigInt(PIECE))).value, 0)
+  t.is(complete(ring, new Fallocate(fd, 40n * BigInt(PIECE))).value, 0)
   t.is(fstatSync(fd).size, 40 * PIECE)
-  t.is(done(ring, new Fallocate(fd, PIECE, { offset: 2n ** 33n + 1n })).value, 0)
+  t.is(complete(ring, new Fallocate(fd, PIECE, { offset: 2n ** 33n + 1n })).value, 0)
   t.is(fstatSync(fd).size, 2 ** 33 + 1 + PIECE)
   t.true(used() < GIB)
   t.is(readFirst(fd, 7), 'content')
@@ -185,7 +190,7 @@ test('Fallocate: punches a hole, also of more than 4 GiB beyond 4 GiB', (t) => {
   ] as const) {
     put(fd, ...places)
     const options = offset === undefined ? { mode } : { offset, mode }
-    t.is(done(ring, new Fallocate(new FixedFile(2), length, options)).value, 0)
+    t.is(complete(ring, new Fallocate(new FixedFile(2), length, options)).value, 0)
     t.is(outcome(), expected)
     t.is(fstatSync(fd).size, size)
   }
@@ -204,23 +209,26 @@ test('Fallocate: zeroes, collapses and inserts a range', (t) => {
     Array.from({ length: fstatSync(fd).size / PIECE }, (_, index) => pieceAt(fd, index * PIECE)).join(' ')
   put(fd, 0, PIECE, 3 * PIECE)
   t.is(outcome(), 'ones ones zeros ones')
-  t.is(done(ring, new Fallocate(fd, PIECE, { offset: PIECE, mode: FallocateMode.ZERO_RANGE })).value, 0)
+  t.is(complete(ring, new Fallocate(fd, PIECE, { offset: PIECE, mode: FallocateMode.ZERO_RANGE })).value, 0)
   t.is(outcome(), 'ones zeros zeros ones')
-  t.is(done(ring, new Fallocate(fd, PIECE, { offset: 5 * PIECE, mode: FallocateMode.ZERO_RANGE })).value, 0)
+  t.is(
+    complete(ring, new Fallocate(fd, PIECE, { offset: 5 * PIECE, mode: FallocateMode.ZERO_RANGE })).value,
+    0,
+  )
   t.is(outcome(), 'ones zeros zeros ones zeros zeros')
   const collapse = new Fallocate(fd, PIECE, { offset: 2 * PIECE, mode: FallocateMode.COLLAPSE_RANGE })
   const insert = new Fallocate(fd, 2 * PIECE, { mode: FallocateMode.INSERT_RANGE })
   if (type === 'btrfs') {
-    t.is(code(ring, collapse), 'ENOTSUP')
-    t.is(code(ring, insert), 'ENOTSUP')
+    t.is(codeOrNone(ring, collapse), 'ENOTSUP')
+    t.is(codeOrNone(ring, insert), 'ENOTSUP')
     return
   }
-  t.is(done(ring, collapse).value, 0)
+  t.is(complete(ring, collapse).value, 0)
   t.is(outcome(), 'ones zeros ones zeros zeros')
-  t.is(done(ring, insert).value, 0)
+  t.is(complete(ring, insert).value, 0)
   t.is(outcome(), 'zeros zeros ones zeros ones zeros zeros')
   t.is(
-    code(ring, new Fallocate(fd, 1, { mode: FallocateMode.COLLAPSE_RANGE })),
+    codeOrNone(ring, new Fallocate(fd, 1, { mode: FallocateMode.COLLAPSE_RANGE })),
     'EINVAL',
     'not a whole block',
   )
@@ -231,12 +239,16 @@ test('Fallocate: fails for bad ranges, modes and files', (t) => {
   const { fd, path } = file(t, 'content')
   const reader = openSync(path, 'r')
   t.teardown(() => closeSync(reader))
-  t.is(done(ring, new Fallocate(reader, 8)).error?.message, 'EBADF: bad file descriptor, fallocate')
-  t.is(code(ring, new Fallocate(NOBODY, 8)), 'EBADF')
-  t.is(code(ring, new Fallocate(fd, 0)), 'EINVAL')
-  t.is(code(ring, new Fallocate(fd, MAX_I64, { offset: MAX_I64 })), 'EFBIG')
-  t.is(code(ring, new Fallocate(fd, 8, { mode: 2 ** 31 })), 'ENOTSUP')
-  t.is(code(ring, new Fallocate(fd, 8, { mode: FallocateMode.PUNCH_HOLE })), 'ENOTSUP', 'without KEEP_SIZE')
-  t.is(code(ring, new Fallocate(fifo(t), 8)), 'ESPIPE')
+  t.is(complete(ring, new Fallocate(reader, 8)).error?.message, 'EBADF: bad file descriptor, fallocate')
+  t.is(codeOrNone(ring, new Fallocate(NOBODY, 8)), 'EBADF')
+  t.is(codeOrNone(ring, new Fallocate(fd, 0)), 'EINVAL')
+  t.is(codeOrNone(ring, new Fallocate(fd, MAX_I64, { offset: MAX_I64 })), 'EFBIG')
+  t.is(codeOrNone(ring, new Fallocate(fd, 8, { mode: 2 ** 31 })), 'ENOTSUP')
+  t.is(
+    codeOrNone(ring, new Fallocate(fd, 8, { mode: FallocateMode.PUNCH_HOLE })),
+    'ENOTSUP',
+    'without KEEP_SIZE',
+  )
+  t.is(codeOrNone(ring, new Fallocate(fifo(t), 8)), 'ESPIPE')
   t.is(fstatSync(fd).size, 7)
 })

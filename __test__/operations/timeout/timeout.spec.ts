@@ -3,9 +3,9 @@
 import { writeSync } from 'node:fs'
 import test from 'ava'
 import { AsyncCancel, LinkTimeout, Nop, Read, Ring, Timeout, TimeoutRemove, TimeoutUpdate } from 'uring'
+import { nothingCompletes, outcome, outcomes, outcomesByUserData } from '../../helpers/completions.ts'
 import { fifo } from '../../helpers/files.ts'
 import { LinkTimeout as LinkTimeoutClass } from '../../../ts/operations/timeout.ts'
-import { outcomes, quiet, result, unordered } from '../../helpers/polls.ts'
 
 const HOUR = 3_600_000
 
@@ -98,7 +98,7 @@ test('TimeoutUpdate: makes a timeout expire earlier', (t) => {
     ['update', 0],
     ['second', 'expired'],
   ])
-  t.true(quiet(ring))
+  t.true(nothingCompletes(ring))
   ring.push(new TimeoutUpdate(first, { seconds: 0n, nanoseconds: 1000 }), 'update')
   const [, completion] = ring.waitMany(2, { timeout: 60_000 })
   t.like(completion, { userData: 'first', token: first, value: 'expired' })
@@ -114,7 +114,7 @@ test('TimeoutUpdate: makes a timeout expire later', (t) => {
     ['second', 'expired'],
   ])
   ring.push(new TimeoutRemove(token), 'remove')
-  t.deepEqual(unordered(ring, 2), { first: 'ECANCELED', remove: 0 })
+  t.deepEqual(outcomesByUserData(ring, 2), { first: 'ECANCELED', remove: 0 })
 })
 
 test('TimeoutUpdate: accepts an absolute time of the clock of the timeout', (t) => {
@@ -135,7 +135,7 @@ test('TimeoutUpdate: accepts an absolute time of the clock of the timeout', (t) 
   const token = ring.push(new Timeout(HOUR), 'timeout')
   ring.push(new TimeoutUpdate(token, monotonic() + HOUR, { absolute: true }), 'update')
   t.deepEqual(outcomes(ring, 1), [['update', 0]])
-  t.true(quiet(ring))
+  t.true(nothingCompletes(ring))
 })
 
 test('TimeoutUpdate: fails for another clock, and changes nothing', (t) => {
@@ -145,10 +145,10 @@ test('TimeoutUpdate: fails for another clock, and changes nothing', (t) => {
     code: 'EINVAL',
     syscall: 'timeout_update',
   })
-  t.is(result(ring, new TimeoutUpdate(token, 1, { clock: 'boottime' })), 'EINVAL')
-  t.true(quiet(ring))
+  t.is(outcome(ring, new TimeoutUpdate(token, 1, { clock: 'boottime' })), 'EINVAL')
+  t.true(nothingCompletes(ring))
   t.is(ring.inFlight, 1)
-  t.is(result(ring, new TimeoutUpdate(token, HOUR, { clock: 'monotonic' })), 0)
+  t.is(outcome(ring, new TimeoutUpdate(token, HOUR, { clock: 'monotonic' })), 0)
 })
 
 test('TimeoutUpdate: changes a link timeout only with linked', (t) => {
@@ -160,12 +160,12 @@ test('TimeoutUpdate: changes a link timeout only with linked', (t) => {
   )
   const plain = ring.push(new Timeout(HOUR), 'plain')
   ring.submit()
-  t.is(result(ring, new TimeoutUpdate(linked, 1)), 'ENOENT')
-  t.is(result(ring, new TimeoutUpdate(plain, 1, { linked: true })), 'ENOENT')
-  t.is(result(ring, new TimeoutUpdate(read, 1, { linked: true })), 'ENOENT')
-  t.true(quiet(ring))
+  t.is(outcome(ring, new TimeoutUpdate(linked, 1)), 'ENOENT')
+  t.is(outcome(ring, new TimeoutUpdate(plain, 1, { linked: true })), 'ENOENT')
+  t.is(outcome(ring, new TimeoutUpdate(read, 1, { linked: true })), 'ENOENT')
+  t.true(nothingCompletes(ring))
   ring.push(new TimeoutUpdate(linked, 1, { linked: true }), 'update')
-  t.deepEqual(unordered(ring, 3), { update: 0, read: 'ECANCELED', timeout: 'expired' })
+  t.deepEqual(outcomesByUserData(ring, 3), { update: 0, read: 'ECANCELED', timeout: 'expired' })
   t.is(ring.inFlight, 1)
   // An absolute time.
   const [, another = 0] = ring.pushAll(
@@ -174,7 +174,7 @@ test('TimeoutUpdate: changes a link timeout only with linked', (t) => {
   )
   ring.submit()
   ring.push(new TimeoutUpdate(another, Date.now(), { linked: true, absolute: true }), 'update')
-  t.deepEqual(unordered(ring, 3), { update: 0, read: 'ECANCELED', timeout: 'expired' })
+  t.deepEqual(outcomesByUserData(ring, 3), { update: 0, read: 'ECANCELED', timeout: 'expired' })
 })
 
 test('TimeoutUpdate: fails with ENOENT for a timeout that has expired', (t) => {
@@ -187,7 +187,7 @@ test('TimeoutUpdate: fails with ENOENT for a timeout that has expired', (t) => {
     syscall: 'timeout_update',
     message: 'ENOENT: no such file or directory, timeout_update',
   })
-  t.is(result(ring, new TimeoutUpdate(0, 1)), 'ENOENT')
+  t.is(outcome(ring, new TimeoutUpdate(0, 1)), 'ENOENT')
 })
 
 test('LinkTimeout: cancels the operation when the time has passed', (t) => {
@@ -195,7 +195,7 @@ test('LinkTimeout: cancels the operation when the time has passed', (t) => {
   const fd = fifo(t)
   for (const time of [1, 0.5, 0, { seconds: 0, nanoseconds: 1_000_000 }, { seconds: 0n, nanoseconds: 1 }]) {
     ring.pushAll([new Read(fd, Buffer.alloc(1)).link(), new LinkTimeout(time)], ['read', 'timeout'])
-    t.deepEqual(unordered(ring, 2), { read: 'ECANCELED', timeout: 'expired' })
+    t.deepEqual(outcomesByUserData(ring, 2), { read: 'ECANCELED', timeout: 'expired' })
   }
 })
 
@@ -216,9 +216,9 @@ test('LinkTimeout: resolves to cancelled if the operation completes first', (t) 
   const buffer = Buffer.alloc(1)
   ring.pushAll([new Read(fd, buffer).link(), new LinkTimeout(HOUR)], ['read', 'timeout'])
   ring.submit()
-  t.true(quiet(ring))
+  t.true(nothingCompletes(ring))
   writeSync(fd, 'x')
-  t.deepEqual(unordered(ring, 2), { read: 1, timeout: 'cancelled' })
+  t.deepEqual(outcomesByUserData(ring, 2), { read: 1, timeout: 'cancelled' })
   t.is(buffer.toString(), 'x')
 })
 
@@ -238,7 +238,7 @@ test('LinkTimeout: accepts an absolute time of a clock', (t) => {
   const timed = (timeout: LinkTimeout): Record<string, unknown> => {
     ring.pushAll([new Read(fd, Buffer.alloc(1)).link(), timeout], ['read', 'timeout'])
     ring.submit()
-    return unordered(ring, 2)
+    return outcomesByUserData(ring, 2)
   }
   const expired = { read: 'ECANCELED', timeout: 'expired' }
   // Times in the past, which would be in the far future as durations or on another clock.
@@ -251,9 +251,9 @@ test('LinkTimeout: accepts an absolute time of a clock', (t) => {
     ['read', 'timeout'],
   )
   ring.submit()
-  t.true(quiet(ring))
+  t.true(nothingCompletes(ring))
   ring.push(new AsyncCancel({ opcode: Read.opcode }), 'cancel')
-  t.deepEqual(unordered(ring, 3), { cancel: 1, read: 'ECANCELED', timeout: 'cancelled' })
+  t.deepEqual(outcomesByUserData(ring, 3), { cancel: 1, read: 'ECANCELED', timeout: 'cancelled' })
 })
 
 test('LinkTimeout: does not fail if it is too late to cancel', (t) => {

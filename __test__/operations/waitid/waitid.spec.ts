@@ -87,7 +87,7 @@ test('WaitId: reports signals that kill, stop and continue a child', (t) => {
       status: SIGCONT,
       signal: 'SIGCONT',
     })
-    const left = result(ring, new WaitId('pid', pid, WCONTINUED | WNOHANG)) as ChildState
+    const left = outcome(ring, new WaitId('pid', pid, WCONTINUED | WNOHANG)) as ChildState
     t.is(left.signal, 'SIGCONT', 'WNOWAIT left it, this wait consumes it')
   }
   t.deepEqual(change('SIGKILL', WEXITED | WNOWAIT), {

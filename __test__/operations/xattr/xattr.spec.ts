@@ -109,7 +109,7 @@ for (const [kind, [value, expected]] of Object.entries(VALUES)) {
 }
 
 test('SetXattr and GetXattr: accept paths as strings, buffers and URLs, also relative ones', (t) => {
-  const made = attributed(t)
+  const made = fileWithXattrs(t)
   if (made === undefined) return
   using ring = new Ring({ entries: 4 })
   const odd = Buffer.concat([Buffer.from(`${made.folder}/`), Buffer.from([0xff, 0xfe])]) // no UTF-8
@@ -132,7 +132,7 @@ test('SetXattr and GetXattr: accept paths as strings, buffers and URLs, also rel
 })
 
 test('SetXattr and GetXattr: work on directories', (t) => {
-  const made = attributed(t)
+  const made = fileWithXattrs(t)
   if (made === undefined) return
   using ring = new Ring({ entries: 4 })
   const folder = join(made.folder, 'folder')
@@ -146,7 +146,7 @@ test('SetXattr and GetXattr: work on directories', (t) => {
 })
 
 test('FSetXattr and FGetXattr: accept fixed files', (t) => {
-  const made = attributed(t)
+  const made = fileWithXattrs(t)
   if (made === undefined) return
   using ring = new Ring({ entries: 4 })
   t.is(codeOf(ring, new FSetXattr(new FixedFile(1), 'user.x', 'x')), 'EBADF', 'there is no table')
@@ -161,7 +161,7 @@ test('FSetXattr and FGetXattr: accept fixed files', (t) => {
 })
 
 test('SetXattr and FSetXattr: fail with CREATE if the attribute exists, and with REPLACE if not', (t) => {
-  const made = attributed(t)
+  const made = fileWithXattrs(t)
   if (made === undefined) return
   using ring = new Ring({ entries: 4 })
   const { CREATE, REPLACE } = XattrFlags
@@ -185,7 +185,7 @@ test('SetXattr and FSetXattr: fail with CREATE if the attribute exists, and with
 })
 
 test('GetXattr and FGetXattr: fail with ERANGE if the value is longer than size', (t) => {
-  const made = attributed(t)
+  const made = fileWithXattrs(t)
   if (made === undefined) return
   using ring = new Ring({ entries: 4 })
   const long = Buffer.alloc(2000, '0123456789') // a size that every file system accepts
@@ -198,7 +198,7 @@ test('GetXattr and FGetXattr: fail with ERANGE if the value is longer than size'
 })
 
 test('SetXattr, FSetXattr, GetXattr and FGetXattr: fail for bad names, values and files, with the message of the kernel', (t) => {
-  const made = attributed(t)
+  const made = fileWithXattrs(t)
   if (made === undefined) return
   using ring = new Ring({ entries: 4 })
   const { path, fd, folder } = made
@@ -252,7 +252,7 @@ test('SetXattr, FSetXattr, GetXattr and FGetXattr: fail for bad names, values an
 })
 
 test('GetXattr and FGetXattr: resolve to a copy of the value', (t) => {
-  const made = attributed(t)
+  const made = fileWithXattrs(t)
   if (made === undefined) return
   using ring = new Ring({ entries: 4 })
   for (const operation of [new GetXattr(made.path, 'user.x'), new FGetXattr(made.fd, 'user.x')]) {
@@ -270,7 +270,7 @@ test('GetXattr and FGetXattr: resolve to a copy of the value', (t) => {
 })
 
 test('SetXattr and GetXattr: ignore changes to the operation after push()', (t) => {
-  const made = attributed(t)
+  const made = fileWithXattrs(t)
   if (made === undefined) return
   using ring = new Ring({ entries: 4 })
   const set = new SetXattr(made.path, 'user.before', 'before')
@@ -328,7 +328,7 @@ test('SetXattr and FSetXattr: report a value that was detached before the submis
 })
 
 test('SetXattr and GetXattr: run in order when linked after a blocked read', (t) => {
-  const made = attributed(t)
+  const made = fileWithXattrs(t)
   if (made === undefined) return
   using ring = new Ring({ entries: 8 })
   const fd = fifo(t)
@@ -365,7 +365,7 @@ test('SetXattr and GetXattr: run in order when linked after a blocked read', (t)
 })
 
 test('SetXattr and GetXattr: work in a kernel worker', (t) => {
-  const made = attributed(t)
+  const made = fileWithXattrs(t)
   if (made === undefined) return
   using ring = new Ring({ entries: 4 })
   t.is(run(ring, new SetXattr(made.path, 'user.x', 'worker').async()).value, 0)
@@ -375,7 +375,7 @@ test('SetXattr and GetXattr: work in a kernel worker', (t) => {
 })
 
 test('SetXattr, FSetXattr, GetXattr and FGetXattr: keep their memory alive while in flight', async (t) => {
-  const made = attributed(t)
+  const made = fileWithXattrs(t)
   if (made === undefined) return
   const outcome = await script(
     `
