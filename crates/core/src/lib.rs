@@ -27,26 +27,25 @@
 //! call for is filled in with raw system calls.
 #![cfg(target_os = "linux")]
 
-mod drain;
+mod close;
 pub mod entry;
+mod eventfd;
 mod field;
 mod memory;
-mod notify;
 pub mod operations;
 mod queues;
 pub mod register;
-mod registered;
 mod resize;
+mod retained;
 mod ring;
 mod setup;
-mod switch;
 pub mod sys;
 mod table;
 
 pub use entry::{Entry, EntryBytes, WideEntry};
+pub use eventfd::Announce;
 pub use field::{Address, File, Group, Slot};
 pub use memory::Memory;
-pub use notify::Announce;
 pub use queues::{Completion, State};
 pub use ring::{FOREIGN, QueueFull, Ring};
 pub use setup::{MAX_CQ_ENTRIES, MAX_ENTRIES, MODE, Setup};

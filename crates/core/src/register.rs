@@ -57,23 +57,26 @@ use std::os::fd::AsRawFd;
 use crate::ring::{FOREIGN, Ring};
 use crate::sys;
 
+mod buf_ring;
 mod buffers;
 mod cancel;
+mod clock;
 mod files;
-pub(crate) mod group;
+mod iowq;
 mod message;
-mod misc;
 mod napi;
+mod personality;
 mod query;
 mod region;
 mod restrict;
+mod ring_fd;
 mod zcrx;
 
+pub use buf_ring::{BufferRing, Filled, GroupSetup};
 pub use buffers::CloneBuffers;
 pub use cancel::CancelMatch;
+pub use clock::Clock;
 pub use files::SKIP_FILE;
-pub use group::{BufferRing, Filled, GroupSetup};
-pub use misc::Clock;
 pub use napi::{Napi, Tracking};
 pub use query::{query_operations, query_queues, query_zero_copy};
 pub use region::set_wait;
@@ -129,7 +132,7 @@ impl Ring {
     /// Lets go of the memory of groups that are gone, if nothing can have a buffer of theirs.
     fn sweep(&mut self) {
         if self.in_flight() == 0 && !self.may_be_silent() {
-            self.registered.retired.clear();
+            self.retained.retired.clear();
         }
     }
 }

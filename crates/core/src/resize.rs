@@ -9,9 +9,9 @@ use std::thread::{Builder, JoinHandle};
 
 use io_uring::IoUring;
 
+use crate::eventfd::Switch;
 use crate::queues::Queues;
 use crate::ring::Ring;
-use crate::switch::Switch;
 use crate::sys::{self, Params, setup};
 
 impl Ring {

@@ -10,9 +10,9 @@ use std::time::Duration;
 use io_uring::{EnterFlags, Probe, Submitter};
 
 use crate::entry::{Entry, WideEntry, flags, place};
+use crate::eventfd::Switch;
 use crate::queues::{Completion, Queues, State};
-use crate::registered::Registered;
-use crate::switch::Switch;
+use crate::retained::Retained;
 use crate::sys::{self, __kernel_timespec, features, io_uring_getevents_arg, setup};
 
 /// Bit of the user data that marks what answers no submission of this ring: messages from other rings, resource tags.
@@ -50,7 +50,7 @@ pub struct Ring {
     /// Turns the eventfd off and on; made when it is first needed.
     pub(crate) switch: Option<Switch>,
     /// What is registered and has memory that the kernel uses.
-    pub(crate) registered: Registered,
+    pub(crate) retained: Retained,
     /// Whether there is an eventfd that is silenced in between.
     pub(crate) silences: bool,
     /// Entry flags that the ring's restrictions require, of our own cancel entries too.
@@ -75,7 +75,7 @@ impl Ring {
             uncounted: 0,
             cancels: 0,
             switch: None,
-            registered: Registered::default(),
+            retained: Retained::default(),
             silences: false,
             required: 0,
             unreported: 0,
@@ -400,7 +400,7 @@ impl Ring {
         argument: *const c_void,
         size: usize,
     ) -> io::Result<usize> {
-        let (fd, flags) = match self.registered.index {
+        let (fd, flags) = match self.retained.index {
             Some(index) => (index as RawFd, flags | EnterFlags::REGISTERED_RING.bits()),
             None => (self.queues.fd(), flags),
         };

@@ -12,9 +12,9 @@ use typed_uring::{Announce, Ring, Setup};
 
 use crate::area::{Area, Completions, Header, hold};
 use crate::boundary::{Boundary, negative, number};
-use crate::hot::hot_function;
-use crate::raw::{Argument, pointer};
-use crate::shared::Shared;
+use crate::handle::Handle;
+use crate::submit::submit_function;
+use crate::syscalls::{Argument, pointer};
 use crate::waker::{Backend, Callback};
 
 /// What a ring is made with.
@@ -33,7 +33,7 @@ pub struct BindingSetup {
     pub sq_thread_idle: Option<u32>,
     /// Processor of the polling thread.
     pub sq_thread_cpu: Option<u32>,
-    /// Ring whose workers are shared.
+    /// Ring whose workers are handle.
     pub wq_fd: Option<i32>,
 }
 
@@ -41,7 +41,7 @@ pub struct BindingSetup {
 #[derive(Debug)]
 #[napi(js_name = "Ring")]
 pub struct BindingRing {
-    shared: Rc<Shared>,
+    handle: Rc<Handle>,
 }
 
 #[napi]
@@ -63,7 +63,7 @@ impl BindingRing {
         .build();
         Ok(match ring {
             Ok(ring) => Either::A(Self {
-                shared: Shared::new(&env, ring)?,
+                handle: Handle::new(&env, ring)?,
             }),
             Err(error) => Either::B(negative(&error)),
         })
@@ -85,19 +85,19 @@ impl BindingRing {
         #[napi(ts_arg_type = "Uint32Array")] status: Unknown,
         #[napi(ts_arg_type = "object")] slots: Unknown,
     ) -> Result<Function<'env, (), ()>> {
-        let wide = self.shared.with(|ring| ring.wide_completions()).unwrap_or(false);
+        let wide = self.handle.with(|ring| ring.wide_completions()).unwrap_or(false);
         let boundary = Boundary {
             staged: RefCell::new([Area::hold(env, "pushed", &pushed)?, Area::hold(env, "run", &run)?]),
             completions: Completions::new(Area::hold(env, "completions", &completions)?, wide)?,
             status: Header::new(Area::hold(env, "status", &status)?)?,
             slots: hold(env, &slots)?,
         };
-        if self.shared.boundary.set(boundary).is_err() {
+        if self.handle.boundary.set(boundary).is_err() {
             return Err(Error::new(Status::GenericFailure, "the ring is started already"));
         }
         // By its index in this thread the kernel finds the ring without counting references. A thread has few.
-        let _ = self.shared.with(Ring::prefer_ring_fd);
-        hot_function(env, Rc::clone(&self.shared))
+        let _ = self.handle.with(Ring::prefer_ring_fd);
+        submit_function(env, Rc::clone(&self.handle))
     }
 
     /// Calls `callback` when completions are ready: 0, or a negative `errno`. With `thread` a thread waits for them,
@@ -111,14 +111,14 @@ impl BindingRing {
         thread: bool,
     ) -> Result<i32> {
         let backend = if thread { Backend::Thread } else { Backend::Poll };
-        self.shared
+        self.handle
             .start_waker(env, backend, Callback::new(env, &callback)?)
     }
 
     /// Copies `count` entries of a submission area into the ring without a system call, and says how many fitted.
     #[napi(catch_unwind)]
     pub fn publish(&self, area: u32, count: u32) -> u32 {
-        self.shared
+        self.handle
             .across(|ring, boundary| boundary.publish(ring, area, count))
             .unwrap_or(0)
     }
@@ -126,7 +126,7 @@ impl BindingRing {
     /// One `io_uring_enter`: entries taken, or a negative `errno`. `wait` is the offset of a registered wait.
     #[napi(catch_unwind)]
     pub fn enter(&self, to_submit: u32, min_complete: u32, flags: u32, wait: Option<u32>) -> i32 {
-        self.shared
+        self.handle
             .across(|ring, boundary| boundary.enter(ring, to_submit, min_complete, flags, wait))
             .unwrap_or_else(|error| error)
     }
@@ -134,7 +134,7 @@ impl BindingRing {
     /// Registers the ring's descriptor with this thread: its index, or a negative `errno`.
     #[napi(catch_unwind)]
     pub fn register_ring_fd(&self) -> i32 {
-        self.shared
+        self.handle
             .with(|ring| number(ring.register_ring_fd().map(|index| index as usize)))
             .unwrap_or_else(|error| error)
     }
@@ -142,7 +142,7 @@ impl BindingRing {
     /// Gives that index back: 0, or a negative `errno`.
     #[napi(catch_unwind)]
     pub fn unregister_ring_fd(&self) -> i32 {
-        self.shared
+        self.handle
             .with(|ring| number(ring.unregister_ring_fd().map(|()| 0)))
             .unwrap_or_else(|error| error)
     }
@@ -150,67 +150,67 @@ impl BindingRing {
     /// The ring's descriptor.
     #[napi(getter, catch_unwind)]
     pub fn fd(&self) -> i32 {
-        self.shared.with(|ring| ring.as_raw_fd()).unwrap_or(-1)
+        self.handle.with(|ring| ring.as_raw_fd()).unwrap_or(-1)
     }
 
     /// Entries of the submission queue.
     #[napi(getter, catch_unwind)]
     pub fn entries(&self) -> u32 {
-        self.shared.with(|ring| ring.entries()).unwrap_or(0)
+        self.handle.with(|ring| ring.entries()).unwrap_or(0)
     }
 
     /// Entries of the completion queue.
     #[napi(getter, catch_unwind)]
     pub fn cq_entries(&self) -> u32 {
-        self.shared.with(|ring| ring.cq_entries()).unwrap_or(0)
+        self.handle.with(|ring| ring.cq_entries()).unwrap_or(0)
     }
 
     /// `IORING_SETUP_*` as the kernel took them.
     #[napi(getter, catch_unwind)]
     pub fn setup_flags(&self) -> u32 {
-        self.shared.with(|ring| ring.setup_flags()).unwrap_or(0)
+        self.handle.with(|ring| ring.setup_flags()).unwrap_or(0)
     }
 
     /// `IORING_FEAT_*`.
     #[napi(getter, catch_unwind)]
     pub fn features(&self) -> u32 {
-        self.shared.with(|ring| ring.features()).unwrap_or(0)
+        self.handle.with(|ring| ring.features()).unwrap_or(0)
     }
 
     /// Entries that the kernel has not taken.
     #[napi(catch_unwind)]
     pub fn sq_ready(&self) -> u32 {
-        self.shared.with(|ring| ring.sq_ready() as u32).unwrap_or(0)
+        self.handle.with(|ring| ring.sq_ready() as u32).unwrap_or(0)
     }
 
     /// Whether what is published needs a system call to start.
     #[napi(catch_unwind)]
     pub fn sq_needs_enter(&self) -> bool {
-        self.shared.with(Ring::sq_needs_enter).unwrap_or(false)
+        self.handle.with(Ring::sq_needs_enter).unwrap_or(false)
     }
 
     /// Completions in the kernel's queue.
     #[napi(catch_unwind)]
     pub fn cq_ready(&self) -> u32 {
-        self.shared.with(|ring| ring.cq_ready() as u32).unwrap_or(0)
+        self.handle.with(|ring| ring.cq_ready() as u32).unwrap_or(0)
     }
 
     /// Completions that the kernel lost for want of memory.
     #[napi(catch_unwind)]
     pub fn cq_lost(&self) -> u32 {
-        self.shared.with(Ring::cq_dropped).unwrap_or(0)
+        self.handle.with(Ring::cq_dropped).unwrap_or(0)
     }
 
     /// Whether the kernel keeps completions that found no room.
     #[napi(catch_unwind)]
     pub fn cq_needs_flush(&self) -> bool {
-        self.shared.with(Ring::cq_needs_flush).unwrap_or(false)
+        self.handle.with(Ring::cq_needs_flush).unwrap_or(false)
     }
 
     /// Opcodes that this kernel has; `None` where it cannot be asked.
     #[napi(catch_unwind)]
     pub fn probe(&self) -> Option<Vec<u8>> {
-        let probe = self.shared.with(|ring| ring.probe().ok()).ok()??;
+        let probe = self.handle.with(|ring| ring.probe().ok()).ok()??;
         Some(
             (0..=u8::MAX)
                 .filter(|&opcode| probe.is_supported(opcode))
@@ -239,10 +239,10 @@ impl BindingRing {
         };
         let areas = [pushed, run];
         let resized = self
-            .shared
+            .handle
             .across(|ring, _| number(ring.resize(entries, cq_entries).map(|()| 0)))
             .unwrap_or_else(|error| error);
-        match self.shared.boundary.get() {
+        match self.handle.boundary.get() {
             Some(boundary) if resized == 0 => boundary.stage_in(env.raw(), areas),
             _ => areas.iter().for_each(|area| area.release(env.raw())),
         }
@@ -254,7 +254,7 @@ impl BindingRing {
     #[napi(catch_unwind)]
     pub fn register(&self, opcode: u32, mut argument: Argument, count: u32) -> i32 {
         let argument = pointer(&mut argument);
-        self.shared
+        self.handle
             // SAFETY: the facade encodes what the opcode expects, and keeps alive what it keeps.
             .with(|ring| number(unsafe { ring.register(opcode, argument.cast(), count) }.map(|n| n as usize)))
             .unwrap_or_else(|error| error)
@@ -265,7 +265,7 @@ impl BindingRing {
     #[napi(catch_unwind)]
     pub fn register_eventfd(&self, fd: i32, workers: bool) -> i32 {
         let announce = if workers { Announce::Workers } else { Announce::All };
-        self.shared
+        self.handle
             .with(|ring| number(ring.register_open_eventfd(fd, announce).map(|()| 0)))
             .unwrap_or_else(|error| error)
     }
@@ -273,7 +273,7 @@ impl BindingRing {
     /// Takes it away: 0, or a negative `errno`. The waker's is none of the program's.
     #[napi(catch_unwind)]
     pub fn unregister_eventfd(&self) -> i32 {
-        self.shared
+        self.handle
             .with(|ring| {
                 if ring.has_eventfd() {
                     return -libc::ENXIO;
@@ -286,7 +286,7 @@ impl BindingRing {
     /// The kernel's switch: 1 where completions are announced, 0 where not, or a negative `errno`.
     #[napi(catch_unwind)]
     pub fn eventfd_enabled(&self) -> i32 {
-        self.shared
+        self.handle
             .with(|ring| number(ring.eventfd_enabled().map(usize::from)))
             .unwrap_or_else(|error| error)
     }
@@ -294,7 +294,7 @@ impl BindingRing {
     /// Turns it: 0, or a negative `errno`. `EBUSY` where the waker turns it.
     #[napi(catch_unwind)]
     pub fn enable_eventfd(&self, enabled: bool) -> i32 {
-        self.shared
+        self.handle
             .with(|ring| {
                 if ring.has_eventfd() {
                     return -libc::EBUSY;
@@ -307,13 +307,13 @@ impl BindingRing {
     /// Tells of the entry flags that the ring's restrictions require.
     #[napi(catch_unwind)]
     pub fn require_flags(&self, flags: u8) {
-        let _ = self.shared.with(|ring| ring.require_flags(flags)); // a closed ring cancels nothing
+        let _ = self.handle.with(|ring| ring.require_flags(flags)); // a closed ring cancels nothing
     }
 
     /// Asks the kernel to cancel everything: 0, or a negative `errno`.
     #[napi(catch_unwind)]
     pub fn cancel_all(&self) -> i32 {
-        self.shared
+        self.handle
             .with(|ring| number(ring.cancel_all().map(|()| 0)))
             .unwrap_or_else(|error| error)
     }
@@ -322,7 +322,7 @@ impl BindingRing {
     /// then `close` has to.
     #[napi(catch_unwind)]
     pub fn must_wait(&self) -> bool {
-        self.shared
+        self.handle
             .with(|ring| !ring.may_be_silent() && ring.is_busy().unwrap_or(true))
             .unwrap_or(false)
     }
@@ -330,6 +330,6 @@ impl BindingRing {
     /// Cancels everything, waits until the kernel has let go of it, and closes the ring.
     #[napi(catch_unwind)]
     pub fn close(&self) {
-        self.shared.close();
+        self.handle.close();
     }
 }

@@ -42,7 +42,7 @@ impl Ring {
         let vectors = vectors(buffers);
         // SAFETY: the memory is held by the ring from now on.
         unsafe { self.register_buffers_raw(&vectors, tags)? };
-        self.registered.buffers = buffers.to_vec();
+        self.retained.buffers = buffers.to_vec();
         Ok(())
     }
 
@@ -77,7 +77,7 @@ impl Ring {
             // SAFETY: both slices have as many elements as it says, and are read during the call.
             unsafe { self.register_sized(IORING_REGISTER_BUFFERS2, argument)? };
         }
-        self.registered.buffers = vec![None; buffers.len()];
+        self.retained.buffers = vec![None; buffers.len()];
         Ok(())
     }
 
@@ -94,7 +94,7 @@ impl Ring {
         };
         // SAFETY: it points at nothing.
         unsafe { self.register_sized(IORING_REGISTER_BUFFERS2, argument)? };
-        self.registered.buffers = vec![None; places as usize];
+        self.retained.buffers = vec![None; places as usize];
         Ok(())
     }
 
@@ -115,7 +115,7 @@ impl Ring {
         let vectors = vectors(buffers);
         // SAFETY: the memory is held by the ring from now on.
         let done = unsafe { self.update_buffers_raw(offset, &vectors, tags)? };
-        let places = self.registered.buffers.iter_mut().skip(offset as usize);
+        let places = self.retained.buffers.iter_mut().skip(offset as usize);
         for (place, buffer) in places.zip(&buffers[..done as usize]) {
             place.clone_from(buffer);
         }
@@ -148,7 +148,7 @@ impl Ring {
         // SAFETY: the slices have as many elements as it says, and are read during the call; the memory of the vectors
         // is the caller's promise.
         let done = unsafe { self.register_sized(IORING_REGISTER_BUFFERS_UPDATE, argument)? };
-        let places = self.registered.buffers.iter_mut().skip(offset as usize);
+        let places = self.retained.buffers.iter_mut().skip(offset as usize);
         places.take(done as usize).for_each(|place| *place = None);
         Ok(done)
     }
@@ -160,7 +160,7 @@ impl Ring {
     /// `ENXIO` if there are none.
     pub fn unregister_buffers(&mut self) -> io::Result<()> {
         self.register_nothing(IORING_UNREGISTER_BUFFERS, 0)?;
-        self.registered.buffers.clear();
+        self.retained.buffers.clear();
         Ok(())
     }
 
@@ -186,13 +186,13 @@ impl Ring {
         };
         // SAFETY: it points at nothing. The count has to be 1.
         unsafe { self.register_struct(IORING_REGISTER_CLONE_BUFFERS, &mut argument, 1)? };
-        let there = &source.registered.buffers;
+        let there = &source.retained.buffers;
         let number = match which.count {
             0 => there.len(),
             count => count as usize,
         };
         let (from, at) = (which.source_offset as usize, which.offset as usize);
-        let here = &mut self.registered.buffers;
+        let here = &mut self.retained.buffers;
         here.resize(here.len().max(at + number), None);
         for (place, buffer) in here[at..].iter_mut().zip(there.iter().skip(from).take(number)) {
             place.clone_from(buffer);
@@ -203,7 +203,7 @@ impl Ring {
     /// The memory of a registered buffer, where the ring was given it as [`Memory`].
     #[must_use]
     pub fn buffer(&self, index: u32) -> Option<&Memory> {
-        self.registered.buffers.get(index as usize)?.as_ref()
+        self.retained.buffers.get(index as usize)?.as_ref()
     }
 }
 

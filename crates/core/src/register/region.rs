@@ -33,7 +33,7 @@ impl Ring {
         };
         // SAFETY: the description lives until the kernel has read it, and the memory until the ring is closed.
         unsafe { self.register_struct(IORING_REGISTER_MEM_REGION, &mut argument, 1)? };
-        self.registered.kept.push(memory.clone());
+        self.retained.kept.push(memory.clone());
         Ok(())
     }
 

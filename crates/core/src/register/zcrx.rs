@@ -74,7 +74,7 @@ impl Ring {
         // SAFETY: both descriptions live until the kernel has read and filled them in; the memory that they name is
         // kept until the ring is closed.
         unsafe { self.register_struct(IORING_REGISTER_ZCRX_IFQ, &mut argument, 1)? };
-        self.registered.kept.extend([region.clone(), setup.area.clone()]);
+        self.retained.kept.extend([region.clone(), setup.area.clone()]);
         let read = size_of::<AtomicU32>();
         let aligned = [argument.offsets.head, argument.offsets.tail]
             .iter()

@@ -7,10 +7,10 @@ use typed_uring::operations::{Read, ReadFixed};
 use typed_uring::sys::setup::R_DISABLED;
 use typed_uring::{Completion, FOREIGN, File, Memory, Ring, Setup};
 
+mod buf_ring;
 mod buffers;
 mod cancel;
 mod files;
-mod groups;
 mod regions;
 mod restrictions;
 mod threads;

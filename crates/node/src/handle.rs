@@ -13,7 +13,7 @@ use crate::boundary::{Boundary, negative};
 use crate::waker::{self, Backend, Callback, Held, Waker};
 
 /// What the class and the hot closure share.
-pub(crate) struct Shared {
+pub(crate) struct Handle {
     /// Gone once the ring is closed.
     ring: RefCell<Option<Ring>>,
     pub(crate) boundary: OnceCell<Boundary>,
@@ -34,9 +34,9 @@ struct Alarm {
     eventfd: OwnedFd,
 }
 
-impl Shared {
+impl Handle {
     pub(crate) fn new(env: &Env, ring: Ring) -> Result<Rc<Self>> {
-        let shared = Rc::new(Self {
+        let handle = Rc::new(Self {
             ring: RefCell::new(Some(ring)),
             boundary: OnceCell::new(),
             env: env.raw(),
@@ -44,15 +44,15 @@ impl Shared {
             alarm: RefCell::new(None),
         });
         // Weak: the hook must not keep alive what it is there to end.
-        let hook = env.add_env_cleanup_hook(Rc::downgrade(&shared), |shared| {
-            if let Some(shared) = shared.upgrade() {
-                shared.hook.take(); // it is running: nothing is left to remove
+        let hook = env.add_env_cleanup_hook(Rc::downgrade(&handle), |handle| {
+            if let Some(handle) = handle.upgrade() {
+                handle.hook.take(); // it is running: nothing is left to remove
                 // A panic here has no caller; what it left undone is the process's to clean up.
-                let _ = catch_unwind(AssertUnwindSafe(|| shared.close()));
+                let _ = catch_unwind(AssertUnwindSafe(|| handle.close()));
             }
         })?;
-        shared.hook.set(Some(hook));
-        Ok(shared)
+        handle.hook.set(Some(hook));
+        Ok(handle)
     }
 
     /// Does something with the open ring. Nothing in here runs JavaScript, so the ring is never busy with another
@@ -152,15 +152,15 @@ impl Shared {
     }
 }
 
-impl Drop for Shared {
+impl Drop for Handle {
     fn drop(&mut self) {
         self.close();
     }
 }
 
-impl std::fmt::Debug for Shared {
+impl std::fmt::Debug for Handle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared")
+        f.debug_struct("Handle")
             .field("ring", &self.ring)
             .finish_non_exhaustive()
     }

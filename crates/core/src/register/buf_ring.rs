@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use super::invalid;
 use crate::memory::Memory;
 use crate::queues::Completion;
-use crate::registered::Provided;
+use crate::retained::Provided;
 use crate::ring::Ring;
 use crate::sys::{
     self, IORING_CQE_BUFFER_SHIFT, IORING_OFF_PBUF_RING, IORING_OFF_PBUF_SHIFT, IORING_REGISTER_PBUF_RING,
@@ -161,9 +161,9 @@ impl Ring {
             entries: entries.clone(),
             of_ring: setup.kernel_memory,
         };
-        if let Some(before) = self.registered.groups.insert(setup.group, provided) {
+        if let Some(before) = self.retained.groups.insert(setup.group, provided) {
             // It was unregistered without our knowing, and may have a buffer in use.
-            self.registered.retired.push(before.memory);
+            self.retained.retired.push(before.memory);
         }
         let mut ring = BufferRing {
             group: setup.group,
@@ -363,14 +363,14 @@ impl BufferRing {
     pub fn close(self, ring: &mut Ring) -> io::Result<()> {
         self.belongs(ring)?;
         ring.unregister_group(self.group)?;
-        ring.registered.groups.remove(&self.group);
-        ring.registered.retired.push(self.memory);
+        ring.retained.groups.remove(&self.group);
+        ring.retained.retired.push(self.memory);
         ring.sweep();
         Ok(())
     }
 
     fn belongs(&self, ring: &Ring) -> io::Result<()> {
-        match ring.registered.groups.get(&self.group) {
+        match ring.retained.groups.get(&self.group) {
             Some(group) if group.entries.as_ptr() == self.entries.as_ptr() => Ok(()),
             _ => Err(invalid()),
         }

@@ -8,13 +8,13 @@ use std::rc::Rc;
 use napi::bindgen_prelude::{FromNapiValue, Function};
 use napi::{Env, Error, Result, Status, sys};
 
-use crate::shared::Shared;
+use crate::handle::Handle;
 
 /// `submit()` as a plain Node-API function: without arguments and without the wrapping that napi-rs gives a closure it
 /// costs a third, which shows in small batches.
-pub(crate) fn hot_function(env: &Env, shared: Rc<Shared>) -> Result<Function<'_, (), ()>> {
+pub(crate) fn submit_function(env: &Env, handle: Rc<Handle>) -> Result<Function<'_, (), ()>> {
     let name = c"submit";
-    let data = Rc::into_raw(shared).cast_mut().cast();
+    let data = Rc::into_raw(handle).cast_mut().cast();
     let mut function = ptr::null_mut();
     // SAFETY: the callback reads `data` as what it is, and the finalizer below gives it back.
     let status = unsafe {
@@ -55,7 +55,7 @@ pub(crate) fn hot_function(env: &Env, shared: Rc<Shared>) -> Result<Function<'_,
 
 /// # Safety
 ///
-/// Called by Node.js for the function that [`hot_function`] made, which is alive.
+/// Called by Node.js for the function that [`submit_function`] made, which is alive.
 unsafe extern "C" fn submit(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     let mut data = ptr::null_mut();
     // SAFETY: `info` belongs to this call; only the data pointer is asked for.
@@ -69,14 +69,14 @@ unsafe extern "C" fn submit(env: sys::napi_env, info: sys::napi_callback_info) -
             &raw mut data,
         );
     }
-    // SAFETY: `data` is what `hot_function` stored, a reference count that the living function holds.
-    let Some(shared) = (unsafe { data.cast::<Shared>().as_ref() }) else {
+    // SAFETY: `data` is what `submit_function` stored, a reference count that the living function holds.
+    let Some(handle) = (unsafe { data.cast::<Handle>().as_ref() }) else {
         return ptr::null_mut();
     };
     // A panic must not cross into Node.js: it would abort the process.
     if catch_unwind(AssertUnwindSafe(|| {
         // Where the ring is closed there is nothing to do, and the facade knows.
-        let _ = shared.submit();
+        let _ = handle.submit();
     }))
     .is_err()
     {
@@ -88,9 +88,9 @@ unsafe extern "C" fn submit(env: sys::napi_env, info: sys::napi_callback_info) -
 
 /// # Safety
 ///
-/// Called by Node.js once, when the function that [`hot_function`] made is collected.
+/// Called by Node.js once, when the function that [`submit_function`] made is collected.
 unsafe extern "C" fn forget(_env: sys::napi_env, data: *mut c_void, _hint: *mut c_void) {
-    // SAFETY: the reference count that `hot_function` gave away, taken back once. Dropping it may close the ring, which
+    // SAFETY: the reference count that `submit_function` gave away, taken back once. Dropping it may close the ring, which
     // waits for the kernel and runs no JavaScript.
-    drop(unsafe { Rc::from_raw(data.cast::<Shared>()) });
+    drop(unsafe { Rc::from_raw(data.cast::<Handle>()) });
 }

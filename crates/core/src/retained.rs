@@ -7,7 +7,7 @@ use crate::memory::Memory;
 
 /// What is kept for the kernel.
 #[derive(Debug, Default)]
-pub(crate) struct Registered {
+pub(crate) struct Retained {
     /// By index, as far as the memory is ours. The kernel holds the pages itself until the last operation that uses
     /// them has ended: this keeps their addresses from meaning anything else.
     pub(crate) buffers: Vec<Option<Memory>>,
@@ -34,7 +34,7 @@ pub(crate) struct Provided {
     pub(crate) of_ring: bool,
 }
 
-impl Registered {
+impl Retained {
     /// Before the end of the ring: a mapping of it would keep its file open, and a [`BufferRing`](crate::register::BufferRing) may outlive it.
     pub(crate) fn leave(&self) -> io::Result<()> {
         let mapped = self.groups.values().filter(|group| group.of_ring);

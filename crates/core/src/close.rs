@@ -155,11 +155,11 @@ impl Ring {
             return Ok(());
         }
         self.switch = None; // its mapping would keep the ring's file open
-        let left = self.registered.leave(); // as would those of groups
+        let left = self.retained.leave(); // as would those of groups
         let given_back = self.give_place_back().and(left); // the thread would keep it open too
         let shut = self.shut_queues(given_back);
         if shut.is_err() {
-            std::mem::forget(std::mem::take(&mut self.registered)); // the kernel may still use the memory
+            std::mem::forget(std::mem::take(&mut self.retained)); // the kernel may still use the memory
         }
         shut
     }
