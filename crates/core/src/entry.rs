@@ -1,36 +1,36 @@
-//! The submission queue entry: 64 bytes or 128, and one place that knows which byte means what.
+//! The submission queue entry of 64 or 128 bytes, and the places of its fields.
 
-use io_uring::squeue;
-
-/// Flags of a submission queue entry (`IOSQE_*`), the same for every operation.
+/// Flags of a submission queue entry, which every operation can have (`IOSQE_*`).
 pub mod flags {
+    use crate::sys;
+
     /// The file is an index into the registered files.
-    pub const FIXED_FILE: u8 = 1 << 0;
-    /// Starts after everything before it has completed, and holds back everything after it.
-    pub const IO_DRAIN: u8 = 1 << 1;
-    /// The next entry starts when this one has succeeded, and is cancelled when it has not.
-    pub const IO_LINK: u8 = 1 << 2;
-    /// The next entry starts when this one has completed, whatever came of it.
-    pub const IO_HARDLINK: u8 = 1 << 3;
-    /// Goes to a kernel worker at once instead of being tried inline.
-    pub const ASYNC: u8 = 1 << 4;
+    pub const FIXED_FILE: u8 = sys::IOSQE_FIXED_FILE;
+    /// Starts after all earlier entries have completed; later entries start after this one has completed.
+    pub const IO_DRAIN: u8 = sys::IOSQE_IO_DRAIN;
+    /// Starts the next entry after this one has succeeded, and cancels it if this one fails.
+    pub const IO_LINK: u8 = sys::IOSQE_IO_LINK;
+    /// Starts the next entry after this one has completed, even if it failed.
+    pub const IO_HARDLINK: u8 = sys::IOSQE_IO_HARDLINK;
+    /// Runs the operation on a kernel worker, without an attempt to complete it inline.
+    pub const ASYNC: u8 = sys::IOSQE_ASYNC;
     /// The kernel takes the buffer from a group of provided buffers.
-    pub const BUFFER_SELECT: u8 = 1 << 5;
-    /// No completion on success.
-    pub const CQE_SKIP_SUCCESS: u8 = 1 << 6;
+    pub const BUFFER_SELECT: u8 = sys::IOSQE_BUFFER_SELECT;
+    /// Posts no completion on success.
+    pub const CQE_SKIP_SUCCESS: u8 = sys::IOSQE_CQE_SKIP_SUCCESS;
 }
 
-/// A run of bytes in an entry: where it starts and how many it has.
+/// The bytes of an entry that a field has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// First byte.
+    /// Offset of the first byte.
     pub at: usize,
     /// Number of bytes: 1, 2, 4 or 8.
     pub size: usize,
 }
 
-/// Every field of `struct io_uring_sqe`, halves included. Fields that share bytes in the kernel's unions share a
-/// name here; the ones that split a word differently have their own.
+/// The fields of `struct io_uring_sqe`. Fields that share the same bytes in the kernel's unions share a name here;
+/// fields that split a word in another way have their own.
 #[allow(missing_docs, non_upper_case_globals)] // the names are the kernel's own
 pub mod place {
     use super::Place;
@@ -58,7 +58,7 @@ pub mod place {
     pub const write_stream: Place = place(44, 1);
     pub const addr3: Place = place(48, 8);
     pub const pad2: Place = place(56, 8);
-    // The data of a command goes on into the second half of an entry of 128 bytes.
+    // Data of a command, in the second half of an entry of 128 bytes.
     pub const data2: Place = place(64, 8);
     pub const data3: Place = place(72, 8);
     pub const data4: Place = place(80, 8);
@@ -71,26 +71,22 @@ pub mod place {
 
 /// A submission queue entry as the kernel reads it.
 ///
-/// Every bit pattern is a valid entry, if not a sensible one, so it can be made from any bytes.
+/// Every bit pattern is a valid entry, so an entry can be made from any bytes. The kernel fails those that make no sense.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(C, align(8))]
 pub struct EntryBytes<const SIZE: usize>([u8; SIZE]);
 
-/// An entry of 64 bytes, as nearly all are.
+/// An entry of 64 bytes, which nearly all operations have.
 pub type Entry = EntryBytes<64>;
 
 /// An entry of 128 bytes, for a ring with `SQE128`.
-pub type WideEntry = EntryBytes<128>;
-
-// `squeue::Entry` is `repr(C)` over `io_uring_sqe`: plain integers, 64 bytes. `raw` below relies on both sizes.
-const _: () = assert!(size_of::<Entry>() == size_of::<squeue::Entry>());
-const _: () = assert!(align_of::<Entry>() >= align_of::<squeue::Entry>());
+pub type Entry128 = EntryBytes<128>;
 
 impl<const SIZE: usize> EntryBytes<SIZE> {
-    /// Bytes of an entry.
+    /// Size of an entry in bytes.
     pub const SIZE: usize = SIZE;
 
-    /// An entry of zeros but for its opcode.
+    /// Returns an entry with this opcode whose other bytes are 0.
     #[must_use]
     pub const fn new(opcode: u8) -> Self {
         let mut bytes = [0; SIZE];
@@ -98,19 +94,19 @@ impl<const SIZE: usize> EntryBytes<SIZE> {
         Self(bytes)
     }
 
-    /// An entry from its bytes.
+    /// Makes an entry from its bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; SIZE]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes.
+    /// Returns the bytes of the entry.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; SIZE] {
         &self.0
     }
 
-    /// Sets bits in a field: what is there stays, so flags from several sources add up.
+    /// Sets bits in a field. Bits that are set already stay set, so flags from several sources add up.
     #[inline]
     pub fn set_bits(&mut self, place: Place, value: u64) {
         let bytes = value.to_le_bytes();
@@ -125,7 +121,7 @@ impl<const SIZE: usize> EntryBytes<SIZE> {
         }
     }
 
-    /// A field's value.
+    /// Returns the value of a field.
     #[must_use]
     pub fn get(&self, place: Place) -> u64 {
         (0..place.size).fold(0, |value, index| {
@@ -138,14 +134,14 @@ impl<const SIZE: usize> EntryBytes<SIZE> {
         })
     }
 
-    /// Adds entry flags ([`flags`]); those that the operation itself needs stay.
+    /// Adds entry flags ([`flags`]) to those that the operation has set.
     #[must_use]
     pub fn with_flags(mut self, flags: u8) -> Self {
         self.set_bits(place::flags, u64::from(flags));
         self
     }
 
-    /// Sets the number that comes back with the completion.
+    /// Sets the user data, which the completion returns.
     #[must_use]
     pub fn with_user_data(mut self, user_data: u64) -> Self {
         let at = place::user_data.at;
@@ -153,7 +149,8 @@ impl<const SIZE: usize> EntryBytes<SIZE> {
         self
     }
 
-    /// Runs the operation with registered credentials.
+    /// Runs the operation with registered credentials
+    /// ([`register_personality`](crate::Ring::register_personality)).
     #[must_use]
     pub fn with_personality(mut self, personality: u16) -> Self {
         let at = place::personality.at;
@@ -161,26 +158,10 @@ impl<const SIZE: usize> EntryBytes<SIZE> {
         self
     }
 
-    /// The entry flags.
+    /// Returns the entry flags.
     #[must_use]
     pub const fn flags(&self) -> u8 {
         self.0[place::flags.at]
-    }
-}
-
-impl Entry {
-    /// The same entry in the type of the `io-uring` crate.
-    #[must_use]
-    pub fn raw(&self) -> squeue::Entry {
-        // SAFETY: both are `repr(C)`, 64 bytes, and integers throughout, so every bit pattern is valid in either.
-        unsafe { std::mem::transmute_copy(&self.0) }
-    }
-}
-
-impl From<squeue::Entry> for Entry {
-    fn from(entry: squeue::Entry) -> Self {
-        // SAFETY: as in `raw`; the source is moved in and has no destructor.
-        unsafe { std::mem::transmute(entry) }
     }
 }
 

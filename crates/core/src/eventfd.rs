@@ -1,4 +1,4 @@
-//! Completions announced by an eventfd, which can be silenced.
+//! Eventfds that completions write to, and pausing them.
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -6,120 +6,128 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, Ordering, fence};
 
 use crate::ring::Ring;
-use crate::sys::{IORING_CQ_EVENTFD_DISABLED, IORING_OFF_CQ_RING, Params};
+use crate::sys::{
+    IORING_CQ_EVENTFD_DISABLED, IORING_OFF_CQ_RING, IORING_REGISTER_EVENTFD, IORING_REGISTER_EVENTFD_ASYNC,
+    IORING_UNREGISTER_EVENTFD, Params,
+};
 
-/// Which completions write to an eventfd.
+/// Selects the completions that write to an eventfd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Announce {
-    /// All of them.
+pub enum EventfdMode {
+    /// All completions.
     All,
-    /// Those of the kernel's workers only.
+    /// Completions of operations that a kernel worker runs.
     Workers,
 }
 
 impl Ring {
-    /// Writes to an eventfd whenever completions arrive, in every mode of a ring. Its own descriptor never becomes
-    /// readable for those that come later where completions wait for their thread (`DEFER_TASKRUN`).
+    /// Registers an eventfd that the kernel writes to whenever completions arrive, in every mode of a ring. (The ring's
+    /// own descriptor is no substitute: with `DEFER_TASKRUN` it does not become readable for later completions.)
     ///
-    /// [`silence_eventfd`](Self::silence_eventfd) turns it off and on.
+    /// The ring manages this eventfd: [`pause_eventfd`](Self::pause_eventfd) disables and enables it. See
+    /// io_uring_register_eventfd(3).
     ///
     /// # Errors
     ///
-    /// `EBUSY` if there is one already, `EBADF`, `EINVAL` for what is no eventfd.
+    /// * `EBUSY`: an eventfd is registered already.
+    /// * `EBADF`: the descriptor is not open.
+    /// * `EINVAL`: the descriptor is not an eventfd.
     pub fn register_eventfd(&mut self, fd: RawFd) -> io::Result<()> {
-        self.switch()?;
-        self.submitter().register_eventfd(fd)?;
-        self.silences = true;
-        self.switch()?.set(false); // whoever had turned it off is gone
+        self.eventfd_switch()?; // an error here must leave nothing registered
+        self.register_unmanaged_eventfd(fd, EventfdMode::All)?;
+        self.managed_eventfd = true;
+        self.eventfd_switch()?.set_disabled(false); // it may be disabled since an earlier eventfd
         Ok(())
     }
 
-    /// The same for an eventfd that hears of everything: [`silence_eventfd`](Self::silence_eventfd) leaves it alone.
+    /// Registers an eventfd that [`pause_eventfd`](Self::pause_eventfd) leaves alone. See io_uring_register_eventfd(3).
     ///
     /// # Errors
     ///
     /// As for [`register_eventfd`](Self::register_eventfd).
-    pub fn register_open_eventfd(&mut self, fd: RawFd, announce: Announce) -> io::Result<()> {
-        match announce {
-            Announce::All => self.submitter().register_eventfd(fd),
-            Announce::Workers => self.submitter().register_eventfd_async(fd),
-        }
-    }
-
-    /// Takes the eventfd away.
-    ///
-    /// # Errors
-    ///
-    /// `ENXIO` if there is none.
-    pub fn unregister_eventfd(&mut self) -> io::Result<()> {
-        self.submitter().unregister_eventfd()?;
-        self.silences = false;
+    pub fn register_unmanaged_eventfd(&mut self, fd: RawFd, mode: EventfdMode) -> io::Result<()> {
+        let opcode = match mode {
+            EventfdMode::All => IORING_REGISTER_EVENTFD,
+            EventfdMode::Workers => IORING_REGISTER_EVENTFD_ASYNC,
+        };
+        // SAFETY: both opcodes read one descriptor during the call and keep its file, not the address.
+        unsafe { self.register(opcode, ptr::from_ref(&fd).cast_mut().cast(), 1)? };
         Ok(())
     }
 
-    /// Whether [`register_eventfd`](Self::register_eventfd) has one.
-    #[must_use]
-    pub fn has_eventfd(&self) -> bool {
-        self.silences
-    }
-
-    /// Keeps the eventfd silent, for a call that takes the completions itself. Afterwards, once it may speak again,
-    /// whoever silenced it has to look whether something came meanwhile: nobody was told.
-    pub fn silence_eventfd(&mut self, silent: bool) {
-        if let (true, Some(switch)) = (self.silences, &self.switch) {
-            switch.set(silent);
-        }
-    }
-
-    /// Whether completions are announced, if there is an eventfd: the kernel's own switch.
+    /// Unregisters the eventfd, managed or not.
     ///
     /// # Errors
     ///
-    /// When the ring cannot be mapped.
-    pub fn eventfd_enabled(&mut self) -> io::Result<bool> {
-        Ok(!self.switch()?.is_set())
+    /// `ENXIO`: no eventfd is registered.
+    pub fn unregister_eventfd(&mut self) -> io::Result<()> {
+        self.register_nothing(IORING_UNREGISTER_EVENTFD, 0)?;
+        self.managed_eventfd = false;
+        Ok(())
     }
 
-    /// Turns the kernel's own switch, whosever the eventfd is.
+    /// Tells if an eventfd is registered that the ring manages ([`register_eventfd`](Self::register_eventfd)).
+    #[must_use]
+    pub fn has_managed_eventfd(&self) -> bool {
+        self.managed_eventfd
+    }
+
+    /// Disables the managed eventfd for a call that consumes the completions itself, or enables it again. Does nothing
+    /// without one.
+    ///
+    /// After enabling it the caller has to look for completions once more: those that arrived during the pause have
+    /// written nothing.
+    pub fn pause_eventfd(&mut self, paused: bool) {
+        if let (true, Some(switch)) = (self.managed_eventfd, &self.eventfd_switch) {
+            switch.set_disabled(paused);
+        }
+    }
+
+    /// Tells if completions write to the eventfd, managed or not: the inverse of the kernel's
+    /// `IORING_CQ_EVENTFD_DISABLED`.
+    ///
+    /// # Errors
+    ///
+    /// Those of mmap(2), if the queue's flags cannot be mapped.
+    pub fn eventfd_enabled(&mut self) -> io::Result<bool> {
+        Ok(!self.eventfd_switch()?.is_disabled())
+    }
+
+    /// Enables or disables writes to the eventfd, managed or not, by the kernel's `IORING_CQ_EVENTFD_DISABLED`. Since
+    /// Linux 5.8.
     ///
     /// # Errors
     ///
     /// As for [`eventfd_enabled`](Self::eventfd_enabled).
     pub fn enable_eventfd(&mut self, enabled: bool) -> io::Result<()> {
-        self.switch()?.set(!enabled);
+        self.eventfd_switch()?.set_disabled(!enabled);
         Ok(())
     }
 
-    fn switch(&mut self) -> io::Result<&Switch> {
-        if self.switch.is_none() {
-            self.switch = Some(Switch::new(self.as_raw_fd(), &self.queues.params())?);
-        }
-        self.switch
-            .as_ref()
-            .ok_or_else(|| io::Error::from_raw_os_error(libc::EBADF))
-    }
-
-    /// Entry flags without which the ring's restrictions let nothing in: entries that cancel what is in flight, which a
-    /// polling thread needs, have them too from now on.
-    pub fn require_flags(&mut self, flags: u8) {
-        self.required = flags;
+    fn eventfd_switch(&mut self) -> io::Result<&EventfdSwitch> {
+        let switch = match self.eventfd_switch.take() {
+            Some(switch) => switch,
+            None => EventfdSwitch::new(self.as_raw_fd(), &self.queues.params())?,
+        };
+        Ok(self.eventfd_switch.insert(switch))
     }
 }
 
-/// The flags of the completion queue, which the kernel reads before it writes to the eventfd. Gap: the crate can read
-/// them and not set them, so this is a mapping of our own.
+/// The flags of the completion queue, which the kernel reads before it writes to the eventfd.
+///
+/// This is a mapping of its own because the `io-uring` crate can read these flags but not set them.
 #[derive(Debug)]
-pub(crate) struct Switch {
+pub(crate) struct EventfdSwitch {
     mapping: NonNull<libc::c_void>,
     length: usize,
     flags: NonNull<AtomicU32>,
 }
 
-impl Switch {
+impl EventfdSwitch {
     pub(crate) fn new(fd: RawFd, params: &Params) -> io::Result<Self> {
-        let at = params.cq_flags_offset();
+        let at = params.cq_off.flags as usize;
         let length = at + size_of::<AtomicU32>();
-        // SAFETY: a new mapping, at an address that the kernel chooses.
+        // SAFETY: the kernel chooses the address of the new mapping, so no memory of the program is replaced.
         let mapping = unsafe {
             libc::mmap(
                 ptr::null_mut(),
@@ -133,9 +141,10 @@ impl Switch {
         if mapping == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: `at` is inside the mapping, where the kernel says that its aligned flags are.
+        // SAFETY: `at` is four bytes before the end of the mapping, and the sum is not null because the mapping is not.
+        // The kernel keeps its 32-bit flags there, aligned.
         let flags = unsafe { NonNull::new_unchecked(mapping.cast::<u8>().add(at).cast()) };
-        // SAFETY: a mapping that succeeded is not null.
+        // SAFETY: mmap returned an address that is not `MAP_FAILED`, and never maps address 0 unless asked to.
         let mapping = unsafe { NonNull::new_unchecked(mapping) };
         Ok(Self {
             mapping,
@@ -144,28 +153,31 @@ impl Switch {
         })
     }
 
-    pub(crate) fn is_set(&self) -> bool {
-        // SAFETY: mapped for as long as this lives; the kernel and we access it atomically.
-        unsafe { self.flags.as_ref() }.load(Ordering::SeqCst) & IORING_CQ_EVENTFD_DISABLED != 0
+    pub(crate) fn is_disabled(&self) -> bool {
+        self.flags().load(Ordering::SeqCst) & IORING_CQ_EVENTFD_DISABLED != 0
     }
 
-    pub(crate) fn set(&self, silent: bool) {
-        // SAFETY: mapped for as long as this lives; the kernel and we access it atomically.
-        let flags = unsafe { self.flags.as_ref() };
-        if silent {
-            // Whoever sees it late wakes somebody once too often.
+    pub(crate) fn set_disabled(&self, disabled: bool) {
+        let flags = self.flags();
+        if disabled {
+            // If the kernel sees this late, it only wakes the program once too often.
             flags.store(IORING_CQ_EVENTFD_DISABLED, Ordering::Relaxed);
         } else {
             flags.store(0, Ordering::Relaxed);
-            // What is looked at next must be looked at after this has been seen.
+            // The caller's next look at the queue must come after the kernel can see this store.
             fence(Ordering::SeqCst);
         }
     }
+
+    fn flags(&self) -> &AtomicU32 {
+        // SAFETY: the address is mapped until `self` is dropped, and the kernel accesses these flags atomically too.
+        unsafe { self.flags.as_ref() }
+    }
 }
 
-impl Drop for Switch {
+impl Drop for EventfdSwitch {
     fn drop(&mut self) {
-        // SAFETY: mapped by `new` with this length, and nothing else points into it.
+        // SAFETY: `new` mapped this range, and only `self.flags` points into it.
         unsafe { libc::munmap(self.mapping.as_ptr(), self.length) };
     }
 }

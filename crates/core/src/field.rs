@@ -1,8 +1,8 @@
-//! What an operation's field can hold, and how each kind is written into an entry.
+//! Values of an operation's fields, and writing them into an entry.
 
 use crate::entry::{EntryBytes, Place, flags, place};
 
-/// A value that knows how to write itself into an entry.
+/// A value that can be written into an entry.
 pub(crate) trait Field {
     fn put<const SIZE: usize>(self, entry: &mut EntryBytes<SIZE>, place: Place);
 }
@@ -19,12 +19,12 @@ macro_rules! integers {
 }
 integers! { u8 => u8, u16 => u16, u32 => u32, u64 => u64, i32 => u32 }
 
-/// A file: a descriptor, or an index into the registered files.
+/// A file of an operation: a descriptor, or an index into the registered files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum File {
     /// A file descriptor.
     Fd(i32),
-    /// A registered file.
+    /// Index of a registered file.
     Fixed(u32),
 }
 
@@ -47,7 +47,7 @@ impl Field for File {
     }
 }
 
-/// An address that the kernel reads from or writes to.
+/// Address of memory that the kernel reads or writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Address(pub u64);
 
@@ -76,7 +76,7 @@ impl Field for Address {
     }
 }
 
-/// A group of provided buffers that the kernel takes the buffer from.
+/// Id of the group of provided buffers that the kernel takes the buffer from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Group(pub u16);
 
@@ -94,12 +94,12 @@ impl Field for Group {
     }
 }
 
-/// Where among the registered files a new descriptor goes.
+/// Fixed-file slot that an operation puts its new file into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slot {
-    /// This index, replacing what is there.
+    /// The slot with this index. A file that is in it is replaced.
     Index(u32),
-    /// A free one; the completion's result is its index.
+    /// A free slot, which the kernel chooses; the result of the completion is its index.
     Auto,
 }
 
@@ -112,8 +112,8 @@ impl From<u32> for Slot {
 impl Field for Slot {
     #[inline]
     fn put<const SIZE: usize>(self, entry: &mut EntryBytes<SIZE>, place: Place) {
-        // The field holds the index plus one, so that zero can mean an ordinary descriptor. Indexes that would become
-        // zero or `Auto` become one that no table has.
+        // The field holds the index plus one, because zero means an ordinary descriptor. Indexes that would become zero or
+        // `Auto` become an index that no table has.
         match self {
             Self::Index(index) => index.saturating_add(1).min(u32::MAX - 1),
             Self::Auto => u32::MAX,
@@ -122,7 +122,7 @@ impl Field for Slot {
     }
 }
 
-/// A field that stays as it was, zero, until it is given.
+/// An optional field: stays zero unless it has a value.
 impl<T: Field> Field for Option<T> {
     #[inline]
     fn put<const SIZE: usize>(self, entry: &mut EntryBytes<SIZE>, place: Place) {

@@ -1,5 +1,5 @@
-//! io_uring: a ring, typed operations made from one table, exact accounting of what is in flight, and a drop that
-//! never gives memory back which the kernel may still write.
+//! io_uring for Linux: rings, typed operations that one table defines, exact counting of operations in flight, and a drop
+//! that never frees memory which the kernel may still write to.
 //!
 //! ```
 //! use std::os::fd::AsRawFd;
@@ -10,7 +10,7 @@
 //! let mut ring = Ring::new(8)?;
 //!
 //! let read = Read::new(file.as_raw_fd(), magic.as_mut_ptr(), 4).offset(0).build().with_user_data(7);
-//! // SAFETY: `magic` lives, and is left alone, until the completion below.
+//! // SAFETY: `magic` lives until the completion below, and is not used before it.
 //! unsafe { ring.push(&read)? };
 //! ring.submit_and_wait(1, None)?;
 //!
@@ -20,15 +20,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Files, buffers and all else that a ring keeps from one operation to the next are in [`register`]; the kernel's own
-//! names for everything in [`sys`].
+//! [`operations`] has a builder for each operation, [`register`] describes everything that can be registered with a ring,
+//! and [`sys`] has the kernel's constants, structures and system calls.
 //!
-//! Setup and queue memory come from the [`io-uring`](https://docs.rs/io-uring) crate; what it has no
-//! call for is filled in with raw system calls.
+//! The [`io-uring`](https://docs.rs/io-uring) crate maps and accesses the queues; it does not appear in this interface.
 #![cfg(target_os = "linux")]
 
 mod close;
 pub mod entry;
+mod errno;
 mod eventfd;
 mod field;
 mod memory;
@@ -42,10 +42,10 @@ mod setup;
 pub mod sys;
 mod table;
 
-pub use entry::{Entry, EntryBytes, WideEntry};
-pub use eventfd::Announce;
+pub use entry::{Entry, Entry128, EntryBytes};
+pub use eventfd::EventfdMode;
 pub use field::{Address, File, Group, Slot};
-pub use memory::Memory;
-pub use queues::{Completion, State};
-pub use ring::{FOREIGN, QueueFull, Ring};
-pub use setup::{MAX_CQ_ENTRIES, MAX_ENTRIES, MODE, Setup};
+pub use memory::MappedMemory;
+pub use queues::{Completion, QueueState};
+pub use ring::{QueueFull, Ring, UNSOLICITED};
+pub use setup::{MAX_CQ_ENTRIES, MAX_ENTRIES, MODE_FLAGS, Setup};

@@ -1,4 +1,4 @@
-//! Memory that the kernel uses beside the program.
+//! Memory that the program and the kernel share.
 
 use std::io;
 use std::ops::Range;
@@ -6,12 +6,12 @@ use std::os::fd::RawFd;
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
-/// Page-aligned memory of its own mapping, zeroed at first: for registered buffers, provided buffers and regions.
+/// Page-aligned, zeroed memory in a mapping of its own, for registered buffers, provided buffers and regions.
 ///
-/// A clone is the same memory; it goes with the last of them. What the kernel does with it is the affair of who
-/// pushes such an operation, so reading and writing it here is safe: pushing is not.
+/// Clones and slices share the mapping, which is unmapped with the last of them. The kernel may write to this memory at
+/// any time, so it is only copied from and to, never borrowed; pushing the operations that use it is `unsafe`.
 #[derive(Clone, Debug)]
-pub struct Memory {
+pub struct MappedMemory {
     mapping: Rc<Mapping>,
     start: usize,
     length: usize,
@@ -23,23 +23,24 @@ struct Mapping {
     length: usize,
 }
 
-impl Memory {
-    /// Memory of `length` bytes.
+impl MappedMemory {
+    /// Maps `length` bytes of zeroed memory.
     ///
     /// # Errors
     ///
-    /// `EINVAL` for no bytes at all, `ENOMEM`.
+    /// * `EINVAL`: `length` is 0.
+    /// * `ENOMEM`: there is not enough memory or address space.
     pub fn new(length: usize) -> io::Result<Self> {
         Self::map(length, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0)
     }
 
-    /// What a ring's descriptor has at an offset.
+    /// Maps a part of a ring's file, at one of the `IORING_OFF_*`.
     pub(crate) fn of_ring(fd: RawFd, offset: u64, length: usize) -> io::Result<Self> {
         Self::map(length, libc::MAP_SHARED | libc::MAP_POPULATE, fd, offset)
     }
 
     fn map(length: usize, flags: i32, fd: RawFd, offset: u64) -> io::Result<Self> {
-        // SAFETY: a new mapping, at an address that the kernel chooses.
+        // SAFETY: the kernel chooses the address of the new mapping, so no memory of the program is replaced.
         let address = unsafe {
             libc::mmap(
                 ptr::null_mut(),
@@ -63,10 +64,11 @@ impl Memory {
         }
     }
 
-    /// Puts memory of nobody's in the place of what is mapped here, of which nothing is left then.
+    /// Replaces the mapping with fresh anonymous memory at the same address; its contents are lost.
     pub(crate) fn replace(&self) -> io::Result<()> {
         let Mapping { address, length } = *self.mapping;
-        // SAFETY: the whole of a mapping that is ours and stays one: of the same length, readable and writable.
+        // SAFETY: `MAP_FIXED` replaces exactly the range that this mapping owns. The new range has the same length and
+        // protection, so all pointers into it stay valid.
         let replaced = unsafe {
             libc::mmap(
                 address.as_ptr().cast(),
@@ -83,26 +85,27 @@ impl Memory {
         Ok(())
     }
 
-    /// Bytes.
+    /// Returns the length in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.length
     }
 
-    /// Whether there are no bytes: only a slice can be empty.
+    /// Tells if the length is 0. Only a slice can be empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.length == 0
     }
 
-    /// The first byte, for operations. Valid as long as any clone or slice of this memory lives.
+    /// Returns the address of the first byte, for operations. It is valid as long as a clone or slice of this memory
+    /// lives.
     #[must_use]
     pub fn as_ptr(&self) -> *mut u8 {
-        // SAFETY: `start` is inside the mapping, or at its end where nothing is left.
+        // SAFETY: `slice` keeps `start` at most at the end of the mapping.
         unsafe { self.mapping.address.as_ptr().add(self.start) }
     }
 
-    /// A part of this memory; `None` if it is not inside.
+    /// Returns a part of this memory, or `None` if `range` is not inside it.
     #[must_use]
     pub fn slice(&self, range: Range<usize>) -> Option<Self> {
         (range.start <= range.end && range.end <= self.length).then(|| Self {
@@ -112,29 +115,29 @@ impl Memory {
         })
     }
 
-    /// Copies what is at `at` and says how many bytes that were: fewer than asked for at the end.
+    /// Copies bytes from offset `at` into `into`, and returns how many: fewer than its length at the end of the memory.
     pub fn read(&self, at: usize, into: &mut [u8]) -> usize {
         let count = into.len().min(self.length.saturating_sub(at));
         if count > 0 {
-            // SAFETY: `count` bytes at `at` are inside; `into` is borrowed, so it cannot be here: nothing gives
-            // references to this memory.
+            // SAFETY: `at + count` is at most the length. `into` is a borrowed slice and cannot overlap: there are no
+            // references to this memory, only pointers.
             unsafe { ptr::copy_nonoverlapping(self.as_ptr().add(at), into.as_mut_ptr(), count) };
         }
         count
     }
 
-    /// Copies `from` to `at` and says how many bytes there was room for.
-    #[allow(clippy::must_use_candidate)] // most know that there is room
+    /// Copies `from` to offset `at`, and returns how many bytes: fewer than its length at the end of the memory.
+    #[allow(clippy::must_use_candidate)] // most callers know that everything fits
     pub fn write(&self, at: usize, from: &[u8]) -> usize {
         let count = from.len().min(self.length.saturating_sub(at));
         if count > 0 {
-            // SAFETY: as for `read`.
+            // SAFETY: `at + count` is at most the length, and `from` cannot overlap, as in `read`.
             unsafe { ptr::copy_nonoverlapping(from.as_ptr(), self.as_ptr().add(at), count) };
         }
         count
     }
 
-    /// A copy of all of it.
+    /// Returns a copy of all bytes.
     #[must_use]
     pub fn to_vec(&self) -> Vec<u8> {
         let mut bytes = vec![0; self.length];
@@ -152,7 +155,8 @@ impl Memory {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: mapped with this length, and the last reference to it is gone.
+        // SAFETY: `map` mapped this range. This is the last clone or slice, so the pointers from `as_ptr` are invalid by
+        // its contract.
         unsafe { libc::munmap(self.address.as_ptr().cast(), self.length) };
     }
 }

@@ -1,46 +1,47 @@
-//! Builders, one an operation, made from the [operation table](crate::operations!).
+//! A builder for each operation, from the [operation table](crate::operations!).
 //!
-//! A builder takes what the operation cannot do without, then what has a default, and gives the [`Entry`]. Addresses
-//! are only numbers here: nothing is read or written until the entry is pushed, which is `unsafe` for that reason.
+//! The constructor of a builder takes the required fields, its methods set optional ones, and `build` returns the
+//! [`Entry`]. Addresses are only numbers here. Memory is read or written after the entry is pushed, and therefore pushing is
+//! `unsafe`.
 
-use crate::entry::{Entry, Place, WideEntry, place};
+use crate::entry::{Entry, Entry128, Place, place};
 use crate::field::{Address, Field, File, Group, Slot};
 
-/// An operation's row in the table.
+/// Row of an operation in the table.
 #[derive(Debug)]
 pub struct OperationInfo {
     /// Name of the builder.
     pub name: &'static str,
     /// `IORING_OP_*`.
     pub opcode: u8,
-    /// Bytes of its entry: 64, or 128 for a ring with `SQE128`.
+    /// Size of the entry in bytes: 64, or 128 for a ring with `SQE128`.
     pub size: usize,
-    /// First kernel that has it.
+    /// First Linux version that has the operation.
     pub since: &'static str,
     /// Manual page.
     pub man: &'static str,
-    /// What it does.
+    /// Description of the operation.
     pub doc: &'static str,
-    /// Its fields: the required ones first, in the order of the constructor.
+    /// Fields: the required ones first, in the order of the constructor's parameters.
     pub fields: &'static [FieldInfo],
 }
 
-/// A field of an operation.
+/// Field of an operation.
 #[derive(Debug)]
 pub struct FieldInfo {
-    /// Name of the argument or method.
+    /// Name of the constructor's parameter or of the method.
     pub name: &'static str,
-    /// `u8`, `u16`, `u32`, `i32`, `u64`, `File`, `Address`, `Group` or `Slot`.
+    /// Type: `u8`, `u16`, `u32`, `i32`, `u64`, `File`, `Address`, `Group` or `Slot`.
     pub kind: &'static str,
-    /// Where it lands in the entry.
+    /// Place in the entry.
     pub place: Place,
-    /// Whether the constructor takes it.
+    /// True if the constructor takes the field.
     pub required: bool,
-    /// What it is.
+    /// Description of the field.
     pub doc: &'static str,
 }
 
-/// The type of a parameter: integers as they are, the rest as anything that converts.
+/// The type of a parameter: an integer type itself, otherwise anything that converts into the type.
 macro_rules! argument {
     (File) => { impl Into<File> };
     (Address) => { impl Into<Address> };
@@ -49,7 +50,7 @@ macro_rules! argument {
     ($integer:ident) => { $integer };
 }
 
-/// The type that a builder keeps an optional field in: a group or a slot is there or not, the rest has a default.
+/// The type that a builder stores an optional field in: a group or slot may be absent, other fields have a default value.
 macro_rules! kept {
     (Group) => { Option<Group> };
     (Slot) => { Option<Slot> };
@@ -71,19 +72,19 @@ macro_rules! keep {
     };
 }
 
-/// The entry of a row: 64 bytes if it does not say otherwise.
+/// The type of a row's entry: 64 bytes unless the row names another type.
 macro_rules! entry {
     () => {
         Entry
     };
-    ($wide:ident) => {
-        $wide
+    ($entry:ident) => {
+        $entry
     };
 }
 
 macro_rules! define_builders {
     ($(
-        $name:ident $(: $wide:ident)? {
+        $name:ident $(: $entry:ident)? {
             opcode: $opcode:literal, since: $since:literal, man: $man:literal, doc: $doc:literal,
             fixed: { $($fixed:ident = $bits:expr),* }
             required: { $($req:ident: $req_kind:ident => $req_place:ident, $req_doc:literal;)* }
@@ -105,8 +106,8 @@ macro_rules! define_builders {
                 /// `IORING_OP_*`.
                 pub const OPCODE: u8 = $opcode;
 
-                #[doc = concat!("A new `", stringify!($name), "`.", $("\n\n* `", stringify!($req), "`: ", $req_doc),*)]
-                #[allow(clippy::new_without_default)] // an operation without arguments is no default of anything
+                #[doc = concat!("Makes a builder of `", stringify!($name), "`.", $("\n\n* `", stringify!($req), "`: ", $req_doc),*)]
+                #[allow(clippy::new_without_default)] // operations have required fields, with few exceptions
                 pub fn new($($req: argument!($req_kind)),*) -> Self {
                     Self {
                         $($req: $req.into(),)*
@@ -122,12 +123,12 @@ macro_rules! define_builders {
                     }
                 )*
 
-                /// The entry.
+                /// Returns the entry.
                 #[must_use]
-                pub fn build(self) -> entry!($($wide)?) {
-                    let Self { $($req,)* $($opt),* } = self; // complete: a field that is forgotten below is a warning
+                pub fn build(self) -> entry!($($entry)?) {
+                    let Self { $($req,)* $($opt),* } = self; // names all fields, so that an unused one is a warning
                     #[allow(unused_mut)]
-                    let mut entry = <entry!($($wide)?)>::new(Self::OPCODE);
+                    let mut entry = <entry!($($entry)?)>::new(Self::OPCODE);
                     $(entry.set_bits(place::$fixed, $bits);)*
                     $($req.put(&mut entry, place::$req_place);)*
                     $($opt.put(&mut entry, place::$opt_place);)*
@@ -141,7 +142,7 @@ macro_rules! define_builders {
             OperationInfo {
                 name: stringify!($name),
                 opcode: $opcode,
-                size: <entry!($($wide)?)>::SIZE,
+                size: <entry!($($entry)?)>::SIZE,
                 since: $since,
                 man: $man,
                 doc: $doc,

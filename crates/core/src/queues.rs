@@ -1,58 +1,65 @@
-//! The two queues of a ring in the kernel's memory, whatever the width of their entries.
+//! The submission and completion queue in the memory that the kernel shares, for entries of every size.
 
 use std::os::fd::{AsRawFd, RawFd};
 
-use io_uring::{IoUring, Probe, Submitter, cqueue, squeue};
+use io_uring::{IoUring, cqueue, squeue};
 
-use crate::sys::{Params, completion};
+use crate::entry::{Entry, Entry128};
+use crate::sys::{Params, completion, setup};
 
-/// A completion, as the kernel posted it.
+/// A completion queue entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Completion {
-    /// The number that the entry was pushed with.
+    /// User data of the entry that was submitted.
     pub user_data: u64,
-    /// What the operation returned, or a negative `errno`.
+    /// Result of the operation, or a negative `errno`.
     pub result: i32,
-    /// `IORING_CQE_F_*` ([`sys::completion`](crate::sys::completion)).
+    /// Completion flags, `IORING_CQE_F_*` ([`sys::completion`](crate::sys::completion)).
     pub flags: u32,
-    /// The other half of a 32-byte completion.
+    /// The second 16 bytes of a completion of 32 bytes.
     pub extra: Option<[u64; 2]>,
 }
 
 impl Completion {
-    /// Whether the same submission will complete again.
+    /// Tells if the same submission will complete again (`IORING_CQE_F_MORE`).
     #[must_use]
     pub const fn more(&self) -> bool {
         self.flags & completion::MORE != 0
     }
 }
 
-/// What the submission queue says about both queues.
+/// State of both queues, from one look at the submission queue.
 #[derive(Clone, Copy, Debug)]
-pub struct State {
-    /// Entries that the kernel has not taken.
-    pub left: usize,
-    /// Whether the kernel keeps completions that found no room.
+pub struct QueueState {
+    /// Number of entries that the kernel has not consumed.
+    pub sq_ready: usize,
+    /// True if the completion queue has overflowed.
     pub overflow: bool,
-    /// Whether completions wait for this thread to enter the kernel.
+    /// True if completions are waiting for this thread to enter the kernel.
     pub task_work: bool,
 }
 
-/// The `io-uring` crate has a type for each width.
+// `push` reads entries of this crate as the `io-uring` crate's types: both are `repr(C)` over `io_uring_sqe`.
+const _: () = assert!(size_of::<Entry>() == size_of::<squeue::Entry>());
+const _: () = assert!(align_of::<Entry>() >= align_of::<squeue::Entry>());
+const _: () = assert!(size_of::<Entry128>() == size_of::<squeue::Entry128>());
+const _: () = assert!(align_of::<Entry128>() >= align_of::<squeue::Entry128>());
+
+/// The queues by the size of their entries, for each of which the `io-uring` crate has a type.
 pub(crate) enum Queues {
     Plain(IoUring<squeue::Entry, cqueue::Entry>),
-    WideEntries(IoUring<squeue::Entry128, cqueue::Entry>),
-    WideCompletions(IoUring<squeue::Entry, cqueue::Entry32>),
-    Wide(IoUring<squeue::Entry128, cqueue::Entry32>),
+    Sqe128(IoUring<squeue::Entry128, cqueue::Entry>),
+    Cqe32(IoUring<squeue::Entry, cqueue::Entry32>),
+    Sqe128Cqe32(IoUring<squeue::Entry128, cqueue::Entry32>),
 }
 
 macro_rules! of {
     ($queues:expr, $ring:ident => $body:expr) => {
         match $queues {
             Queues::Plain($ring) => $body,
-            Queues::WideEntries($ring) => $body,
-            Queues::WideCompletions($ring) => $body,
-            Queues::Wide($ring) => $body,
+            Queues::Sqe128($ring) => $body,
+            Queues::Cqe32($ring) => $body,
+            Queues::Sqe128Cqe32($ring) => $body,
         }
     };
 }
@@ -63,86 +70,75 @@ impl Queues {
     }
 
     pub(crate) fn params(&self) -> Params {
-        of!(self, ring => Params::of(ring.params()))
+        of!(self, ring => Params::from_parameters(ring.params()))
     }
 
-    pub(crate) fn submitter(&self) -> Submitter<'_> {
-        of!(self, ring => ring.submitter())
-    }
-
-    /// Bytes of one submission entry.
+    /// Returns the size of a submission queue entry in bytes.
     pub(crate) fn entry_size(&self) -> usize {
         match self {
-            Self::Plain(_) | Self::WideCompletions(_) => size_of::<squeue::Entry>(),
-            Self::WideEntries(_) | Self::Wide(_) => size_of::<squeue::Entry128>(),
+            Self::Plain(_) | Self::Cqe32(_) => Entry::SIZE,
+            Self::Sqe128(_) | Self::Sqe128Cqe32(_) => Entry128::SIZE,
         }
     }
 
-    /// Whether completions can carry another 16 bytes.
-    pub(crate) fn wide_completions(&self) -> bool {
+    /// Tells if completions can have 32 bytes.
+    pub(crate) fn has_cqe32(&self) -> bool {
         match self {
-            Self::Plain(_) | Self::WideEntries(_) => self.params().flags & crate::sys::setup::CQE_MIXED != 0,
-            Self::WideCompletions(_) | Self::Wide(_) => true,
+            Self::Plain(_) | Self::Sqe128(_) => self.params().flags & setup::CQE_MIXED != 0,
+            Self::Cqe32(_) | Self::Sqe128Cqe32(_) => true,
         }
     }
 
-    /// What the submission queue says, in one look.
+    /// Returns the state of both queues, from one look at the submission queue.
     #[inline]
-    pub(crate) fn state(&mut self) -> State {
+    pub(crate) fn state(&mut self) -> QueueState {
         of!(self, ring => {
             let queue = ring.submission();
-            State {
-                left: queue.len(),
+            QueueState {
+                sq_ready: queue.len(),
                 overflow: queue.cq_overflow(),
                 task_work: queue.taskrun(),
             }
         })
     }
 
-    /// Entries in the submission queue that the kernel has not taken.
+    /// Returns the number of entries in the submission queue that the kernel has not consumed.
     pub(crate) fn sq_len(&mut self) -> usize {
         of!(self, ring => ring.submission().len())
     }
 
-    /// Slots of the completion queue with something in them.
+    /// Returns the number of used places in the completion queue.
     pub(crate) fn cq_len(&mut self) -> usize {
         of!(self, ring => ring.completion().len())
     }
 
-    /// Completions that a kernel without `FEAT_NODROP` had to drop.
+    /// Returns the number of completions that the kernel dropped.
     pub(crate) fn dropped(&mut self) -> u32 {
         of!(self, ring => ring.completion().overflow())
     }
 
-    /// Whether the polling thread sleeps.
+    /// Tells if the SQPOLL thread sleeps.
     pub(crate) fn need_wakeup(&mut self) -> bool {
         of!(self, ring => ring.submission().need_wakeup())
     }
 
-    /// Whether the kernel keeps completions that found no room.
+    /// Tells if the completion queue has overflowed.
     pub(crate) fn overflow(&mut self) -> bool {
         of!(self, ring => ring.submission().cq_overflow())
     }
 
-    /// Whether completions wait for this thread to enter the kernel.
+    /// Tells if completions are waiting for this thread to enter the kernel.
     pub(crate) fn task_work(&mut self) -> bool {
         of!(self, ring => ring.submission().taskrun())
     }
 
-    /// What this kernel answers to a probe.
-    pub(crate) fn probe(&self) -> std::io::Result<Probe> {
-        let mut probe = Probe::new();
-        self.submitter().register_probe(&mut probe)?;
-        Ok(probe)
-    }
-
-    /// Copies `count` entries of [`entry_size`](Self::entry_size) bytes and publishes them; `false`, and nothing is
-    /// done, when they do not fit.
+    /// Copies `count` entries of [`entry_size`](Self::entry_size) bytes into the submission queue, after a call of `each`
+    /// with a pointer to the entry. Returns false and does nothing if they do not fit.
     ///
     /// # Safety
     ///
-    /// `entries` is readable for all of them and aligned to 8 bytes. What they point at stays valid until each has
-    /// completed.
+    /// `entries` points to `count` readable entries, aligned to 8 bytes. The memory that they reference stays valid until
+    /// each has completed for the last time.
     #[inline]
     pub(crate) unsafe fn push(
         &mut self,
@@ -150,29 +146,30 @@ impl Queues {
         count: usize,
         each: impl FnMut(*const u8),
     ) -> bool {
-        // SAFETY: passed on.
+        // SAFETY: both functions have the same contract; `S` has the size that `entry_size` returns.
         of!(self, ring => unsafe { push(ring, entries, count, each) })
     }
 
-    /// Looks at the oldest completion. `mixed` as for [`take`](Self::take).
+    /// Returns the oldest completion and leaves it in the queue. `mixed` as for [`take`](Self::take).
     pub(crate) fn peek(&mut self, mixed: bool) -> Option<Completion> {
         of!(self, ring => {
             let mut queue = ring.completion();
-            let first = Width::next(&mut queue, mixed);
-            // A queue that is forgotten never stores how far it was read: the completion is there again.
+            let first = NextCompletion::next(&mut queue, mixed);
+            // Dropping the queue would store the new head; without that the completion stays in the queue.
             std::mem::forget(queue);
             first
         })
     }
 
-    /// Takes up to `most` completions, oldest first, and says how many. `mixed` is whether the ring has `CQE_MIXED`.
+    /// Consumes up to `most` completions, oldest first, and returns their number. `mixed` is true if the ring has
+    /// `CQE_MIXED`.
     #[inline]
     pub(crate) fn take(&mut self, most: usize, mixed: bool, mut each: impl FnMut(Completion)) -> usize {
         of!(self, ring => {
             let mut queue = ring.completion();
             let mut taken = 0;
             while taken < most {
-                let Some(completion) = Width::next(&mut queue, mixed) else { break };
+                let Some(completion) = NextCompletion::next(&mut queue, mixed) else { break };
                 taken += 1;
                 each(completion);
             }
@@ -192,7 +189,7 @@ impl std::fmt::Debug for Queues {
 
 /// # Safety
 ///
-/// As for [`Queues::push`].
+/// As for [`Queues::push`]; each entry has the size of `S`.
 #[inline]
 unsafe fn push<S: squeue::EntryMarker, C: cqueue::EntryMarker>(
     ring: &mut IoUring<S, C>,
@@ -200,8 +197,8 @@ unsafe fn push<S: squeue::EntryMarker, C: cqueue::EntryMarker>(
     count: usize,
     mut each: impl FnMut(*const u8),
 ) -> bool {
-    // SAFETY: readable and aligned by the contract of this function; every bit pattern is a valid entry. The slice
-    // ends with this call.
+    // SAFETY: the caller promises `count` readable, aligned entries of this size, and every bit pattern is a valid `S`.
+    // The slice is dropped when this call returns.
     let entries = unsafe { std::slice::from_raw_parts(entries.cast::<S>(), count) };
     let mut queue = ring.submission();
     if queue.capacity() - queue.len() < count {
@@ -209,25 +206,26 @@ unsafe fn push<S: squeue::EntryMarker, C: cqueue::EntryMarker>(
     }
     for entry in entries {
         each(std::ptr::from_ref(entry).cast());
-        // SAFETY: what the entries point at stays valid by the contract of this function. There is room.
+        // SAFETY: the caller promises that the memory which the entries reference stays valid. The result is not needed:
+        // the capacity was checked above.
         let _ = unsafe { queue.push(entry) };
     }
     true
 }
 
-/// How the next completion is read from a queue of each width.
-trait Width: cqueue::EntryMarker {
+/// Reads the next completion from a queue, by the size of its entries.
+trait NextCompletion: cqueue::EntryMarker {
     fn next(queue: &mut cqueue::CompletionQueue<'_, Self>, mixed: bool) -> Option<Completion>;
 }
 
-impl Width for cqueue::Entry {
-    /// In a mixed queue a wide completion takes two slots, and where two would not fit before the end the kernel
-    /// leaves a filler, which is no completion. In others these flags mean nothing: whoever sends a message chooses
-    /// its flags.
+impl NextCompletion for cqueue::Entry {
+    /// In a mixed queue a completion of 32 bytes takes two places. If two do not fit before the end of the queue, the
+    /// kernel leaves a filler in the last place, which is skipped here. In other queues these flags must be ignored: the
+    /// sender of a message can set any flags.
     #[inline]
     fn next(queue: &mut cqueue::CompletionQueue<'_, Self>, mixed: bool) -> Option<Completion> {
         loop {
-            let mut first = narrow(&queue.next()?);
+            let mut first = cqe16(&queue.next()?);
             if !mixed {
                 return Some(first);
             }
@@ -235,8 +233,8 @@ impl Width for cqueue::Entry {
                 continue;
             }
             if first.flags & completion::F_32 != 0 {
-                // Both halves were published together: there is a second one.
-                let second = narrow(&queue.next()?);
+                // The kernel publishes both places together, so the second is there.
+                let second = cqe16(&queue.next()?);
                 let halves = [second.result as u32, second.flags];
                 let [low, high] = if cfg!(target_endian = "big") {
                     [halves[1], halves[0]]
@@ -250,7 +248,7 @@ impl Width for cqueue::Entry {
     }
 }
 
-impl Width for cqueue::Entry32 {
+impl NextCompletion for cqueue::Entry32 {
     #[inline]
     fn next(queue: &mut cqueue::CompletionQueue<'_, Self>, _mixed: bool) -> Option<Completion> {
         let entry = queue.next()?;
@@ -264,7 +262,7 @@ impl Width for cqueue::Entry32 {
 }
 
 #[inline]
-fn narrow(entry: &cqueue::Entry) -> Completion {
+fn cqe16(entry: &cqueue::Entry) -> Completion {
     Completion {
         user_data: entry.user_data(),
         result: entry.result(),

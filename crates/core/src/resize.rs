@@ -1,4 +1,4 @@
-//! Other sizes for the queues of a ring that runs.
+//! Resizing the queues of a ring that is in use.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -9,40 +9,44 @@ use std::thread::{Builder, JoinHandle};
 
 use io_uring::IoUring;
 
-use crate::eventfd::Switch;
+use crate::errno::invalid;
+use crate::eventfd::EventfdSwitch;
 use crate::queues::Queues;
 use crate::ring::Ring;
 use crate::sys::{self, Params, setup};
 
 impl Ring {
-    /// Gives the queues other sizes, each rounded up to a power of two. What waits in them stays, in order, and so do
-    /// the descriptor's number, the eventfd and everything registered. Whoever has mapped the queues by himself has
-    /// the old ones afterwards.
+    /// Resizes the queues, each to the next power of two. Queued entries and completions stay, in order, and so do the
+    /// descriptor's number, the eventfd and everything that is registered. A program's own mappings of the queues show the
+    /// old ones afterwards.
     ///
-    /// Since Linux 6.13. Only rings with `DEFER_TASKRUN` and `NO_SQARRAY` and entries and completions of the plain
-    /// width can be resized; the default mode asks for both.
+    /// Only rings with `DEFER_TASKRUN` and `NO_SQARRAY`, entries of 64 bytes and completions of 16 can be resized; the
+    /// default mode asks for both flags. Since Linux 6.13. See io_uring_resize_rings(3).
     ///
     /// # Errors
     ///
-    /// `EINVAL` for a ring that cannot be resized and for sizes that [`Setup`](crate::Setup) would refuse,
-    /// `EOVERFLOW` if what waits in a queue does not fit into the new one, `EEXIST` on another thread than the ring's,
-    /// `ENOMEM` above the memory-lock limit, `EAGAIN` where no thread can be started. Nothing has changed then. Only if the new queues cannot be mapped although
-    /// the kernel has made them is the ring good for nothing but to be closed.
+    /// The ring is as before, unless the kernel has made the new queues and mapping them fails: then it can only be closed.
+    ///
+    /// * `EINVAL`: the ring cannot be resized, or [`Setup`](crate::Setup) would refuse these sizes.
+    /// * `EOVERFLOW`: the entries in a queue do not fit into the new one.
+    /// * `EEXIST`: the ring belongs to another thread.
+    /// * `ENOMEM`: the new queues would exceed the memory-lock limit.
+    /// * `EAGAIN`: no thread can be started.
     pub fn resize(&mut self, entries: u32, cq_entries: u32) -> io::Result<()> {
-        // The kernel resizes rings with an SQ array, and the crate beneath would then write such an array over the
-        // queues; and it can take hold of a descriptor for plain widths only.
+        // The kernel would resize a ring with an SQ array too, but the `io-uring` crate would then write that array over
+        // the queues. And the crate can map existing queues only for entries of 64 and completions of 16 bytes.
         if self.setup_flags() & setup::NO_SQARRAY == 0 || !matches!(*self.queues, Queues::Plain(_)) {
-            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+            return Err(invalid());
         }
         let before = self.queues.params();
-        let aside = Aside::start(self.as_raw_fd())?;
+        let helper = MappingThread::start(self.as_raw_fd())?;
         let mut params = Params {
             sq_entries: entries,
             cq_entries,
             flags: setup::CQSIZE,
             ..Params::default()
         };
-        // SAFETY: the opcode reads and fills in one `struct io_uring_params`, and keeps nothing of it.
+        // SAFETY: the opcode reads and writes one `struct io_uring_params` during the call, and keeps no address.
         unsafe {
             sys::io_uring_register(
                 self.as_raw_fd(),
@@ -51,50 +55,50 @@ impl Ring {
                 1,
             )?;
         }
-        // What the ring was made with stays as it is, but the kernel reports little of it here.
+        // The kernel does not report the other flags and features here; they have not changed.
         params.flags |= before.flags;
         params.features = before.features;
-        let result = self.follow(params, aside);
-        // Without the queues nothing tells what is in flight, and closing must not ask them.
-        self.skipped |= result.is_err();
+        let result = self.switch_queues(params, helper);
+        // Without the new queues completions cannot be seen, so closing must not wait for them.
+        self.skip_success |= result.is_err();
         result
     }
 
-    /// Goes over to the queues that the kernel has now.
-    fn follow(&mut self, params: Params, aside: Aside) -> io::Result<()> {
-        let switch = match &self.switch {
-            // Whether it is silent is a flag in the queue itself, which the kernel has taken along.
-            Some(_) => Some(Switch::new(self.as_raw_fd(), &params)?),
+    /// Maps the new queues and unmaps the old ones.
+    fn switch_queues(&mut self, params: Params, helper: MappingThread) -> io::Result<()> {
+        let eventfd_switch = match &self.eventfd_switch {
+            // The flag that disables the eventfd is in the queue itself; the kernel has copied it.
+            Some(_) => Some(EventfdSwitch::new(self.as_raw_fd(), &params)?),
             None => None,
         };
-        let queues = aside.map(params)?;
+        let queues = helper.map(params)?;
         let old = std::mem::replace(&mut *self.queues, Queues::Plain(queues));
-        self.switch = switch;
-        aside.unmap(old);
+        self.eventfd_switch = eventfd_switch;
+        helper.unmap(old);
         Ok(())
     }
 }
 
-/// A thread with a table of descriptors of its own, in which the ring has its number too.
+/// A thread with its own descriptor table, in which the ring's descriptor has the same number.
 ///
-/// The crate beneath closes the descriptor with the mappings, and when it cannot map. On this thread that does not
-/// close the ring for the process, so its number is never free for another thread's file, not even for a moment.
+/// The `io-uring` crate closes the descriptor together with the mappings, and also when mapping fails. On this thread that
+/// does not close the ring for the process, so its number cannot be reused for another thread's file meanwhile.
 ///
-/// It hears no signal: a handler would not find the descriptors that it needs.
-struct Aside {
-    /// Dropped to end the thread.
+/// The thread blocks all signals: a handler would not find the process's descriptors.
+struct MappingThread {
+    /// Takes the parameters to map by and the queues to unmap. Dropping them ends the thread.
     to_thread: Option<(Sender<Params>, Sender<Queues>)>,
     queues: Receiver<io::Result<IoUring>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Aside {
+impl MappingThread {
     fn start(fd: RawFd) -> io::Result<Self> {
         let (ready, is_ready) = channel();
         let (params, take_params) = channel::<Params>();
         let (give_queues, queues) = channel();
         let (old, take_old) = channel::<Queues>();
-        let deaf = Deaf::new(); // the thread is from its start
+        let blocked = BlockedSignals::new(); // the thread inherits the mask
         let thread = Builder::new().name("uring-resize".into()).spawn(move || {
             let alone = sys::own_descriptors(fd);
             let proceed = alone.is_ok();
@@ -102,26 +106,26 @@ impl Aside {
                 return;
             }
             let Ok(params) = take_params.recv() else {
-                // The kernel refused.
-                // SAFETY: in this thread's table the descriptor is owned by nothing else.
+                // The kernel refused the new sizes.
+                // SAFETY: this thread's table has its own entry for `fd`, which nothing else on this thread owns or uses.
                 return drop(unsafe { OwnedFd::from_raw_fd(fd) });
             };
-            // SAFETY: in this thread's table the descriptor is owned by nothing, and the parameters are what the
-            // kernel filled in for its queues. The value is given away and then owns the number in the table of the
-            // process, as the old one did before it.
-            let queues = unsafe { IoUring::from_fd(fd, params.parameters()) };
+            // SAFETY: nothing on this thread owns `fd` in its own table, and the kernel filled in `params` for the queues of
+            // this ring. When the value moves to the ring's thread it owns `fd` in the process's table, in place of the old
+            // queues, which `unmap` sends here without closing `fd` there.
+            let queues = unsafe { IoUring::from_fd(fd, params.to_parameters()) };
             if give_queues.send(queues).is_ok() {
                 drop(take_old.recv());
             }
         });
-        drop(deaf);
-        let aside = Self {
+        drop(blocked);
+        let helper = Self {
             to_thread: Some((params, old)),
             queues,
             thread: Some(thread?),
         };
         is_ready.recv().map_err(io::Error::other)??;
-        Ok(aside)
+        Ok(helper)
     }
 
     /// Maps the queues that the kernel describes.
@@ -132,36 +136,37 @@ impl Aside {
         self.queues.recv().map_err(io::Error::other)?
     }
 
-    /// Takes the mappings of `old` away, and leaves its descriptor open.
+    /// Unmaps the old queues, and leaves their descriptor open.
     fn unmap(self, old: Queues) {
         let Some((_, to_thread)) = &self.to_thread else {
             return std::mem::forget(old);
         };
         if let Err(returned) = to_thread.send(old) {
-            // Dropping it here would close the ring.
+            // Dropping the queues on this thread would close the ring.
             std::mem::forget(returned.0);
         }
     }
 }
 
-impl Drop for Aside {
+impl Drop for MappingThread {
     fn drop(&mut self) {
         self.to_thread = None;
         if let Some(thread) = self.thread.take() {
-            // Only a panic makes this an error, and there is nothing in the thread that panics.
+            // An error would mean a panic of the thread, and nothing in it panics.
             drop(thread.join());
         }
     }
 }
 
-/// While this lives, the thread and those that it starts hear no signals.
-struct Deaf(libc::sigset_t);
+/// Blocks all signals for this thread, and for threads that it starts, until dropped. Holds the mask to restore.
+struct BlockedSignals(libc::sigset_t);
 
-impl Deaf {
+impl BlockedSignals {
     fn new() -> Self {
         let mut before = MaybeUninit::<libc::sigset_t>::zeroed();
         let mut all = MaybeUninit::<libc::sigset_t>::zeroed();
-        // SAFETY: room for two sets; zeros are an empty one, and stay so if these calls could fail.
+        // SAFETY: both calls write to one `sigset_t` that is owned here. All-zero bytes are a valid empty set, so `before` is
+        // initialised even if they failed.
         unsafe {
             libc::sigfillset(all.as_mut_ptr());
             libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
@@ -170,9 +175,9 @@ impl Deaf {
     }
 }
 
-impl Drop for Deaf {
+impl Drop for BlockedSignals {
     fn drop(&mut self) {
-        // SAFETY: the set that was there before.
+        // SAFETY: `self.0` is the valid mask that `new` read; a null third argument is allowed.
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, ptr::null_mut()) };
     }
 }
@@ -184,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_thread_has_the_ring_and_no_other_descriptor_and_hears_no_signal() -> io::Result<()> {
+    fn mapping_thread_has_only_the_rings_descriptor_and_blocks_all_signals() -> io::Result<()> {
         let ring = Ring::new(4)?;
         let signals = |thread: &Path| -> io::Result<String> {
             let status = std::fs::read_to_string(thread.join("status"))?;
@@ -193,13 +198,13 @@ mod tests {
         };
         let here = Path::new("/proc/thread-self");
         let before = signals(here)?;
-        let aside = Aside::start(ring.as_raw_fd())?;
+        let helper = MappingThread::start(ring.as_raw_fd())?;
         assert_eq!(signals(here)?, before);
 
         let mut found = false;
         for thread in std::fs::read_dir("/proc/self/task")? {
             let thread = thread?.path();
-            // Threads of other tests come and go.
+            // Threads of other tests start and end meanwhile.
             if !matches!(std::fs::read_to_string(thread.join("comm")), Ok(name) if name == "uring-resize\n") {
                 continue;
             }
@@ -220,7 +225,7 @@ mod tests {
             assert_eq!(descriptors, [ring.as_raw_fd().to_string().as_str()]);
         }
         assert!(found);
-        drop(aside);
+        drop(helper);
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Making a ring: the kernel's setup flags, and the best mode that it takes.
+//! Options of a ring, and choosing the best mode that the kernel supports.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use io_uring::{IoUring, cqueue, squeue};
 
+use crate::errno::{self, invalid};
 use crate::queues::Queues;
 use crate::ring::Ring;
 use crate::sys::{self, Params, setup};
 
-/// What a ring is made with. `Setup::default()` is what most programs want.
+/// Options of a ring. `Setup::default()` suits most programs.
 ///
 /// ```
 /// # use typed_uring::Setup;
@@ -20,20 +21,21 @@ use crate::sys::{self, Params, setup};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Setup {
-    /// Entries of the submission queue: 1 to 32768, rounded up to a power of two.
+    /// Capacity of the submission queue in entries: 1 to [`MAX_ENTRIES`], rounded up to a power of two.
     pub entries: u32,
-    /// Entries of the completion queue; absent, four times `entries`, as far as the kernel's limit.
+    /// Capacity of the completion queue in entries, at least `entries` and at most [`MAX_CQ_ENTRIES`], rounded up to a power
+    /// of two. By default four times `entries`, up to the limit.
     pub cq_entries: Option<u32>,
-    /// Setup flags beside the mode ([`sys::setup`]). Those that other fields stand for (`CQSIZE`) are set by them.
+    /// Setup flags in addition to the mode ([`sys::setup`]). `CQSIZE` is always set.
     pub flags: u32,
-    /// The mode: `SINGLE_ISSUER`, `DEFER_TASKRUN`, `COOP_TASKRUN`, `TASKRUN_FLAG` and `SUBMIT_ALL`. Absent, the best
-    /// that the kernel takes; given, exactly this or an error.
+    /// The mode, a combination of [`MODE_FLAGS`]. By default the best mode that the kernel supports; a given mode is used
+    /// exactly, or is an error.
     pub mode: Option<u32>,
-    /// Milliseconds after which an idle polling thread sleeps, with `SQPOLL`.
+    /// Milliseconds after which an idle SQPOLL thread sleeps.
     pub sq_thread_idle: u32,
-    /// Processor of the polling thread, with `SQ_AFF`.
+    /// Processor that the SQPOLL thread runs on, with `SQ_AFF`.
     pub sq_thread_cpu: u32,
-    /// Descriptor of the ring whose kernel workers are shared, with `ATTACH_WQ`.
+    /// Descriptor of the ring whose kernel workers this ring shares, with `ATTACH_WQ`.
     pub wq_fd: RawFd,
 }
 
@@ -51,19 +53,20 @@ impl Default for Setup {
     }
 }
 
-/// What the submission queue can have at most.
+/// Largest capacity of a submission queue, in entries.
 pub const MAX_ENTRIES: u32 = 32768;
-/// What the completion queue can have at most.
+/// Largest capacity of a completion queue, in entries.
 pub const MAX_CQ_ENTRIES: u32 = 2 * MAX_ENTRIES;
 
-/// The flags of [`Setup::mode`].
-pub const MODE: u32 = setup::SINGLE_ISSUER
+/// The setup flags that [`Setup::mode`] can have.
+pub const MODE_FLAGS: u32 = setup::SINGLE_ISSUER
     | setup::DEFER_TASKRUN
     | setup::COOP_TASKRUN
     | setup::TASKRUN_FLAG
     | setup::SUBMIT_ALL;
 
-/// Best first. `NO_SQARRAY` comes along where the kernel has it: resizing needs it, and it saves an indirection.
+/// The modes to try, best first, with the Linux version that has them. `NO_SQARRAY` is included because resizing needs it
+/// and it saves an indirection.
 const MODES: [u32; 6] = [
     setup::SINGLE_ISSUER | setup::DEFER_TASKRUN | setup::TASKRUN_FLAG | setup::SUBMIT_ALL | setup::NO_SQARRAY, // 6.6
     setup::SINGLE_ISSUER | setup::DEFER_TASKRUN | setup::TASKRUN_FLAG | setup::SUBMIT_ALL, // 6.1
@@ -73,7 +76,7 @@ const MODES: [u32; 6] = [
     0,
 ];
 
-/// With a polling thread there is no task work to defer.
+/// The modes to try with `SQPOLL`, where there is no task work to defer.
 const SQPOLL_MODES: [u32; 4] = [
     setup::SINGLE_ISSUER | setup::SUBMIT_ALL | setup::NO_SQARRAY, // 6.6
     setup::SINGLE_ISSUER | setup::SUBMIT_ALL,                     // 6.0
@@ -81,43 +84,43 @@ const SQPOLL_MODES: [u32; 4] = [
     0,
 ];
 
-/// Flags that the queues of this crate cannot follow: memory or a descriptor of the caller's, and a submission queue
-/// that starts over with every call.
-const NOT_OURS: u32 = setup::NO_MMAP | setup::REGISTERED_FD_ONLY | setup::SQ_REWIND;
+/// Setup flags that this crate does not support: queues in the program's memory, rings without a descriptor, and a
+/// submission queue that starts at index 0 in every call.
+const UNSUPPORTED: u32 = setup::NO_MMAP | setup::REGISTERED_FD_ONLY | setup::SQ_REWIND;
 
 impl Setup {
-    /// Makes the ring.
+    /// Makes a ring with these options. See io_uring_setup(2).
     ///
     /// # Errors
     ///
-    /// What `io_uring_setup(2)` answers: `EINVAL` for sizes and combinations of flags that this kernel refuses,
-    /// `ENOMEM` above the memory-lock limit, `EPERM` where io_uring is switched off, `ENOSYS` where there is none.
+    /// * `EINVAL`: the kernel or this crate does not support a size, a flag or their combination.
+    /// * `ENOMEM`: the queues would exceed the memory-lock limit.
+    /// * `EPERM`: io_uring is disabled on this system.
+    /// * `ENOSYS`: the kernel has no io_uring.
     pub fn build(&self) -> io::Result<Ring> {
         let modes: &[u32] = match self.mode {
             Some(ref mode) => std::slice::from_ref(mode),
             None if self.flags & setup::SQPOLL != 0 => &SQPOLL_MODES,
             None => &MODES,
         };
-        let mut result = Err(io::Error::from_raw_os_error(libc::EINVAL));
+        let mut result = Err(invalid());
         for mode in modes {
             result = self.queues(mode | self.flags);
-            // Only EINVAL says that a flag is unknown; any other answer would be the same without it.
-            if !matches!(&result, Err(error) if error.raw_os_error() == Some(libc::EINVAL)) {
+            // Only EINVAL can mean an unknown flag; other errors would be the same without it.
+            if !matches!(&result, Err(error) if errno::is(error, &[libc::EINVAL])) {
                 break;
             }
         }
-        result.map(Ring::over)
+        result.map(Ring::from_queues)
     }
 
-    /// Tries one set of flags. The memory of a closed ring is given back to the memory-lock limit a little later, so
-    /// programs that open and close rings meet an `ENOMEM` that passes.
+    /// Makes queues with these flags. The kernel uncharges a closed ring from the memory-lock limit with a delay, so `ENOMEM`
+    /// is retried for a short time.
     fn queues(&self, flags: u32) -> io::Result<Queues> {
         let mut pause = Duration::from_millis(1);
         loop {
             match self.queues_once(flags) {
-                Err(error)
-                    if error.raw_os_error() == Some(libc::ENOMEM) && pause < Duration::from_millis(64) =>
-                {
+                Err(error) if errno::is(&error, &[libc::ENOMEM]) && pause < Duration::from_millis(64) => {
                     std::thread::sleep(pause);
                     pause *= 2;
                 }
@@ -127,20 +130,20 @@ impl Setup {
     }
 
     fn queues_once(&self, flags: u32) -> io::Result<Queues> {
-        if flags & NOT_OURS != 0 {
-            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        if flags & UNSUPPORTED != 0 {
+            return Err(invalid());
         }
         match (flags & setup::SQE128 != 0, flags & setup::CQE32 != 0) {
             (false, false) => self.plain(flags).map(Queues::Plain),
             (true, false) => self
-                .wide::<squeue::Entry128, cqueue::Entry>(flags)
-                .map(Queues::WideEntries),
+                .sized::<squeue::Entry128, cqueue::Entry>(flags)
+                .map(Queues::Sqe128),
             (false, true) => self
-                .wide::<squeue::Entry, cqueue::Entry32>(flags)
-                .map(Queues::WideCompletions),
+                .sized::<squeue::Entry, cqueue::Entry32>(flags)
+                .map(Queues::Cqe32),
             (true, true) => self
-                .wide::<squeue::Entry128, cqueue::Entry32>(flags)
-                .map(Queues::Wide),
+                .sized::<squeue::Entry128, cqueue::Entry32>(flags)
+                .map(Queues::Sqe128Cqe32),
         }
     }
 
@@ -150,7 +153,7 @@ impl Setup {
             .unwrap_or_else(|| entries.saturating_mul(4).min(MAX_CQ_ENTRIES).max(entries))
     }
 
-    /// Entries of 64 and completions of 16 bytes: every flag can be given.
+    /// Makes queues with entries of 64 and completions of 16 bytes, with any flags.
     fn plain(&self, flags: u32) -> io::Result<IoUring> {
         let mut params = Params {
             cq_entries: self.cq_entries(),
@@ -160,16 +163,16 @@ impl Setup {
             wq_fd: self.wq_fd as u32,
             ..Params::default()
         };
-        // SAFETY: one structure, borrowed for the call, which points at nothing.
+        // SAFETY: the kernel reads and writes one structure that is owned here. Without `NO_MMAP` it has no address in it.
         let fd = unsafe { sys::io_uring_setup(self.entries, &raw mut params)? };
-        // SAFETY: the descriptor was just made and is owned by nothing else; the parameters are what the kernel
-        // filled in for it.
-        unsafe { IoUring::from_fd(fd, params.parameters()) }
+        // SAFETY: nothing else owns the descriptor that the kernel has just returned, and it filled in `params` for this
+        // ring.
+        unsafe { IoUring::from_fd(fd, params.to_parameters()) }
     }
 
-    /// Wide entries or completions: the crate makes these by type, and has a setter for all flags but the two that
-    /// are refused here.
-    fn wide<S: squeue::EntryMarker, C: cqueue::EntryMarker>(&self, flags: u32) -> io::Result<IoUring<S, C>> {
+    /// Makes queues with entries of 128 or completions of 32 bytes. The `io-uring` crate has setters for all flags but
+    /// `HYBRID_IOPOLL` and `CQE_MIXED`, so these two are refused.
+    fn sized<S: squeue::EntryMarker, C: cqueue::EntryMarker>(&self, flags: u32) -> io::Result<IoUring<S, C>> {
         let mut builder = IoUring::<S, C>::builder();
         builder.setup_cqsize(self.cq_entries());
         let mut left = flags & !(setup::SQE128 | setup::CQE32 | setup::CQSIZE);
@@ -215,14 +218,14 @@ impl Setup {
             builder.setup_no_sqarray();
         }
         if left != 0 {
-            return Err(io::Error::from_raw_os_error(libc::EINVAL)); // HYBRID_IOPOLL or CQE_MIXED
+            return Err(invalid()); // HYBRID_IOPOLL or CQE_MIXED
         }
         builder.build(self.entries)
     }
 }
 
 impl Ring {
-    /// A ring with `entries` in its submission queue, in the best mode that the kernel takes.
+    /// Makes a ring whose submission queue has a capacity of `entries`, in the best mode that the kernel supports.
     ///
     /// # Errors
     ///

@@ -1,22 +1,22 @@
-//! The operation table: one row an operation, and everything else is made from the row.
+//! The operation table: one row for each operation, from which everything else is generated.
 
-/// Hands the operation table to a macro.
+/// Calls a macro with the operation table.
 ///
-/// `operations!(callback)` expands to `callback! { rows }`. The builders of this crate, its metadata and the classes
-/// of the Node.js binding are callbacks. A row reads
+/// `operations!(callback)` expands to `callback! { rows }`. Such callbacks generate the builders of this crate, its metadata
+/// and the classes of the Node.js binding. The format of a row:
 ///
 /// ```text
-/// Name {                                                      `Name: WideEntry {` has 128 bytes
+/// Name {                                                       `Name: Entry128 {` for an entry of 128 bytes
 ///     opcode: number, since: "kernel version", man: "manual page", doc: "what it does",
-///     fixed: { place = bits, … }                                   set always
-///     required: { field: Kind => place, "what it is"; … }          in the order of the constructor
+///     fixed: { place = bits, … }                                   values that are always set
+///     required: { field: Kind => place, "what it is"; … }          parameters of the constructor
 ///     optional: { field: Kind = default => place, "what it is"; … }
 /// }
 /// ```
 ///
 /// `Kind` is an integer type or one of [`File`](crate::File), [`Address`](crate::Address), [`Group`](crate::Group),
-/// [`Slot`](crate::Slot); the last two are optional and always absent (`None`) unless given. A variant of an operation
-/// is a row with the same opcode and other `fixed` bits.
+/// [`Slot`](crate::Slot). Fields of the last two kinds are optional, and their default is `None`. A variant of an operation is
+/// a row with the same opcode and other `fixed` bits.
 #[macro_export]
 macro_rules! operations {
     ($callback:path) => {
@@ -27,7 +27,7 @@ macro_rules! operations {
                 fixed: {}
                 required: {}
                 optional: {
-                    nop_flags: u32 = 0 => op_flags, "`IORING_NOP_*`: what to exercise on the way (6.10)";
+                    nop_flags: u32 = 0 => op_flags, "`IORING_NOP_*`: code paths to exercise (6.10)";
                     result: i32 = 0 => len, "the result to complete with, when `INJECT_RESULT` is set (6.10)";
                     fd: i32 = -1 => fd, "the file to look up, when `FILE` is set (6.13)";
                     buffer_index: u16 = 0 => buf_index, "the registered buffer to look up, when `FIXED_BUFFER` is set (6.13)";
@@ -42,13 +42,13 @@ macro_rules! operations {
                 required: {
                     file: File => fd, "the file";
                     iovecs: Address => addr, "an array of `struct iovec`";
-                    count: u32 => len, "how many there are, 1024 at most";
+                    count: u32 => len, "number of elements, at most 1024";
                 }
                 optional: {
                     offset: u64 = u64::MAX => off, "byte in the file; absent, the file position";
                     rw_flags: u32 = 0 => op_flags, "`RWF_*`";
                     ioprio: u16 = 0 => ioprio, "I/O priority, see ioprio_set(2)";
-                    group: Group = None => buf_index, "takes one buffer from this group";
+                    group: Group = None => buf_index, "takes one buffer from this buffer group";
                     attributes: Address = Address(0) => addr3, "a `struct io_uring_attr_pi`, when `attribute_mask` says so (6.14)";
                     attribute_mask: u64 = 0 => pad2, "`IORING_RW_ATTR_FLAG_*`: which attributes there are (6.14)";
                 }
@@ -60,7 +60,7 @@ macro_rules! operations {
                 required: {
                     file: File => fd, "the file";
                     iovecs: Address => addr, "an array of `struct iovec`";
-                    count: u32 => len, "how many there are, 1024 at most";
+                    count: u32 => len, "number of elements, at most 1024";
                 }
                 optional: {
                     offset: u64 = u64::MAX => off, "byte in the file; absent, the file position";
@@ -73,7 +73,7 @@ macro_rules! operations {
             }
             Fsync {
                 opcode: 3, since: "5.1", man: "fsync(2)",
-                doc: "Brings a file's data and metadata to the storage device.",
+                doc: "Writes a file's data and metadata to the storage device.",
                 fixed: {}
                 required: { file: File => fd, "the file"; }
                 optional: {
@@ -89,7 +89,7 @@ macro_rules! operations {
                 required: {
                     file: File => fd, "the file";
                     buffer: Address => addr, "where to read to, inside the registered buffer";
-                    length: u32 => len, "how many bytes at most";
+                    length: u32 => len, "largest number of bytes";
                     buffer_index: u16 => buf_index, "the registered buffer";
                 }
                 optional: {
@@ -107,7 +107,7 @@ macro_rules! operations {
                 required: {
                     file: File => fd, "the file";
                     buffer: Address => addr, "the bytes, inside the registered buffer";
-                    length: u32 => len, "how many bytes";
+                    length: u32 => len, "number of bytes";
                     buffer_index: u16 => buf_index, "the registered buffer";
                 }
                 optional: {
@@ -127,7 +127,7 @@ macro_rules! operations {
                     file: File => fd, "the file";
                     events: u32 => op_flags, "`EPOLL*`: what to wait for";
                 }
-                optional: { poll_flags: u32 = 0 => len, "`IORING_POLL_ADD_MULTI`: completes again and again (5.13)"; }
+                optional: { poll_flags: u32 = 0 => len, "`IORING_POLL_ADD_MULTI`: multishot (5.13)"; }
             }
             PollRemove {
                 opcode: 7, since: "5.1", man: "io_uring_prep_poll_remove(3)",
@@ -144,12 +144,12 @@ macro_rules! operations {
                 optional: {
                     events: u32 = 0 => op_flags, "the new `EPOLL*`, with `UPDATE_EVENTS`";
                     new_user_data: u64 = 0 => off, "the new user data, with `UPDATE_USER_DATA`";
-                    poll_flags: u32 = 0 => len, "`IORING_POLL_UPDATE_*`: what to change; `ADD_MULTI` for a poll that completes again and again";
+                    poll_flags: u32 = 0 => len, "`IORING_POLL_UPDATE_*`: what to change; `ADD_MULTI` for a multishot poll";
                 }
             }
             SyncFileRange {
                 opcode: 8, since: "5.2", man: "sync_file_range(2)",
-                doc: "Brings a range of a file's data to the storage device.",
+                doc: "Writes a range of a file's data to the storage device.",
                 fixed: {}
                 required: { file: File => fd, "the file"; }
                 optional: {
@@ -168,7 +168,7 @@ macro_rules! operations {
                 }
                 optional: {
                     msg_flags: u32 = 0 => op_flags, "`MSG_*`";
-                    ioprio: u16 = 0 => ioprio, "`IORING_RECVSEND_POLL_FIRST`: polls before the first try (5.19)";
+                    ioprio: u16 = 0 => ioprio, "`IORING_RECVSEND_POLL_FIRST`: polls before the first attempt (5.19)";
                 }
             }
             RecvMsg {
@@ -181,22 +181,22 @@ macro_rules! operations {
                 }
                 optional: {
                     msg_flags: u32 = 0 => op_flags, "`MSG_*`";
-                    ioprio: u16 = 0 => ioprio, "`IORING_RECVSEND_POLL_FIRST`: polls before the first try (5.19)";
-                    group: Group = None => buf_index, "takes the buffer from this group";
+                    ioprio: u16 = 0 => ioprio, "`IORING_RECVSEND_POLL_FIRST`: polls before the first attempt (5.19)";
+                    group: Group = None => buf_index, "takes the buffer from this buffer group";
                 }
             }
             RecvMsgMulti {
                 opcode: 10, since: "6.0", man: "io_uring_prep_recvmsg_multishot(3)",
-                doc: "Receives messages, again and again, into provided buffers.",
+                doc: "Receives messages into provided buffers; multishot.",
                 fixed: { flags = 0x20, ioprio = 1 << 1, len = 1 }
                 required: {
                     file: File => fd, "the socket";
-                    message: Address => addr, "a `struct msghdr`: how much room the address and the control data have";
-                    group: u16 => buf_index, "the group of provided buffers";
+                    message: Address => addr, "a `struct msghdr` with the sizes of the address and the control data";
+                    group: u16 => buf_index, "the buffer group";
                 }
                 optional: {
                     msg_flags: u32 = 0 => op_flags, "`MSG_*`";
-                    ioprio: u16 = 0 => ioprio, "`IORING_RECVSEND_POLL_FIRST`: polls before the first try (5.19)";
+                    ioprio: u16 = 0 => ioprio, "`IORING_RECVSEND_POLL_FIRST`: polls before the first attempt (5.19)";
                 }
             }
             Timeout {
@@ -205,7 +205,7 @@ macro_rules! operations {
                 fixed: { fd = 0xffff_ffff, len = 1 }
                 required: { timespec: Address => addr, "a `struct __kernel_timespec`"; }
                 optional: {
-                    count: u32 = 0 => off, "completions to wait for instead; with `MULTISHOT`, expiries";
+                    count: u32 = 0 => off, "number of completions to wait for before the time is over; with `MULTISHOT`, of expirations";
                     timeout_flags: u32 = 0 => op_flags, "`IORING_TIMEOUT_*`";
                 }
             }
@@ -220,7 +220,7 @@ macro_rules! operations {
             }
             TimeoutUpdate {
                 opcode: 12, since: "5.11", man: "io_uring_prep_timeout_update(3)",
-                doc: "Gives a timeout another time.",
+                doc: "Changes the time of a timeout.",
                 fixed: { fd = 0xffff_ffff, op_flags = 1 << 1 }
                 required: {
                     target: u64 => addr, "the user data that the timeout was submitted with";
@@ -237,7 +237,7 @@ macro_rules! operations {
                 required: { file: File => fd, "the socket"; }
                 optional: {
                     address: Address = Address(0) => addr, "a `struct sockaddr` to fill with the peer's address";
-                    address_length: Address = Address(0) => off, "a `socklen_t`: its size, and then how much of it was needed";
+                    address_length: Address = Address(0) => off, "a `socklen_t`: the size of the `sockaddr`, replaced with the size of the address";
                     accept_flags: u32 = 0 => op_flags, "`SOCK_CLOEXEC`, `SOCK_NONBLOCK`";
                     ioprio: u16 = 0 => ioprio, "`IORING_ACCEPT_DONTWAIT`, `IORING_ACCEPT_POLL_FIRST` (6.10)";
                     slot: Slot = None => file_index, "accepts into the registered files (5.15)";
@@ -245,15 +245,15 @@ macro_rules! operations {
             }
             AcceptMulti {
                 opcode: 13, since: "5.19", man: "io_uring_prep_multishot_accept(3)",
-                doc: "Accepts connections, again and again.",
+                doc: "Accepts connections; multishot.",
                 fixed: { ioprio = 1 << 0 }
                 required: { file: File => fd, "the socket"; }
                 optional: {
                     address: Address = Address(0) => addr, "a `struct sockaddr` to fill with the peer's address";
-                    address_length: Address = Address(0) => off, "a `socklen_t`: its size, and then how much of it was needed";
+                    address_length: Address = Address(0) => off, "a `socklen_t`: the size of the `sockaddr`, replaced with the size of the address";
                     accept_flags: u32 = 0 => op_flags, "`SOCK_CLOEXEC`, `SOCK_NONBLOCK`";
                     ioprio: u16 = 0 => ioprio, "`IORING_ACCEPT_DONTWAIT`, `IORING_ACCEPT_POLL_FIRST` (6.10)";
-                    slot: Slot = None => file_index, "accepts into the registered files: any slot, never one that is named";
+                    slot: Slot = None => file_index, "`Slot::Auto`: accepts into free slots of the registered files; the kernel refuses a given slot";
                 }
             }
             AsyncCancel {
@@ -282,7 +282,7 @@ macro_rules! operations {
                 required: {
                     file: File => fd, "the socket";
                     address: Address => addr, "a `struct sockaddr`";
-                    address_length: u32 => off, "bytes of it";
+                    address_length: u32 => off, "size of the address in bytes";
                 }
                 optional: {}
             }
@@ -301,7 +301,7 @@ macro_rules! operations {
             }
             OpenAt {
                 opcode: 18, since: "5.6", man: "openat(2)",
-                doc: "Opens a file, and creates it if asked to.",
+                doc: "Opens a file, or creates it with `O_CREAT`.",
                 fixed: {}
                 required: {
                     dirfd: i32 => fd, "the directory that a relative path starts from, or `AT_FDCWD`";
@@ -329,7 +329,7 @@ macro_rules! operations {
                 fixed: { fd = 0xffff_ffff }
                 required: {
                     fds: Address => addr, "an array of descriptors: -1 empties a slot, -2 leaves it";
-                    count: u32 => len, "how many there are";
+                    count: u32 => len, "number of elements";
                 }
                 optional: {
                     offset: u64 = 0 => off, "the first slot; all ones, slots that the kernel chooses and writes into the array (6.0)";
@@ -355,14 +355,14 @@ macro_rules! operations {
                 fixed: {}
                 required: {
                     file: File => fd, "the file";
-                    buffer: Address => addr, "where to read to; with a group it is not looked at";
-                    length: u32 => len, "how many bytes at most";
+                    buffer: Address => addr, "where to read to; ignored with a buffer group";
+                    length: u32 => len, "largest number of bytes";
                 }
                 optional: {
                     offset: u64 = u64::MAX => off, "byte in the file; absent, the file position";
                     rw_flags: u32 = 0 => op_flags, "`RWF_*`";
                     ioprio: u16 = 0 => ioprio, "I/O priority, see ioprio_set(2)";
-                    group: Group = None => buf_index, "takes the buffer from this group (5.7)";
+                    group: Group = None => buf_index, "takes the buffer from this buffer group (5.7)";
                     attributes: Address = Address(0) => addr3, "a `struct io_uring_attr_pi`, when `attribute_mask` says so (6.14)";
                     attribute_mask: u64 = 0 => pad2, "`IORING_RW_ATTR_FLAG_*`: which attributes there are (6.14)";
                 }
@@ -374,7 +374,7 @@ macro_rules! operations {
                 required: {
                     file: File => fd, "the file";
                     buffer: Address => addr, "the bytes";
-                    length: u32 => len, "how many bytes";
+                    length: u32 => len, "number of bytes";
                 }
                 optional: {
                     offset: u64 = u64::MAX => off, "byte in the file; absent, the file position";
@@ -387,7 +387,7 @@ macro_rules! operations {
             }
             Fadvise {
                 opcode: 24, since: "5.6", man: "posix_fadvise(2)",
-                doc: "Says how a range of a file will be used.",
+                doc: "Advises the kernel how a range of a file will be used.",
                 fixed: {}
                 required: {
                     file: File => fd, "the file";
@@ -396,20 +396,20 @@ macro_rules! operations {
                 optional: {
                     offset: u64 = 0 => off, "first byte of the range";
                     length: u32 = 0 => len, "bytes of the range, 0 is up to the end";
-                    long_length: u64 = 0 => addr, "the length instead, where it has more than 32 bits (6.11)";
+                    long_length: u64 = 0 => addr, "the length, if it does not fit 32 bits (6.11)";
                 }
             }
             Madvise {
                 opcode: 25, since: "5.6", man: "madvise(2)",
-                doc: "Says how memory will be used.",
+                doc: "Advises the kernel how memory will be used.",
                 fixed: { fd = 0xffff_ffff }
                 required: {
                     address: Address => addr, "the memory, from the start of a page";
                     advice: i32 => op_flags, "`MADV_*`";
                 }
                 optional: {
-                    length: u32 = 0 => len, "bytes of it";
-                    long_length: u64 = 0 => off, "the length instead, where it has more than 32 bits (6.11)";
+                    length: u32 = 0 => len, "size of the memory in bytes";
+                    long_length: u64 = 0 => off, "the length, if it does not fit 32 bits (6.11)";
                 }
             }
             Send {
@@ -418,29 +418,29 @@ macro_rules! operations {
                 fixed: {}
                 required: {
                     file: File => fd, "the socket";
-                    buffer: Address => addr, "the bytes, or with `IORING_SEND_VECTORIZED` an array of `struct iovec`; with a group it is not looked at";
-                    length: u32 => len, "how many bytes, or how many `struct iovec`";
+                    buffer: Address => addr, "the bytes, or with `IORING_SEND_VECTORIZED` an array of `struct iovec`; ignored with a buffer group";
+                    length: u32 => len, "number of bytes, or of `struct iovec`";
                 }
                 optional: {
                     msg_flags: u32 = 0 => op_flags, "`MSG_*`";
                     ioprio: u16 = 0 => ioprio, "`IORING_RECVSEND_POLL_FIRST` (5.19), `IORING_SEND_VECTORIZED` (6.17)";
                     destination: Address = Address(0) => off, "a `struct sockaddr` to send to (6.0)";
-                    destination_length: u16 = 0 => addr_len, "bytes of it (6.0)";
-                    group: Group = None => buf_index, "sends a buffer of this group (6.10)";
+                    destination_length: u16 = 0 => addr_len, "size of the address in bytes (6.0)";
+                    group: Group = None => buf_index, "sends a buffer of this buffer group (6.10)";
                 }
             }
             SendBundle {
                 opcode: 26, since: "6.10", man: "io_uring_prep_send_bundle(3)",
-                doc: "Sends the buffers of a group, as many as there are.",
+                doc: "Sends as many buffers of a buffer group as there are.",
                 fixed: { flags = 0x20, ioprio = 1 << 4 }
                 required: {
                     file: File => fd, "the socket";
-                    group: u16 => buf_index, "the group of provided buffers";
+                    group: u16 => buf_index, "the buffer group";
                 }
                 optional: {
-                    length: u32 = 0 => len, "how many bytes at most; 0, all";
+                    length: u32 = 0 => len, "largest number of bytes; 0 is all";
                     msg_flags: u32 = 0 => op_flags, "`MSG_*`";
-                    ioprio: u16 = 0 => ioprio, "`IORING_RECVSEND_POLL_FIRST`: polls before the first try (5.19)";
+                    ioprio: u16 = 0 => ioprio, "`IORING_RECVSEND_POLL_FIRST`: polls before the first attempt (5.19)";
                 }
             }
             Recv {
@@ -449,28 +449,28 @@ macro_rules! operations {
                 fixed: {}
                 required: {
                     file: File => fd, "the socket";
-                    buffer: Address => addr, "where to; with a group it is not looked at";
-                    length: u32 => len, "how many bytes at most";
+                    buffer: Address => addr, "where to; ignored with a buffer group";
+                    length: u32 => len, "largest number of bytes";
                 }
                 optional: {
                     msg_flags: u32 = 0 => op_flags, "`MSG_*`";
-                    ioprio: u16 = 0 => ioprio, "`IORING_RECVSEND_POLL_FIRST`: polls before the first try (5.19)";
-                    group: Group = None => buf_index, "takes the buffer from this group (5.7)";
+                    ioprio: u16 = 0 => ioprio, "`IORING_RECVSEND_POLL_FIRST`: polls before the first attempt (5.19)";
+                    group: Group = None => buf_index, "takes the buffer from this buffer group (5.7)";
                 }
             }
             RecvMulti {
                 opcode: 27, since: "6.0", man: "io_uring_prep_recv_multishot(3)",
-                doc: "Receives bytes, again and again, into provided buffers.",
+                doc: "Receives bytes into provided buffers; multishot.",
                 fixed: { flags = 0x20, ioprio = 1 << 1 }
                 required: {
                     file: File => fd, "the socket";
-                    group: u16 => buf_index, "the group of provided buffers";
+                    group: u16 => buf_index, "the buffer group";
                 }
                 optional: {
-                    length: u32 = 0 => len, "bytes at a time at most; 0, as many as the buffer has (6.17)";
-                    limit: u32 = 0 => file_index, "stops after about so many bytes; 0, never (6.17)";
+                    length: u32 = 0 => len, "largest number of bytes of one completion; 0 is the size of the buffer (6.17)";
+                    limit: u32 = 0 => file_index, "number of bytes after which it stops, approximately; 0 is no limit (6.17)";
                     msg_flags: u32 = 0 => op_flags, "`MSG_*`";
-                    ioprio: u16 = 0 => ioprio, "`IORING_RECVSEND_POLL_FIRST`: polls before the first try (5.19)";
+                    ioprio: u16 = 0 => ioprio, "`IORING_RECVSEND_POLL_FIRST`: polls before the first attempt (5.19)";
                 }
             }
             RecvBundle {
@@ -479,32 +479,32 @@ macro_rules! operations {
                 fixed: { flags = 0x20, ioprio = 1 << 4 }
                 required: {
                     file: File => fd, "the socket";
-                    group: u16 => buf_index, "the group of provided buffers";
+                    group: u16 => buf_index, "the buffer group";
                 }
                 optional: {
-                    length: u32 = 0 => len, "how many bytes at most; 0, as many as the buffers have";
+                    length: u32 = 0 => len, "largest number of bytes; 0 is the size of the buffers";
                     msg_flags: u32 = 0 => op_flags, "`MSG_*`";
-                    ioprio: u16 = 0 => ioprio, "`IORING_RECVSEND_POLL_FIRST`: polls before the first try (5.19)";
+                    ioprio: u16 = 0 => ioprio, "`IORING_RECVSEND_POLL_FIRST`: polls before the first attempt (5.19)";
                 }
             }
             RecvMultiBundle {
                 opcode: 27, since: "6.10", man: "io_uring_prep_recv_multishot(3)",
-                doc: "Receives bytes, again and again, into as many provided buffers as they need.",
+                doc: "Receives bytes into as many provided buffers as they need; multishot.",
                 fixed: { flags = 0x20, ioprio = 1 << 1 | 1 << 4 }
                 required: {
                     file: File => fd, "the socket";
-                    group: u16 => buf_index, "the group of provided buffers";
+                    group: u16 => buf_index, "the buffer group";
                 }
                 optional: {
-                    length: u32 = 0 => len, "bytes at a time at most; 0, as many as the buffer has (6.17)";
-                    limit: u32 = 0 => file_index, "stops after about so many bytes; 0, never (6.17)";
+                    length: u32 = 0 => len, "largest number of bytes of one completion; 0 is the size of the buffer (6.17)";
+                    limit: u32 = 0 => file_index, "number of bytes after which it stops, approximately; 0 is no limit (6.17)";
                     msg_flags: u32 = 0 => op_flags, "`MSG_*`";
-                    ioprio: u16 = 0 => ioprio, "`IORING_RECVSEND_POLL_FIRST`: polls before the first try (5.19)";
+                    ioprio: u16 = 0 => ioprio, "`IORING_RECVSEND_POLL_FIRST`: polls before the first attempt (5.19)";
                 }
             }
             OpenAt2 {
                 opcode: 28, since: "5.6", man: "openat2(2)",
-                doc: "Opens a file, and says how its path is followed.",
+                doc: "Opens a file, with control over how its path is resolved.",
                 fixed: { len = 24 }
                 required: {
                     dirfd: i32 => fd, "the directory that a relative path starts from, or `AT_FDCWD`";
@@ -515,10 +515,10 @@ macro_rules! operations {
             }
             EpollCtl {
                 opcode: 29, since: "5.6", man: "epoll_ctl(2)",
-                doc: "Changes what an epoll waits for.",
+                doc: "Changes the files that an epoll instance watches.",
                 fixed: {}
                 required: {
-                    epfd: i32 => fd, "the epoll";
+                    epfd: i32 => fd, "the epoll instance";
                     fd: i32 => off, "the file";
                     op: u32 => len, "`EPOLL_CTL_*`";
                     event: Address => addr, "a `struct epoll_event`; nothing, to remove";
@@ -532,7 +532,7 @@ macro_rules! operations {
                 required: {
                     source: i32 => file_index, "the descriptor to take from, or with `SPLICE_F_FD_IN_FIXED` a registered file";
                     file: File => fd, "the file to put into";
-                    length: u32 => len, "how many bytes at most";
+                    length: u32 => len, "largest number of bytes";
                 }
                 optional: {
                     offset_in: u64 = u64::MAX => addr, "byte to take from; absent, the file position";
@@ -542,41 +542,41 @@ macro_rules! operations {
             }
             ProvideBuffers {
                 opcode: 31, since: "5.7", man: "io_uring_prep_provide_buffers(3)",
-                doc: "Puts buffers into a group, for the kernel to choose from.",
+                doc: "Adds buffers to a buffer group.",
                 fixed: {}
                 required: {
                     memory: Address => addr, "the buffers, one after the other";
-                    size: u32 => len, "bytes of each";
-                    count: u32 => fd, "how many there are, 65536 at most";
-                    group: u16 => buf_index, "the group of provided buffers";
-                    first_id: u16 => off, "the number of the first";
+                    size: u32 => len, "size of each buffer in bytes";
+                    count: u32 => fd, "number of elements, at most 65536";
+                    group: u16 => buf_index, "the buffer group";
+                    first_id: u16 => off, "id of the first buffer";
                 }
                 optional: {}
             }
             RemoveBuffers {
                 opcode: 32, since: "5.7", man: "io_uring_prep_remove_buffers(3)",
-                doc: "Takes buffers out of a group.",
+                doc: "Removes buffers from a buffer group.",
                 fixed: {}
                 required: {
-                    count: u32 => fd, "how many";
-                    group: u16 => buf_index, "the group of provided buffers";
+                    count: u32 => fd, "number of buffers";
+                    group: u16 => buf_index, "the buffer group";
                 }
                 optional: {}
             }
             Tee {
                 opcode: 33, since: "5.8", man: "tee(2)",
-                doc: "Copies bytes from a pipe to another one, which then has them too.",
+                doc: "Copies bytes from a pipe to another pipe without consuming them.",
                 fixed: {}
                 required: {
                     source: i32 => file_index, "the descriptor to take from, or with `SPLICE_F_FD_IN_FIXED` a registered file";
                     file: File => fd, "the file to put into";
-                    length: u32 => len, "how many bytes at most";
+                    length: u32 => len, "largest number of bytes";
                 }
                 optional: { splice_flags: u32 = 0 => op_flags, "`SPLICE_F_*`"; }
             }
             Shutdown {
                 opcode: 34, since: "5.11", man: "shutdown(2)",
-                doc: "Shuts down one direction of a connection, or both.",
+                doc: "Shuts down one or both directions of a connection.",
                 fixed: {}
                 required: {
                     file: File => fd, "the socket";
@@ -614,7 +614,7 @@ macro_rules! operations {
                     dirfd: i32 => fd, "the directory that a relative path starts from, or `AT_FDCWD`";
                     path: Address => addr, "the path, with a NUL at the end";
                 }
-                optional: { mode: u32 = 0 => len, "its permissions, less the umask"; }
+                optional: { mode: u32 = 0 => len, "permissions of the directory, less the umask"; }
             }
             SymlinkAt {
                 opcode: 38, since: "5.15", man: "symlinkat(2)",
@@ -629,7 +629,7 @@ macro_rules! operations {
             }
             LinkAt {
                 opcode: 39, since: "5.15", man: "linkat(2)",
-                doc: "Gives a file another name.",
+                doc: "Makes a hard link to a file.",
                 fixed: {}
                 required: {
                     old_dirfd: i32 => fd, "the directory that a relative old path starts from, or `AT_FDCWD`";
@@ -641,21 +641,21 @@ macro_rules! operations {
             }
             MsgRingData {
                 opcode: 40, since: "5.18", man: "io_uring_prep_msg_ring(3)",
-                doc: "Puts a completion into another ring.",
+                doc: "Posts a completion on another ring.",
                 fixed: { addr = 0 }
                 required: {
                     ring: i32 => fd, "the other ring";
-                    result: i32 => len, "its result";
-                    data: u64 => off, "its user data";
+                    result: i32 => len, "result of the completion";
+                    data: u64 => off, "user data of the completion";
                 }
                 optional: {
-                    user_flags: u32 = 0 => file_index, "its flags, with `FLAGS_PASS` (6.3)";
+                    user_flags: u32 = 0 => file_index, "flags of the completion, with `FLAGS_PASS` (6.3)";
                     msg_ring_flags: u32 = 0 => op_flags, "`IORING_MSG_RING_*`";
                 }
             }
             MsgRingSendFd {
                 opcode: 40, since: "6.0", man: "io_uring_prep_msg_ring_fd(3)",
-                doc: "Puts a registered file into the registered files of another ring.",
+                doc: "Copies a registered file into the registered files of another ring.",
                 fixed: { addr = 1 }
                 required: {
                     ring: i32 => fd, "the other ring";
@@ -663,7 +663,7 @@ macro_rules! operations {
                     data: u64 => off, "the user data of the completion that the other ring gets";
                 }
                 optional: {
-                    slot: Slot = None => file_index, "where to put it: the kernel wants to be told, a slot or any";
+                    slot: Slot = None => file_index, "the slot of the other ring to put the file into; required by the kernel, `Slot::Auto` for a free one";
                     msg_ring_flags: u32 = 0 => op_flags, "`IORING_MSG_RING_*`";
                 }
             }
@@ -675,7 +675,7 @@ macro_rules! operations {
                     file: File => fd, "the file";
                     name: Address => addr, "the name of the attribute, with a NUL at the end";
                     value: Address => off, "its value";
-                    length: u32 => len, "bytes of it";
+                    length: u32 => len, "size of the value in bytes";
                 }
                 optional: { xattr_flags: u32 = 0 => op_flags, "`XATTR_CREATE`, `XATTR_REPLACE`"; }
             }
@@ -699,7 +699,7 @@ macro_rules! operations {
                     file: File => fd, "the file";
                     name: Address => addr, "the name of the attribute, with a NUL at the end";
                     value: Address => off, "where to put its value";
-                    length: u32 => len, "how many bytes there is room for; 0 asks for the size";
+                    length: u32 => len, "size of the memory in bytes; 0 asks for the size of the value";
                 }
                 optional: {}
             }
@@ -711,7 +711,7 @@ macro_rules! operations {
                     name: Address => addr, "the name of the attribute, with a NUL at the end";
                     value: Address => off, "where to put its value";
                     path: Address => addr3, "the path, with a NUL at the end";
-                    length: u32 => len, "how many bytes there is room for; 0 asks for the size";
+                    length: u32 => len, "size of the memory in bytes; 0 asks for the size of the value";
                 }
                 optional: {}
             }
@@ -722,40 +722,40 @@ macro_rules! operations {
                 required: {
                     domain: i32 => fd, "`AF_*`";
                     kind: u32 => off, "`SOCK_*`";
-                    protocol: u32 => len, "`IPPROTO_*`, 0 is the usual one";
+                    protocol: u32 => len, "`IPPROTO_*`, 0 is the default";
                 }
                 optional: { slot: Slot = None => file_index, "puts the new descriptor into the registered files"; }
             }
             UringCmd16 {
                 opcode: 46, since: "5.19", man: "io_uring_prep_uring_cmd(3)",
-                doc: "Gives a command to a driver, with 16 bytes of data.",
+                doc: "Runs a command of a driver, with 16 bytes of data.",
                 fixed: {}
                 required: {
                     file: File => fd, "the file";
-                    command: u32 => cmd_op, "the number that the driver gave the command";
+                    command: u32 => cmd_op, "opcode of the driver's command";
                 }
                 optional: {
-                    address: Address = Address(0) => addr, "an address that the command takes";
-                    length: u32 = 0 => len, "a length that the command takes";
-                    option_length: u32 = 0 => file_index, "another word that the command takes";
+                    address: Address = Address(0) => addr, "an address, if the command takes one";
+                    length: u32 = 0 => len, "a length, if the command takes one";
+                    option_length: u32 = 0 => file_index, "another word, if the command takes one";
                     cmd_flags: u32 = 0 => op_flags, "`IORING_URING_CMD_*`; `FIXED` with a registered buffer (6.1)";
                     buffer_index: u16 = 0 => buf_index, "the registered buffer, with `FIXED` (6.1)";
                     data0: u64 = 0 => addr3, "bytes 0 to 7 of the data of the command";
                     data1: u64 = 0 => pad2, "bytes 8 to 15 of the data of the command";
                 }
             }
-            UringCmd80: WideEntry {
+            UringCmd80: Entry128 {
                 opcode: 46, since: "5.19", man: "io_uring_prep_uring_cmd(3)",
-                doc: "Gives a command to a driver, with 80 bytes of data, on a ring with entries of 128 bytes.",
+                doc: "Runs a command of a driver, with 80 bytes of data, on a ring with entries of 128 bytes.",
                 fixed: {}
                 required: {
                     file: File => fd, "the file";
-                    command: u32 => cmd_op, "the number that the driver gave the command";
+                    command: u32 => cmd_op, "opcode of the driver's command";
                 }
                 optional: {
-                    address: Address = Address(0) => addr, "an address that the command takes";
-                    length: u32 = 0 => len, "a length that the command takes";
-                    option_length: u32 = 0 => file_index, "another word that the command takes";
+                    address: Address = Address(0) => addr, "an address, if the command takes one";
+                    length: u32 = 0 => len, "a length, if the command takes one";
+                    option_length: u32 = 0 => file_index, "another word, if the command takes one";
                     cmd_flags: u32 = 0 => op_flags, "`IORING_URING_CMD_*`; `FIXED` with a registered buffer (6.1)";
                     buffer_index: u16 = 0 => buf_index, "the registered buffer, with `FIXED` (6.1)";
                     data0: u64 = 0 => addr3, "bytes 0 to 7 of the data of the command";
@@ -772,7 +772,7 @@ macro_rules! operations {
             }
             SocketCommand {
                 opcode: 46, since: "6.6", man: "io_uring_prep_cmd_sock(3)",
-                doc: "Gives a command to a socket.",
+                doc: "Runs a command on a socket.",
                 fixed: {}
                 required: {
                     file: File => fd, "the socket";
@@ -780,7 +780,7 @@ macro_rules! operations {
                 }
                 optional: {
                     address: Address = Address(0) => addr, "a `struct sockaddr` to fill, for `GETSOCKNAME` (6.19)";
-                    address_length: Address = Address(0) => addr3, "a `socklen_t`: its size, and then how much of it was needed";
+                    address_length: Address = Address(0) => addr3, "a `socklen_t`: the size of the `sockaddr`, replaced with the size of the address";
                     peer: u32 = 0 => file_index, "1 asks for the address of the peer";
                 }
             }
@@ -793,7 +793,7 @@ macro_rules! operations {
                     level: u32 => level, "`SOL_*`";
                     option: u32 => optname, "`SO_*`";
                     value: Address => addr3, "its value";
-                    value_length: u32 => file_index, "bytes of it";
+                    value_length: u32 => file_index, "size of the value in bytes";
                 }
                 optional: {}
             }
@@ -806,7 +806,7 @@ macro_rules! operations {
                     level: u32 => level, "`SOL_*`";
                     option: u32 => optname, "`SO_*`";
                     value: Address => addr3, "where to put its value";
-                    value_length: u32 => file_index, "how many bytes there is room for";
+                    value_length: u32 => file_index, "size of the memory in bytes";
                 }
                 optional: {}
             }
@@ -817,13 +817,13 @@ macro_rules! operations {
                 required: {
                     file: File => fd, "the socket";
                     buffer: Address => addr, "the bytes, or with `IORING_SEND_VECTORIZED` an array of `struct iovec`";
-                    length: u32 => len, "how many bytes, or how many `struct iovec`";
+                    length: u32 => len, "number of bytes, or of `struct iovec`";
                 }
                 optional: {
                     msg_flags: u32 = 0 => op_flags, "`MSG_*`";
                     ioprio: u16 = 0 => ioprio, "`IORING_RECVSEND_POLL_FIRST`, `FIXED_BUF`, `IORING_SEND_ZC_REPORT_USAGE` (6.2), `IORING_SEND_VECTORIZED` (6.17)";
                     destination: Address = Address(0) => off, "a `struct sockaddr` to send to";
-                    destination_length: u16 = 0 => addr_len, "bytes of it";
+                    destination_length: u16 = 0 => addr_len, "size of the address in bytes";
                     buffer_index: u16 = 0 => buf_index, "the registered buffer, with `FIXED_BUF`";
                 }
             }
@@ -843,14 +843,14 @@ macro_rules! operations {
             }
             ReadMulti {
                 opcode: 49, since: "6.7", man: "io_uring_prep_read_multishot(3)",
-                doc: "Reads from a file, again and again, into provided buffers.",
+                doc: "Reads from a file into provided buffers; multishot.",
                 fixed: { flags = 0x20 }
                 required: {
                     file: File => fd, "the file";
-                    group: u16 => buf_index, "the group of provided buffers";
+                    group: u16 => buf_index, "the buffer group";
                 }
                 optional: {
-                    length: u32 = 0 => len, "0, as many bytes at a time as the buffer has: kernels so far take nothing else";
+                    length: u32 = 0 => len, "0: reads up to the size of a buffer at a time; kernels refuse other values";
                     offset: u64 = u64::MAX => off, "byte in the file; absent, the file position";
                 }
             }
@@ -865,32 +865,32 @@ macro_rules! operations {
                 }
                 optional: {
                     info: Address = Address(0) => off, "a `siginfo_t` to fill";
-                    waitid_flags: u32 = 0 => op_flags, "none is known";
+                    waitid_flags: u32 = 0 => op_flags, "no flag is defined";
                 }
             }
             FutexWait {
                 opcode: 51, since: "6.7", man: "io_uring_prep_futex_wait(3)",
-                doc: "Waits until a word in memory is woken, if it has the value that is expected.",
+                doc: "Waits until a word in memory is woken, if it has the expected value.",
                 fixed: {}
                 required: {
                     futex: Address => addr, "the word";
-                    value: u64 => off, "the value that is expected";
-                    mask: u64 => addr3, "bits that a waiter and a waker have to share";
+                    value: u64 => off, "the expected value";
+                    mask: u64 => addr3, "mask: wakes waiters whose mask shares a bit";
                     futex_flags: u32 => fd, "`FUTEX2_*`: its size, and whether other processes share it";
                 }
-                optional: { flags: u32 = 0 => op_flags, "none is known"; }
+                optional: { flags: u32 = 0 => op_flags, "no flag is defined"; }
             }
             FutexWake {
                 opcode: 52, since: "6.7", man: "io_uring_prep_futex_wake(3)",
-                doc: "Wakes those who wait for a word in memory.",
+                doc: "Wakes waiters of a word in memory.",
                 fixed: {}
                 required: {
                     futex: Address => addr, "the word";
-                    count: u64 => off, "how many of them at most";
-                    mask: u64 => addr3, "bits that a waiter and a waker have to share";
+                    count: u64 => off, "largest number of buffers to remove";
+                    mask: u64 => addr3, "mask: wakes waiters whose mask shares a bit";
                     futex_flags: u32 => fd, "`FUTEX2_*`: its size, and whether other processes share it";
                 }
-                optional: { flags: u32 = 0 => op_flags, "none is known"; }
+                optional: { flags: u32 = 0 => op_flags, "no flag is defined"; }
             }
             FutexWaitV {
                 opcode: 53, since: "6.7", man: "io_uring_prep_futex_waitv(3)",
@@ -898,13 +898,13 @@ macro_rules! operations {
                 fixed: {}
                 required: {
                     waiters: Address => addr, "an array of `struct futex_waitv`";
-                    count: u32 => len, "how many there are, 128 at most";
+                    count: u32 => len, "number of elements, at most 128";
                 }
-                optional: { flags: u32 = 0 => op_flags, "none is known"; }
+                optional: { flags: u32 = 0 => op_flags, "no flag is defined"; }
             }
             FixedFdInstall {
                 opcode: 54, since: "6.8", man: "io_uring_prep_fixed_fd_install(3)",
-                doc: "Makes an ordinary descriptor of a registered file.",
+                doc: "Opens a descriptor for a registered file.",
                 fixed: { flags = 0x1 }
                 required: { index: u32 => fd, "the registered file"; }
                 optional: { install_flags: u32 = 0 => op_flags, "`IORING_FIXED_FD_NO_CLOEXEC`"; }
@@ -915,18 +915,18 @@ macro_rules! operations {
                 fixed: {}
                 required: {
                     file: File => fd, "the file";
-                    length: u64 => off, "how many bytes";
+                    length: u64 => off, "number of bytes";
                 }
                 optional: {}
             }
             Bind {
                 opcode: 56, since: "6.11", man: "bind(2)",
-                doc: "Gives a socket an address.",
+                doc: "Binds a socket to an address.",
                 fixed: {}
                 required: {
                     file: File => fd, "the socket";
                     address: Address => addr, "a `struct sockaddr`";
-                    address_length: u32 => off, "bytes of it";
+                    address_length: u32 => off, "size of the address in bytes";
                 }
                 optional: {}
             }
@@ -936,33 +936,33 @@ macro_rules! operations {
                 fixed: {}
                 required: {
                     file: File => fd, "the socket";
-                    backlog: i32 => len, "how many connections may wait to be accepted";
+                    backlog: i32 => len, "largest number of connections that wait to be accepted";
                 }
                 optional: {}
             }
             RecvZc {
                 opcode: 58, since: "6.15", man: "io_uring_enter(2)",
-                doc: "Receives into a queue of the network card, again and again, without copying.",
+                doc: "Receives into a queue of a network device without copying; multishot.",
                 fixed: { ioprio = 1 << 1 }
                 required: {
                     file: File => fd, "the socket";
-                    length: u32 => len, "how many bytes at most; 0, without end";
+                    length: u32 => len, "number of bytes to receive; 0 is no limit";
                 }
                 optional: {
                     ifq: u32 = 0 => file_index, "the receive queue that was registered";
-                    ioprio: u16 = 0 => ioprio, "`IORING_RECVSEND_POLL_FIRST`: polls before the first try (5.19)";
+                    ioprio: u16 = 0 => ioprio, "`IORING_RECVSEND_POLL_FIRST`: polls before the first attempt (5.19)";
                 }
             }
             EpollWait {
                 opcode: 59, since: "6.15", man: "io_uring_prep_epoll_wait(3)",
-                doc: "Waits for events of an epoll.",
+                doc: "Waits for events of an epoll instance.",
                 fixed: {}
                 required: {
-                    file: File => fd, "the epoll";
+                    file: File => fd, "the epoll instance";
                     events: Address => addr, "an array of `struct epoll_event` to fill";
-                    count: u32 => len, "how many there is room for";
+                    count: u32 => len, "capacity of the array";
                 }
-                optional: { wait_flags: u32 = 0 => op_flags, "none is known"; }
+                optional: { wait_flags: u32 = 0 => op_flags, "no flag is defined"; }
             }
             ReadvFixed {
                 opcode: 60, since: "6.15", man: "io_uring_prep_readv_fixed(3)",
@@ -971,7 +971,7 @@ macro_rules! operations {
                 required: {
                     file: File => fd, "the file";
                     iovecs: Address => addr, "an array of `struct iovec`";
-                    count: u32 => len, "how many there are, 1024 at most";
+                    count: u32 => len, "number of elements, at most 1024";
                     buffer_index: u16 => buf_index, "the registered buffer";
                 }
                 optional: {
@@ -989,7 +989,7 @@ macro_rules! operations {
                 required: {
                     file: File => fd, "the file";
                     iovecs: Address => addr, "an array of `struct iovec`";
-                    count: u32 => len, "how many there are, 1024 at most";
+                    count: u32 => len, "number of elements, at most 1024";
                     buffer_index: u16 => buf_index, "the registered buffer";
                 }
                 optional: {
@@ -1013,13 +1013,13 @@ macro_rules! operations {
                     slot: Slot = None => file_index, "puts both ends into the registered files, the second into the slot after the first";
                 }
             }
-            Nop128: WideEntry {
+            Nop128: Entry128 {
                 opcode: 63, since: "6.19", man: "io_uring_prep_nop(3)",
                 doc: "Does nothing, and completes, in an entry of 128 bytes.",
                 fixed: {}
                 required: {}
                 optional: {
-                    nop_flags: u32 = 0 => op_flags, "`IORING_NOP_*`: what to exercise on the way";
+                    nop_flags: u32 = 0 => op_flags, "`IORING_NOP_*`: code paths to exercise";
                     result: i32 = 0 => len, "the result to complete with, when `INJECT_RESULT` is set";
                     fd: i32 = -1 => fd, "the file to look up, when `FILE` is set";
                     buffer_index: u16 = 0 => buf_index, "the registered buffer to look up, when `FIXED_BUFFER` is set";
@@ -1027,18 +1027,18 @@ macro_rules! operations {
                     extra2: u64 = 0 => addr, "second word of a 32-byte completion, when `CQE32` is set";
                 }
             }
-            UringCmd128: WideEntry {
+            UringCmd128: Entry128 {
                 opcode: 64, since: "6.19", man: "io_uring_prep_uring_cmd128(3)",
-                doc: "Gives a command to a driver, with 80 bytes of data, in an entry of 128 bytes.",
+                doc: "Runs a command of a driver, with 80 bytes of data, in an entry of 128 bytes.",
                 fixed: {}
                 required: {
                     file: File => fd, "the file";
-                    command: u32 => cmd_op, "the number that the driver gave the command";
+                    command: u32 => cmd_op, "opcode of the driver's command";
                 }
                 optional: {
-                    address: Address = Address(0) => addr, "an address that the command takes";
-                    length: u32 = 0 => len, "a length that the command takes";
-                    option_length: u32 = 0 => file_index, "another word that the command takes";
+                    address: Address = Address(0) => addr, "an address, if the command takes one";
+                    length: u32 = 0 => len, "a length, if the command takes one";
+                    option_length: u32 = 0 => file_index, "another word, if the command takes one";
                     cmd_flags: u32 = 0 => op_flags, "`IORING_URING_CMD_*`; `FIXED` with a registered buffer (6.1)";
                     buffer_index: u16 = 0 => buf_index, "the registered buffer, with `FIXED` (6.1)";
                     data0: u64 = 0 => addr3, "bytes 0 to 7 of the data of the command";

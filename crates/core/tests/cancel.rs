@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use typed_uring::sys::setup::{SQPOLL, SUBMIT_ALL};
-use typed_uring::{Entry, FOREIGN, Ring};
+use typed_uring::{Entry, Ring, UNSOLICITED};
 
 #[allow(dead_code)] // each file uses its part
 mod support;
@@ -16,7 +16,7 @@ fn own_results(ring: &mut Ring) -> Result<Vec<i32>> {
     while ring.in_flight() > 0 {
         done.extend(wait_for(ring, 1)?);
     }
-    done.retain(|completion| completion.user_data & FOREIGN == 0);
+    done.retain(|completion| completion.user_data & UNSOLICITED == 0);
     Ok(results(&done))
 }
 
@@ -30,7 +30,7 @@ fn cancelling_everything_shows_in_completions() -> Result {
         ring.cancel_all()?;
         assert_eq!(ring.in_flight(), 3);
         assert_eq!(own_results(&mut ring)?, [-libc::ECANCELED; 3]);
-        assert!(!ring.is_busy()?);
+        assert!(!ring.discard_completions()?);
         // The ring is as good as before.
         push(&mut ring, &[nop(2)])?;
         assert_eq!(own_results(&mut ring)?, [0]);
@@ -57,25 +57,25 @@ fn cancelling_by_an_entry_makes_room_for_it() -> Result {
 #[test]
 fn a_ring_is_busy_while_the_kernel_holds_memory() -> Result {
     for mut ring in rings(8)? {
-        assert!(!ring.is_busy()?);
+        assert!(!ring.discard_completions()?);
         let mut reads = Reads::new(1)?;
         if ring.setup_flags() & SQPOLL == 0 {
             push(&mut ring, &[nop(1)])?;
-            assert!(!ring.is_busy()?, "nothing was submitted");
+            assert!(!ring.discard_completions()?, "nothing was submitted");
         }
         reads.push(&mut ring, 0, 1)?;
         submit(&mut ring)?;
-        assert!(ring.is_busy()?);
+        assert!(ring.discard_completions()?);
         assert_eq!(ring.in_flight(), 1, "what has completed is discarded");
 
         reads.writer.write_all(b"late")?;
         if ring.setup_flags() & SQPOLL == 0 {
             assert!(
-                !ring.is_busy()?,
+                !ring.discard_completions()?,
                 "a completion that only waits for this thread holds nothing"
             );
         }
-        while ring.is_busy()? {
+        while ring.discard_completions()? {
             ring.submit_and_wait(1, Some(LONG))?;
         }
         assert_eq!(ring.in_flight(), 0);
@@ -91,8 +91,8 @@ fn uncounted_entries_in_the_queue_do_not_make_a_ring_idle() -> Result {
         let mut reads = Reads::new(1)?;
         reads.push(&mut ring, 0, 1)?;
         submit(&mut ring)?;
-        push(&mut ring, &[nop(FOREIGN)])?;
-        assert!(ring.is_busy()?);
+        push(&mut ring, &[nop(UNSOLICITED)])?;
+        assert!(ring.discard_completions()?);
         drop(ring);
         reads.are_over()?;
     }
@@ -104,7 +104,7 @@ fn uncounted_entries_in_the_queue_do_not_make_a_ring_idle() -> Result {
     push(&mut ring, &[Entry::new(255), nop(2)])?;
     ring.cancel_all()?;
     assert_eq!(ring.sq_ready(), 2);
-    assert!(ring.is_busy()?);
+    assert!(ring.discard_completions()?);
     drop(ring);
     reads.are_over()
 }

@@ -10,7 +10,7 @@ use typed_uring::entry::flags::{ASYNC, CQE_SKIP_SUCCESS, IO_LINK};
 use typed_uring::entry::place;
 use typed_uring::operations::{OpenAt, Read, Write};
 use typed_uring::sys::setup::{R_DISABLED, SQE128, SQPOLL, SUBMIT_ALL};
-use typed_uring::{Entry, FOREIGN, Ring, Setup};
+use typed_uring::{Entry, Ring, Setup, UNSOLICITED};
 
 #[allow(dead_code)] // each file uses its part
 mod support;
@@ -147,7 +147,7 @@ fn registered_files_are_no_obstacle() -> Result {
     let (reader, _writer) = std::io::pipe()?;
     for mut ring in rings(8)? {
         let mut reads = Reads::new(1)?;
-        ring.submitter().register_files(&[reader.as_raw_fd()])?;
+        ring.register_files(&[reader.as_raw_fd()], &[])?;
         let mut buffer = [0_u8; 1];
         let read = Read::new(typed_uring::File::Fixed(0), buffer.as_mut_ptr(), 1).build();
         // SAFETY: the ring is dropped before the buffer.
@@ -164,7 +164,7 @@ fn registered_files_are_no_obstacle() -> Result {
 fn entries_with_the_foreign_bit_are_waited_for() -> Result {
     for mut ring in rings(8)? {
         let mut reads = Reads::new(2)?;
-        reads.push(&mut ring, 0, FOREIGN | 7)?;
+        reads.push(&mut ring, 0, UNSOLICITED | 7)?;
         submit(&mut ring)?;
         assert_eq!(ring.in_flight(), 0);
         drop(ring);
@@ -317,7 +317,7 @@ impl Sending {
 
 #[test]
 fn a_drop_outlasts_what_cannot_be_cancelled() -> Result {
-    for user_data in [1, FOREIGN | 1] {
+    for user_data in [1, UNSOLICITED | 1] {
         for mut ring in rings(8)? {
             let sending = Sending::new()?;
             sending.start(&mut ring, user_data)?;

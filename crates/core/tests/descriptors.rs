@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use typed_uring::entry::flags::{CQE_SKIP_SUCCESS, IO_LINK};
 use typed_uring::operations::Read;
 use typed_uring::sys::setup::{COOP_TASKRUN, CQE32, R_DISABLED, SQE128, SQPOLL};
-use typed_uring::{FOREIGN, Ring, Setup};
+use typed_uring::{Ring, Setup, UNSOLICITED};
 
 #[allow(dead_code)] // each file uses its part
 mod support;
@@ -49,10 +49,10 @@ const STATES: &[(&str, State)] = &[
         Ok(())
     }),
     ("pending and foreign", |ring, pipe, memory| {
-        pending(ring, pipe, memory, 0, FOREIGN)
+        pending(ring, pipe, memory, 0, UNSOLICITED)
     }),
     ("registered files", |ring, pipe, memory| {
-        ring.submitter().register_files(&[pipe])?;
+        ring.register_files(&[pipe], &[])?;
         pending(ring, pipe, memory, CQE_SKIP_SUCCESS, 1)
     }),
 ];

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 
 use typed_uring::operations::Read;
 use typed_uring::sys::setup::{COOP_TASKRUN, TASKRUN_FLAG};
-use typed_uring::{Announce, Entry, Ring};
+use typed_uring::{Entry, EventfdMode, Ring};
 
 #[allow(dead_code)] // each file uses its part
 mod support;
@@ -35,7 +35,7 @@ fn a_completion_that_comes_later_writes_to_the_eventfd() -> Result {
     for mut ring in rings()? {
         let event = event_descriptor()?;
         ring.register_eventfd(event.as_raw_fd())?;
-        assert!(ring.has_eventfd());
+        assert!(ring.has_managed_eventfd());
         let mut byte = [0];
         let (_reader, mut writer) = waiting_read(&mut ring, &mut byte)?;
         assert!(!is_readable(event.as_raw_fd())?, "nothing has come yet");
@@ -53,11 +53,11 @@ fn a_silenced_eventfd_is_not_written_to_until_it_may_speak_again() -> Result {
     for mut ring in rings()? {
         let event = event_descriptor()?;
         ring.register_eventfd(event.as_raw_fd())?;
-        ring.silence_eventfd(true);
+        ring.pause_eventfd(true);
         push(&mut ring, &[nop(1)])?;
         ring.submit()?;
         assert!(!is_readable(event.as_raw_fd())?);
-        ring.silence_eventfd(false);
+        ring.pause_eventfd(false);
         push(&mut ring, &[nop(2)])?;
         ring.submit()?;
         assert!(readable(event.as_raw_fd())?);
@@ -69,20 +69,20 @@ fn a_silenced_eventfd_is_not_written_to_until_it_may_speak_again() -> Result {
 #[test]
 fn there_is_one_eventfd_and_it_can_be_taken_away() -> Result {
     let mut ring = Guarded::from(Ring::new(4)?);
-    assert!(!ring.has_eventfd());
+    assert!(!ring.has_managed_eventfd());
     assert_eq!(errno(ring.unregister_eventfd()), Some(libc::ENXIO));
     assert_eq!(errno(ring.register_eventfd(-1)), Some(libc::EBADF));
-    assert!(!ring.has_eventfd());
+    assert!(!ring.has_managed_eventfd());
     let event = event_descriptor()?;
     ring.register_eventfd(event.as_raw_fd())?;
     assert_eq!(errno(ring.register_eventfd(event.as_raw_fd())), Some(libc::EBUSY));
-    assert!(ring.has_eventfd());
+    assert!(ring.has_managed_eventfd());
     ring.unregister_eventfd()?;
-    assert!(!ring.has_eventfd());
+    assert!(!ring.has_managed_eventfd());
     push(&mut ring, &[nop(1)])?;
     ring.submit()?;
     assert!(!is_readable(event.as_raw_fd())?);
-    ring.silence_eventfd(true); // nothing to silence
+    ring.pause_eventfd(true); // nothing to silence
     assert_eq!(take(&mut ring).len(), 1);
     Ok(())
 }
@@ -91,9 +91,9 @@ fn there_is_one_eventfd_and_it_can_be_taken_away() -> Result {
 fn an_open_eventfd_hears_of_everything_until_the_switch_is_turned() -> Result {
     for mut ring in rings()? {
         let event = event_descriptor()?;
-        ring.register_open_eventfd(event.as_raw_fd(), Announce::All)?;
-        assert!(!ring.has_eventfd());
-        ring.silence_eventfd(true); // this one is left alone
+        ring.register_unmanaged_eventfd(event.as_raw_fd(), EventfdMode::All)?;
+        assert!(!ring.has_managed_eventfd());
+        ring.pause_eventfd(true); // this one is left alone
         assert!(ring.eventfd_enabled()?);
         push(&mut ring, &[nop(1)])?;
         ring.submit()?;
@@ -122,12 +122,12 @@ fn an_open_eventfd_hears_of_everything_until_the_switch_is_turned() -> Result {
 fn an_eventfd_for_workers_hears_of_no_others() -> Result {
     let mut ring = exactly(4, 0)?;
     let event = event_descriptor()?;
-    ring.register_open_eventfd(event.as_raw_fd(), Announce::Workers)?;
+    ring.register_unmanaged_eventfd(event.as_raw_fd(), EventfdMode::Workers)?;
     push(&mut ring, &[nop(1)])?;
     ring.submit()?;
     assert!(!is_readable(event.as_raw_fd())?);
     assert_eq!(
-        errno(ring.register_open_eventfd(event.as_raw_fd(), Announce::All)),
+        errno(ring.register_unmanaged_eventfd(event.as_raw_fd(), EventfdMode::All)),
         Some(libc::EBUSY)
     );
     assert_eq!(take(&mut ring).len(), 1);

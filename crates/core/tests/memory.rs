@@ -1,4 +1,4 @@
-//! Memory that was registered goes when the last that may use it has ended, and not before. One test alone in its file:
+//! MappedMemory that was registered goes when the last that may use it has ended, and not before. One test alone in its file:
 //! it looks at addresses, which threads beside it would use again.
 
 use std::io::Write as _;
@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 
 use typed_uring::operations::{ReadFixed, Recv};
 use typed_uring::register::GroupSetup;
-use typed_uring::{Entry, Memory, Ring};
+use typed_uring::{Entry, MappedMemory, Ring};
 
 #[allow(dead_code)] // each file uses its part
 mod support;
@@ -27,8 +27,8 @@ fn is_mapped(address: *const u8) -> Result<bool> {
 }
 
 /// A mapping that is told from its neighbours, and from what is mapped there later.
-fn alone() -> Result<Memory> {
-    let memory = Memory::new(4096)?;
+fn alone() -> Result<MappedMemory> {
+    let memory = MappedMemory::new(4096)?;
     // SAFETY: nothing but children of this process is affected, and there are none.
     if unsafe { libc::madvise(memory.as_ptr().cast(), 4096, libc::MADV_DONTFORK) } < 0 {
         return Err(std::io::Error::last_os_error().into());
@@ -36,7 +36,7 @@ fn alone() -> Result<Memory> {
     Ok(memory)
 }
 
-fn group_of(memory: Memory) -> GroupSetup {
+fn group_of(memory: MappedMemory) -> GroupSetup {
     GroupSetup {
         group: 3,
         count: 1,
@@ -111,7 +111,7 @@ fn buffer_in_use() -> Result {
     ring.unregister_buffers()?;
     assert!(!is_mapped(address)?);
     let others: Vec<_> = (0..8)
-        .map(|_| Memory::new(4096))
+        .map(|_| MappedMemory::new(4096))
         .collect::<std::io::Result<_>>()?;
     assert!(
         others.iter().any(|other| other.as_ptr() == address),

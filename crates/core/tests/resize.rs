@@ -11,7 +11,7 @@ use typed_uring::sys::setup::{
     COOP_TASKRUN, CQE_MIXED, CQE32, CQSIZE, DEFER_TASKRUN, NO_SQARRAY, SINGLE_ISSUER, SQE128, SQPOLL,
     SUBMIT_ALL,
 };
-use typed_uring::{FOREIGN, MAX_CQ_ENTRIES, MAX_ENTRIES, Ring, Setup};
+use typed_uring::{MAX_CQ_ENTRIES, MAX_ENTRIES, Ring, Setup, UNSOLICITED};
 
 #[allow(dead_code)] // each file uses its part
 mod support;
@@ -173,7 +173,7 @@ fn operations_in_flight_complete_in_the_new_queue() -> Result {
     let done = wait_for(&mut ring, 2)?;
     assert_eq!((user_data(&done), results(&done)), (vec![7, 7], vec![8, 8]));
     assert_eq!(ring.in_flight(), 3);
-    assert!(ring.is_busy()?);
+    assert!(ring.discard_completions()?);
     drop(ring);
     reads.buffers.sort_unstable(); // which read gets what is the kernel's choice
     let untouched = [PATTERN; 8];
@@ -355,19 +355,19 @@ fn the_eventfd_goes_on_and_can_still_be_silenced() -> Result {
     };
     let event = event_descriptor()?;
     ring.register_eventfd(event.as_raw_fd())?;
-    ring.silence_eventfd(true);
+    ring.pause_eventfd(true);
     ring.resize(32, 64)?;
-    assert!(ring.has_eventfd());
+    assert!(ring.has_managed_eventfd());
     push(&mut ring, &[nop(1)])?;
     ring.submit()?;
     assert!(!is_readable(event.as_raw_fd())?, "silent before and after");
-    ring.silence_eventfd(false);
+    ring.pause_eventfd(false);
     push(&mut ring, &[nop(2)])?;
     ring.submit()?;
     assert!(readable(event.as_raw_fd())?);
     assert_eq!(take(&mut ring).len(), 2);
     ring.resize(8, 16)?;
-    ring.silence_eventfd(true);
+    ring.pause_eventfd(true);
     clear(&event)?;
     push(&mut ring, &[nop(3)])?;
     ring.submit()?;
@@ -479,7 +479,7 @@ fn messages_that_arrive_meanwhile_are_not_lost() -> Result {
     };
     let fd = ring.as_raw_fd();
     let sender = std::thread::spawn(move || {
-        (0..MESSAGES).try_for_each(|number| Ring::send_message(fd, 0, FOREIGN | number, None))
+        (0..MESSAGES).try_for_each(|number| Ring::send_message(fd, 0, UNSOLICITED | number, None))
     });
     let mut arrived = Vec::new();
     for round in 0.. {
@@ -498,7 +498,7 @@ fn messages_that_arrive_meanwhile_are_not_lost() -> Result {
     let lost = arrived
         .iter()
         .zip(0..MESSAGES)
-        .find(|(message, number)| message.user_data != FOREIGN | number);
+        .find(|(message, number)| message.user_data != UNSOLICITED | number);
     assert_eq!(
         (lost, arrived.len() as u64, ring.in_flight()),
         (None, MESSAGES, 0)
@@ -522,7 +522,7 @@ fn a_disabled_ring_can_be_resized_before_it_is_enabled() -> Result {
     );
     ring.resize(32, 64)?;
     push(&mut ring, &[nop(1)])?;
-    ring.submitter().register_enable_rings()?;
+    ring.enable()?;
     assert_eq!(user_data(&wait_for(&mut ring, 1)?), [1]);
     Ok(())
 }
@@ -588,7 +588,7 @@ fn a_ring_whose_new_queues_cannot_be_mapped_can_still_be_closed() -> Result {
         errno(ring.resize(MAX_ENTRIES, MAX_CQ_ENTRIES)),
         Some(libc::ENOMEM)
     );
-    assert!(ring.may_be_silent(), "completions cannot be seen any more");
+    assert!(!ring.in_flight_is_exact(), "completions cannot be seen any more");
     drop(ring);
     reads.are_over()
 }

@@ -8,7 +8,7 @@ use typed_uring::sys::setup::{
     NO_SQARRAY, R_DISABLED, REGISTERED_FD_ONLY, SINGLE_ISSUER, SQ_AFF, SQ_REWIND, SQE128, SQPOLL, SUBMIT_ALL,
     TASKRUN_FLAG,
 };
-use typed_uring::{MAX_CQ_ENTRIES, MAX_ENTRIES, MODE, Ring, Setup};
+use typed_uring::{MAX_CQ_ENTRIES, MAX_ENTRIES, MODE_FLAGS, Ring, Setup};
 
 #[allow(dead_code)] // each file uses its part
 mod support;
@@ -48,7 +48,7 @@ fn with(flags: u32, wq_fd: RawFd) -> io::Result<Ring> {
 
 fn runs_a_nop(ring: &mut Ring) -> Result {
     if ring.setup_flags() & R_DISABLED != 0 {
-        ring.submitter().register_enable_rings()?;
+        ring.enable()?;
     }
     push(ring, &[nop(7)])?;
     let done = wait_for(ring, 1)?;
@@ -97,7 +97,7 @@ fn every_legal_combination_is_reported_and_runs() -> Result {
             let mut ring = with(flags, other.as_raw_fd()).map_err(|error| format!("{flags:#x}: {error}"))?;
             assert_eq!(ring.setup_flags(), flags | CQSIZE);
             assert_eq!(ring.entry_size(), if flags & SQE128 == 0 { 64 } else { 128 });
-            assert_eq!(ring.wide_completions(), flags & (CQE32 | CQE_MIXED) != 0);
+            assert_eq!(ring.has_cqe32(), flags & (CQE32 | CQE_MIXED) != 0);
             runs_a_nop(&mut ring).map_err(|error| format!("{flags:#x}: {error}"))?;
             made += 1;
         }
@@ -147,7 +147,7 @@ fn combinations_without_what_they_need_are_refused() {
     ] {
         assert_eq!(errno(with(flags, -1)), Some(libc::EINVAL), "flags {flags:#x}");
         // Beside the default mode the same: all modes were tried, and the last answer is the kernel's.
-        if flags & MODE == 0 {
+        if flags & MODE_FLAGS == 0 {
             let ring = Setup {
                 flags,
                 ..Setup::default()
@@ -181,7 +181,7 @@ fn the_default_mode_with_a_polling_thread_leaves_out_what_excludes_it() -> Resul
     }
     .build()?;
     let flags = ring.setup_flags();
-    assert_eq!(flags & MODE, SINGLE_ISSUER | SUBMIT_ALL);
+    assert_eq!(flags & MODE_FLAGS, SINGLE_ISSUER | SUBMIT_ALL);
     assert_eq!(flags & SQPOLL, SQPOLL);
     runs_a_nop(&mut ring)
 }
@@ -189,7 +189,7 @@ fn the_default_mode_with_a_polling_thread_leaves_out_what_excludes_it() -> Resul
 #[test]
 fn a_given_mode_is_taken_exactly_or_not_at_all() -> Result {
     for mode in [0, SUBMIT_ALL, COOP_TASKRUN, SINGLE_ISSUER | DEFER_TASKRUN] {
-        assert_eq!(exactly(8, mode)?.setup_flags() & (MODE | NO_SQARRAY), mode);
+        assert_eq!(exactly(8, mode)?.setup_flags() & (MODE_FLAGS | NO_SQARRAY), mode);
     }
     assert_eq!(errno(exactly(8, DEFER_TASKRUN)), Some(libc::EINVAL));
     Ok(())
@@ -257,7 +257,7 @@ fn a_disabled_ring_takes_entries_and_starts_them_when_it_is_enabled() -> Result 
     push(&mut ring, &[nop(1)])?;
     assert_eq!(errno(ring.submit()), Some(libc::EBADFD));
     assert_eq!((ring.sq_ready(), ring.in_flight()), (1, 1));
-    ring.submitter().register_enable_rings()?;
+    ring.enable()?;
     assert_eq!(ring.submit()?, 1);
     assert_eq!(wait_for(&mut ring, 1)?.len(), 1);
     Ok(())

@@ -12,7 +12,7 @@ use typed_uring::entry::place;
 use typed_uring::operations::{AsyncCancel, Read, Timeout};
 use typed_uring::sys::completion::NOTIF;
 use typed_uring::sys::setup::{COOP_TASKRUN, SQPOLL, TASKRUN_FLAG};
-use typed_uring::{Entry, FOREIGN, Ring, Setup};
+use typed_uring::{Entry, EventfdMode, Ring, Setup, UNSOLICITED};
 
 #[allow(dead_code)] // each file uses its part
 mod support;
@@ -272,11 +272,11 @@ fn messages_from_another_ring_are_not_counted() -> Result {
             let mut message = Entry::new(MSG_RING).with_user_data(2);
             message.set_bits(place::fd, u64::from(ring.as_raw_fd().cast_unsigned()));
             message.set_bits(place::len, 77);
-            message.set_bits(place::off, FOREIGN | number);
+            message.set_bits(place::off, UNSOLICITED | number);
             push(&mut sender, &[message])?;
             assert_eq!(results(&wait_for(&mut sender, 1)?), [0]);
             let received = wait_for(&mut ring, 1)?;
-            assert_eq!(user_data(&received), [FOREIGN | number]);
+            assert_eq!(user_data(&received), [UNSOLICITED | number]);
             assert_eq!(results(&received), [77]);
             assert_eq!((sender.in_flight(), ring.in_flight()), (0, 1));
         }
@@ -301,12 +301,12 @@ fn an_entry_with_the_foreign_bit_is_not_counted() -> Result {
         );
         push(
             &mut ring,
-            &[nop(1), nop(u64::MAX), nop(FOREIGN), nop(FOREIGN - 1)],
+            &[nop(1), nop(u64::MAX), nop(UNSOLICITED), nop(UNSOLICITED - 1)],
         )?;
         assert_eq!(ring.in_flight(), 2);
         assert_eq!(
             user_data(&wait_for(&mut ring, 4)?),
-            [1, u64::MAX, FOREIGN, FOREIGN - 1]
+            [1, u64::MAX, UNSOLICITED, UNSOLICITED - 1]
         );
         assert_eq!(ring.in_flight(), 0);
     }
@@ -321,7 +321,7 @@ fn a_polling_thread_runs_entries_without_a_call_and_the_counts_hold() -> Result 
     push(&mut ring, &[nop(0)])?;
     assert_eq!(ring.submit()?, 1);
     wait_for(&mut ring, 1)?;
-    ring.submitter().register_eventfd(event.as_raw_fd())?;
+    ring.register_unmanaged_eventfd(event.as_raw_fd(), EventfdMode::All)?;
     for round in 0..3 {
         push(&mut ring, &[nop(round), nop(round + 10), nop(round + 20)])?;
         assert_eq!(ring.in_flight(), 3);

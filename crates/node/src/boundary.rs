@@ -1,4 +1,4 @@
-//! One batch over the boundary: entries into the ring, completions out of it.
+//! Moving batches across the boundary: entries into the ring, completions out of it.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -6,59 +6,63 @@ use std::time::Duration;
 use napi::sys;
 use typed_uring::Ring;
 
-use crate::area::{Area, Completions, Header, release, status};
+use crate::area::{Area, Completions, Header, release};
+use crate::errno::{negative, number};
+use crate::layout::{area as areas, status};
 
-/// The submission area that stands for none.
-const NOTHING: usize = 2;
-/// What one call lets arrive, at most, where completions wait for this thread.
+/// Largest number of completions waiting for this thread that the kernel posts in one call.
 const TASK_WORK_AT_ONCE: u64 = 20;
-/// The submission area that stands for no call at all.
-const NO_CALL: usize = 3;
 
-/// JavaScript memory that is held until the ring is closed.
+/// The JavaScript memory that is held until the ring is closed.
 #[derive(Debug)]
 pub(crate) struct Boundary {
-    /// What was pushed, and what was run: an `await` between two linked pushes must not cut the chain.
-    pub(crate) staged: RefCell<[Area; 2]>,
+    /// The submission areas, by their numbers in [`layout::area`](areas).
+    pub(crate) submission_areas: RefCell<[Area; 2]>,
     pub(crate) completions: Completions,
     pub(crate) status: Header,
-    pub(crate) slots: sys::napi_ref,
+    /// The facade's table of submissions, which keeps the memory of everything in flight alive.
+    pub(crate) submissions: sys::napi_ref,
 }
 
 impl Boundary {
-    /// Copies entries `from..to` of an area into the ring, as many as fit without cutting a chain.
+    /// Copies as many of the entries `from..to` of an area into the ring as fit without cutting a chain, and returns their
+    /// number.
     fn copy(&self, ring: &mut Ring, area: usize, from: usize, to: usize) -> usize {
         let size = ring.entry_size();
-        let staged = self.staged.borrow();
-        let Some(area) = staged.get(area) else {
+        let areas = self.submission_areas.borrow();
+        let Some(area) = areas.get(area) else {
             return 0;
         };
         let to = to.min(area.bytes() / size);
         if from >= to {
             return 0;
         }
-        // SAFETY: inside the area, which is held and aligned to 8. The facade's slot table keeps what the entries
-        // point at alive until they complete, and we hold the slot table until the ring is closed.
+        // SAFETY: `to` is at most the number of entries in the area, which is held and aligned to 8. The facade's table of
+        // submissions keeps the memory that the entries reference alive until they complete, and `self.submissions` holds
+        // that table until the ring is closed.
         let copied = unsafe { ring.push_bytes(area.data().add(from * size), to - from) };
-        // SAFETY: the entries that were just read. The facade sets only what is not zero.
+        // SAFETY: these are the entries that were just read, at most up to `to`. They are zeroed because the facade sets
+        // only the fields that are not zero.
         unsafe { area.data().add(from * size).write_bytes(0, copied * size) };
         copied
     }
 
-    /// Goes over to other submission areas, and lets go of the ones before.
-    pub(crate) fn stage_in(&self, env: sys::napi_env, areas: [Area; 2]) {
-        let before = self.staged.replace(areas);
+    /// Replaces the submission areas, and releases the old ones.
+    pub(crate) fn replace_areas(&self, env: sys::napi_env, areas: [Area; 2]) {
+        let before = self.submission_areas.replace(areas);
         for area in &before {
             area.release(env);
         }
     }
 
+    /// Copies entries into the ring, and returns how many fit.
     pub(crate) fn publish(&self, ring: &mut Ring, area: u32, count: u32) -> u32 {
         let copied = self.copy(ring, area as usize, 0, count as usize);
-        self.count_entries(ring);
+        self.update_counts(ring);
         copied as u32
     }
 
+    /// Makes one io_uring_enter(2) call: entries that the kernel consumed, or a negative `errno`.
     pub(crate) fn enter(
         &self,
         ring: &mut Ring,
@@ -72,54 +76,56 @@ impl Boundary {
             Some(offset) => ring.enter_registered(to_submit, min_complete, flags, offset as usize),
             None => ring.enter(to_submit, min_complete, flags),
         });
-        self.count_entries(ring);
+        self.update_counts(ring);
         result
     }
 
-    /// What the hot function does.
+    /// Executes the request in the status header.
     pub(crate) fn submit(&self, ring: &mut Ring) {
         let area = self.status.get(status::AREA) as usize;
-        if area == NO_CALL {
+        if area == areas::NO_CALL {
             return;
         }
-        // What completes in this call is taken by it, and nobody has to be woken. What cannot be seen may be left.
-        ring.silence_eventfd(!ring.hides_task_work());
-        let error = if area == NOTHING {
+        // This call consumes the completions that arrive in it, so they need not wake the event loop. That does not hold if
+        // the ring hides completions that wait for this thread: some may be left.
+        ring.pause_eventfd(!ring.hides_task_work());
+        let error = if area == areas::NOTHING {
             self.get_events(ring)
         } else {
             self.submit_area(ring, area)
         };
         self.status.set(status::ERRNO, error as u32);
-        // Completions are taken even when the call failed: it may have been a signal that ended a wait.
+        // Completions are consumed even if the call failed: a signal may have ended a wait.
         self.reap(ring);
-        ring.silence_eventfd(false);
-        if ring.has_eventfd() {
+        ring.pause_eventfd(false);
+        if ring.has_managed_eventfd() {
             self.look_again(ring);
         }
     }
 
-    /// What came between the last look and the end of the silence has woken nobody.
+    /// Consumes the completions that arrived between the last look and the end of the pause: they have not woken the event
+    /// loop.
     ///
-    /// The kernel may say for ever that there is task work: it sets the flag after it has handed the work over, and by
-    /// then that may be done. So this ends when as many looks have brought nothing as all work that there can be needs.
+    /// The kernel may set the flag for task work for good: it does so after it has queued the work, which may be done by
+    /// then. So this ends after as many looks without a completion as all operations in flight could need.
     fn look_again(&self, ring: &mut Ring) {
         let most = ring.in_flight() / TASK_WORK_AT_ONCE + 2;
-        let mut fruitless = 0;
-        while fruitless < most && self.completions.room(&self.status) > 0 && has_more(ring) {
+        let mut empty_looks = 0;
+        while empty_looks < most && self.completions.capacity(&self.status) > 0 && has_more(ring) {
             self.count_enter();
             if ring.get_events().is_err() {
                 break;
             }
-            fruitless = if self.reap(ring) > 0 { 0 } else { fruitless + 1 };
+            empty_looks = if self.reap(ring) > 0 { 0 } else { empty_looks + 1 };
         }
     }
 
     fn get_events(&self, ring: &mut Ring) -> i32 {
         self.count_enter();
-        ring.get_events().map_or_else(|error| negative(&error), |()| 0)
+        number(ring.get_events())
     }
 
-    /// 0, or a negative `errno`.
+    /// Submits the entries of an area and waits as requested: 0, or a negative `errno`.
     fn submit_area(&self, ring: &mut Ring, area: usize) -> i32 {
         let count = self.status.get(status::COUNT) as usize;
         let (mut error, mut taken) = (0, 0);
@@ -138,7 +144,7 @@ impl Boundary {
         };
 
         let mut copied = self.copy(ring, area, 0, count);
-        // What an earlier call could not hand over goes first, and makes room.
+        // Entries that are still in the submission queue from an earlier call go first, which makes space for these.
         while copied < count && enter(ring, 0, Duration::ZERO) {
             copied += self.copy(ring, area, copied, count);
         }
@@ -152,9 +158,9 @@ impl Boundary {
         error
     }
 
-    /// Appends what has completed to the completion area, as far as there is room, and says how much that was.
+    /// Moves as many completions into the completion area as fit, and returns their number.
     fn reap(&self, ring: &mut Ring) -> usize {
-        let mut room = self.completions.room(&self.status);
+        let mut capacity = self.completions.capacity(&self.status);
         let (mut completed, mut cancelled) = (0, 0);
         let mut state = ring.state();
         if state.overflow {
@@ -162,21 +168,21 @@ impl Boundary {
         }
         let mut tail = self.status.get(status::TAIL);
         if tail == self.status.get(status::HEAD) {
-            // All taken: starting over keeps the area in the processor's cache.
+            // All were consumed: starting at the first record keeps the area in the processor's cache.
             tail = 0;
             self.status.set(status::HEAD, 0);
         }
         loop {
-            let reaped = ring.reap(room, |completion| {
+            let reaped = ring.reap(capacity, |completion| {
                 self.completions.write(tail, &completion);
                 tail = tail.wrapping_add(1);
                 cancelled += usize::from(completion.result == -libc::ECANCELED);
             });
-            room -= reaped;
+            capacity -= reaped;
             completed += reaped;
             state = ring.state();
-            // Some wait in the kernel for room, or for this thread to come in (one call lets twenty arrive).
-            if room == 0 || !(state.overflow || state.task_work || must_look(ring)) {
+            // Completions may have overflowed, or wait for this thread to enter (TASK_WORK_AT_ONCE arrive in one call).
+            if capacity == 0 || !(state.overflow || state.task_work || must_look(ring)) {
                 break;
             }
             self.count_enter();
@@ -189,16 +195,16 @@ impl Boundary {
         if cancelled > 0 {
             self.status.add(status::CANCELLED, cancelled);
         }
-        // A full area ends the loop above with work left, and nothing else would come back for it.
+        // A full area ends the loop above while completions are left, which only the facade can come back for.
         let more =
-            state.overflow || ring.cq_ready() > 0 || (room == 0 && (state.task_work || must_look(ring)));
+            state.overflow || ring.cq_ready() > 0 || (capacity == 0 && (state.task_work || must_look(ring)));
         self.status.set(status::MORE, u32::from(more));
         self.status.set(status::IN_FLIGHT, clamp(ring.in_flight()));
-        self.status.set(status::SQ_READY, state.left as u32);
+        self.status.set(status::SQ_READY, state.sq_ready as u32);
         completed
     }
 
-    fn count_entries(&self, ring: &mut Ring) {
+    fn update_counts(&self, ring: &mut Ring) {
         self.status.set(status::IN_FLIGHT, clamp(ring.in_flight()));
         self.status.set(status::SQ_READY, ring.sq_ready() as u32);
     }
@@ -208,37 +214,29 @@ impl Boundary {
             .set(status::ENTERS, self.status.get(status::ENTERS).wrapping_add(1));
     }
 
-    /// Lets go of everything: the kernel has.
+    /// Releases everything, after the kernel has.
     pub(crate) fn end(&self, env: sys::napi_env) {
         self.status.set(status::IN_FLIGHT, 0);
-        self.staged.borrow().iter().for_each(|area| area.release(env));
+        self.submission_areas
+            .borrow()
+            .iter()
+            .for_each(|area| area.release(env));
         self.completions.release(env);
         self.status.release(env);
-        release(env, self.slots);
+        release(env, self.submissions);
     }
 }
 
-/// Whether the kernel has completions, in its queue or on their way to it.
+/// True if there are completions in the queue, overflowed or waiting for this thread to enter the kernel.
 fn has_more(ring: &mut Ring) -> bool {
     ring.cq_ready() > 0 || ring.cq_needs_flush() || ring.has_task_work()
 }
 
-/// Whether an event loop waits for completions that nothing tells of.
+/// True if the event loop waits for completions, and those that wait for this thread are not shown by a flag.
 fn must_look(ring: &Ring) -> bool {
-    ring.has_eventfd() && ring.hides_task_work()
+    ring.has_managed_eventfd() && ring.hides_task_work()
 }
 
 fn clamp(in_flight: u64) -> u32 {
     u32::try_from(in_flight).unwrap_or(u32::MAX)
-}
-
-pub(crate) fn negative(error: &std::io::Error) -> i32 {
-    -error.raw_os_error().unwrap_or(libc::EIO)
-}
-
-pub(crate) fn number(result: std::io::Result<usize>) -> i32 {
-    match result {
-        Ok(entries) => entries as i32,
-        Err(error) => negative(&error),
-    }
 }

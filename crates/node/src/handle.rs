@@ -1,6 +1,7 @@
-//! A ring and what is held for it, until the kernel has let go of both.
+//! A ring and everything that is held for it until the kernel has released both.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::{Rc, Weak};
@@ -8,29 +9,31 @@ use std::rc::{Rc, Weak};
 use napi::{CleanupEnvHook, Env, Result, sys};
 use typed_uring::Ring;
 
-use crate::area::status;
-use crate::boundary::{Boundary, negative};
-use crate::waker::{self, Backend, Callback, Held, Waker};
+use crate::boundary::Boundary;
+use crate::errno::{Value, negative, number};
+use crate::layout::{keep, status};
+use crate::waker::{self, Backend, Callback, CallbackReference, Waker};
 
-/// What the class and the hot closure share.
+/// The state that the class and its `submit` function share.
 pub(crate) struct Handle {
-    /// Gone once the ring is closed.
+    /// `None` once the ring is closed.
     ring: RefCell<Option<Ring>>,
     pub(crate) boundary: OnceCell<Boundary>,
-    /// Alive for as long as this: the class and the closure are the environment's, and its end runs the hook first.
+    /// Lives longer than `self`: the class and the function belong to the environment, which runs the hook first when it
+    /// ends.
     env: sys::napi_env,
     hook: Cell<Option<CleanupEnvHook<Weak<Self>>>>,
-    alarm: RefCell<Option<Alarm>>,
+    wakeup: RefCell<Option<Wakeup>>,
 }
 
-/// What wakes the event loop for this ring.
+/// The parts that wake the event loop for this ring.
 #[derive(Debug)]
-struct Alarm {
+struct Wakeup {
     waker: Box<dyn Waker>,
-    callback: Held,
-    /// What was last asked of both, as in the status header.
+    callback: CallbackReference,
+    /// The flags of the word `KEEP` that were applied last.
     kept: Cell<u32>,
-    /// The kernel writes to it, and the waker watches it: closed last.
+    /// The kernel writes to it and the waker polls it, so it is closed last.
     eventfd: OwnedFd,
 }
 
@@ -41,13 +44,13 @@ impl Handle {
             boundary: OnceCell::new(),
             env: env.raw(),
             hook: Cell::new(None),
-            alarm: RefCell::new(None),
+            wakeup: RefCell::new(None),
         });
-        // Weak: the hook must not keep alive what it is there to end.
+        // Weak, because the hook must not keep the ring alive.
         let hook = env.add_env_cleanup_hook(Rc::downgrade(&handle), |handle| {
             if let Some(handle) = handle.upgrade() {
-                handle.hook.take(); // it is running: nothing is left to remove
-                // A panic here has no caller; what it left undone is the process's to clean up.
+                handle.hook.take(); // a hook that runs is removed already
+                // A panic cannot be reported to a caller here; the end of the process releases the rest.
                 let _ = catch_unwind(AssertUnwindSafe(|| handle.close()));
             }
         })?;
@@ -55,8 +58,8 @@ impl Handle {
         Ok(handle)
     }
 
-    /// Does something with the open ring. Nothing in here runs JavaScript, so the ring is never busy with another
-    /// call.
+    /// Calls `f` with the open ring. Returns `-EBADF` if the ring is closed. (Nothing in here runs JavaScript, so the ring is
+    /// never in use by another call.)
     pub(crate) fn with<T>(&self, f: impl FnOnce(&mut Ring) -> T) -> std::result::Result<T, i32> {
         match self.ring.try_borrow_mut() {
             Ok(mut ring) => ring.as_mut().map(f).ok_or(-libc::EBADF),
@@ -64,52 +67,57 @@ impl Handle {
         }
     }
 
-    /// Does something with the open ring and its areas. Once the ring is closed the areas are not ours any more.
+    /// Calls `f` with the open ring, and returns its value as a number, or a negative `errno`.
+    pub(crate) fn call<T: Value>(&self, f: impl FnOnce(&mut Ring) -> io::Result<T>) -> i32 {
+        self.with(|ring| number(f(ring))).unwrap_or_else(|error| error)
+    }
+
+    /// Calls `f` with the open ring and its areas. The areas are released once the ring is closed.
     pub(crate) fn across<T>(&self, f: impl FnOnce(&mut Ring, &Boundary) -> T) -> std::result::Result<T, i32> {
         let boundary = self.boundary.get().ok_or(-libc::EBADF)?;
         self.with(|ring| f(ring, boundary))
     }
 
-    /// Does what the status header asks for, with the open ring and its areas.
+    /// Executes the request in the status header.
     pub(crate) fn submit(&self) -> std::result::Result<(), i32> {
-        self.keep();
+        self.apply_keep();
         self.across(|ring, boundary| boundary.submit(ring))
     }
 
-    /// Keeps the event loop open and the callback alive, or not.
-    fn keep(&self) {
-        let (Some(boundary), alarm) = (self.boundary.get(), self.alarm.borrow()) else {
+    /// Applies the flags of the word `KEEP` that have changed.
+    fn apply_keep(&self) {
+        let (Some(boundary), wakeup) = (self.boundary.get(), self.wakeup.borrow()) else {
             return;
         };
-        let Some(alarm) = alarm.as_ref() else { return };
-        alarm.waker.taken();
-        let keep = boundary.status.get(status::KEEP);
-        let changed = keep ^ alarm.kept.replace(keep);
-        if changed & status::KEEP_LOOP != 0 {
-            alarm.waker.keep_loop(keep & status::KEEP_LOOP != 0);
+        let Some(wakeup) = wakeup.as_ref() else { return };
+        wakeup.waker.completions_taken();
+        let flags = boundary.status.get(status::KEEP);
+        let changed = flags ^ wakeup.kept.replace(flags);
+        if changed & keep::LOOP != 0 {
+            wakeup.waker.keep_loop(flags & keep::LOOP != 0);
         }
-        if changed & status::KEEP_CALLBACK != 0 {
-            alarm.callback.hold(keep & status::KEEP_CALLBACK != 0);
+        if changed & keep::CALLBACK != 0 {
+            wakeup.callback.hold(flags & keep::CALLBACK != 0);
         }
     }
 
-    /// Lets `callback` be called when completions are ready: 0, or a negative `errno`. `ENOSYS` if this process has no
-    /// libuv for it.
+    /// Starts calling `callback` when completions are ready: 0, or a negative `errno`. `ENOSYS` if the backend needs libuv and
+    /// this process has none.
     pub(crate) fn start_waker(&self, env: Env, backend: Backend, callback: Callback) -> Result<i32> {
         let eventfd = match waker::eventfd() {
             Ok(eventfd) => eventfd,
             Err(error) => return Ok(negative(&error)),
         };
-        let held = callback.handle();
+        let reference = callback.reference();
         let Some(waker) = waker::start(env, backend, &eventfd, callback)? else {
             return Ok(-libc::ENOSYS);
         };
         let registered = self.with(|ring| ring.register_eventfd(eventfd.as_raw_fd()));
         let error = match registered {
             Ok(Ok(())) => {
-                *self.alarm.borrow_mut() = Some(Alarm {
+                *self.wakeup.borrow_mut() = Some(Wakeup {
                     waker,
-                    callback: held,
+                    callback: reference,
                     kept: Cell::new(0),
                     eventfd,
                 });
@@ -122,19 +130,19 @@ impl Handle {
         Ok(error)
     }
 
-    /// Waits for the kernel, then lets go of everything that was held for it. The order is the point.
+    /// Closes the ring, and then releases everything that was held for it, in an order that matters.
     pub(crate) fn close(&self) {
         let Ok(mut ring) = self.ring.try_borrow_mut() else {
             return;
         };
         let Some(ring) = ring.take() else { return };
-        // First of all: a handle that is open at the end of an environment ends the process.
-        let alarm = self.alarm.take().map(|alarm| {
-            alarm.waker.stop();
-            alarm.eventfd
+        // The waker comes first: a handle that is open when an environment ends aborts the process.
+        let eventfd = self.wakeup.take().map(|wakeup| {
+            wakeup.waker.stop();
+            wakeup.eventfd
         });
         if let Some(hook) = self.hook.take() {
-            // It cannot be missing, and a failure would leave a hook that finds nothing to do.
+            // The hook is registered, so this does not fail; if it did, the hook would find the ring closed.
             let _ = Env::from_raw(self.env).remove_env_cleanup_hook(hook);
         }
         match ring.close() {
@@ -143,12 +151,12 @@ impl Handle {
                     boundary.end(self.env);
                 }
             }
-            // Whatever the kernel may still write is held for ever.
+            // The kernel may still use the memory of the operations, so it is held until the process ends.
             Err(error) => {
-                eprintln!("uring: a ring is left open, its operations cannot be waited for: {error}");
+                eprintln!("uring: a ring stays open because waiting for its operations failed: {error}");
             }
         }
-        drop(alarm);
+        drop(eventfd);
     }
 }
 

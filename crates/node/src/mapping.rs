@@ -1,5 +1,5 @@
-//! Memory of a ring that JavaScript made with the raw calls, as array buffers.
-#![allow(unreachable_pub)] // `#[napi]` wants its items public, and a cdylib has no Rust interface
+//! Array buffers over the memory of a ring that JavaScript made with the raw system calls.
+#![allow(unreachable_pub)] // `#[napi]` needs public items, and a cdylib has no Rust interface
 
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -13,30 +13,35 @@ use napi::bindgen_prelude::{Either, FromNapiValue, Unknown};
 use napi::{Env, JsValue, Result, sys};
 use napi_derive::napi;
 
-/// Electron and other runtimes with V8's sandbox say this of memory that is not V8's (`napi_no_external_buffers_allowed`).
+use crate::errno::negative;
+
+/// `napi_no_external_buffers_allowed`: the status in Electron and other runtimes with V8's sandbox, which allow only array
+/// buffers whose memory V8 has allocated.
 const NO_EXTERNAL_BUFFERS: sys::napi_status = 22;
 
-fn errno() -> i32 {
-    -io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)
+/// Returns the `errno` of the call that has just failed as a negative number.
+fn last_errno() -> i32 {
+    negative(&io::Error::last_os_error())
 }
 
-/// A part of a ring's file in memory.
+/// A mapping of a part of a ring's file.
 ///
-/// Shared by the array buffer over it and the handle: unmapped when the array buffer is gone, or by the handle. Some
-/// runtimes let go of an array buffer's memory on a thread of their garbage collector.
+/// The array buffer over the mapping and the JavaScript handle share it. It is unmapped when the array buffer is gone, which
+/// some runtimes notice on a thread of their garbage collector, or by the handle.
 #[derive(Debug)]
 struct Memory {
-    /// Null once it is unmapped.
+    /// Address of the mapping; null once it is unmapped.
     address: AtomicPtr<c_void>,
     bytes: usize,
 }
 
 impl Memory {
-    /// Maps `bytes` of `fd` from `offset` on, or gives a negative `errno`: `EOPNOTSUPP` for what is no ring, `EFAULT`
-    /// where the ring has fewer bytes.
+    /// Maps `bytes` bytes of a ring's file from `offset` on, or returns a negative `errno`: `EOPNOTSUPP` if `fd` is not a ring,
+    /// `EFAULT` if the ring has fewer bytes.
     fn map(fd: c_int, offset: u32, bytes: usize) -> std::result::Result<Self, i32> {
-        // Memory of other files can vanish when they are cut short. Only a ring can be entered.
-        // SAFETY: numbers; nothing is submitted and nothing waited for.
+        // Other files must not be mapped: using the memory raises SIGBUS after they are truncated. Only a ring can be
+        // entered.
+        // SAFETY: the argument is null with size 0, and the call submits nothing and does not wait.
         let entered = unsafe {
             libc::syscall(
                 libc::SYS_io_uring_enter,
@@ -49,13 +54,13 @@ impl Memory {
             )
         };
         if entered < 0 {
-            let error = errno();
-            // The others say that a ring is disabled, or somebody else's: it is one.
+            let error = last_errno();
+            // Other errors mean a ring that is disabled or belongs to another thread, which can be mapped.
             if error == -libc::EBADF || error == -libc::EOPNOTSUPP {
                 return Err(error);
             }
         }
-        // SAFETY: a new mapping, at a place that the kernel chooses.
+        // SAFETY: the kernel chooses the address of the new mapping, so no memory of the program is replaced.
         let address = unsafe {
             libc::mmap(
                 ptr::null_mut(),
@@ -67,17 +72,17 @@ impl Memory {
             )
         };
         if address == libc::MAP_FAILED {
-            return Err(errno());
+            return Err(last_errno());
         }
         let memory = Self {
             address: AtomicPtr::new(address),
             bytes,
         };
-        // Newer kernels take a length beyond what the ring has, and touching the rest would be a SIGBUS.
-        // SAFETY: the mapping that was just made; reading it changes nothing.
+        // Newer kernels accept a length beyond the end of the ring's memory, and reading the rest would raise SIGBUS.
+        // SAFETY: the range is the new mapping. This advice only reads the pages, and fails if that is not possible.
         if unsafe { libc::madvise(address, bytes, libc::MADV_POPULATE_READ) } < 0 {
-            let error = errno();
-            // Kernels that do not know this advice, or not for this kind of mapping, have checked the length in mmap.
+            let error = last_errno();
+            // Kernels that do not support this advice, at all or for such mappings, have checked the length in mmap.
             if error != -libc::EINVAL {
                 return Err(error);
             }
@@ -89,12 +94,12 @@ impl Memory {
         self.address.load(Ordering::Acquire)
     }
 
-    /// Nobody may refer to the memory any more.
+    /// Unmaps the memory, once. No array buffer may refer to it any more.
     fn unmap(&self) {
         let address = self.address.swap(ptr::null_mut(), Ordering::AcqRel);
         if !address.is_null() {
-            // SAFETY: the whole of a mapping that is ours, and only once: the address was just given up. Its array
-            // buffer is detached or gone, or was never made.
+            // SAFETY: the range is the mapping that `map` made, and the swap lets only one caller unmap it. The callers have
+            // made sure that its array buffer is detached or gone, or was never made.
             unsafe { libc::munmap(address, self.bytes) };
         }
     }
@@ -106,7 +111,7 @@ impl Drop for Memory {
     }
 }
 
-/// A part of a ring's memory, without any of the safety that the facade adds.
+/// A mapping of a ring's memory, without the safety that the facade adds.
 #[derive(Debug)]
 #[napi(js_name = "Mapping")]
 pub struct BindingMapping {
@@ -116,7 +121,7 @@ pub struct BindingMapping {
 
 #[napi]
 impl BindingMapping {
-    /// `length` bytes of a ring from `offset` on (`IORING_OFF_*`), or a negative `errno`.
+    /// Maps `length` bytes of a ring from `offset` on (`IORING_OFF_*`), or returns a negative `errno`.
     #[napi(catch_unwind)]
     pub fn create(fd: i32, offset: u32, length: f64) -> Either<BindingMapping, i32> {
         match Memory::map(fd, offset, length as usize) {
@@ -128,8 +133,8 @@ impl BindingMapping {
         }
     }
 
-    /// The memory as an array buffer, once: `null` after that, and where the runtime has none over foreign memory.
-    /// It is unmapped when nothing refers to the array buffer any more.
+    /// Returns the memory as an array buffer, once: `null` after that, and if the runtime has no array buffers over external
+    /// memory. The memory is unmapped when the array buffer is garbage-collected.
     #[napi(catch_unwind, ts_return_type = "ArrayBuffer | null")]
     pub fn buffer(&self, env: &Env) -> Result<Option<Unknown<'static>>> {
         if self.exposed.replace(true) {
@@ -137,8 +142,8 @@ impl BindingMapping {
         }
         let hint = Arc::into_raw(Arc::clone(&self.memory));
         let mut buffer = ptr::null_mut();
-        // SAFETY: as many bytes as are mapped, which stay until the finalizer says otherwise. The hint is a reference
-        // count of its own, which the finalizer takes back.
+        // SAFETY: the range is the mapping, which stays until the finalizer unmaps it, or `unmap` after the array buffer was
+        // detached. The hint is a reference count that the finalizer releases.
         let status = unsafe {
             sys::napi_create_external_arraybuffer(
                 env.raw(),
@@ -150,10 +155,10 @@ impl BindingMapping {
             )
         };
         match status {
-            // SAFETY: an array buffer of this environment, in the scope of this call.
+            // SAFETY: `buffer` is an array buffer of this environment, in the handle scope of this call.
             sys::Status::napi_ok => Ok(Some(unsafe { Unknown::from_napi_value(env.raw(), buffer) }?)),
-            // Whether the finalizer has run is not known, so the reference count is left for good. There is no array
-            // buffer, so the memory can go.
+            // The finalizer may have run or not, so the reference count is leaked. There is no array buffer, so the memory
+            // is unmapped.
             status => {
                 self.memory.unmap();
                 if status == NO_EXTERNAL_BUFFERS {
@@ -161,19 +166,19 @@ impl BindingMapping {
                 }
                 Err(napi::Error::new(
                     napi::Status::from(status),
-                    "the array buffer could not be made",
+                    "Node-API could not make the array buffer",
                 ))
             }
         }
     }
 
-    /// Detaches the array buffer, for runtimes whose array buffers have no `transfer`. `false` if it is not ours, or its
-    /// content was moved to another.
+    /// Detaches the array buffer, for runtimes whose array buffers have no `transfer`. Returns `false` if it is not the array
+    /// buffer of this mapping, or was transferred.
     #[napi(catch_unwind)]
     pub fn detach(&self, env: &Env, #[napi(ts_arg_type = "ArrayBuffer")] buffer: Unknown) -> bool {
         let (mut data, mut length) = (ptr::null_mut(), 0);
-        // SAFETY: a handle of this call, and room for two answers; anything but an array buffer is said to be so. What
-        // is detached has our data, which no other array buffer has.
+        // SAFETY: `buffer` is a handle of this call, and the outputs are local variables; the call fails if it is not an array
+        // buffer. Only an array buffer whose data is this mapping is detached, and there is only one.
         unsafe {
             let status =
                 sys::napi_get_arraybuffer_info(env.raw(), buffer.raw(), &raw mut data, &raw mut length);
@@ -184,7 +189,7 @@ impl BindingMapping {
         }
     }
 
-    /// Unmaps the memory now. The caller has detached the array buffer.
+    /// Unmaps the memory. The caller has detached the array buffer.
     #[napi(catch_unwind)]
     pub fn unmap(&self) {
         self.memory.unmap();
@@ -193,9 +198,10 @@ impl BindingMapping {
 
 /// # Safety
 ///
-/// Called by the runtime once, when nothing can refer to an array buffer's memory any more, or the environment ends.
+/// Called by the runtime once for an array buffer of [`BindingMapping::buffer`], when nothing refers to its memory any more or
+/// the environment ends.
 unsafe extern "C" fn collected(_env: sys::napi_env, _data: *mut c_void, hint: *mut c_void) {
-    // SAFETY: the reference count that `buffer` gave away, taken back once.
+    // SAFETY: `hint` is the pointer from `Arc::into_raw` in `buffer`, and only this call takes it back.
     let memory = unsafe { Arc::from_raw(hint.cast::<Memory>()) };
     memory.unmap();
 }

@@ -1,5 +1,5 @@
-//! One class an operation, made from the operation table, and the table itself for tests and documents.
-#![allow(unreachable_pub)] // `#[napi]` wants its items public, and a cdylib has no Rust interface
+//! A class for each operation, generated from the operation table, and the table itself for tests and documents.
+#![allow(unreachable_pub)] // `#[napi]` needs public items, and a cdylib has no Rust interface
 
 use napi::Result;
 use napi::bindgen_prelude::Uint8Array;
@@ -8,9 +8,9 @@ use typed_uring::entry::EntryBytes;
 use typed_uring::operations as core;
 use typed_uring::{Address, File, Group, Slot};
 
-use crate::number::{Number, integer};
+use crate::integer::{Number, integer};
 
-/// A number in the type that the builder takes.
+/// Converts a number to the type that the builder expects.
 macro_rules! field {
     (File, $name:expr, $value:expr) => {
         File::Fd(integer($name, "i32", $value)?)
@@ -34,7 +34,7 @@ macro_rules! field {
 
 macro_rules! define_classes {
     ($(
-        $name:ident $(: $wide:ident)? {
+        $name:ident $(: $entry:ident)? {
             opcode: $opcode:literal, since: $since:literal, man: $man:literal, doc: $doc:literal,
             fixed: { $($fixed:ident = $bits:expr),* }
             required: { $($req:ident: $req_kind:ident => $req_place:ident, $req_doc:literal;)* }
@@ -84,14 +84,14 @@ macro_rules! define_classes {
                     Ok(self)
                 }
 
-                /// Sets the number that comes back with the completion.
+                /// Sets the user data, which the completion returns.
                 #[napi(catch_unwind)]
                 pub fn user_data(&mut self, #[napi(ts_arg_type = "number | bigint")] value: Number) -> Result<&Self> {
                     self.common.user_data = integer("value", "u64", value)?;
                     Ok(self)
                 }
 
-                /// The bytes of the entry.
+                /// Returns the bytes of the entry.
                 #[napi(catch_unwind)]
                 pub fn build(&self) -> Uint8Array {
                     self.common.finish(self.operation.build())
@@ -103,7 +103,7 @@ macro_rules! define_classes {
 
 typed_uring::operations!(define_classes);
 
-/// What every entry has beside its operation's fields.
+/// The fields that every entry has.
 #[derive(Debug, Default)]
 struct Common {
     flags: u8,
@@ -121,7 +121,7 @@ impl Common {
     }
 }
 
-/// A field of an operation: where it lands among the 64 bytes.
+/// Field of an operation, and its place in the entry.
 #[derive(Debug)]
 #[napi(object)]
 pub struct BindingField {
@@ -133,7 +133,7 @@ pub struct BindingField {
     pub doc: String,
 }
 
-/// A row of the operation table.
+/// Row of the operation table.
 #[derive(Debug)]
 #[napi(object)]
 pub struct BindingOperation {
@@ -146,7 +146,7 @@ pub struct BindingOperation {
     pub fields: Vec<BindingField>,
 }
 
-/// The operation table, which the classes are made from.
+/// Returns the operation table, from which the classes are generated.
 #[napi(catch_unwind)]
 #[must_use]
 pub fn operation_table() -> Vec<BindingOperation> {

@@ -1,43 +1,45 @@
-//! The binding's ring: everything cold as methods.
-#![allow(unreachable_pub)] // `#[napi]` wants its items public, and a cdylib has no Rust interface
+//! The binding's `Ring` class: everything but the `submit` function.
+#![allow(unreachable_pub)] // `#[napi]` needs public items, and a cdylib has no Rust interface
 
 use std::cell::RefCell;
+use std::io;
 use std::os::fd::AsRawFd;
 use std::rc::Rc;
 
 use napi::bindgen_prelude::{Either, Function, Unknown};
 use napi::{Env, Error, Result, Status};
 use napi_derive::napi;
-use typed_uring::{Announce, Ring, Setup};
+use typed_uring::{EventfdMode, Ring, Setup};
 
 use crate::area::{Area, Completions, Header, hold};
-use crate::boundary::{Boundary, negative, number};
+use crate::boundary::Boundary;
+use crate::errno::negative;
 use crate::handle::Handle;
 use crate::submit::submit_function;
 use crate::syscalls::{Argument, pointer};
 use crate::waker::{Backend, Callback};
 
-/// What a ring is made with.
+/// Options of a ring.
 #[derive(Debug)]
 #[napi(object)]
 pub struct BindingSetup {
-    /// Entries of the submission queue.
+    /// Capacity of the submission queue in entries.
     pub entries: u32,
-    /// Entries of the completion queue.
+    /// Capacity of the completion queue in entries.
     pub cq_entries: Option<u32>,
-    /// Setup flags beside the mode.
+    /// Setup flags in addition to the mode.
     pub flags: u32,
-    /// Exactly this mode, or the best that the kernel takes.
+    /// The mode; by default the best that the kernel supports.
     pub mode: Option<u32>,
-    /// Milliseconds until an idle polling thread sleeps.
+    /// Milliseconds after which an idle SQPOLL thread sleeps.
     pub sq_thread_idle: Option<u32>,
-    /// Processor of the polling thread.
+    /// Processor that the SQPOLL thread runs on.
     pub sq_thread_cpu: Option<u32>,
-    /// Ring whose workers are handle.
+    /// Descriptor of the ring whose kernel workers are shared.
     pub wq_fd: Option<i32>,
 }
 
-/// A ring, without any of the safety that the facade adds.
+/// A ring, without the safety that the facade adds.
 #[derive(Debug)]
 #[napi(js_name = "Ring")]
 pub struct BindingRing {
@@ -46,7 +48,7 @@ pub struct BindingRing {
 
 #[napi]
 impl BindingRing {
-    /// A ring, or a negative `errno`.
+    /// Makes a ring, or returns a negative `errno`.
     #[napi(catch_unwind)]
     #[allow(clippy::needless_pass_by_value)] // `#[napi]` hands objects over by value
     pub fn create(env: Env, setup: BindingSetup) -> Result<Either<BindingRing, i32>> {
@@ -69,13 +71,13 @@ impl BindingRing {
         })
     }
 
-    /// Takes hold of the areas, and gives the hot function `submit()`. What it is to do stands in the status header:
-    /// it copies entries of a submission area into the ring, enters the kernel, waits for completions for a slice of
-    /// time at most, and appends what completed to the completion area. What came of it is in the header too.
+    /// Holds the areas, and returns the function `submit()`. It executes the request in the status header: copies entries of a
+    /// submission area into the ring, enters the kernel, waits for completions, and appends them to the completion area. It
+    /// writes the outcome to the header.
     ///
-    /// `slots` is what keeps the memory of everything in flight alive.
+    /// `submissions` is the object that keeps the memory of everything in flight alive.
     #[napi(catch_unwind)]
-    #[allow(clippy::too_many_arguments)] // one call, once a ring
+    #[allow(clippy::too_many_arguments)] // called once for each ring
     pub fn start<'env>(
         &self,
         env: &'env Env,
@@ -83,26 +85,32 @@ impl BindingRing {
         #[napi(ts_arg_type = "Uint8Array")] run: Unknown,
         #[napi(ts_arg_type = "Uint8Array")] completions: Unknown,
         #[napi(ts_arg_type = "Uint32Array")] status: Unknown,
-        #[napi(ts_arg_type = "object")] slots: Unknown,
+        #[napi(ts_arg_type = "object")] submissions: Unknown,
     ) -> Result<Function<'env, (), ()>> {
-        let wide = self.handle.with(|ring| ring.wide_completions()).unwrap_or(false);
+        let cqe32 = self.handle.with(|ring| ring.has_cqe32()).unwrap_or(false);
         let boundary = Boundary {
-            staged: RefCell::new([Area::hold(env, "pushed", &pushed)?, Area::hold(env, "run", &run)?]),
-            completions: Completions::new(Area::hold(env, "completions", &completions)?, wide)?,
+            submission_areas: RefCell::new([
+                Area::hold(env, "pushed", &pushed)?,
+                Area::hold(env, "run", &run)?,
+            ]),
+            completions: Completions::new(Area::hold(env, "completions", &completions)?, cqe32)?,
             status: Header::new(Area::hold(env, "status", &status)?)?,
-            slots: hold(env, &slots)?,
+            submissions: hold(env, &submissions)?,
         };
         if self.handle.boundary.set(boundary).is_err() {
-            return Err(Error::new(Status::GenericFailure, "the ring is started already"));
+            return Err(Error::new(
+                Status::GenericFailure,
+                "start() was called on this ring already",
+            ));
         }
-        // By its index in this thread the kernel finds the ring without counting references. A thread has few.
-        let _ = self.handle.with(Ring::prefer_ring_fd);
+        // With its index in this thread the kernel finds the ring without counting references.
+        let _ = self.handle.with(Ring::try_register_ring_fd);
         submit_function(env, Rc::clone(&self.handle))
     }
 
-    /// Calls `callback` when completions are ready: 0, or a negative `errno`. With `thread` a thread waits for them,
-    /// and not the event loop. The callback is held strongly, and the event loop kept open, only while the status header
-    /// asks for it.
+    /// Starts calling `callback` when completions are ready: 0, or a negative `errno`. With `thread` a thread waits for them
+    /// instead of the event loop. The word `KEEP` of the status header decides if the callback is held strongly and if the
+    /// event loop stays open.
     #[napi(catch_unwind)]
     pub fn start_waker(
         &self,
@@ -115,7 +123,7 @@ impl BindingRing {
             .start_waker(env, backend, Callback::new(env, &callback)?)
     }
 
-    /// Copies `count` entries of a submission area into the ring without a system call, and says how many fitted.
+    /// Copies up to `count` entries of a submission area into the ring without a system call, and returns how many fit.
     #[napi(catch_unwind)]
     pub fn publish(&self, area: u32, count: u32) -> u32 {
         self.handle
@@ -123,7 +131,7 @@ impl BindingRing {
             .unwrap_or(0)
     }
 
-    /// One `io_uring_enter`: entries taken, or a negative `errno`. `wait` is the offset of a registered wait.
+    /// Makes one io_uring_enter(2) call: entries consumed, or a negative `errno`. `wait` is the offset of a registered wait.
     #[napi(catch_unwind)]
     pub fn enter(&self, to_submit: u32, min_complete: u32, flags: u32, wait: Option<u32>) -> i32 {
         self.handle
@@ -131,83 +139,79 @@ impl BindingRing {
             .unwrap_or_else(|error| error)
     }
 
-    /// Registers the ring's descriptor with this thread: its index, or a negative `errno`.
+    /// Registers the ring's own descriptor with this thread: its index, or a negative `errno`.
     #[napi(catch_unwind)]
     pub fn register_ring_fd(&self) -> i32 {
-        self.handle
-            .with(|ring| number(ring.register_ring_fd().map(|index| index as usize)))
-            .unwrap_or_else(|error| error)
+        self.handle.call(Ring::register_ring_fd)
     }
 
-    /// Gives that index back: 0, or a negative `errno`.
+    /// Unregisters the ring's own descriptor: 0, or a negative `errno`.
     #[napi(catch_unwind)]
     pub fn unregister_ring_fd(&self) -> i32 {
-        self.handle
-            .with(|ring| number(ring.unregister_ring_fd().map(|()| 0)))
-            .unwrap_or_else(|error| error)
+        self.handle.call(Ring::unregister_ring_fd)
     }
 
-    /// The ring's descriptor.
+    /// Returns the ring's descriptor, or -1 if it is closed.
     #[napi(getter, catch_unwind)]
     pub fn fd(&self) -> i32 {
         self.handle.with(|ring| ring.as_raw_fd()).unwrap_or(-1)
     }
 
-    /// Entries of the submission queue.
+    /// Returns the capacity of the submission queue in entries.
     #[napi(getter, catch_unwind)]
     pub fn entries(&self) -> u32 {
         self.handle.with(|ring| ring.entries()).unwrap_or(0)
     }
 
-    /// Entries of the completion queue.
+    /// Returns the capacity of the completion queue in entries.
     #[napi(getter, catch_unwind)]
     pub fn cq_entries(&self) -> u32 {
         self.handle.with(|ring| ring.cq_entries()).unwrap_or(0)
     }
 
-    /// `IORING_SETUP_*` as the kernel took them.
+    /// Returns the setup flags of the ring, `IORING_SETUP_*`.
     #[napi(getter, catch_unwind)]
     pub fn setup_flags(&self) -> u32 {
         self.handle.with(|ring| ring.setup_flags()).unwrap_or(0)
     }
 
-    /// `IORING_FEAT_*`.
+    /// Returns the features of the kernel, `IORING_FEAT_*`.
     #[napi(getter, catch_unwind)]
     pub fn features(&self) -> u32 {
         self.handle.with(|ring| ring.features()).unwrap_or(0)
     }
 
-    /// Entries that the kernel has not taken.
+    /// Returns the number of entries that the kernel has not consumed.
     #[napi(catch_unwind)]
     pub fn sq_ready(&self) -> u32 {
         self.handle.with(|ring| ring.sq_ready() as u32).unwrap_or(0)
     }
 
-    /// Whether what is published needs a system call to start.
+    /// Tells if queued entries need a system call to start.
     #[napi(catch_unwind)]
     pub fn sq_needs_enter(&self) -> bool {
         self.handle.with(Ring::sq_needs_enter).unwrap_or(false)
     }
 
-    /// Completions in the kernel's queue.
+    /// Returns the number of completions in the completion queue.
     #[napi(catch_unwind)]
     pub fn cq_ready(&self) -> u32 {
         self.handle.with(|ring| ring.cq_ready() as u32).unwrap_or(0)
     }
 
-    /// Completions that the kernel lost for want of memory.
+    /// Returns the number of completions that the kernel lost because it had no memory.
     #[napi(catch_unwind)]
     pub fn cq_lost(&self) -> u32 {
         self.handle.with(Ring::cq_dropped).unwrap_or(0)
     }
 
-    /// Whether the kernel keeps completions that found no room.
+    /// Tells if the completion queue has overflowed.
     #[napi(catch_unwind)]
     pub fn cq_needs_flush(&self) -> bool {
         self.handle.with(Ring::cq_needs_flush).unwrap_or(false)
     }
 
-    /// Opcodes that this kernel has; `None` where it cannot be asked.
+    /// Returns the opcodes that the kernel supports, or `null` if it cannot be asked.
     #[napi(catch_unwind)]
     pub fn probe(&self) -> Option<Vec<u8>> {
         let probe = self.handle.with(|ring| ring.probe().ok()).ok()??;
@@ -218,8 +222,7 @@ impl BindingRing {
         )
     }
 
-    /// Gives the queues other sizes, and goes over to other submission areas: 0, or a negative `errno`, and everything is
-    /// as it was.
+    /// Resizes the queues and replaces the submission areas: 0, or a negative `errno`, and nothing has changed.
     #[napi(catch_unwind)]
     pub fn resize(
         &self,
@@ -238,96 +241,88 @@ impl BindingRing {
             }
         };
         let areas = [pushed, run];
-        let resized = self
-            .handle
-            .across(|ring, _| number(ring.resize(entries, cq_entries).map(|()| 0)))
-            .unwrap_or_else(|error| error);
+        let resized = self.handle.call(|ring| ring.resize(entries, cq_entries));
         match self.handle.boundary.get() {
-            Some(boundary) if resized == 0 => boundary.stage_in(env.raw(), areas),
+            Some(boundary) if resized == 0 => boundary.replace_areas(env.raw(), areas),
             _ => areas.iter().for_each(|area| area.release(env.raw())),
         }
         Ok(resized)
     }
 
-    /// One `io_uring_register`: what the opcode gives, or a negative `errno`. What the kernel keeps of the argument, and
-    /// of what that points at, the facade holds.
+    /// Makes one io_uring_register(2) call: the number that the opcode returns, or a negative `errno`. The facade holds what the
+    /// kernel keeps of the argument and of the memory that it references.
     #[napi(catch_unwind)]
     pub fn register(&self, opcode: u32, mut argument: Argument, count: u32) -> i32 {
         let argument = pointer(&mut argument);
+        // SAFETY: the facade encodes the argument that the opcode expects, and keeps it and the memory that it references
+        // alive for as long as the kernel uses them. It marks tags as unsolicited, and has methods of its own for the
+        // opcodes that the ring must see.
         self.handle
-            // SAFETY: the facade encodes what the opcode expects, and keeps alive what it keeps.
-            .with(|ring| number(unsafe { ring.register(opcode, argument.cast(), count) }.map(|n| n as usize)))
-            .unwrap_or_else(|error| error)
+            .call(|ring| unsafe { ring.register(opcode, argument.cast(), count) })
     }
 
-    /// Registers an eventfd of the program's: 0, or a negative `errno`. With `workers` it hears of what kernel
-    /// workers complete, and of nothing else.
+    /// Registers an eventfd of the program: 0, or a negative `errno`. With `workers` only completions of operations that a
+    /// kernel worker runs write to it.
     #[napi(catch_unwind)]
     pub fn register_eventfd(&self, fd: i32, workers: bool) -> i32 {
-        let announce = if workers { Announce::Workers } else { Announce::All };
-        self.handle
-            .with(|ring| number(ring.register_open_eventfd(fd, announce).map(|()| 0)))
-            .unwrap_or_else(|error| error)
+        let mode = if workers {
+            EventfdMode::Workers
+        } else {
+            EventfdMode::All
+        };
+        self.handle.call(|ring| ring.register_unmanaged_eventfd(fd, mode))
     }
 
-    /// Takes it away: 0, or a negative `errno`. The waker's is none of the program's.
+    /// Unregisters the eventfd of the program: 0, or a negative `errno`. `ENXIO` if the registered eventfd is the waker's.
     #[napi(catch_unwind)]
     pub fn unregister_eventfd(&self) -> i32 {
-        self.handle
-            .with(|ring| {
-                if ring.has_eventfd() {
-                    return -libc::ENXIO;
-                }
-                number(ring.unregister_eventfd().map(|()| 0))
-            })
-            .unwrap_or_else(|error| error)
+        self.handle.call(|ring| {
+            if ring.has_managed_eventfd() {
+                return Err(io::Error::from_raw_os_error(libc::ENXIO));
+            }
+            ring.unregister_eventfd()
+        })
     }
 
-    /// The kernel's switch: 1 where completions are announced, 0 where not, or a negative `errno`.
+    /// Returns 1 if completions write to the eventfd, 0 if not, or a negative `errno`.
     #[napi(catch_unwind)]
     pub fn eventfd_enabled(&self) -> i32 {
-        self.handle
-            .with(|ring| number(ring.eventfd_enabled().map(usize::from)))
-            .unwrap_or_else(|error| error)
+        self.handle.call(Ring::eventfd_enabled)
     }
 
-    /// Turns it: 0, or a negative `errno`. `EBUSY` where the waker turns it.
+    /// Enables or disables writes to the eventfd: 0, or a negative `errno`. `EBUSY` if the eventfd is the waker's.
     #[napi(catch_unwind)]
     pub fn enable_eventfd(&self, enabled: bool) -> i32 {
-        self.handle
-            .with(|ring| {
-                if ring.has_eventfd() {
-                    return -libc::EBUSY;
-                }
-                number(ring.enable_eventfd(enabled).map(|()| 0))
-            })
-            .unwrap_or_else(|error| error)
+        self.handle.call(|ring| {
+            if ring.has_managed_eventfd() {
+                return Err(io::Error::from_raw_os_error(libc::EBUSY));
+            }
+            ring.enable_eventfd(enabled)
+        })
     }
 
-    /// Tells of the entry flags that the ring's restrictions require.
+    /// Declares the entry flags that the ring's restrictions require.
     #[napi(catch_unwind)]
     pub fn require_flags(&self, flags: u8) {
         let _ = self.handle.with(|ring| ring.require_flags(flags)); // a closed ring cancels nothing
     }
 
-    /// Asks the kernel to cancel everything: 0, or a negative `errno`.
+    /// Asks the kernel to cancel everything in flight: 0, or a negative `errno`.
     #[napi(catch_unwind)]
     pub fn cancel_all(&self) -> i32 {
-        self.handle
-            .with(|ring| number(ring.cancel_all().map(|()| 0)))
-            .unwrap_or_else(|error| error)
+        self.handle.call(Ring::cancel_all)
     }
 
-    /// Takes what has completed, discards it, and says whether more is to come. `false` where completions cannot tell:
-    /// then `close` has to.
+    /// Discards all completions, and tells if the kernel still holds operations. `false` also if completions cannot show that;
+    /// then `close` waits.
     #[napi(catch_unwind)]
     pub fn must_wait(&self) -> bool {
         self.handle
-            .with(|ring| !ring.may_be_silent() && ring.is_busy().unwrap_or(true))
+            .with(|ring| ring.in_flight_is_exact() && ring.discard_completions().unwrap_or(true))
             .unwrap_or(false)
     }
 
-    /// Cancels everything, waits until the kernel has let go of it, and closes the ring.
+    /// Cancels everything, waits until the kernel has released it, and closes the ring.
     #[napi(catch_unwind)]
     pub fn close(&self) {
         self.handle.close();

@@ -1,4 +1,4 @@
-//! The one native function on the path of every batch.
+//! The `submit` function, the one native call of every batch.
 
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,13 +10,13 @@ use napi::{Env, Error, Result, Status, sys};
 
 use crate::handle::Handle;
 
-/// `submit()` as a plain Node-API function: without arguments and without the wrapping that napi-rs gives a closure it
-/// costs a third, which shows in small batches.
+/// Makes `submit()` as a plain Node-API function. It costs a third of a napi-rs closure, which shows in small batches.
 pub(crate) fn submit_function(env: &Env, handle: Rc<Handle>) -> Result<Function<'_, (), ()>> {
     let name = c"submit";
     let data = Rc::into_raw(handle).cast_mut().cast();
     let mut function = ptr::null_mut();
-    // SAFETY: the callback reads `data` as what it is, and the finalizer below gives it back.
+    // SAFETY: the name ends with a NUL, and `data` is the `Handle` that the callback `submit` expects. The finalizer below
+    // keeps it alive as long as the function.
     let status = unsafe {
         sys::napi_create_function(
             env.raw(),
@@ -28,7 +28,8 @@ pub(crate) fn submit_function(env: &Env, handle: Rc<Handle>) -> Result<Function<
         )
     };
     let status = match status {
-        // SAFETY: the function was just made; the finalizer runs once, when it is collected.
+        // SAFETY: `function` is a handle of the current scope. Node-API calls the finalizer once with `data`, after the
+        // function was garbage-collected.
         sys::Status::napi_ok => unsafe {
             sys::napi_add_finalizer(
                 env.raw(),
@@ -42,23 +43,23 @@ pub(crate) fn submit_function(env: &Env, handle: Rc<Handle>) -> Result<Function<
         status => status,
     };
     if status != sys::Status::napi_ok {
-        // A function without its finalizer is not handed out. What it holds is left for good: it may be called no
-        // more, but whether it was made is not known.
+        // A function without its finalizer is not returned. The reference count is leaked: it is not known if the function
+        // was made, and the function would use it.
         return Err(Error::new(
             Status::from(status),
-            "the hot function could not be made",
+            "Node-API could not make the submit function",
         ));
     }
-    // SAFETY: the value is a function of this environment, in the scope of the call that `env` was borrowed for.
+    // SAFETY: `function` is a function of this environment, in the handle scope of the call that `env` was borrowed for.
     unsafe { Function::from_napi_value(env.raw(), function) }
 }
 
 /// # Safety
 ///
-/// Called by Node.js for the function that [`submit_function`] made, which is alive.
+/// Called by Node.js for a function that [`submit_function`] made and that is alive.
 unsafe extern "C" fn submit(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     let mut data = ptr::null_mut();
-    // SAFETY: `info` belongs to this call; only the data pointer is asked for.
+    // SAFETY: `info` belongs to this call. The output is a local variable, and null is allowed for those not needed.
     unsafe {
         sys::napi_get_cb_info(
             env,
@@ -69,18 +70,19 @@ unsafe extern "C" fn submit(env: sys::napi_env, info: sys::napi_callback_info) -
             &raw mut data,
         );
     }
-    // SAFETY: `data` is what `submit_function` stored, a reference count that the living function holds.
+    // SAFETY: `data` is the `Handle` that `submit_function` passed. The function is alive, and so is the reference count
+    // that its finalizer releases.
     let Some(handle) = (unsafe { data.cast::<Handle>().as_ref() }) else {
         return ptr::null_mut();
     };
-    // A panic must not cross into Node.js: it would abort the process.
+    // A panic that crosses into Node.js would abort the process.
     if catch_unwind(AssertUnwindSafe(|| {
-        // Where the ring is closed there is nothing to do, and the facade knows.
+        // An error means that the ring is closed, which the facade knows.
         let _ = handle.submit();
     }))
     .is_err()
     {
-        // SAFETY: both strings end with a NUL; the exception is thrown when this call returns.
+        // SAFETY: both strings end with a NUL. Node.js throws the exception when this callback returns.
         unsafe { sys::napi_throw_error(env, c"GenericFailure".as_ptr(), c"the binding panicked".as_ptr()) };
     }
     ptr::null_mut()
@@ -88,9 +90,9 @@ unsafe extern "C" fn submit(env: sys::napi_env, info: sys::napi_callback_info) -
 
 /// # Safety
 ///
-/// Called by Node.js once, when the function that [`submit_function`] made is collected.
+/// Called by Node.js once, after a function that [`submit_function`] made was garbage-collected.
 unsafe extern "C" fn forget(_env: sys::napi_env, data: *mut c_void, _hint: *mut c_void) {
-    // SAFETY: the reference count that `submit_function` gave away, taken back once. Dropping it may close the ring, which
-    // waits for the kernel and runs no JavaScript.
+    // SAFETY: `data` is the pointer from `Rc::into_raw` in `submit_function`, and this is the only call that takes it back.
+    // Dropping it may close the ring, which runs no JavaScript.
     drop(unsafe { Rc::from_raw(data.cast::<Handle>()) });
 }

@@ -1,7 +1,7 @@
-//! Tells the event loop that completions are ready.
+//! Wakes the event loop when completions are ready.
 //!
-//! The kernel writes to an eventfd; a waker turns that into one call of a JavaScript function. Where libuv can be
-//! reached the event loop polls the eventfd itself; elsewhere a thread waits for it.
+//! The kernel writes to an eventfd, and a waker turns that into a call of a JavaScript function. With libuv the event loop
+//! polls the eventfd itself; in runtimes without it a thread waits for the eventfd.
 
 mod poll;
 mod thread;
@@ -15,19 +15,19 @@ use napi::{Env, JsValue, Result, sys};
 
 use crate::area::release;
 
-/// How the event loop is woken.
+/// A way to wake the event loop.
 pub(crate) trait Waker: std::fmt::Debug {
-    /// Keeps the event loop open, or lets it end.
+    /// Sets if the waker keeps the event loop open.
     fn keep_loop(&self, keep: bool);
 
-    /// JavaScript comes for completions now: what becomes ready from here on is worth a call again.
-    fn taken(&self) {}
+    /// Notes that JavaScript consumes completions now: later completions need a new call.
+    fn completions_taken(&self) {}
 
-    /// Never calls again, and gives back what it has.
+    /// Ends all calls, and releases everything.
     fn stop(self: Box<Self>);
 }
 
-/// Which waker.
+/// The kinds of waker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Backend {
     /// A `uv_poll_t` on the eventfd.
@@ -36,7 +36,8 @@ pub(crate) enum Backend {
     Thread,
 }
 
-/// A waker that calls `callback` when something was written to `eventfd`; `None` if this process has no libuv.
+/// Starts a waker that calls `callback` after writes to `eventfd`. Returns `None` if the backend needs libuv and this process
+/// has none.
 pub(crate) fn start(
     env: Env,
     backend: Backend,
@@ -49,26 +50,27 @@ pub(crate) fn start(
     }
 }
 
-/// An eventfd that is closed in programs that are started.
+/// Makes a non-blocking eventfd that child processes do not inherit.
 pub(crate) fn eventfd() -> io::Result<OwnedFd> {
-    // SAFETY: two numbers.
+    // SAFETY: the call takes only numbers.
     let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: it was just made and has no other owner.
+    // SAFETY: the kernel has just opened the descriptor, so nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Takes what was written to an eventfd, so that it is not readable any more.
-fn empty(eventfd: i32) {
+/// Reads an eventfd, so that it is not readable any more.
+fn reset(eventfd: i32) {
     let mut count = 0_u64;
-    // SAFETY: room for the eight bytes that an eventfd gives. It does not block; there is nothing to do about failures.
+    // SAFETY: the kernel writes eight bytes, the size of `count`. The eventfd does not block, so an error only means that it
+    // was not readable.
     unsafe { libc::read(eventfd, (&raw mut count).cast(), size_of::<u64>()) };
 }
 
-/// The JavaScript function that is called: held weakly, so that a ring which nobody uses can be collected with it, and
-/// strongly while something is in flight.
+/// The JavaScript function that a waker calls. The reference is weak, so that an unused ring can be garbage-collected together
+/// with it, and strong while something is in flight.
 #[derive(Debug)]
 pub(crate) struct Callback {
     env: sys::napi_env,
@@ -78,48 +80,49 @@ pub(crate) struct Callback {
 impl Callback {
     pub(crate) fn new(env: Env, function: &Unknown<'_>) -> Result<Self> {
         let mut reference = ptr::null_mut();
-        // SAFETY: the value is a handle of the current scope; the output lives for the time of the call.
+        // SAFETY: `function` is a handle of the current scope, and the output is a local variable.
         let status = unsafe { sys::napi_create_reference(env.raw(), function.raw(), 0, &raw mut reference) };
-        napi::check_status!(status, "no reference to the callback could be made")?;
+        napi::check_status!(status, "Node-API could not make a reference to the callback")?;
         Ok(Self {
             env: env.raw(),
             function: reference,
         })
     }
 
-    /// A second handle on the same reference, for holding and letting go of it.
-    pub(crate) fn handle(&self) -> Held {
-        Held {
+    /// Returns a second handle of the reference, which makes it strong or weak.
+    pub(crate) fn reference(&self) -> CallbackReference {
+        CallbackReference {
             env: self.env,
             function: self.function,
         }
     }
 
-    /// The function, if it is still there. A handle scope has to be open.
+    /// Returns the function, or `None` if it was garbage-collected. A handle scope must be open.
     fn function(&self) -> Option<sys::napi_value> {
         let mut function = ptr::null_mut();
-        // SAFETY: the reference is ours until `end`, and the environment is alive, since it calls us.
+        // SAFETY: the reference exists until `end`, and the environment is alive: it called this code.
         let status = unsafe { sys::napi_get_reference_value(self.env, self.function, &raw mut function) };
         (status == sys::Status::napi_ok && !function.is_null()).then_some(function)
     }
 
-    /// Gives the reference back. To be called once, where the environment is alive.
+    /// Deletes the reference. Call it once, while the environment is alive.
     fn end(&self) {
         release(self.env, self.function);
     }
 }
 
-/// Whether the callback is held strongly.
+/// Makes the reference of a [`Callback`] strong or weak.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct CallbackReference {
     env: sys::napi_env,
     function: sys::napi_ref,
 }
 
-impl Held {
+impl CallbackReference {
+    /// Makes the reference strong or weak. The caller must alternate between both.
     pub(crate) fn hold(&self, hold: bool) {
-        // SAFETY: the reference lives as long as the waker, which is stopped last; the caller alternates between the
-        // two, so the count stays between zero and one.
+        // SAFETY: the caller uses this only until it stops the waker, which deletes the reference. It alternates between
+        // both calls, so the count is zero or one.
         unsafe {
             if hold {
                 sys::napi_reference_ref(self.env, self.function, ptr::null_mut());

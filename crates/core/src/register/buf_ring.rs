@@ -1,36 +1,36 @@
-//! Groups of provided buffers, mapped: the kernel picks a buffer when there is data for it, and says which.
+//! Buffer rings: groups of provided buffers, from which the kernel takes a buffer when data arrives.
 
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use super::invalid;
-use crate::memory::Memory;
+use crate::errno::invalid;
+use crate::memory::MappedMemory;
 use crate::queues::Completion;
-use crate::retained::Provided;
+use crate::retained::RetainedGroup;
 use crate::ring::Ring;
 use crate::sys::{
-    self, IORING_CQE_BUFFER_SHIFT, IORING_OFF_PBUF_RING, IORING_OFF_PBUF_SHIFT, IORING_REGISTER_PBUF_RING,
+    IORING_CQE_BUFFER_SHIFT, IORING_OFF_PBUF_RING, IORING_OFF_PBUF_SHIFT, IORING_REGISTER_PBUF_RING,
     IORING_REGISTER_PBUF_STATUS, IORING_UNREGISTER_PBUF_RING, IOU_PBUF_RING_INC, IOU_PBUF_RING_MMAP,
     completion, io_uring_buf, io_uring_buf_reg, io_uring_buf_ring, io_uring_buf_status,
 };
 
-/// What a group of provided buffers is made with.
+/// Options of [`Ring::register_buffer_ring`].
 #[derive(Clone, Debug)]
 pub struct GroupSetup {
-    /// The group's number, for [`Group`](crate::Group).
+    /// Id of the buffer group, for [`Group`](crate::Group).
     pub group: u16,
-    /// Number of buffers: 1 to 32768.
+    /// Number of buffers, 1 to 32768.
     pub count: u16,
-    /// Bytes of each.
+    /// Size of each buffer in bytes.
     pub size: u32,
-    /// Several completions share a buffer, one after the other, until it is full (since Linux 6.12).
+    /// Lets successive completions use a buffer until it is full (since Linux 6.12).
     pub incremental: bool,
-    /// The kernel allocates the ring of the buffers' addresses (since Linux 6.4). The buffers are ours all the same.
+    /// Lets the kernel allocate the ring of buffer addresses (since Linux 6.4). The buffers are the program's in any case.
     pub kernel_memory: bool,
-    /// The buffers, `count` times `size` bytes; absent, new memory.
-    pub memory: Option<Memory>,
+    /// Memory of the buffers, `count` times `size` bytes. By default new memory.
+    pub memory: Option<MappedMemory>,
 }
 
 impl Default for GroupSetup {
@@ -46,12 +46,12 @@ impl Default for GroupSetup {
     }
 }
 
-/// A group of provided buffers, registered with a ring. See io_uring_setup_buf_ring(3).
+/// A group of provided buffers that is registered with a ring. See io_uring_setup_buf_ring(3).
 ///
-/// The buffers are the kernel's at first. Each completion that used some is given to [`take`](Self::take), in the order
-/// in which they came; what it says is done with goes back with [`recycle`](Self::recycle).
+/// The kernel has all buffers at first. Pass each completion that used buffers to [`take`](Self::take), in the order in which
+/// the completions arrived, and return the buffers that are done with [`recycle`](Self::recycle).
 ///
-/// Dropping this leaves the group registered, and the ring keeps the memory; [`close`](Self::close) ends it.
+/// Dropping a `BufferRing` leaves the group registered, and the ring keeps its memory; [`close`](Self::close) unregisters it.
 ///
 /// ```
 /// use std::io::Write as _;
@@ -62,7 +62,7 @@ impl Default for GroupSetup {
 /// let mut ring = Ring::new(8)?;
 /// let mut group = ring.register_buffer_ring(&GroupSetup { count: 4, size: 64, ..GroupSetup::default() })?;
 ///
-/// // SAFETY: the ring keeps the group's memory.
+/// // SAFETY: the ring keeps the memory of the buffer group.
 /// unsafe { ring.push(&RecvMulti::new(socket.as_raw_fd(), group.group()).build())? };
 /// for message in ["first", "second"] {
 ///     peer.write_all(message.as_bytes())?;
@@ -82,55 +82,60 @@ pub struct BufferRing {
     group: u16,
     size: u32,
     incremental: bool,
-    /// Where the kernel reads the addresses: a power of two of entries.
-    entries: Memory,
+    /// The ring of buffer addresses that the kernel reads; its number of entries is a power of two.
+    entries: MappedMemory,
     mask: u16,
-    memory: Memory,
-    /// Where the next buffer goes, counted on without end; what is not published yet included.
+    memory: MappedMemory,
+    /// Number of buffers that were ever added, modulo 2¹⁶, including those that are not published yet.
     tail: u16,
     buffers: Vec<Buffer>,
-    /// The buffers that the kernel has, in the order in which they were given to it.
+    /// The buffers that the kernel has, in the order in which they were added.
     order: VecDeque<u16>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Buffer {
     with_kernel: bool,
-    /// The tail at which it was given to the kernel.
+    /// The tail at which the buffer was added last.
     place: u16,
-    /// Bytes that earlier completions have filled.
+    /// Number of bytes that earlier completions have filled.
     filled: u32,
 }
 
-/// What a completion put into one buffer.
+/// The part of a buffer that a completion filled.
 #[derive(Clone, Debug)]
 pub struct Filled {
-    /// The buffer.
+    /// Id of the buffer.
     pub id: u16,
     /// The bytes that this completion filled.
-    pub bytes: Memory,
-    /// Whether the kernel is done with the buffer, so that it can be [recycled](BufferRing::recycle).
+    pub bytes: MappedMemory,
+    /// True if the kernel is done with the buffer, so that it can be [recycled](BufferRing::recycle).
     pub done: bool,
 }
 
+/// Largest number of buffers of a group: a ring of their addresses has at most so many entries.
+const MAX_BUFFERS: u16 = 1 << 15;
+
 impl Ring {
-    /// Registers a group of provided buffers and gives all of them to the kernel. Since Linux 5.19.
+    /// Registers a group of provided buffers and gives all of them to the kernel. Since Linux 5.19. See
+    /// io_uring_register_buf_ring(3).
     ///
     /// # Errors
     ///
-    /// `EEXIST` if there is such a group, `EINVAL` for a number or size of buffers out of range, another size of memory
-    /// or a flag that this kernel does not know, `ENOMEM`.
+    /// * `EEXIST`: the group is registered already.
+    /// * `EINVAL`: the number or size of the buffers is out of range, `memory` has another size, or the kernel does not know
+    ///   an option.
+    /// * `ENOMEM`: there is not enough memory.
     pub fn register_buffer_ring(&mut self, setup: &GroupSetup) -> io::Result<BufferRing> {
-        const LARGEST: u16 = 32768;
         let length = usize::from(setup.count) * setup.size as usize;
-        let given = setup.memory.as_ref().map_or(length, Memory::len);
-        if length == 0 || setup.count > LARGEST || given != length {
+        let given = setup.memory.as_ref().map_or(length, MappedMemory::len);
+        if length == 0 || setup.count > MAX_BUFFERS || given != length {
             return Err(invalid());
         }
-        self.sweep();
+        self.free_retired_groups();
         let memory = match &setup.memory {
             Some(memory) => memory.clone(),
-            None => Memory::new(length)?,
+            None => MappedMemory::new(length)?,
         };
         let number = u32::from(setup.count).next_power_of_two();
         let bytes = number as usize * size_of::<io_uring_buf>();
@@ -140,29 +145,33 @@ impl Ring {
             flags: if setup.incremental { IOU_PBUF_RING_INC } else { 0 },
             ..Default::default()
         };
-        let entries = if setup.kernel_memory {
+        let own_entries = if setup.kernel_memory {
             argument.flags |= IOU_PBUF_RING_MMAP;
-            // SAFETY: it points at nothing, and the kernel keeps memory of its own.
-            unsafe { self.register_struct(IORING_REGISTER_PBUF_RING, &mut argument, 1)? };
-            let offset = IORING_OFF_PBUF_RING | u64::from(setup.group) << IORING_OFF_PBUF_SHIFT;
-            Memory::of_ring(self.as_raw_fd(), offset, bytes).inspect_err(|_| {
-                drop(self.unregister_group(setup.group)); // the first error tells more
-            })?
+            None
         } else {
-            let entries = Memory::new(bytes)?;
+            let entries = MappedMemory::new(bytes)?;
             argument.ring_addr = entries.as_ptr() as u64;
-            // SAFETY: the kernel holds the pages that it points at.
-            unsafe { self.register_struct(IORING_REGISTER_PBUF_RING, &mut argument, 1)? };
-            entries
+            Some(entries)
         };
-        // Before the kernel can write to it.
-        let provided = Provided {
+        // SAFETY: the kernel reads the structure during the call. With `ring_addr` it holds the pages of `own_entries`, which
+        // has the `bytes` of `ring_entries`; with `IOU_PBUF_RING_MMAP` it allocates the entries and ignores `ring_addr`.
+        unsafe { self.register_struct(IORING_REGISTER_PBUF_RING, &mut argument, 1)? };
+        let entries = if let Some(entries) = own_entries {
+            entries
+        } else {
+            let offset = IORING_OFF_PBUF_RING | u64::from(setup.group) << IORING_OFF_PBUF_SHIFT;
+            MappedMemory::of_ring(self.as_raw_fd(), offset, bytes).inspect_err(|_| {
+                drop(self.unregister_group(setup.group)); // the first error is the cause
+            })?
+        };
+        // Retained before the kernel can write to the buffers.
+        let retained = RetainedGroup {
             memory: memory.clone(),
             entries: entries.clone(),
-            of_ring: setup.kernel_memory,
+            maps_ring: setup.kernel_memory,
         };
-        if let Some(before) = self.retained.groups.insert(setup.group, provided) {
-            // It was unregistered without our knowing, and may have a buffer in use.
+        if let Some(before) = self.retained.groups.insert(setup.group, retained) {
+            // That group was unregistered with a raw call, and an operation may still use one of its buffers.
             self.retained.retired.push(before.memory);
         }
         let mut ring = BufferRing {
@@ -183,20 +192,20 @@ impl Ring {
         Ok(ring)
     }
 
-    /// How far the kernel has read in a group's ring, counted on without end in 16 bits. Since Linux 6.8.
+    /// Returns the number of buffers that the kernel has ever taken from a buffer ring, modulo 2¹⁶. Since Linux 6.8. See
+    /// io_uring_buf_ring_head(3).
     ///
     /// # Errors
     ///
-    /// `ENOENT` if there is no such group, `EINVAL` if it is not a mapped one.
+    /// * `ENOENT`: there is no such group.
+    /// * `EINVAL`: the group is not a buffer ring.
     pub fn buffer_ring_head(&self, group: u16) -> io::Result<u16> {
         let mut argument = io_uring_buf_status {
             buf_group: group.into(),
             ..Default::default()
         };
-        let pointer = std::ptr::from_mut(&mut argument).cast();
-        // SAFETY: the kernel reads and fills in one structure, and keeps nothing of it.
-        unsafe { sys::io_uring_register(self.as_raw_fd(), IORING_REGISTER_PBUF_STATUS, pointer, 1)? };
-        Ok(argument.head as u16) // the kernel's own is of 16 bits
+        self.register_plain(IORING_REGISTER_PBUF_STATUS, &mut argument)?;
+        Ok(argument.head as u16) // the kernel counts in 16 bits
     }
 
     fn unregister_group(&mut self, group: u16) -> io::Result<()> {
@@ -204,46 +213,45 @@ impl Ring {
             bgid: group,
             ..Default::default()
         };
-        // SAFETY: it points at nothing.
-        unsafe { self.register_struct(IORING_UNREGISTER_PBUF_RING, &mut argument, 1)? };
-        Ok(())
+        self.register_plain(IORING_UNREGISTER_PBUF_RING, &mut argument)
+            .map(drop)
     }
 }
 
 impl BufferRing {
-    /// The group's number.
+    /// Returns the id of the buffer group.
     #[must_use]
     pub fn group(&self) -> u16 {
         self.group
     }
 
-    /// Number of buffers.
+    /// Returns the number of buffers.
     #[must_use]
     pub fn count(&self) -> u16 {
-        self.buffers.len() as u16 // at most 32768
+        self.buffers.len() as u16 // at most MAX_BUFFERS
     }
 
-    /// Bytes of each.
+    /// Returns the size of each buffer in bytes.
     #[must_use]
     pub fn size(&self) -> u32 {
         self.size
     }
 
-    /// All buffers, one after the other.
+    /// Returns the memory of all buffers, one after the other.
     #[must_use]
-    pub fn memory(&self) -> &Memory {
+    pub fn memory(&self) -> &MappedMemory {
         &self.memory
     }
 
-    /// One buffer; `None` for a number that none has.
+    /// Returns the memory of one buffer, or `None` if there is no buffer with this id.
     #[must_use]
-    pub fn buffer(&self, id: u16) -> Option<Memory> {
+    pub fn buffer(&self, id: u16) -> Option<MappedMemory> {
         let start = usize::from(id) * self.size as usize;
         self.memory.slice(start..start + self.size as usize)
     }
 
-    /// Puts a buffer into the ring without showing it to the kernel yet; `false`, and nothing is done, if the kernel
-    /// has it or there is none.
+    /// Adds a buffer to the ring; the kernel sees it after [`advance`](Self::advance). Returns false and does nothing if the
+    /// kernel has the buffer already, or there is no such buffer.
     pub fn add(&mut self, id: u16) -> bool {
         let Some(memory) = self.buffer(id) else {
             return false;
@@ -263,7 +271,7 @@ impl BufferRing {
         entry[..8].copy_from_slice(&(memory.as_ptr() as u64).to_ne_bytes());
         entry[8..12].copy_from_slice(&self.size.to_ne_bytes());
         entry[12..].copy_from_slice(&id.to_ne_bytes());
-        // Without the last two bytes: in the first entry they are the tail.
+        // The last two bytes are left out: in the first entry they are the tail of the ring.
         let at = usize::from(self.tail & self.mask) * size_of::<io_uring_buf>();
         self.entries.write(at, &entry);
         self.order.push_back(id);
@@ -271,42 +279,43 @@ impl BufferRing {
         true
     }
 
-    /// Shows the kernel what was added.
+    /// Publishes the added buffers to the kernel.
     pub fn advance(&mut self) {
         let at = std::mem::offset_of!(io_uring_buf_ring, tail);
-        // SAFETY: inside the first entry, aligned as all of the page is, and accessed atomically by both sides.
+        // SAFETY: `at` is inside the first entry of a mapping that `self.entries` keeps, and even, so the address is aligned
+        // for 16 bits. Both sides access the tail atomically.
         let tail = unsafe { AtomicU16::from_ptr(self.entries.as_ptr().add(at).cast()) };
-        tail.store(self.tail, Ordering::Release); // after the entries before it
+        tail.store(self.tail, Ordering::Release); // the kernel sees the entries before the tail
     }
 
-    /// Gives a buffer back to the kernel; `false` if it has it already.
+    /// Returns a buffer to the kernel. Returns false if the kernel has it already.
     pub fn recycle(&mut self, id: u16) -> bool {
         let added = self.add(id);
         self.advance();
         added
     }
 
-    /// Buffers that the kernel has and has not begun to use, those included that it was not shown yet.
+    /// Returns the number of buffers that the kernel has and has not begun to use, including those that are not published
+    /// yet.
     ///
     /// # Errors
     ///
     /// As for [`Ring::buffer_ring_head`].
     pub fn available(&self, ring: &Ring) -> io::Result<u16> {
-        self.belongs(ring)?;
+        self.check_ring(ring)?;
         Ok(self.tail.wrapping_sub(ring.buffer_ring_head(self.group)?))
     }
 
-    /// What a completion of this group filled, in order: one buffer, several for a bundle, none if it used none.
+    /// Returns the parts of buffers that a completion of this group filled, in order: one, several for a bundle, or none.
     ///
-    /// Each completion has to be given once, and those of one operation in order: where the next begins follows from
-    /// those before it.
+    /// Pass each completion once, and those of an operation in order: the earlier ones determine where a part begins.
     ///
     /// # Errors
     ///
-    /// As for [`Ring::buffer_ring_head`], where only the kernel knows whether it is done with a buffer; `EINVAL` for a
-    /// buffer that it did not have, or another ring.
+    /// * `EINVAL`: the kernel did not have the buffer, or this is not the ring of the group.
+    /// * Those of [`Ring::buffer_ring_head`], which is called when only the kernel knows if it is done with a buffer.
     pub fn take(&mut self, ring: &Ring, completion: &Completion) -> io::Result<Vec<Filled>> {
-        self.belongs(ring)?;
+        self.check_ring(ring)?;
         if completion.flags & completion::BUFFER == 0 {
             return Ok(Vec::new());
         }
@@ -318,7 +327,7 @@ impl BufferRing {
             .ok_or_else(invalid)?;
         let mut left = u32::try_from(completion.result).unwrap_or(0);
         if left == 0 && self.incremental && completion.flags & completion::BUF_MORE == 0 {
-            // Some kernels do not say that they keep a buffer at the end of a stream.
+            // Some kernels do not set BUF_MORE at the end of a stream although they keep the buffer.
             let place = self.buffers[usize::from(first)].place;
             let ahead = ring.buffer_ring_head(self.group)?.wrapping_sub(place);
             if ahead == 0 || ahead > self.mask.saturating_add(1) {
@@ -354,22 +363,22 @@ impl BufferRing {
         })
     }
 
-    /// Unregisters the group. What was filled stays readable; the ring keeps the memory until nothing is in flight that
-    /// may have taken a buffer before.
+    /// Unregisters the group. Filled parts stay readable; the ring keeps the memory until no operation is in flight that may
+    /// have taken a buffer before. See io_uring_unregister_buf_ring(3).
     ///
     /// # Errors
     ///
-    /// `EINVAL` for another ring.
+    /// `EINVAL`: this is not the ring of the group.
     pub fn close(self, ring: &mut Ring) -> io::Result<()> {
-        self.belongs(ring)?;
+        self.check_ring(ring)?;
         ring.unregister_group(self.group)?;
         ring.retained.groups.remove(&self.group);
         ring.retained.retired.push(self.memory);
-        ring.sweep();
+        ring.free_retired_groups();
         Ok(())
     }
 
-    fn belongs(&self, ring: &Ring) -> io::Result<()> {
+    fn check_ring(&self, ring: &Ring) -> io::Result<()> {
         match ring.retained.groups.get(&self.group) {
             Some(group) if group.entries.as_ptr() == self.entries.as_ptr() => Ok(()),
             _ => Err(invalid()),

@@ -1,4 +1,4 @@
-//! Cancelling without an entry of its own.
+//! Cancelling operations with a registration instead of an entry.
 
 use std::io;
 use std::time::Duration;
@@ -11,27 +11,30 @@ use crate::sys::{
     IORING_REGISTER_SYNC_CANCEL, io_uring_sync_cancel_reg,
 };
 
-/// Which operations are meant: those that match every key that is given. Without any key, all.
+/// Selects the operations to cancel: those that match every key that is set, or all operations if none is set.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CancelMatch {
-    /// The number that the entry was pushed with.
+    /// User data of the entry.
     pub user_data: Option<u64>,
-    /// The file that it works on.
+    /// File of the operation.
     pub file: Option<File>,
-    /// Its opcode (since Linux 6.6).
+    /// Opcode of the operation (since Linux 6.6).
     pub opcode: Option<u8>,
-    /// All that match, and not the first that is found.
+    /// Cancels all operations that match instead of the first that is found.
     pub all: bool,
 }
 
 impl Ring {
-    /// Cancels operations and waits until those that are running have ended, at most for `timeout`. Says how many were
-    /// found. Their completions come all the same. Since Linux 6.0. See io_uring_register_sync_cancel(3).
+    /// Cancels operations, waits until those that are running have ended, at most for `timeout`, and returns how many were
+    /// found. The cancelled operations still complete. Since Linux 6.0. See io_uring_register_sync_cancel(3).
     ///
     /// # Errors
     ///
-    /// `ENOENT` if there are none and not `all` were meant, `ETIME` if some are still running at the end, `EALREADY` if
-    /// they are and `timeout` is zero, `EINTR` on a signal, `EINVAL` for keys that this kernel does not know.
+    /// * `ENOENT`: no operation matches, and `all` is not set.
+    /// * `ETIME`: some operations are still running when the time is over.
+    /// * `EALREADY`: some operations are still running, and `timeout` is zero.
+    /// * `EINTR`: a signal ended the wait.
+    /// * `EINVAL`: the kernel does not know a key.
     pub fn cancel_sync(&mut self, which: CancelMatch, timeout: Option<Duration>) -> io::Result<u32> {
         let mut argument = io_uring_sync_cancel_reg {
             timeout: timeout.map_or(
@@ -63,7 +66,7 @@ impl Ring {
             argument.opcode = opcode;
             argument.flags |= IORING_ASYNC_CANCEL_OP;
         }
-        // The only key of the kernels that do not know its flag yet (before 6.6).
+        // Kernels before 6.6 match by user data without a flag, and do not know the flag.
         if argument.flags == IORING_ASYNC_CANCEL_USERDATA {
             argument.flags = 0;
         } else if argument.flags == 0 {
@@ -73,9 +76,8 @@ impl Ring {
         if which.all {
             argument.flags |= IORING_ASYNC_CANCEL_ALL;
         }
-        // SAFETY: it points at nothing.
-        let found = unsafe { self.register_struct(IORING_REGISTER_SYNC_CANCEL, &mut argument, 1)? };
-        // One that was found is 0, where not all were meant.
+        let found = self.register_plain(IORING_REGISTER_SYNC_CANCEL, &mut argument)?;
+        // The kernel returns 0 for one operation that was found, unless all were asked for.
         Ok(if which.all || any { found } else { found.max(1) })
     }
 }

@@ -1,25 +1,25 @@
-//! The clock that waits are measured by.
+//! The clock for the timeouts of waits.
 
 use std::io;
 
 use crate::ring::Ring;
 use crate::sys::{IORING_REGISTER_CLOCK, io_uring_clock_register};
 
-/// What waits are measured by.
+/// A clock for the timeouts of waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clock {
-    /// Stands still while the system sleeps: how every ring begins.
+    /// `CLOCK_MONOTONIC`, the clock of a new ring: stops while the system is suspended.
     Monotonic,
-    /// Goes on while the system sleeps.
+    /// `CLOCK_BOOTTIME`: continues while the system is suspended.
     Boottime,
 }
 
 impl Ring {
-    /// What the waits of this ring are measured by. Since Linux 6.12. See io_uring_register_clock(3).
+    /// Sets the clock for the timeouts of this ring's waits. Since Linux 6.12. See io_uring_register_clock(3).
     ///
     /// # Errors
     ///
-    /// `EINVAL` before 6.12.
+    /// `EINVAL`: the kernel is older than 6.12.
     pub fn register_clock(&mut self, clock: Clock) -> io::Result<()> {
         let clock = match clock {
             Clock::Monotonic => libc::CLOCK_MONOTONIC,
@@ -29,8 +29,7 @@ impl Ring {
             clockid: clock as u32,
             ..Default::default()
         };
-        // SAFETY: it points at nothing. The count has to be 0.
-        unsafe { self.register_struct(IORING_REGISTER_CLOCK, &mut argument, 0)? };
-        Ok(())
+        self.register_plain(IORING_REGISTER_CLOCK, &mut argument)
+            .map(drop)
     }
 }

@@ -1,4 +1,4 @@
-//! Busy polling of network devices.
+//! Busy polling of network devices (NAPI).
 
 use std::io;
 use std::time::Duration;
@@ -10,35 +10,35 @@ use crate::sys::{
     IORING_REGISTER_NAPI, IORING_UNREGISTER_NAPI, io_uring_napi,
 };
 
-/// How a ring polls network devices itself instead of waiting for their interrupts.
+/// Settings for polling network devices instead of waiting for their interrupts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Napi {
-    /// How long a wait polls, in whole microseconds.
+    /// Time that a wait polls for, in whole microseconds.
     pub busy_poll: Duration,
-    /// Rather polling than interrupts.
+    /// Prefers polling to interrupts.
     pub prefer: bool,
-    /// Which queues of devices are polled.
+    /// Selects the device queues to poll.
     pub tracking: Tracking,
 }
 
-/// Which queues of devices a ring polls.
+/// Selects the device queues that a ring polls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tracking {
-    /// Those of the sockets that the ring works on.
+    /// The queues of the sockets that the ring's operations use.
     #[default]
     Dynamic,
-    /// Those that were added (since Linux 6.13).
+    /// The queues that [`napi_add`](Ring::napi_add) added (since Linux 6.13).
     Static,
-    /// None.
+    /// No queues.
     Inactive,
 }
 
 impl Ring {
-    /// Polls from now on, and gives what was set before. Since Linux 6.9. See io_uring_register_napi(3).
+    /// Starts polling with these settings, and returns the previous ones. Since Linux 6.9. See io_uring_register_napi(3).
     ///
     /// # Errors
     ///
-    /// `EINVAL` for a ring with `IOPOLL`, and a kernel that does not poll.
+    /// `EINVAL`: the ring has `IOPOLL`, or the kernel does not support busy polling.
     pub fn register_napi(&mut self, napi: Napi) -> io::Result<Napi> {
         let tracking = match napi.tracking {
             Tracking::Dynamic => IO_URING_NAPI_TRACKING_DYNAMIC,
@@ -57,8 +57,8 @@ impl Ring {
         )
     }
 
-    /// Stops polling, and gives what was set before: how long, and whether rather than interrupts. Kernels do not tell
-    /// the tracking here.
+    /// Stops polling, and returns the previous polling time and whether polling was preferred to interrupts. The kernel does
+    /// not return the tracking here. See io_uring_unregister_napi(3).
     ///
     /// # Errors
     ///
@@ -68,20 +68,22 @@ impl Ring {
         Ok((was.busy_poll, was.prefer))
     }
 
-    /// Polls a queue, with [`Tracking::Static`]. Its number is a socket's `SO_INCOMING_NAPI_ID`. Since Linux 6.13.
+    /// Adds a queue to poll with [`Tracking::Static`]. Its id is a socket's `SO_INCOMING_NAPI_ID`. Since Linux 6.13.
     ///
     /// # Errors
     ///
-    /// `EINVAL` without static tracking, for what is no number of a queue, and before 6.13; `EEXIST`.
+    /// * `EINVAL`: the tracking is not static, `id` is not the id of a queue, or the kernel is older than 6.13.
+    /// * `EEXIST`: the queue was added already.
     pub fn napi_add(&mut self, id: u32) -> io::Result<()> {
         self.napi_id(IO_URING_NAPI_STATIC_ADD_ID, id)
     }
 
-    /// Polls a queue no more, with [`Tracking::Static`]. Since Linux 6.13.
+    /// Removes a queue that [`napi_add`](Self::napi_add) added. Since Linux 6.13.
     ///
     /// # Errors
     ///
-    /// `ENOENT` if it was not added, and as for [`napi_add`](Self::napi_add).
+    /// * `ENOENT`: the queue was not added.
+    /// * `EINVAL`: as for [`napi_add`](Self::napi_add).
     pub fn napi_remove(&mut self, id: u32) -> io::Result<()> {
         self.napi_id(IO_URING_NAPI_STATIC_DEL_ID, id)
     }
@@ -96,8 +98,7 @@ impl Ring {
     }
 
     fn napi(&mut self, opcode: u32, mut argument: io_uring_napi) -> io::Result<Napi> {
-        // SAFETY: it points at nothing.
-        unsafe { self.register_struct(opcode, &mut argument, 1)? };
+        self.register_plain(opcode, &mut argument)?;
         Ok(Napi {
             busy_poll: Duration::from_micros(argument.busy_poll_to.into()),
             prefer: argument.prefer_busy_poll != 0,

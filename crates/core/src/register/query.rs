@@ -1,4 +1,4 @@
-//! What a kernel can do, asked without a ring.
+//! Queries of what the kernel supports, without a ring.
 
 use std::io;
 
@@ -7,25 +7,28 @@ use crate::sys::{
     io_uring_query_hdr, io_uring_query_opcode, io_uring_query_scq, io_uring_query_zcrx,
 };
 
-/// How many operations, registrations and flags this kernel has. Since Linux 6.18. See io_uring_register_query(3).
+/// Returns the numbers of operations and registrations that the kernel has, and all flags that it knows. Since Linux 6.18.
+/// See io_uring_register_query(3).
 ///
 /// # Errors
 ///
-/// `EINVAL` before 6.18, `EPERM` and `ENOSYS` where there is no io_uring.
+/// * `EINVAL`: the kernel is older than 6.18.
+/// * `EPERM`: io_uring is disabled on this system.
+/// * `ENOSYS`: the kernel has no io_uring.
 pub fn query_operations() -> io::Result<io_uring_query_opcode> {
     query(IO_URING_QUERY_OPCODES)
 }
 
-/// What this kernel has for zero-copy receive. Since Linux 6.19.
+/// Returns what the kernel supports for zero-copy receive. Since Linux 6.19.
 ///
 /// # Errors
 ///
-/// `EOPNOTSUPP` where it has no such query, and as for [`query_operations`].
+/// `EOPNOTSUPP`: the kernel does not know this query. The others are those of [`query_operations`].
 pub fn query_zero_copy() -> io::Result<io_uring_query_zcrx> {
     query(IO_URING_QUERY_ZCRX)
 }
 
-/// How the heads of queues are laid out whose memory is the program's. Since Linux 6.19.
+/// Returns the size and alignment of the queue headers of rings with `NO_MMAP`. Since Linux 6.19.
 ///
 /// # Errors
 ///
@@ -43,8 +46,8 @@ fn query<T: Default>(query_op: u32) -> io::Result<T> {
         ..Default::default()
     };
     let pointer = std::ptr::from_mut(&mut header).cast();
-    // SAFETY: the kernel fills in at most as many bytes of the answer as it says; both live until it returns, and the
-    // answers are integers throughout.
+    // SAFETY: the kernel writes at most `size` bytes at `query_data`, which is all of `answer`, during the call only. The
+    // callers' types have only integers, for which every bit pattern is valid.
     unsafe { sys::io_uring_register(-1, IORING_REGISTER_QUERY, pointer, 0)? };
     if header.result < 0 {
         return Err(io::Error::from_raw_os_error(-header.result));

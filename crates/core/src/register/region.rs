@@ -1,10 +1,10 @@
-//! A region of memory that the kernel shares, and waits that are described in it.
+//! A memory region shared with the kernel, and the waits that are described in it.
 
 use std::io;
 use std::time::Duration;
 
-use super::invalid;
-use crate::memory::Memory;
+use crate::errno::invalid;
+use crate::memory::MappedMemory;
 use crate::ring::Ring;
 use crate::sys::{
     __kernel_timespec, IORING_MEM_REGION_REG_WAIT_ARG, IORING_MEM_REGION_TYPE_USER, IORING_REG_WAIT_TS,
@@ -12,14 +12,15 @@ use crate::sys::{
 };
 
 impl Ring {
-    /// Shares memory with the kernel, once and until the ring is closed: whole pages, from the start of one. With `waits`
-    /// it describes waits, for a ring that is not enabled yet. Since Linux 6.13. See io_uring_register_region(3).
+    /// Registers a region of whole pages that the kernel shares until the ring is closed. With `waits` the region describes
+    /// waits ([`set_wait`]), which needs a ring that is still disabled. Since Linux 6.13. See io_uring_register_region(3).
     ///
     /// # Errors
     ///
-    /// `EBUSY` if there is a region already, `EINVAL` for memory that is not whole pages, and with `waits` for a ring
-    /// that is enabled; `ENOMEM`.
-    pub fn register_region(&mut self, memory: &Memory, waits: bool) -> io::Result<()> {
+    /// * `EBUSY`: a region is registered already.
+    /// * `EINVAL`: the memory is not whole pages, or the ring is enabled and `waits` is set.
+    /// * `ENOMEM`: the region would exceed the memory-lock limit.
+    pub fn register_region(&mut self, memory: &MappedMemory, waits: bool) -> io::Result<()> {
         let description = io_uring_region_desc {
             user_addr: memory.as_ptr() as u64,
             size: memory.len() as u64,
@@ -31,34 +32,35 @@ impl Ring {
             flags: if waits { IORING_MEM_REGION_REG_WAIT_ARG } else { 0 },
             ..Default::default()
         };
-        // SAFETY: the description lives until the kernel has read it, and the memory until the ring is closed.
+        // SAFETY: the kernel reads the description during the call only. It holds the pages of the memory, of which the
+        // ring keeps a clone until it is closed.
         unsafe { self.register_struct(IORING_REGISTER_MEM_REGION, &mut argument, 1)? };
-        self.retained.kept.push(memory.clone());
+        self.retained.until_close.push(memory.clone());
         Ok(())
     }
 
-    /// Starts what was pushed and waits for `want` completions as the registered wait at `index` says. Since Linux
-    /// 6.13.
+    /// Submits the queued entries and waits for at least `want` completions, as described by the registered wait at `index`.
+    /// Since Linux 6.13.
     ///
     /// # Errors
     ///
-    /// `EFAULT` if there is none, and as for [`submit_and_wait`](Self::submit_and_wait); the end of the time is none.
+    /// `EFAULT`: the region has no wait at `index`. The others are those of [`submit_and_wait`](Self::submit_and_wait).
     pub fn submit_and_wait_registered(&mut self, want: u32, index: usize) -> io::Result<usize> {
         let offset = index.saturating_mul(size_of::<io_uring_reg_wait>());
-        self.submit_by(want, |ring, to_submit, enter| {
-            ring.enter_registered(to_submit, want, enter.bits(), offset)
+        self.submit_using(want, |ring, to_submit, enter| {
+            ring.enter_registered(to_submit, want, enter, offset)
         })
     }
 }
 
-/// Describes a wait in a region for waits: its place among them, how long it is at most, and how long it waits for
-/// more than one completion. See io_uring_register_reg_wait(3).
+/// Describes the wait at `index` of a region: it lasts at most for `timeout`, and waits for `min_wait` for the wanted number
+/// of completions before it is content with one. See io_uring_register_reg_wait(3).
 ///
 /// # Errors
 ///
-/// `EINVAL` beyond the end of the memory.
+/// `EINVAL`: `index` is beyond the end of the memory.
 pub fn set_wait(
-    memory: &Memory,
+    memory: &MappedMemory,
     index: usize,
     timeout: Option<Duration>,
     min_wait: Duration,
@@ -70,7 +72,8 @@ pub fn set_wait(
         sigmask_sz: 0,
         ..Default::default()
     };
-    // SAFETY: 64 initialised bytes without padding.
+    // SAFETY: the structure is integers without padding (its definition asserts that), so all of its 64 bytes are
+    // initialised.
     let bytes: [u8; size_of::<io_uring_reg_wait>()] = unsafe { std::mem::transmute(wait) };
     let at = index.checked_mul(bytes.len()).ok_or_else(invalid)?;
     if memory.slice(at..at.saturating_add(bytes.len())).is_none() {

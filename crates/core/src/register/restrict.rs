@@ -1,4 +1,4 @@
-//! What a ring may do.
+//! Restrictions of a ring, and enabling it.
 
 use std::io;
 
@@ -11,28 +11,29 @@ use crate::sys::{
     IORING_RESTRICTION_SQE_FLAGS_REQUIRED, IORING_RESTRICTION_SQE_OP, io_uring_restriction,
 };
 
-/// Something that a restricted ring may do, or has to. What is not named it may not.
+/// A permission or requirement of a restricted ring. Everything without a permission is forbidden.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Restriction {
-    /// An opcode of io_uring_register(2) is allowed.
+    /// Allows an opcode of io_uring_register(2).
     Register(u8),
-    /// An operation is allowed.
+    /// Allows an operation.
     Operation(u8),
-    /// These entry flags are allowed ([`flags`](crate::entry::flags)).
+    /// Allows entry flags ([`flags`](crate::entry::flags)).
     FlagsAllowed(u8),
-    /// These entry flags have to be there.
+    /// Requires entry flags of every entry.
     FlagsRequired(u8),
 }
 
 impl Ring {
-    /// Restricts a ring that was made with [`R_DISABLED`](crate::sys::setup::R_DISABLED), once. It may cancel whatever
-    /// is said here: a ring that may not cannot be closed safely. Since Linux 5.10. See
+    /// Restricts a ring that was made with [`R_DISABLED`](crate::sys::setup::R_DISABLED). This can be done once. Cancelling is
+    /// always allowed in addition, because a ring that cannot cancel cannot be closed safely. Since Linux 5.10. See
     /// io_uring_register_restrictions(3).
     ///
     /// # Errors
     ///
-    /// `EBADFD` if the ring is enabled, `EBUSY` if it is restricted already, `EINVAL` for opcodes that this kernel does
-    /// not know.
+    /// * `EBADFD`: the ring is enabled.
+    /// * `EBUSY`: the ring is restricted already.
+    /// * `EINVAL`: the kernel does not know an opcode.
     pub fn register_restrictions(&mut self, restrictions: &[Restriction]) -> io::Result<()> {
         let mut all: Vec<io_uring_restriction> = restrictions
             .iter()
@@ -46,22 +47,28 @@ impl Ring {
                 _ => flags,
             });
         if required != 0 {
-            // An entry of ours that cancels may not have them.
+            // The ring's own cancel entries may lack these flags, so cancelling by registration is allowed too.
             all.push(Restriction::Register(IORING_REGISTER_SYNC_CANCEL as u8).into());
         }
         let pointer = all.as_mut_ptr();
-        // SAFETY: as many restrictions as it says are read during the call.
+        // SAFETY: the kernel reads `all.len()` structures at `pointer` during the call.
         unsafe { self.register(IORING_REGISTER_RESTRICTIONS, pointer.cast(), count(&all)?)? };
-        self.require_flags(required & (FIXED_FILE | ASYNC)); // others tie entries to their neighbours
+        self.require_flags(required & (FIXED_FILE | ASYNC)); // other flags would link the cancel entry to its neighbours
         Ok(())
     }
 
-    /// Enables a ring that was made with [`R_DISABLED`](crate::sys::setup::R_DISABLED): it then belongs to this thread.
-    /// Since Linux 5.10. See io_uring_enable_rings(3).
+    /// Declares the entry flags that the ring's restrictions require, for a ring that was restricted with
+    /// [`register`](Self::register): the cancel entries of [`cancel_all`](Self::cancel_all) get these flags too.
+    pub fn require_flags(&mut self, flags: u8) {
+        self.required_flags = flags;
+    }
+
+    /// Enables a ring that was made with [`R_DISABLED`](crate::sys::setup::R_DISABLED). The ring belongs to the thread that
+    /// enables it. Since Linux 5.10. See io_uring_enable_rings(3).
     ///
     /// # Errors
     ///
-    /// `EBADFD` if it is enabled.
+    /// `EBADFD`: the ring is enabled already.
     pub fn enable(&mut self) -> io::Result<()> {
         self.register_nothing(IORING_REGISTER_ENABLE_RINGS, 0).map(drop)
     }

@@ -1,57 +1,60 @@
-//! Zero-copy receive: a queue of a network device that writes into the program's memory.
+//! Zero-copy receive: a network device's queue that writes into the program's memory.
 
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::invalid;
-use crate::memory::Memory;
+use crate::errno::invalid;
+use crate::memory::MappedMemory;
 use crate::ring::Ring;
 use crate::sys::{
-    IORING_MEM_REGION_TYPE_USER, IORING_REGISTER_ZCRX_IFQ, io_uring_region_desc, io_uring_zcrx_area_reg,
-    io_uring_zcrx_ifq_reg, io_uring_zcrx_rqe,
+    self, IORING_MEM_REGION_TYPE_USER, IORING_REGISTER_ZCRX_IFQ, IORING_ZCRX_AREA_MASK, io_uring_region_desc,
+    io_uring_zcrx_area_reg, io_uring_zcrx_ifq_reg, io_uring_zcrx_offsets, io_uring_zcrx_rqe,
 };
 
-/// What a queue for zero-copy receive is made with.
+/// Options of [`Ring::register_zero_copy_receive`].
 #[derive(Clone, Debug)]
 pub struct ZeroCopySetup {
     /// Index of the network interface.
     pub interface: u32,
-    /// Its queue.
+    /// Number of the interface's receive queue.
     pub queue: u32,
-    /// Entries of the queue by which memory goes back: a power of two.
+    /// Capacity of the refill queue in entries, a power of two.
     pub entries: u32,
-    /// What is received into: whole pages.
-    pub area: Memory,
+    /// Memory to receive into: whole pages.
+    pub area: MappedMemory,
 }
 
-/// A queue of a network device, registered with a ring until that is closed. Tried without such a device only: as far as
-/// the kernel's refusal.
+/// A queue of a network device that is registered with a ring until the ring is closed.
+///
+/// This was tested only without a suitable device, up to the kernel's refusal.
 #[derive(Debug)]
 pub struct ZeroCopyReceive {
     id: u32,
     token: u64,
-    area: Memory,
-    region: Memory,
-    offsets: crate::sys::io_uring_zcrx_offsets,
+    area: MappedMemory,
+    region: MappedMemory,
+    offsets: io_uring_zcrx_offsets,
     mask: u32,
     tail: u32,
 }
 
 impl Ring {
-    /// Takes a queue of a network device. Needs `CAP_NET_ADMIN`, a device that can split headers from data, and a ring
-    /// with `DEFER_TASKRUN` and wide completions. Since Linux 6.15. See io_uring_register_ifq(3).
+    /// Registers a receive queue of a network device. Needs `CAP_NET_ADMIN`, a device that can split headers from data, and a
+    /// ring with `DEFER_TASKRUN` and `CQE32`. Since Linux 6.15. See io_uring_register_ifq(3).
     ///
     /// # Errors
     ///
-    /// `EPERM`, `EINVAL` for another kind of ring, `ENODEV` for no such interface, `EOPNOTSUPP` for a device that cannot.
+    /// * `EPERM`: the process does not have `CAP_NET_ADMIN`.
+    /// * `EINVAL`: the ring has not the flags above, or `entries` is not a power of two.
+    /// * `ENODEV`: there is no such interface.
+    /// * `EOPNOTSUPP`: the device does not support zero-copy receive.
     pub fn register_zero_copy_receive(&mut self, setup: &ZeroCopySetup) -> io::Result<ZeroCopyReceive> {
         if !setup.entries.is_power_of_two() {
             return Err(invalid());
         }
-        // SAFETY: a number, which is always known: a power of two.
-        let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
+        let page = sys::page_size();
         let bytes = setup.entries as usize * size_of::<io_uring_zcrx_rqe>() + page;
-        let region = Memory::new(bytes.next_multiple_of(page))?;
+        let region = MappedMemory::new(bytes.next_multiple_of(page))?;
         let mut description = io_uring_region_desc {
             user_addr: region.as_ptr() as u64,
             size: region.len() as u64,
@@ -71,11 +74,13 @@ impl Ring {
             region_ptr: std::ptr::from_mut(&mut description) as u64,
             ..Default::default()
         };
-        // SAFETY: both descriptions live until the kernel has read and filled them in; the memory that they name is
-        // kept until the ring is closed.
+        // SAFETY: the kernel reads and writes the three structures during the call only. It uses the memory that they
+        // describe until the ring is closed, and `until_close` keeps that for as long.
         unsafe { self.register_struct(IORING_REGISTER_ZCRX_IFQ, &mut argument, 1)? };
-        self.retained.kept.extend([region.clone(), setup.area.clone()]);
-        let read = size_of::<AtomicU32>();
+        self.retained
+            .until_close
+            .extend([region.clone(), setup.area.clone()]);
+        let counter = size_of::<AtomicU32>();
         let aligned = [argument.offsets.head, argument.offsets.tail]
             .iter()
             .all(|offset| (*offset as usize).is_multiple_of(align_of::<AtomicU32>()));
@@ -84,8 +89,8 @@ impl Ring {
         let rqes = argument.rq_entries as usize * size_of::<io_uring_zcrx_rqe>();
         let offsets = argument.offsets;
         if !aligned
-            || !inside(offsets.head, read)
-            || !inside(offsets.tail, read)
+            || !inside(offsets.head, counter)
+            || !inside(offsets.tail, counter)
             || !inside(offsets.rqes, rqes)
         {
             return Err(invalid());
@@ -103,33 +108,33 @@ impl Ring {
 }
 
 impl ZeroCopyReceive {
-    /// The queue's number, for `RecvZc`.
+    /// Returns the id of the queue, for [`RecvZc`](crate::operations::RecvZc).
     #[must_use]
     pub fn id(&self) -> u32 {
         self.id
     }
 
-    /// What is received into.
+    /// Returns the memory that data is received into.
     #[must_use]
-    pub fn area(&self) -> &Memory {
+    pub fn area(&self) -> &MappedMemory {
         &self.area
     }
 
-    /// What a completion received, from its offset (the first number of its second half) and its length; `None` if it
-    /// is not in the area.
+    /// Returns the memory that a completion received, from the offset in its second 16 bytes and its length in bytes, or
+    /// `None` if that is not inside the area.
     #[must_use]
-    pub fn received(&self, offset: u64, length: u32) -> Option<Memory> {
-        let start = usize::try_from(offset & !crate::sys::IORING_ZCRX_AREA_MASK).ok()?;
+    pub fn received(&self, offset: u64, length: u32) -> Option<MappedMemory> {
+        let start = usize::try_from(offset & !IORING_ZCRX_AREA_MASK).ok()?;
         self.area.slice(start..start.checked_add(length as usize)?)
     }
 
-    /// Gives memory back, from the same two numbers; `false` if the queue has no room.
+    /// Returns received memory to the device, by the same offset and length. Returns false if the refill queue is full.
     pub fn refill(&mut self, offset: u64, length: u32) -> bool {
         let head = self.counter(self.offsets.head).load(Ordering::Acquire);
         if self.tail.wrapping_sub(head) > self.mask {
             return false;
         }
-        let offset = offset & !crate::sys::IORING_ZCRX_AREA_MASK | self.token;
+        let offset = offset & !IORING_ZCRX_AREA_MASK | self.token;
         let at =
             self.offsets.rqes as usize + (self.tail & self.mask) as usize * size_of::<io_uring_zcrx_rqe>();
         self.region.write(at, &offset.to_ne_bytes());
@@ -141,8 +146,8 @@ impl ZeroCopyReceive {
     }
 
     fn counter(&self, offset: u32) -> &AtomicU32 {
-        // SAFETY: inside the region, which was looked at when it was made, and aligned, and
-        // accessed atomically by both sides.
+        // SAFETY: `offset` is that of the head or tail, which `register_zero_copy_receive` has checked to be aligned and
+        // inside the region. The region is mapped as long as `self` lives, and both sides access it atomically.
         unsafe { AtomicU32::from_ptr(self.region.as_ptr().add(offset as usize).cast()) }
     }
 }

@@ -2,9 +2,9 @@
 
 use io_uring::opcode;
 use typed_uring::operations::{GetSockOpt, SetSockOpt, SocketCommand, UringCmd16, UringCmd80, UringCmd128};
-use typed_uring::{Entry, EntryBytes, WideEntry};
+use typed_uring::{Entry, Entry128, EntryBytes};
 
-use crate::sides::{Case, Lay, Sides, also, given, sides, wide, with_file};
+use crate::sides::{Case, Lay, Sides, also, from_crate, from_crate_128, given, sides, with_file};
 use crate::values::Values;
 
 pub(crate) const CASES: &[Case] = &[
@@ -14,7 +14,7 @@ pub(crate) const CASES: &[Case] = &[
     ("GetSockOpt", get_sock_opt),
 ];
 
-pub(crate) const WIDE_CASES: &[Case<128>] = &[("UringCmd80", uring_cmd80), ("UringCmd128", uring_cmd128)];
+pub(crate) const CASES_128: &[Case<128>] = &[("UringCmd80", uring_cmd80), ("UringCmd128", uring_cmd128)];
 
 /// Words that are absent are zero.
 fn bytes_of<const SIZE: usize>(words: &[Option<u64>]) -> [u8; SIZE] {
@@ -42,7 +42,7 @@ fn uring_cmd16(v: &Values) -> Sides<64> {
         data0: v.data[0], data1: v.data[1]);
     let theirs = with_file!(v.file, file => opcode::UringCmd16::new(file, v.number));
     let theirs = theirs.addr(v.offset).buf_index(v.half).cmd(bytes_of(&v.data));
-    sides(ours.build(), command_fields(Entry::from(theirs.build()), v))
+    sides(ours.build(), command_fields(from_crate(theirs.build()), v))
 }
 
 macro_rules! with_wide_fields {
@@ -54,10 +54,10 @@ macro_rules! with_wide_fields {
     };
 }
 
-fn crates_uring_cmd80(v: &Values) -> WideEntry {
+fn crates_uring_cmd80(v: &Values) -> Entry128 {
     let theirs = with_file!(v.file, file => opcode::UringCmd80::new(file, v.number));
     let theirs = theirs.addr(v.offset).buf_index(v.half).cmd(bytes_of(&v.data));
-    command_fields(wide(theirs.build()), v)
+    command_fields(from_crate_128(theirs.build()), v)
 }
 
 fn uring_cmd80(v: &Values) -> Sides<128> {
@@ -76,7 +76,7 @@ fn socket_command(v: &Values) -> Sides<64> {
     let ours = given!(SocketCommand::new(v.file, v.number), address: v.offset, address_length: v.data[0],
         peer: v.word);
     let theirs = with_file!(v.file, file => opcode::UringCmd16::new(file, v.number));
-    let theirs = Entry::from(theirs.addr(v.offset).build());
+    let theirs = from_crate(theirs.addr(v.offset).build());
     sides(ours.build(), theirs.lay(44, v.word).lay(48, v.data[0]))
 }
 
@@ -85,7 +85,7 @@ fn crates_set_sock_opt(v: &Values) -> Entry {
     let theirs = with_file!(v.file, file => {
         opcode::SetSockOpt::new(file, v.number, v.second_number, value, v.length)
     });
-    theirs.build().into()
+    from_crate(theirs.build())
 }
 
 fn set_sock_opt(v: &Values) -> Sides<64> {

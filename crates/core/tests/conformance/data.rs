@@ -6,7 +6,7 @@ use typed_uring::operations::{
 };
 use typed_uring::{Entry, File};
 
-use crate::sides::{Case, Lay, Sides, also, flags, given, select, sides, with_file};
+use crate::sides::{Case, IntoEntry, Lay, Sides, also, flags, from_crate, given, select, sides, with_file};
 use crate::values::Values;
 
 pub(crate) const CASES: &[Case] = &[
@@ -24,8 +24,8 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 /// The crate has no attributes: `attr_ptr` and `attr_type_mask`.
-fn attributes(entry: impl Into<Entry>, v: &Values) -> Entry {
-    entry.into().lay(48, v.data[0]).lay(56, v.data[1])
+fn attributes(entry: impl IntoEntry<64>, v: &Values) -> Entry {
+    entry.into_entry().lay(48, v.data[0]).lay(56, v.data[1])
 }
 
 fn readv(v: &Values) -> Sides<64> {
@@ -119,7 +119,7 @@ fn read_multi(v: &Values) -> Sides<64> {
     let ours = given!(ReadMulti::new(v.file, v.index), length: v.word, offset: v.offset);
     let length = v.word.unwrap_or(0);
     let theirs = with_file!(v.file, file => opcode::ReadMulti::new(file, length, v.index));
-    let theirs = Entry::from(theirs.offset(v.offset.unwrap_or(u64::MAX)).build());
+    let theirs = from_crate(theirs.offset(v.offset.unwrap_or(u64::MAX)).build());
     let fixed = matches!(v.file, File::Fixed(_)).then_some(1_u8 << 0);
     sides(ours.build(), theirs.add(1, fixed))
 }

@@ -1,12 +1,12 @@
 //! What is done to an open file, or makes one or closes it.
 
 use io_uring::{opcode, types};
+use typed_uring::Slot;
 use typed_uring::operations::{
     Close, FGetXattr, FSetXattr, Fadvise, Fallocate, FixedFdInstall, Fsync, Ftruncate, Pipe, SyncFileRange,
 };
-use typed_uring::{Entry, Slot};
 
-use crate::sides::{Case, Lay, Sides, destination, flags, given, sides, with_file};
+use crate::sides::{Case, Lay, Sides, destination, flags, from_crate, given, sides, with_file};
 use crate::values::Values;
 
 pub(crate) const CASES: &[Case] = &[
@@ -58,7 +58,7 @@ fn fadvise(v: &Values) -> Sides<64> {
     let ours = given!(Fadvise::new(v.file, advice), offset: v.offset, length: v.word, long_length: v.data[0]);
     let length = i64::from(v.word.unwrap_or(0));
     let theirs = with_file!(v.file, file => opcode::Fadvise::new(file, length, advice));
-    let theirs = Entry::from(given!(theirs, offset: v.offset).build());
+    let theirs = from_crate(given!(theirs, offset: v.offset).build());
     sides(ours.build(), theirs.lay(16, v.data[0]))
 }
 

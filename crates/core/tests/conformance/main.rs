@@ -22,9 +22,9 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{TestCaseError, TestRunner};
 use typed_uring::entry::{EntryBytes, Place, place};
 use typed_uring::operations::{Nop128, OPERATIONS, OpenAt, OperationInfo};
-use typed_uring::{Address, Entry, File, Group, Slot};
+use typed_uring::{Address, File, Group, Slot};
 
-use sides::{Case, Lay, Sides};
+use sides::{Case, Lay, Sides, from_crate, to_crate};
 use values::{Values, values};
 
 fn cases() -> Vec<Case> {
@@ -43,8 +43,8 @@ fn cases() -> Vec<Case> {
     .concat()
 }
 
-fn wide_cases() -> Vec<Case<128>> {
-    [rings::WIDE_CASES, commands::WIDE_CASES].concat()
+fn cases_128() -> Vec<Case<128>> {
+    [rings::CASES_128, commands::CASES_128].concat()
 }
 
 fn runner() -> TestRunner {
@@ -89,7 +89,7 @@ fn every_operation_has_the_bytes_of_the_crates_own_builder() -> Result<(), Strin
 
 #[test]
 fn every_wide_operation_has_the_bytes_of_the_crates_own_builder() -> Result<(), String> {
-    all(wide_cases().into_iter().map(compare))
+    all(cases_128().into_iter().map(compare))
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn every_row_of_the_table_has_a_case_and_every_case_a_row() {
         .map(|operation| (operation.name, operation.size))
         .collect();
     let narrow = cases().into_iter().map(|(name, _)| (name, 64));
-    let wide = wide_cases().into_iter().map(|(name, _)| (name, 128));
+    let wide = cases_128().into_iter().map(|(name, _)| (name, 128));
     let cases: Vec<_> = narrow.chain(wide).collect();
     assert_eq!(rows.len(), OPERATIONS.len(), "two rows have the same name");
     assert_eq!(rows, cases.iter().copied().collect());
@@ -138,7 +138,7 @@ fn every_field_of_a_row_takes_many_values_in_its_case() -> Result<(), String> {
         .collect::<Result<_, _>>()
         .map_err(|reason| reason.to_string())?;
     let narrow = cases().into_iter().map(|case| exercise(case, &samples));
-    let wide = wide_cases().into_iter().map(|case| exercise(case, &samples));
+    let wide = cases_128().into_iter().map(|case| exercise(case, &samples));
     all(narrow.chain(wide))
 }
 
@@ -165,21 +165,19 @@ fn what_every_entry_has_lands_where_the_crate_puts_it() -> Result<(), String> {
     let strategy = (any::<u64>(), any::<u16>(), 0..128_u8, values());
     runner()
         .run(&strategy, |(user_data, personality, flags, values)| {
-            let theirs = data::read(&values)
-                .theirs
-                .raw()
+            let theirs = to_crate(data::read(&values).theirs)
                 .flags(squeue::Flags::from_bits_retain(flags))
                 .personality(personality)
                 .user_data(user_data);
             let ours = decorate(data::read(&values).ours, flags, personality, user_data)?;
-            prop_assert_eq!(ours, Entry::from(theirs));
+            prop_assert_eq!(ours, from_crate(theirs));
 
             let theirs = squeue::Entry128::from(opcode::Nop::new().build())
                 .flags(squeue::Flags::from_bits_retain(flags))
                 .personality(personality)
                 .user_data(user_data);
             let ours = decorate(Nop128::new().build(), flags, personality, user_data)?;
-            prop_assert_eq!(ours, sides::wide(theirs).lay(0, Some(63_u8)));
+            prop_assert_eq!(ours, sides::from_crate_128(theirs).lay(0, Some(63_u8)));
             Ok(())
         })
         .map_err(|error| error.to_string())

@@ -1,13 +1,12 @@
 //! Sending and receiving.
 
 use io_uring::opcode;
-use typed_uring::Entry;
 use typed_uring::operations::{
     Recv, RecvBundle, RecvMsg, RecvMsgMulti, RecvMulti, RecvMultiBundle, RecvZc, Send, SendBundle, SendMsg,
     SendMsgZc, SendZc,
 };
 
-use crate::sides::{Case, Lay, Sides, also, flags, given, select, sides, with_file};
+use crate::sides::{Case, Lay, Sides, also, flags, from_crate, given, select, sides, with_file};
 use crate::values::Values;
 
 pub(crate) const CASES: &[Case] = &[
@@ -65,7 +64,7 @@ fn send_bundle(v: &Values) -> Sides<64> {
         given!(SendBundle::new(v.file, v.index), length: v.second_word, msg_flags: v.word, ioprio: v.half);
     let theirs = with_file!(v.file, file => opcode::SendBundle::new(file, v.index));
     let theirs = given!(theirs, flags: flags(v.word), len: v.second_word);
-    sides(ours.build(), Entry::from(theirs.build()).add(2, v.half))
+    sides(ours.build(), from_crate(theirs.build()).add(2, v.half))
 }
 
 fn recv(v: &Values) -> Sides<64> {
@@ -80,7 +79,7 @@ fn recv_multi(v: &Values) -> Sides<64> {
     let ours = given!(RecvMulti::new(v.file, v.index), length: v.second_word, limit: v.third_word,
         msg_flags: v.word, ioprio: v.half);
     let theirs = with_file!(v.file, file => opcode::RecvMulti::new(file, v.index));
-    let theirs = Entry::from(given!(theirs, flags: flags(v.word), len: v.second_word).build());
+    let theirs = from_crate(given!(theirs, flags: flags(v.word), len: v.second_word).build());
     sides(ours.build(), theirs.add(2, v.half).lay(44, v.third_word))
 }
 
@@ -88,7 +87,7 @@ fn recv_bundle(v: &Values) -> Sides<64> {
     let ours =
         given!(RecvBundle::new(v.file, v.index), length: v.second_word, msg_flags: v.word, ioprio: v.half);
     let theirs = with_file!(v.file, file => opcode::RecvBundle::new(file, v.index));
-    let theirs = Entry::from(given!(theirs, flags: flags(v.word)).build());
+    let theirs = from_crate(given!(theirs, flags: flags(v.word)).build());
     sides(ours.build(), theirs.add(2, v.half).lay(24, v.second_word))
 }
 
@@ -96,7 +95,7 @@ fn recv_multi_bundle(v: &Values) -> Sides<64> {
     let ours = given!(RecvMultiBundle::new(v.file, v.index), length: v.second_word, limit: v.third_word,
         msg_flags: v.word, ioprio: v.half);
     let theirs = with_file!(v.file, file => opcode::RecvMultiBundle::new(file, v.index));
-    let theirs = Entry::from(given!(theirs, flags: flags(v.word)).build())
+    let theirs = from_crate(given!(theirs, flags: flags(v.word)).build())
         .add(2, v.half)
         .lay(24, v.second_word)
         .lay(44, v.third_word);
@@ -121,7 +120,7 @@ fn send_msg_zc(v: &Values) -> Sides<64> {
     let ours =
         given!(SendMsgZc::new(v.file, v.address), msg_flags: v.word, ioprio: v.half, buffer_index: v.group);
     let theirs = with_file!(v.file, file => opcode::SendMsgZc::new(file, v.address as *const _));
-    let theirs = Entry::from(given!(theirs, flags: v.word, ioprio: v.half).build());
+    let theirs = from_crate(given!(theirs, flags: v.word, ioprio: v.half).build());
     sides(ours.build(), theirs.lay(40, v.group))
 }
 

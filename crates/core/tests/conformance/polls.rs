@@ -1,10 +1,9 @@
 //! Waiting until files are ready.
 
 use io_uring::{opcode, types};
-use typed_uring::Entry;
 use typed_uring::operations::{EpollCtl, EpollWait, PollAdd, PollRemove, PollUpdate};
 
-use crate::sides::{Case, Lay, Sides, also, given, sides, with_file};
+use crate::sides::{Case, Lay, Sides, also, from_crate, given, sides, with_file};
 use crate::values::Values;
 
 pub(crate) const CASES: &[Case] = &[
@@ -23,7 +22,7 @@ fn poll_add(v: &Values) -> Sides<64> {
     let theirs = with_file!(v.file, file => opcode::PollAdd::new(file, v.number));
     sides(
         ours.build(),
-        Entry::from(theirs.multi(multi).build()).add(24, v.word),
+        from_crate(theirs.multi(multi).build()).add(24, v.word),
     )
 }
 
@@ -36,7 +35,7 @@ fn poll_remove(v: &Values) -> Sides<64> {
 fn poll_update(v: &Values) -> Sides<64> {
     let ours = given!(PollUpdate::new(v.address), events: v.word, new_user_data: v.offset,
         poll_flags: v.second_word);
-    let theirs = Entry::from(opcode::PollRemove::new(v.address).build())
+    let theirs = from_crate(opcode::PollRemove::new(v.address).build())
         .lay(8, v.offset)
         .lay(24, v.second_word)
         .lay(28, v.word);
@@ -49,7 +48,7 @@ fn epoll_ctl(v: &Values) -> Sides<64> {
     let (epoll, file) = (types::Fd(v.fd), types::Fd(v.second_fd));
     let theirs = opcode::EpollCtl::new(epoll, file, v.number.cast_signed(), v.address as *const _);
     let file = u64::from(v.second_fd.cast_unsigned());
-    sides(ours.build(), Entry::from(theirs.build()).lay(8, Some(file)))
+    sides(ours.build(), from_crate(theirs.build()).lay(8, Some(file)))
 }
 
 fn epoll_wait(v: &Values) -> Sides<64> {

@@ -1,10 +1,9 @@
-//! Memory, futexes and child processes.
+//! MappedMemory, futexes and child processes.
 
 use io_uring::opcode;
-use typed_uring::Entry;
 use typed_uring::operations::{FutexWait, FutexWaitV, FutexWake, Madvise, WaitId};
 
-use crate::sides::{Case, Lay, Sides, given, sides};
+use crate::sides::{Case, Lay, Sides, from_crate, given, sides};
 use crate::values::Values;
 
 pub(crate) const CASES: &[Case] = &[
@@ -20,7 +19,7 @@ fn madvise(v: &Values) -> Sides<64> {
     let ours = given!(Madvise::new(v.address, advice), length: v.word, long_length: v.data[0]);
     let length = i64::from(v.word.unwrap_or(0));
     let theirs = opcode::Madvise::new(v.address as *const _, length, advice);
-    sides(ours.build(), Entry::from(theirs.build()).lay(8, v.data[0]))
+    sides(ours.build(), from_crate(theirs.build()).lay(8, v.data[0]))
 }
 
 fn wait_id(v: &Values) -> Sides<64> {

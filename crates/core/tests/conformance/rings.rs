@@ -1,12 +1,12 @@
 //! The ring itself: nothing, messages to other rings, registered files and provided buffers.
 
 use io_uring::{opcode, squeue, types};
+use typed_uring::EntryBytes;
 use typed_uring::operations::{
     FilesUpdate, MsgRingData, MsgRingSendFd, Nop, Nop128, ProvideBuffers, RemoveBuffers,
 };
-use typed_uring::{Entry, EntryBytes};
 
-use crate::sides::{Case, Lay, Sides, also, destination, flags, given, sides, wide};
+use crate::sides::{Case, Lay, Sides, also, destination, flags, from_crate, from_crate_128, given, sides};
 use crate::values::Values;
 
 pub(crate) const CASES: &[Case] = &[
@@ -18,7 +18,7 @@ pub(crate) const CASES: &[Case] = &[
     ("MsgRingSendFd", msg_ring_send_fd),
 ];
 
-pub(crate) const WIDE_CASES: &[Case<128>] = &[("Nop128", nop128)];
+pub(crate) const CASES_128: &[Case<128>] = &[("Nop128", nop128)];
 
 /// The crate has no fields for it.
 fn nop_fields<const SIZE: usize>(entry: EntryBytes<SIZE>, v: &Values) -> EntryBytes<SIZE> {
@@ -34,7 +34,7 @@ fn nop_fields<const SIZE: usize>(entry: EntryBytes<SIZE>, v: &Values) -> EntryBy
 fn nop(v: &Values) -> Sides<64> {
     let ours = given!(Nop::new(), nop_flags: v.word, result: flags(v.second_word), fd: v.optional_fd,
         buffer_index: v.half, extra1: v.data[0], extra2: v.data[1]);
-    let theirs = Entry::from(opcode::Nop::new().build());
+    let theirs = from_crate(opcode::Nop::new().build());
     sides(ours.build(), nop_fields(theirs, v))
 }
 
@@ -42,14 +42,14 @@ fn nop(v: &Values) -> Sides<64> {
 fn nop128(v: &Values) -> Sides<128> {
     let ours = given!(Nop128::new(), nop_flags: v.word, result: flags(v.second_word), fd: v.optional_fd,
         buffer_index: v.half, extra1: v.data[0], extra2: v.data[1]);
-    let theirs = wide(squeue::Entry128::from(opcode::Nop::new().build())).lay(0, Some(63_u8));
+    let theirs = from_crate_128(squeue::Entry128::from(opcode::Nop::new().build())).lay(0, Some(63_u8));
     sides(ours.build(), nop_fields(theirs, v))
 }
 
 /// The crate's offset is signed, and cannot be large.
 fn files_update(v: &Values) -> Sides<64> {
     let ours = given!(FilesUpdate::new(v.address, v.length), offset: v.offset);
-    let theirs = Entry::from(opcode::FilesUpdate::new(v.address as *const _, v.length).build());
+    let theirs = from_crate(opcode::FilesUpdate::new(v.address as *const _, v.length).build());
     sides(ours.build(), theirs.lay(8, v.offset))
 }
 
@@ -58,13 +58,13 @@ fn provide_buffers(v: &Values) -> Sides<64> {
     let ours = ProvideBuffers::new(v.address, v.length, v.number, v.index, v.second_index);
     let size = v.length.cast_signed();
     let theirs = opcode::ProvideBuffers::new(v.address as *mut _, size, 0, v.index, v.second_index);
-    sides(ours.build(), Entry::from(theirs.build()).lay(4, Some(v.number)))
+    sides(ours.build(), from_crate(theirs.build()).lay(4, Some(v.number)))
 }
 
 fn remove_buffers(v: &Values) -> Sides<64> {
     let ours = RemoveBuffers::new(v.number, v.index);
     let theirs = opcode::RemoveBuffers::new(0, v.index);
-    sides(ours.build(), Entry::from(theirs.build()).lay(4, Some(v.number)))
+    sides(ours.build(), from_crate(theirs.build()).lay(4, Some(v.number)))
 }
 
 fn msg_ring_data(v: &Values) -> Sides<64> {
@@ -81,6 +81,6 @@ fn msg_ring_send_fd(v: &Values) -> Sides<64> {
     let ours = given!(MsgRingSendFd::new(v.fd, v.number, v.address), slot: v.slot, msg_ring_flags: v.word);
     let slot = destination(v.slot).unwrap_or(types::DestinationSlot::auto_target());
     let theirs = opcode::MsgRingSendFd::new(types::Fd(v.fd), types::Fixed(v.number), slot, v.address);
-    let theirs = Entry::from(given!(theirs, opcode_flags: v.word).build());
+    let theirs = from_crate(given!(theirs, opcode_flags: v.word).build());
     sides(ours.build(), theirs.lay(44, v.slot.is_none().then_some(0_u32)))
 }

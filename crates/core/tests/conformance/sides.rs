@@ -1,9 +1,9 @@
-//! The two sides of a comparison, and what it takes to make the crate's side.
+//! The two sides of a comparison, and helpers that make the `io-uring` crate's side.
 
 use std::ops::BitOr;
 
 use io_uring::{squeue, types};
-use typed_uring::{Entry, EntryBytes, Slot, WideEntry};
+use typed_uring::{Entry, Entry128, EntryBytes, Slot};
 
 use crate::values::Values;
 
@@ -12,20 +12,46 @@ pub(crate) struct Sides<const SIZE: usize> {
     pub(crate) theirs: EntryBytes<SIZE>,
 }
 
-/// The name of a row, and what makes both sides of it.
+/// The name of a row, and the function that makes both sides of it.
 pub(crate) type Case<const SIZE: usize = 64> = (&'static str, fn(&Values) -> Sides<SIZE>);
 
-pub(crate) fn sides<const SIZE: usize>(
-    ours: EntryBytes<SIZE>,
-    theirs: impl Into<EntryBytes<SIZE>>,
-) -> Sides<SIZE> {
+pub(crate) fn sides<const SIZE: usize>(ours: EntryBytes<SIZE>, theirs: impl IntoEntry<SIZE>) -> Sides<SIZE> {
     Sides {
         ours,
-        theirs: theirs.into(),
+        theirs: theirs.into_entry(),
     }
 }
 
-/// Calls the setters of those fields that have a value.
+/// An entry of the `io-uring` crate or of this one.
+pub(crate) trait IntoEntry<const SIZE: usize> {
+    fn into_entry(self) -> EntryBytes<SIZE>;
+}
+
+impl IntoEntry<64> for squeue::Entry {
+    fn into_entry(self) -> Entry {
+        // SAFETY: `squeue::Entry` is `repr(C)`: the 64 bytes of an `io_uring_sqe`, which are integers without padding.
+        Entry::from_bytes(unsafe { std::mem::transmute::<squeue::Entry, [u8; 64]>(self) })
+    }
+}
+
+impl<const SIZE: usize> IntoEntry<SIZE> for EntryBytes<SIZE> {
+    fn into_entry(self) -> Self {
+        self
+    }
+}
+
+/// Converts an entry of the `io-uring` crate.
+pub(crate) fn from_crate(entry: squeue::Entry) -> Entry {
+    entry.into_entry()
+}
+
+/// Converts an entry to the type of the `io-uring` crate.
+pub(crate) fn to_crate(entry: Entry) -> squeue::Entry {
+    // SAFETY: `squeue::Entry` is `repr(C)`: the integers of an `io_uring_sqe`, so any 64 bytes are valid.
+    unsafe { std::mem::transmute::<[u8; 64], squeue::Entry>(*entry.as_bytes()) }
+}
+
+/// Calls the setters of the fields that have a value.
 macro_rules! given {
     ($builder:expr, $($method:ident: $value:expr),* $(,)?) => {{
         let builder = $builder;
@@ -38,7 +64,7 @@ macro_rules! given {
 }
 pub(crate) use given;
 
-/// The crate tells a descriptor from a registered file by type.
+/// Evaluates `$build` with the crate's type for a descriptor or for a registered file.
 macro_rules! with_file {
     ($file:expr, $name:ident => $build:expr) => {
         match $file {
@@ -55,12 +81,12 @@ macro_rules! with_file {
 }
 pub(crate) use with_file;
 
-/// Flags as the signed number that the crate takes.
+/// Returns flags as the signed number that the crate expects.
 pub(crate) fn flags(word: Option<u32>) -> Option<i32> {
     word.map(u32::cast_signed)
 }
 
-/// Flags together with one that the crate's builder sets by itself.
+/// Returns flags together with one that the crate's builder always sets.
 pub(crate) fn also<T: BitOr<Output = T> + Default>(flags: Option<T>, flag: Option<T>) -> Option<T> {
     match flag {
         Some(flag) => Some(flags.unwrap_or_default() | flag),
@@ -68,9 +94,9 @@ pub(crate) fn also<T: BitOr<Output = T> + Default>(flags: Option<T>, flag: Optio
     }
 }
 
-/// The crate's entry, with `BUFFER_SELECT` where there is a group: its callers set that themselves.
+/// Returns the crate's entry, with `BUFFER_SELECT` if there is a buffer group: the crate leaves that to its users.
 pub(crate) fn select(entry: squeue::Entry, group: Option<u16>) -> Entry {
-    Entry::from(if group.is_some() {
+    from_crate(if group.is_some() {
         entry.flags(squeue::Flags::BUFFER_SELECT)
     } else {
         entry
@@ -84,13 +110,13 @@ pub(crate) fn destination(slot: Option<Slot>) -> Option<types::DestinationSlot> 
     }
 }
 
-/// The crate's wide entry in our type.
-pub(crate) fn wide(entry: squeue::Entry128) -> WideEntry {
-    // SAFETY: `Entry128` is `repr(C)`: the integers of an `io_uring_sqe`, then the 64 bytes after it.
-    WideEntry::from_bytes(unsafe { std::mem::transmute::<squeue::Entry128, [u8; 128]>(entry) })
+/// Converts an entry of 128 bytes of the `io-uring` crate.
+pub(crate) fn from_crate_128(entry: squeue::Entry128) -> Entry128 {
+    // SAFETY: `squeue::Entry128` is `repr(C)`: the integers of an `io_uring_sqe`, then 64 bytes, without padding.
+    Entry128::from_bytes(unsafe { std::mem::transmute::<squeue::Entry128, [u8; 128]>(entry) })
 }
 
-/// A number that can be laid over an entry.
+/// A number that can replace bytes of an entry.
 pub(crate) trait Number {
     fn bytes(self) -> Vec<u8>;
 }
@@ -106,11 +132,11 @@ macro_rules! numbers {
 }
 numbers!(u8, u16, u32, i32, u64);
 
-/// Changes the crate's entry at a byte offset of `struct io_uring_sqe`, where there is a value.
+/// Changes an entry at a byte offset of `struct io_uring_sqe`, if there is a value.
 pub(crate) trait Lay {
-    /// Replaces what is there.
+    /// Replaces the bytes.
     fn lay(self, at: usize, value: Option<impl Number>) -> Self;
-    /// Sets bits, and leaves those that are there.
+    /// Sets bits, and keeps those that are set.
     fn add(self, at: usize, value: Option<impl Number>) -> Self;
 }
 

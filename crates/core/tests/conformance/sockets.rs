@@ -1,10 +1,10 @@
 //! Sockets and their connections.
 
 use io_uring::opcode;
+use typed_uring::Slot;
 use typed_uring::operations::{Accept, AcceptMulti, Bind, Connect, Listen, Shutdown, Socket};
-use typed_uring::{Entry, Slot};
 
-use crate::sides::{Case, Lay, Sides, destination, flags, given, sides, with_file};
+use crate::sides::{Case, Lay, Sides, destination, flags, from_crate, given, sides, with_file};
 use crate::values::Values;
 
 pub(crate) const CASES: &[Case] = &[
@@ -24,7 +24,7 @@ fn accept(v: &Values) -> Sides<64> {
     let length = v.data[1].unwrap_or(0) as *mut _;
     let theirs = with_file!(v.file, file => opcode::Accept::new(file, address, length));
     let theirs = given!(theirs.file_index(destination(v.slot)), flags: flags(v.word));
-    sides(ours.build(), Entry::from(theirs.build()).lay(2, v.half))
+    sides(ours.build(), from_crate(theirs.build()).lay(2, v.half))
 }
 
 fn accept_multi(v: &Values) -> Sides<64> {
@@ -36,7 +36,7 @@ fn accept_multi(v: &Values) -> Sides<64> {
         Some(Slot::Index(index)) => Some(index + 1),
         _ => None,
     };
-    let theirs = Entry::from(theirs.build())
+    let theirs = from_crate(theirs.build())
         .add(2, v.half)
         .lay(8, v.data[1])
         .lay(16, v.data[0])
@@ -60,7 +60,7 @@ fn shutdown(v: &Values) -> Sides<64> {
 fn socket(v: &Values) -> Sides<64> {
     let ours = given!(Socket::new(v.fd, v.number, v.second_number), slot: v.slot);
     let theirs = opcode::Socket::new(v.fd, v.number.cast_signed(), v.second_number.cast_signed());
-    let theirs = Entry::from(theirs.file_index(destination(v.slot)).build());
+    let theirs = from_crate(theirs.file_index(destination(v.slot)).build());
     sides(ours.build(), theirs.lay(8, Some(u64::from(v.number))))
 }
 

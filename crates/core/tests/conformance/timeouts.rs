@@ -1,10 +1,9 @@
 //! Timeouts and cancellation.
 
 use io_uring::{opcode, types};
-use typed_uring::Entry;
 use typed_uring::operations::{AsyncCancel, LinkTimeout, Timeout, TimeoutRemove, TimeoutUpdate};
 
-use crate::sides::{Case, Lay, Sides, given, sides};
+use crate::sides::{Case, Lay, Sides, from_crate, given, sides};
 use crate::values::Values;
 
 pub(crate) const CASES: &[Case] = &[
@@ -28,7 +27,7 @@ fn timeout(v: &Values) -> Sides<64> {
 
 fn timeout_remove(v: &Values) -> Sides<64> {
     let ours = given!(TimeoutRemove::new(v.address), timeout_flags: v.word);
-    let theirs = Entry::from(opcode::TimeoutRemove::new(v.address).build());
+    let theirs = from_crate(opcode::TimeoutRemove::new(v.address).build());
     sides(ours.build(), theirs.lay(28, v.word))
 }
 
@@ -45,12 +44,12 @@ fn async_cancel(v: &Values) -> Sides<64> {
     const ANY: u32 = 1 << 2;
     const FD_FIXED: u32 = 1 << 3;
     let cancel = AsyncCancel::new;
-    let by = |builder: types::CancelBuilder| Entry::from(opcode::AsyncCancel2::new(builder).build());
+    let by = |builder: types::CancelBuilder| from_crate(opcode::AsyncCancel2::new(builder).build());
     let fixed = v.fd.cast_unsigned();
     let (ours, theirs) = match v.choice % 8 {
         0 => (
             cancel().target(v.address),
-            opcode::AsyncCancel::new(v.address).build().into(),
+            from_crate(opcode::AsyncCancel::new(v.address).build()),
         ),
         1 => (
             cancel().target(v.address).cancel_flags(ALL),
@@ -68,7 +67,7 @@ fn async_cancel(v: &Values) -> Sides<64> {
         _ => (
             given!(cancel().target(v.address), fd: v.optional_fd, opcode: v.word,
                 cancel_flags: v.second_word),
-            Entry::from(opcode::AsyncCancel::new(v.address).build())
+            from_crate(opcode::AsyncCancel::new(v.address).build())
                 .lay(4, v.optional_fd)
                 .lay(24, v.word)
                 .lay(28, v.second_word),

@@ -5,7 +5,8 @@ use std::os::unix::net::UnixStream;
 use typed_uring::entry::flags::CQE_SKIP_SUCCESS;
 use typed_uring::operations::{Read, Recv, RecvBundle, RecvMulti};
 use typed_uring::register::{BufferRing, GroupSetup};
-use typed_uring::{Completion, Entry, File, Memory, Ring};
+use typed_uring::sys;
+use typed_uring::{Completion, Entry, File, MappedMemory, Ring};
 
 use crate::support::{LONG, Result, errno};
 use crate::{pipe_with, ring, support, wait_for, waiting};
@@ -193,7 +194,7 @@ fn an_empty_completion_gives_a_shared_buffer_back_only_if_the_kernel_is_done_wit
     let end = |id: u32| Completion {
         user_data: 0,
         result: 0,
-        flags: typed_uring::sys::IORING_CQE_F_BUFFER | id << typed_uring::sys::IORING_CQE_BUFFER_SHIFT,
+        flags: sys::IORING_CQE_F_BUFFER | id << sys::IORING_CQE_BUFFER_SHIFT,
         extra: None,
     };
     for id in [0, 1] {
@@ -211,7 +212,7 @@ fn an_empty_completion_gives_a_shared_buffer_back_only_if_the_kernel_is_done_wit
 #[test]
 fn groups_that_cannot_be_are_refused() -> Result {
     let mut ring = ring()?;
-    let memory = |length| Memory::new(length).ok();
+    let memory = |length| MappedMemory::new(length).ok();
     for setup in [
         setup(0, 8),
         setup(8, 0),
@@ -254,7 +255,7 @@ fn groups_that_cannot_be_are_refused() -> Result {
 fn a_group_can_be_of_given_memory_and_of_any_number_of_buffers() -> Result {
     let mut ring = ring()?;
     let (socket, mut peer) = UnixStream::pair()?;
-    let arena = Memory::new(4096)?;
+    let arena = MappedMemory::new(4096)?;
     let memory = arena.slice(100..124).ok_or("inside")?;
     let mut group = ring.register_buffer_ring(&GroupSetup {
         memory: Some(memory),
@@ -406,7 +407,7 @@ fn a_ring_can_end_before_a_group_that_has_a_part_of_it() -> Result {
 fn a_group_is_told_from_another_over_the_same_memory() -> Result {
     let (mut first, mut second) = (ring()?, ring()?);
     let shared = GroupSetup {
-        memory: Some(Memory::new(16)?),
+        memory: Some(MappedMemory::new(16)?),
         ..setup(2, 8)
     };
     let ours = first.register_buffer_ring(&shared)?;
@@ -426,7 +427,14 @@ fn memory_of_a_group_that_the_ring_did_not_see_go_stays_while_it_may_be_in_use()
     let first = ring.register_buffer_ring(&setup(2, 8))?;
     let page = first.memory().as_ptr();
     drop(first);
-    ring.submitter().unregister_buf_ring(3)?;
+    let mut group = sys::io_uring_buf_reg {
+        bgid: 3,
+        ..Default::default()
+    };
+    let argument = std::ptr::from_mut(&mut group).cast();
+    // SAFETY: the kernel reads one structure during the call. The ring does not see the change, which is what is tested: it
+    // must keep the memory of the group.
+    unsafe { sys::io_uring_register(ring.as_raw_fd(), sys::IORING_UNREGISTER_PBUF_RING, argument, 1)? };
     let second = ring.register_buffer_ring(&setup(2, 8))?;
     let mut resident = 0;
     // SAFETY: one page is asked for, and has one byte of answer; an address that is not mapped is an error.

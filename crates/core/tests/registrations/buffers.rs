@@ -2,14 +2,14 @@ use std::io::Write as _;
 use std::os::fd::AsRawFd;
 
 use typed_uring::register::CloneBuffers;
-use typed_uring::{FOREIGN, File, Memory};
+use typed_uring::{File, MappedMemory, UNSOLICITED};
 
 use crate::support::{Result, errno};
 use crate::{arrived, pipe_with, ring, tag, wait_for, waiting_fixed};
 
 #[test]
 fn memory_is_zeroed_aligned_shared_by_clones_and_bounded() -> Result {
-    let memory = Memory::new(5000)?;
+    let memory = MappedMemory::new(5000)?;
     assert_eq!((memory.len(), memory.is_empty()), (5000, false));
     assert_eq!(memory.as_ptr() as usize % 4096, 0);
     assert_eq!(memory.to_vec(), vec![0; 5000]);
@@ -30,8 +30,8 @@ fn memory_is_zeroed_aligned_shared_by_clones_and_bounded() -> Result {
     assert!(memory.slice(5000..5000).is_some_and(|slice| slice.is_empty()));
     drop(memory);
     assert_eq!(slice.to_vec(), b"\0\0\0\0abcdef", "a slice keeps what it is of");
-    assert_eq!(errno(Memory::new(0)), Some(libc::EINVAL));
-    assert_eq!(errno(Memory::new(usize::MAX)), Some(libc::ENOMEM));
+    assert_eq!(errno(MappedMemory::new(0)), Some(libc::EINVAL));
+    assert_eq!(errno(MappedMemory::new(usize::MAX)), Some(libc::ENOMEM));
     Ok(())
 }
 
@@ -39,9 +39,9 @@ fn memory_is_zeroed_aligned_shared_by_clones_and_bounded() -> Result {
 fn a_registered_buffer_is_read_into() -> Result {
     let mut ring = ring()?;
     let (reader, _writer) = pipe_with(b"8 bytes.")?;
-    let memory = Memory::new(8)?;
+    let memory = MappedMemory::new(8)?;
     ring.register_buffers(&[None, Some(memory.clone())], &[])?;
-    assert_eq!(ring.buffer(1).map(Memory::as_ptr), Some(memory.as_ptr()));
+    assert_eq!(ring.buffer(1).map(MappedMemory::as_ptr), Some(memory.as_ptr()));
     assert!(ring.buffer(0).is_none() && ring.buffer(2).is_none());
     waiting_fixed(&mut ring, File::Fd(reader.as_raw_fd()), &memory, 1, 1)?;
     assert_eq!(wait_for(&mut ring, 1)?, [(1, 8)]);
@@ -56,7 +56,7 @@ fn a_registered_buffer_is_read_into() -> Result {
 #[test]
 fn buffers_that_cannot_be_registered_are_refused() -> Result {
     let mut ring = ring()?;
-    let memory = [Some(Memory::new(8)?)];
+    let memory = [Some(MappedMemory::new(8)?)];
     assert_eq!(errno(ring.register_buffers(&[], &[])), Some(libc::EINVAL));
     assert_eq!(
         errno(ring.register_buffers(&vec![None; 16385], &[])),
@@ -64,7 +64,7 @@ fn buffers_that_cannot_be_registered_are_refused() -> Result {
     );
     assert_eq!(errno(ring.register_buffers(&memory, &[1, 2])), Some(libc::EINVAL));
     assert_eq!(
-        errno(ring.register_buffers(&memory, &[FOREIGN | 1])),
+        errno(ring.register_buffers(&memory, &[UNSOLICITED | 1])),
         Some(libc::EINVAL)
     );
     assert_eq!(errno(ring.register_buffers(&[None], &[1])), Some(libc::EINVAL));
@@ -89,7 +89,7 @@ fn buffers_that_cannot_be_registered_are_refused() -> Result {
 fn the_tag_of_a_buffer_comes_after_its_last_user() -> Result {
     let mut ring = ring()?;
     let (reader, mut writer) = pipe_with(b"")?;
-    let (first, second) = (Memory::new(8)?, Memory::new(8)?);
+    let (first, second) = (MappedMemory::new(8)?, MappedMemory::new(8)?);
     ring.register_buffers(&[Some(first.clone()), Some(second.clone())], &[3, 4])?;
     waiting_fixed(&mut ring, File::Fd(reader.as_raw_fd()), &first, 0, 1)?;
     assert_eq!(ring.update_buffers(0, &[None], &[])?, 1);
@@ -110,7 +110,7 @@ fn an_update_fills_a_sparse_table_and_keeps_the_memory() -> Result {
     let mut ring = ring()?;
     let (reader, _writer) = pipe_with(b"8 bytes.")?;
     ring.register_buffers_sparse(4)?;
-    let memory = Memory::new(8)?;
+    let memory = MappedMemory::new(8)?;
     let address = memory.as_ptr();
     assert_eq!(ring.update_buffers(2, &[Some(memory), None], &[21, 0])?, 2);
     let memory = ring.buffer(2).ok_or("kept")?.clone();
@@ -131,7 +131,7 @@ fn an_update_fills_a_sparse_table_and_keeps_the_memory() -> Result {
 fn memory_of_anyones_can_be_registered() -> Result {
     let mut ring = ring()?;
     let (reader, _writer) = pipe_with(b"8 bytes.")?;
-    let memory = Memory::new(8)?;
+    let memory = MappedMemory::new(8)?;
     let vector = libc::iovec {
         iov_base: memory.as_ptr().cast(),
         iov_len: 8,
@@ -154,7 +154,11 @@ fn memory_of_anyones_can_be_registered() -> Result {
 fn clones_are_the_same_pages_and_outlive_their_source() -> Result {
     let (mut source, mut target) = (ring()?, ring()?);
     let (reader, _writer) = pipe_with(b"8 bytes.")?;
-    let memories = [Memory::new(8)?, Memory::new(8)?, Memory::new(8)?];
+    let memories = [
+        MappedMemory::new(8)?,
+        MappedMemory::new(8)?,
+        MappedMemory::new(8)?,
+    ];
     let all = CloneBuffers::default();
     assert_eq!(errno(target.clone_buffers(&source, all)), Some(libc::ENXIO));
     source.register_buffers(&memories.clone().map(Some), &[])?;
@@ -162,7 +166,10 @@ fn clones_are_the_same_pages_and_outlive_their_source() -> Result {
     assert_eq!(errno(target.clone_buffers(&source, all)), Some(libc::EBUSY));
     drop(source);
     for (index, memory) in (0..).zip(&memories) {
-        assert_eq!(target.buffer(index).map(Memory::as_ptr), Some(memory.as_ptr()));
+        assert_eq!(
+            target.buffer(index).map(MappedMemory::as_ptr),
+            Some(memory.as_ptr())
+        );
     }
     waiting_fixed(&mut target, File::Fd(reader.as_raw_fd()), &memories[2], 2, 1)?;
     assert_eq!(wait_for(&mut target, 1)?, [(1, 8)]);
@@ -173,7 +180,9 @@ fn clones_are_the_same_pages_and_outlive_their_source() -> Result {
 #[test]
 fn parts_are_cloned_beside_and_in_place_of_what_is_there() -> Result {
     let (mut source, mut target) = (ring()?, ring()?);
-    let memories: Vec<_> = (0..5).map(|_| Memory::new(8)).collect::<std::io::Result<_>>()?;
+    let memories: Vec<_> = (0..5)
+        .map(|_| MappedMemory::new(8))
+        .collect::<std::io::Result<_>>()?;
     let [a, b, c, own, last] = [0, 1, 2, 3, 4].map(|index| Some(memories[index].clone()));
     source.register_buffers(&[a, b.clone(), c.clone()], &[])?;
     target.register_buffers(&[own.clone(), last], &[0, 8])?;
@@ -184,8 +193,8 @@ fn parts_are_cloned_beside_and_in_place_of_what_is_there() -> Result {
         replace: true,
     };
     target.clone_buffers(&source, part)?;
-    let address = |memory: &Option<Memory>| memory.as_ref().map(Memory::as_ptr);
-    let here = [0, 1, 2, 3].map(|index| target.buffer(index).map(Memory::as_ptr));
+    let address = |memory: &Option<MappedMemory>| memory.as_ref().map(MappedMemory::as_ptr);
+    let here = [0, 1, 2, 3].map(|index| target.buffer(index).map(MappedMemory::as_ptr));
     assert_eq!(here, [address(&own), address(&b), address(&c), None]);
     assert_eq!(
         wait_for(&mut target, 1)?,

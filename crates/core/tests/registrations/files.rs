@@ -3,7 +3,7 @@ use std::os::fd::AsRawFd;
 
 use typed_uring::operations::{OpenAt, Read};
 use typed_uring::register::SKIP_FILE;
-use typed_uring::{FOREIGN, File, Slot};
+use typed_uring::{File, Slot, UNSOLICITED};
 
 use crate::support::{Result, errno, exactly, results};
 use crate::{arrived, pipe_with, ring, support, tag, wait_for, waiting};
@@ -32,7 +32,10 @@ fn files_that_cannot_be_registered_are_refused() -> Result {
     assert_eq!(errno(ring.register_files(&[own], &[])), Some(libc::EBADF));
     assert_eq!(errno(ring.register_files(&[], &[])), Some(libc::EINVAL));
     assert_eq!(errno(ring.register_files(&[fd, fd], &[1])), Some(libc::EINVAL));
-    assert_eq!(errno(ring.register_files(&[fd], &[FOREIGN])), Some(libc::EINVAL));
+    assert_eq!(
+        errno(ring.register_files(&[fd], &[UNSOLICITED])),
+        Some(libc::EINVAL)
+    );
     assert_eq!(errno(ring.unregister_files()), Some(libc::ENXIO));
     assert_eq!(errno(ring.update_files(0, &[fd], &[])), Some(libc::ENXIO));
     assert_eq!(errno(ring.register_file_alloc_range(0, 1)), Some(libc::EINVAL));

@@ -5,7 +5,7 @@ use std::io::{PipeReader, PipeWriter, Write as _};
 
 use typed_uring::operations::{Read, ReadFixed};
 use typed_uring::sys::setup::R_DISABLED;
-use typed_uring::{Completion, FOREIGN, File, Memory, Ring, Setup};
+use typed_uring::{Completion, File, MappedMemory, Ring, Setup, UNSOLICITED};
 
 mod buf_ring;
 mod buffers;
@@ -36,8 +36,8 @@ fn disabled() -> Result<Guarded> {
 }
 
 /// A read that waits until something is written, from a registered file or not, and where it reads to.
-fn waiting(ring: &mut Ring, file: File, user_data: u64) -> Result<Memory> {
-    let memory = Memory::new(8)?;
+fn waiting(ring: &mut Ring, file: File, user_data: u64) -> Result<MappedMemory> {
+    let memory = MappedMemory::new(8)?;
     let read = Read::new(file, memory.as_ptr(), 8)
         .build()
         .with_user_data(user_data);
@@ -48,7 +48,7 @@ fn waiting(ring: &mut Ring, file: File, user_data: u64) -> Result<Memory> {
 }
 
 /// A read into a registered buffer that waits until something is written.
-fn waiting_fixed(ring: &mut Ring, file: File, memory: &Memory, index: u16, user_data: u64) -> Result {
+fn waiting_fixed(ring: &mut Ring, file: File, memory: &MappedMemory, index: u16, user_data: u64) -> Result {
     let length = u32::try_from(memory.len())?;
     let read = ReadFixed::new(file, memory.as_ptr(), length, index)
         .build()
@@ -76,7 +76,7 @@ fn wait_for(ring: &mut Ring, count: usize) -> Result<Vec<(u64, i32)>> {
 }
 
 fn tag(number: u64) -> u64 {
-    FOREIGN | number
+    UNSOLICITED | number
 }
 
 fn pipe_with(bytes: &[u8]) -> Result<(PipeReader, PipeWriter)> {

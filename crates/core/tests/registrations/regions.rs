@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use typed_uring::register::{ZeroCopySetup, set_wait};
 use typed_uring::sys::setup::{R_DISABLED, SQPOLL};
-use typed_uring::{Memory, Setup};
+use typed_uring::{MappedMemory, Setup};
 
 use crate::support::{Guarded, Result, errno, nop, push};
 use crate::{disabled, pipe_with, ring, wait_for, waiting};
@@ -11,7 +11,7 @@ use crate::{disabled, pipe_with, ring, wait_for, waiting};
 #[test]
 fn a_wait_can_be_described_in_a_region() -> Result {
     let mut ring = disabled()?;
-    let memory = Memory::new(4096)?;
+    let memory = MappedMemory::new(4096)?;
     ring.register_region(&memory, true)?;
     assert_eq!(errno(ring.register_region(&memory, true)), Some(libc::EBUSY));
     ring.enable()?;
@@ -58,7 +58,7 @@ fn a_polling_thread_that_sleeps_is_woken_by_a_described_wait() -> Result {
         }
         .build()?,
     );
-    let memory = Memory::new(4096)?;
+    let memory = MappedMemory::new(4096)?;
     ring.register_region(&memory, true)?;
     set_wait(&memory, 0, Some(Duration::from_secs(20)), Duration::ZERO)?;
     ring.enable()?;
@@ -75,7 +75,7 @@ fn a_polling_thread_that_sleeps_is_woken_by_a_described_wait() -> Result {
 #[test]
 fn a_region_is_whole_pages_and_for_waits_only_before_the_ring_runs() -> Result {
     let mut ring = ring()?;
-    let memory = Memory::new(8192)?;
+    let memory = MappedMemory::new(8192)?;
     assert_eq!(errno(ring.register_region(&memory, true)), Some(libc::EINVAL));
     for (start, end) in [(0, 100), (100, 4196), (0, 0)] {
         let part = memory.slice(start..end).ok_or("inside")?;
@@ -90,11 +90,11 @@ fn a_region_is_whole_pages_and_for_waits_only_before_the_ring_runs() -> Result {
     ring.register_region(&memory.slice(4096..8192).ok_or("inside")?, false)?;
     drop(memory);
     assert_eq!(
-        errno(ring.register_region(&Memory::new(4096)?, false)),
+        errno(ring.register_region(&MappedMemory::new(4096)?, false)),
         Some(libc::EBUSY)
     );
     // The ring keeps it.
-    let again = Memory::new(8192)?;
+    let again = MappedMemory::new(8192)?;
     assert_ne!(again.as_ptr(), address);
     Ok(())
 }
@@ -107,7 +107,7 @@ fn zero_copy_receive_is_refused_where_there_is_no_device() -> Result {
         interface: 1, // loopback
         queue: 0,
         entries: 64,
-        area: Memory::new(4096)?,
+        area: MappedMemory::new(4096)?,
     };
     let narrow = errno(ring.register_zero_copy_receive(&setup));
     assert!(matches!(narrow, Some(libc::EINVAL | libc::EPERM)), "{narrow:?}");

@@ -67,7 +67,7 @@ fn a_restricted_ring_can_always_be_closed() -> Result {
         ring.register_restrictions(&restrictions)?;
         ring.enable()?;
         let (reader, _writer) = pipe_with(b"")?;
-        let memory = typed_uring::Memory::new(8)?;
+        let memory = typed_uring::MappedMemory::new(8)?;
         let read = Read::new(reader.as_raw_fd(), memory.as_ptr(), 8).build();
         // SAFETY: the memory outlives the ring.
         unsafe { ring.push(&read.with_flags(ASYNC))? };

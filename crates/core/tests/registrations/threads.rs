@@ -7,7 +7,7 @@ use typed_uring::entry::flags::{ASYNC, CQE_SKIP_SUCCESS};
 use typed_uring::operations::{OpenAt, Read, Timeout};
 use typed_uring::register::{Clock, Napi, Tracking};
 use typed_uring::sys::setup::IOPOLL;
-use typed_uring::{Announce, Ring, Setup};
+use typed_uring::{EventfdMode, Ring, Setup};
 
 use crate::support::{LONG, Result, errno, event_descriptor, nop, push, readable, results};
 use crate::{pipe_with, ring, support, wait_for, waiting};
@@ -257,11 +257,11 @@ fn polling_is_set_and_given_as_it_was() -> Result {
 fn an_asynchronous_eventfd_is_silent_for_what_completes_at_once() -> Result {
     for mut ring in [ring()?, support::exactly(8, 0)?] {
         let event = event_descriptor()?;
-        ring.register_open_eventfd(event.as_raw_fd(), Announce::Workers)?;
-        assert!(!ring.has_eventfd(), "none that is silenced");
+        ring.register_unmanaged_eventfd(event.as_raw_fd(), EventfdMode::Workers)?;
+        assert!(!ring.has_managed_eventfd(), "none that is silenced");
         assert_eq!(errno(ring.register_eventfd(event.as_raw_fd())), Some(libc::EBUSY));
         assert_eq!(
-            errno(ring.register_open_eventfd(event.as_raw_fd(), Announce::Workers)),
+            errno(ring.register_unmanaged_eventfd(event.as_raw_fd(), EventfdMode::Workers)),
             Some(libc::EBUSY)
         );
         push(&mut ring, &[nop(1)])?;
@@ -282,7 +282,7 @@ fn an_asynchronous_eventfd_is_silent_for_what_completes_at_once() -> Result {
         assert_eq!(wait_for(&mut ring, 1)?, [(2, 0)]);
         ring.unregister_eventfd()?;
         assert_eq!(
-            errno(ring.register_open_eventfd(-1, Announce::Workers)),
+            errno(ring.register_unmanaged_eventfd(-1, EventfdMode::Workers)),
             Some(libc::EBADF)
         );
     }

@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd;
 
 use typed_uring::register::{query_operations, query_queues, query_zero_copy};
 use typed_uring::sys::completion;
-use typed_uring::{Completion, FOREIGN, File, Ring, Setup};
+use typed_uring::{Completion, File, Ring, Setup, UNSOLICITED};
 
 use crate::support::{Result, errno};
 use crate::{arrived, ring, support};
@@ -14,7 +14,7 @@ use crate::{arrived, ring, support};
 fn a_message_arrives_from_any_thread_and_is_not_counted() -> Result {
     let mut ring = ring()?;
     let fd = ring.as_raw_fd();
-    let sent = std::thread::spawn(move || Ring::send_message(fd, -7, FOREIGN | 0x42, None)).join();
+    let sent = std::thread::spawn(move || Ring::send_message(fd, -7, UNSOLICITED | 0x42, None)).join();
     match sent.map_err(|_| "panicked")? {
         Err(error) if error.raw_os_error() == Some(libc::EINVAL) => return Ok(()), // before 6.13
         sent => sent?,
@@ -22,7 +22,7 @@ fn a_message_arrives_from_any_thread_and_is_not_counted() -> Result {
     let message = support::wait_for(&mut ring, 1)?[0];
     assert_eq!(
         (message.user_data, message.result, message.flags),
-        (FOREIGN | 0x42, -7, 0)
+        (UNSOLICITED | 0x42, -7, 0)
     );
     assert_eq!(ring.in_flight(), 0);
     Ring::send_message(fd, i32::MAX, u64::MAX, Some(0x1_0001))?;
@@ -38,7 +38,7 @@ fn a_message_arrives_from_any_thread_and_is_not_counted() -> Result {
 fn a_message_with_any_flags_is_one_completion_and_takes_no_other_away() -> Result {
     for flags in [completion::F_32, completion::SKIP, u32::MAX] {
         let mut ring = ring()?;
-        match Ring::send_message(ring.as_raw_fd(), 5, FOREIGN, Some(flags)) {
+        match Ring::send_message(ring.as_raw_fd(), 5, UNSOLICITED, Some(flags)) {
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => return Ok(()), // before 6.13
             sent => sent?,
         }
@@ -47,9 +47,9 @@ fn a_message_with_any_flags_is_one_completion_and_takes_no_other_away() -> Resul
         ring.submit()?;
         let seen = |completion: &Completion| (completion.user_data, completion.result, completion.flags);
         let oldest = ring.peek().as_ref().map(seen);
-        assert_eq!(oldest, Some((FOREIGN, 5, flags)));
+        assert_eq!(oldest, Some((UNSOLICITED, 5, flags)));
         let all: Vec<_> = support::take(&mut ring).iter().map(seen).collect();
-        assert_eq!(all, [(FOREIGN, 5, flags), (1, 0, 0)]);
+        assert_eq!(all, [(UNSOLICITED, 5, flags), (1, 0, 0)]);
         assert_eq!(ring.in_flight(), 0);
     }
     Ok(())
@@ -60,7 +60,7 @@ fn a_message_that_would_end_an_operation_is_refused() -> Result {
     let mut ring = ring()?;
     let (reader, mut writer) = crate::pipe_with(b"")?;
     let _memory = crate::waiting(&mut ring, File::Fd(reader.as_raw_fd()), 9)?;
-    for user_data in [9, !FOREIGN] {
+    for user_data in [9, !UNSOLICITED] {
         let sent = Ring::send_message(ring.as_raw_fd(), 0, user_data, None);
         assert_eq!(errno(sent), Some(libc::EINVAL));
     }
@@ -73,7 +73,7 @@ fn a_message_that_would_end_an_operation_is_refused() -> Result {
 
 #[test]
 fn a_message_to_what_is_no_ring_is_refused() -> Result {
-    let send = |fd| errno(Ring::send_message(fd, 0, FOREIGN, None));
+    let send = |fd| errno(Ring::send_message(fd, 0, UNSOLICITED, None));
     assert_eq!(send(-1), Some(libc::EBADF));
     assert_eq!(send(1 << 30), Some(libc::EBADF));
     assert_eq!(send(support::memory_file()?.as_raw_fd()), Some(libc::EBADFD));

@@ -3,8 +3,9 @@
 use std::io::{PipeReader, PipeWriter, Read as _, Write as _};
 use std::os::fd::AsRawFd;
 
-use io_uring::register::Restriction;
 use typed_uring::operations::{AsyncCancel, Nop, Read};
+use typed_uring::register::Restriction;
+use typed_uring::sys;
 use typed_uring::sys::setup::{COOP_TASKRUN, R_DISABLED, SQE128, SQPOLL, SUBMIT_ALL, TASKRUN_FLAG};
 use typed_uring::{Ring, Setup};
 
@@ -88,16 +89,23 @@ pub(crate) const CANCEL: u8 = AsyncCancel::OPCODE;
 
 /// A ring that allows these operations, every entry flag, and no registration.
 pub(crate) fn restricted(mode: u32, operations: &[u8]) -> Result<Ring> {
-    let ring = Setup {
+    let mut ring = Setup {
         entries: 8,
         flags: R_DISABLED,
         mode: Some(mode),
         ..Setup::default()
     }
     .build()?;
-    let mut restrictions: Vec<_> = operations.iter().map(|code| Restriction::sqe_op(*code)).collect();
-    restrictions.push(Restriction::sqe_flags_allowed(0xff));
-    ring.submitter().register_restrictions(&mut restrictions)?;
-    ring.submitter().register_enable_rings()?;
+    let mut restrictions: Vec<sys::io_uring_restriction> = operations
+        .iter()
+        .map(|&opcode| Restriction::Operation(opcode).into())
+        .collect();
+    restrictions.push(Restriction::FlagsAllowed(0xff).into());
+    let count = u32::try_from(restrictions.len())?;
+    let argument = restrictions.as_mut_ptr().cast();
+    // `Ring::register_restrictions` would allow cancelling too.
+    // SAFETY: the kernel reads as many structures as the vector has, during the call.
+    unsafe { ring.register(sys::IORING_REGISTER_RESTRICTIONS, argument, count)? };
+    ring.enable()?;
     Ok(ring)
 }

@@ -1,5 +1,5 @@
-//! A `uv_poll_t` on the eventfd. The functions of libuv are looked up at run time: without them the binding could not
-//! be loaded where there is no libuv.
+//! A waker that is a `uv_poll_t` on the eventfd. The functions of libuv are looked up at run time, so that the binding also
+//! loads in runtimes without libuv.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use napi::{Env, Result, sys};
 
-use super::{Callback, Waker, empty};
+use super::{Callback, Waker, reset};
 
 const UV_POLL: c_int = 8;
 const UV_READABLE: c_int = 1;
@@ -24,7 +24,7 @@ type Start = unsafe extern "C" fn(Handle, c_int, OnPoll) -> c_int;
 type Close = unsafe extern "C" fn(Handle, OnClose);
 type Reference = unsafe extern "C" fn(Handle);
 
-/// What is needed of libuv.
+/// The functions of libuv that the waker needs.
 struct Uv {
     handle_size: Size,
     set_data: SetData,
@@ -32,12 +32,12 @@ struct Uv {
     poll_init: Init,
     poll_start: Start,
     close: Close,
-    keep: Reference,
-    let_go: Reference,
+    reference: Reference,
+    unreference: Reference,
 }
 
 fn symbol(name: &CStr) -> Option<NonNull<c_void>> {
-    // SAFETY: a name with a NUL at its end.
+    // SAFETY: `name` ends with a NUL, and dlsym only reads it.
     NonNull::new(unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr().cast::<c_char>()) })
 }
 
@@ -49,8 +49,8 @@ macro_rules! function {
 
 impl Uv {
     fn find() -> Option<Self> {
-        // SAFETY: each is a function of libuv with this signature since version 1.19, where the accessors came; Node.js
-        // exports them all.
+        // SAFETY: a symbol of this name is the function of libuv, which has had this signature since version 1.19. A pointer
+        // to a function has the size of `*mut c_void` on Linux.
         unsafe {
             Some(Self {
                 handle_size: function!(c"uv_handle_size" as Size),
@@ -59,8 +59,8 @@ impl Uv {
                 poll_init: function!(c"uv_poll_init" as Init),
                 poll_start: function!(c"uv_poll_start" as Start),
                 close: function!(c"uv_close" as Close),
-                keep: function!(c"uv_ref" as Reference),
-                let_go: function!(c"uv_unref" as Reference),
+                reference: function!(c"uv_ref" as Reference),
+                unreference: function!(c"uv_unref" as Reference),
             })
         }
     }
@@ -71,8 +71,8 @@ impl Uv {
     }
 }
 
-/// What the handle's callback needs; the handle owns it, and its close callback frees it.
-struct State {
+/// The data of a libuv handle. The handle owns it, and its close callback frees it.
+struct PollData {
     eventfd: c_int,
     callback: Callback,
 }
@@ -88,15 +88,15 @@ impl std::fmt::Debug for PollWaker {
     }
 }
 
-/// A waker on this thread's event loop; `None` where there is no libuv to be found.
+/// Starts a waker on this thread's event loop. Returns `None` if there is no libuv.
 pub(super) fn start(env: Env, eventfd: c_int, callback: Callback) -> Result<Option<Box<dyn Waker>>> {
     let Some(uv) = Uv::get() else {
         callback.end();
         return Ok(None);
     };
     let event_loop = env.get_uv_event_loop()?;
-    // SAFETY: libuv says how many bytes its handle has, and they are zeroed. The loop is this thread's; the handle is
-    // initialised before anything else is done with it, and freed only by its close callback.
+    // SAFETY: the handle has the size that libuv reports, and is initialised before any other use. The event loop is that of
+    // this thread. If `poll_init` succeeds the handle is freed only by its close callback, and it owns its data.
     unsafe {
         let handle = libc::calloc(1, (uv.handle_size)(UV_POLL));
         if handle.is_null() || (uv.poll_init)(event_loop.cast(), handle, eventfd) != 0 {
@@ -106,10 +106,10 @@ pub(super) fn start(env: Env, eventfd: c_int, callback: Callback) -> Result<Opti
         }
         (uv.set_data)(
             handle,
-            Box::into_raw(Box::new(State { eventfd, callback })).cast(),
+            Box::into_raw(Box::new(PollData { eventfd, callback })).cast(),
         );
         let waker = PollWaker { uv, handle };
-        (uv.let_go)(handle);
+        (uv.unreference)(handle);
         if (uv.poll_start)(handle, UV_READABLE, on_readable) != 0 {
             Box::new(waker).stop();
             return Ok(None);
@@ -120,24 +120,24 @@ pub(super) fn start(env: Env, eventfd: c_int, callback: Callback) -> Result<Opti
 
 impl Waker for PollWaker {
     fn keep_loop(&self, keep: bool) {
-        // SAFETY: the handle is open until `stop` takes this away. Both are idempotent.
+        // SAFETY: the handle is open until `stop` consumes `self`. Both calls are idempotent.
         unsafe {
             if keep {
-                (self.uv.keep)(self.handle);
+                (self.uv.reference)(self.handle);
             } else {
-                (self.uv.let_go)(self.handle);
+                (self.uv.unreference)(self.handle);
             }
         }
     }
 
     fn stop(self: Box<Self>) {
-        // SAFETY: the handle is open, and closed once: this takes the waker away. libuv stops polling the descriptor
-        // before this returns, calls `on_closed` in a later turn or at the end of the loop, and the first callback never
-        // again. The environment is alive here, and may not be there, so the reference goes now.
+        // SAFETY: the handle is open, and is closed once because this consumes `self`. libuv stops polling before uv_close
+        // returns, never calls `on_readable` again, and calls `on_closed` in a later turn or at the end of the loop. The
+        // environment is alive here but maybe not then, so the reference is deleted here.
         unsafe {
-            let state = (self.uv.get_data)(self.handle).cast::<State>();
-            if let Some(state) = state.as_ref() {
-                state.callback.end();
+            let data = (self.uv.get_data)(self.handle).cast::<PollData>();
+            if let Some(data) = data.as_ref() {
+                data.callback.end();
             }
             (self.uv.close)(self.handle, on_closed);
         }
@@ -148,35 +148,36 @@ impl Waker for PollWaker {
 ///
 /// Called by libuv for a handle that [`start`] made and that is open.
 unsafe extern "C" fn on_readable(handle: Handle, _status: c_int, _events: c_int) {
-    // A panic must not cross into libuv: it would abort the process.
+    // A panic that crosses into libuv would abort the process.
     let _ = catch_unwind(AssertUnwindSafe(|| {
         let Some(uv) = Uv::get() else { return };
-        // SAFETY: the data of an open handle is its state.
-        let Some(state) = (unsafe { (uv.get_data)(handle).cast::<State>().as_ref() }) else {
+        // SAFETY: `start` set the data of the handle, and only `on_closed` frees it.
+        let Some(data) = (unsafe { (uv.get_data)(handle).cast::<PollData>().as_ref() }) else {
             return;
         };
-        empty(state.eventfd);
-        // SAFETY: the environment is alive: its hook closes the handle.
-        unsafe { call(state) };
+        reset(data.eventfd);
+        // SAFETY: libuv calls this from the event loop, outside of any call of the environment. The environment is alive,
+        // because its cleanup hook closes the handle.
+        unsafe { call(data) };
     }));
 }
 
 /// # Safety
 ///
-/// On the thread of the environment, outside of any of its calls. The state may be gone when this returns: what is
-/// called may close the ring.
-unsafe fn call(state: &State) {
-    let env = state.callback.env;
+/// Called on the thread of the environment, outside of any of its calls. The data may be freed when this returns: the
+/// JavaScript function may close the ring.
+unsafe fn call(data: &PollData) {
+    let env = data.callback.env;
     let mut scope = ptr::null_mut();
-    // SAFETY: the scope is closed below; every handle that is made meanwhile is in it.
+    // SAFETY: the environment is alive by the contract. All handles are made in the scope, which is closed below.
     unsafe {
         if sys::napi_open_handle_scope(env, &raw mut scope) != sys::Status::napi_ok {
             return;
         }
-        if let Some(function) = state.callback.function() {
+        if let Some(function) = data.callback.function() {
             let mut global = ptr::null_mut();
             sys::napi_get_global(env, &raw mut global);
-            // It runs what was queued for the end of the call too: promises and process.nextTick.
+            // Unlike napi_call_function this also runs promise jobs and process.nextTick callbacks.
             let status = sys::napi_make_callback(
                 env,
                 ptr::null_mut(),
@@ -201,9 +202,9 @@ unsafe fn call(state: &State) {
 /// Called by libuv once, when a handle that [`start`] made is closed.
 unsafe extern "C" fn on_closed(handle: Handle) {
     let Some(uv) = Uv::get() else { return };
-    // SAFETY: the handle is closed, so nobody reads its state any more; both were allocated by `start` in this way.
+    // SAFETY: libuv does not use a closed handle any more. `start` allocated the data with `Box` and the handle with calloc.
     unsafe {
-        drop(Box::from_raw((uv.get_data)(handle).cast::<State>()));
+        drop(Box::from_raw((uv.get_data)(handle).cast::<PollData>()));
         libc::free(handle);
     }
 }

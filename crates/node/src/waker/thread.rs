@@ -1,4 +1,4 @@
-//! A thread that waits for the eventfd, and asks the event loop to call: for runtimes without libuv.
+//! A waker that is a thread which waits for the eventfd, for runtimes without libuv.
 
 use std::ffi::c_void;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -9,15 +9,16 @@ use std::thread::JoinHandle;
 
 use napi::{Env, Error, Result, Status, sys};
 
-use super::{Callback, Waker, empty, eventfd as new_eventfd};
+use super::{Callback, Waker, eventfd as new_eventfd, reset};
 
-/// What the thread and the event loop share.
+/// The state that the thread and the event loop share.
 #[derive(Debug)]
 struct Shared {
-    /// A call was asked for, and JavaScript has not come for completions since.
+    /// True if a call was requested and JavaScript has not consumed completions since.
     pending: AtomicBool,
-    /// Written to when the thread is to end.
+    /// Eventfd that wakes the thread to end it.
     end: OwnedFd,
+    /// True if the thread shall end.
     ended: AtomicBool,
 }
 
@@ -26,18 +27,19 @@ struct ThreadWaker {
     env: sys::napi_env,
     shared: Arc<Shared>,
     function: sys::napi_threadsafe_function,
-    /// Belongs to the threadsafe function, whose finalizer frees it.
+    /// The context of the threadsafe function, whose finalizer frees it.
     callback: *const Callback,
     thread: Option<JoinHandle<()>>,
 }
 
-/// A threadsafe function can be called from every thread: that is what it is for.
+/// A threadsafe function that moves to the waker thread.
 struct Sendable(sys::napi_threadsafe_function);
 
-// SAFETY: only `napi_call_threadsafe_function` is called with it on the other thread, which any thread may, until it is
-// released, which `stop` does after the thread has ended.
+// SAFETY: the other thread only calls `napi_call_threadsafe_function`, which is allowed on any thread until the function is
+// released. `stop` releases it after the thread has ended.
 unsafe impl Send for Sendable {}
 
+/// Starts a waker with a thread.
 pub(super) fn start(env: Env, eventfd: &OwnedFd, callback: Callback) -> Result<Box<dyn Waker>> {
     let failed = |error: std::io::Error| Error::new(Status::GenericFailure, error.to_string());
     let end = new_eventfd().map_err(failed)?;
@@ -52,8 +54,8 @@ pub(super) fn start(env: Env, eventfd: &OwnedFd, callback: Callback) -> Result<B
     let text = "uring waker";
     let mut function = ptr::null_mut();
     let callback = Box::into_raw(Box::new(callback));
-    // SAFETY: the text lives through the call. The callback is the function's context from here on: it is freed by the
-    // finalizer, or below if there is no function.
+    // SAFETY: the text is static, and the outputs are local variables. The callback is the function's context from here on:
+    // the finalizer frees it, or the code below if the function was not made.
     let status = unsafe {
         sys::napi_create_string_utf8(
             env.raw(),
@@ -76,14 +78,15 @@ pub(super) fn start(env: Env, eventfd: &OwnedFd, callback: Callback) -> Result<B
         )
     };
     if status != sys::Status::napi_ok {
-        // SAFETY: there is no function, so nobody else has it.
+        // SAFETY: the function was not made, so the finalizer does not run, and this is the only owner of the callback.
         unsafe { Box::from_raw(callback) }.end();
         return Err(Error::new(
             Status::from(status),
-            "no threadsafe function could be made",
+            "Node-API could not make a threadsafe function",
         ));
     }
-    // SAFETY: on the environment's thread; a new function holds the loop open, this one shall not by itself.
+    // SAFETY: this is the environment's thread, and the function was just made. It must not keep the event loop open unless
+    // `keep_loop` says so.
     unsafe { sys::napi_unref_threadsafe_function(env.raw(), function) };
 
     let mut waker = ThreadWaker {
@@ -109,7 +112,7 @@ pub(super) fn start(env: Env, eventfd: &OwnedFd, callback: Callback) -> Result<B
     }
 }
 
-/// The thread: one call for all that was written since JavaScript last came.
+/// Runs the thread: requests one call for all writes since JavaScript last consumed completions.
 fn wait(shared: &Shared, eventfd: &OwnedFd, function: &Sendable) {
     let readable = |fd: i32| libc::pollfd {
         fd,
@@ -118,16 +121,17 @@ fn wait(shared: &Shared, eventfd: &OwnedFd, function: &Sendable) {
     };
     let mut polls = [readable(eventfd.as_raw_fd()), readable(shared.end.as_raw_fd())];
     while !shared.ended.load(Ordering::SeqCst) {
-        // SAFETY: two valid, writable `struct pollfd`.
+        // SAFETY: the array has two `struct pollfd`.
         if unsafe { libc::poll(polls.as_mut_ptr(), 2, -1) } < 0 {
             continue; // a signal
         }
         if polls[0].revents == 0 {
             continue;
         }
-        empty(eventfd.as_raw_fd());
+        reset(eventfd.as_raw_fd());
         if !shared.pending.swap(true, Ordering::SeqCst) {
-            // SAFETY: not released before this thread has ended. It does not wait; a queue without a limit is not full.
+            // SAFETY: `stop` releases the function only after this thread has ended. The call does not block, and the queue
+            // has no limit, so it is never full.
             unsafe {
                 sys::napi_call_threadsafe_function(
                     function.0,
@@ -141,7 +145,7 @@ fn wait(shared: &Shared, eventfd: &OwnedFd, function: &Sendable) {
 
 impl Waker for ThreadWaker {
     fn keep_loop(&self, keep: bool) {
-        // SAFETY: on the environment's thread, with a function that is not released.
+        // SAFETY: this is the environment's thread, and the function is not released before `stop` consumes `self`.
         unsafe {
             if keep {
                 sys::napi_ref_threadsafe_function(self.env, self.function);
@@ -151,14 +155,14 @@ impl Waker for ThreadWaker {
         }
     }
 
-    fn taken(&self) {
+    fn completions_taken(&self) {
         self.shared.pending.store(false, Ordering::SeqCst);
     }
 
     fn stop(mut self: Box<Self>) {
         self.shared.ended.store(true, Ordering::SeqCst);
         let one = 1_u64;
-        // SAFETY: the eight bytes that an eventfd takes.
+        // SAFETY: the kernel reads eight bytes, the size of `one`.
         unsafe {
             libc::write(
                 self.shared.end.as_raw_fd(),
@@ -167,12 +171,12 @@ impl Waker for ThreadWaker {
             )
         };
         if let Some(thread) = self.thread.take() {
-            // It has no way to panic, and nothing that it left would be missed.
+            // An error would mean a panic of the thread, which has nothing to clean up.
             let _ = thread.join();
         }
-        // SAFETY: the callback is freed by the function's finalizer, which runs after this on this thread; its
-        // reference is given back now, where the environment is alive, and no call follows an abort. The function is
-        // released once, and its other user, the thread, has ended.
+        // SAFETY: the finalizer of the function frees the callback, and runs on this thread after this. The reference is
+        // deleted now, while the environment is alive; after an abort the function is not called again. It is released once,
+        // and its other user, the thread, has ended.
         unsafe {
             (*self.callback).end();
             sys::napi_release_threadsafe_function(self.function, sys::ThreadsafeFunctionReleaseMode::abort);
@@ -182,8 +186,8 @@ impl Waker for ThreadWaker {
 
 /// # Safety
 ///
-/// Called by Node.js on the environment's thread for a call that [`wait`] asked for; without an environment when that
-/// is ending.
+/// Called by Node.js on the environment's thread for each call that [`wait`] requests. `env` is null when the environment is
+/// ending.
 unsafe extern "C" fn call(
     env: sys::napi_env,
     _function: sys::napi_value,
@@ -193,8 +197,8 @@ unsafe extern "C" fn call(
     if env.is_null() {
         return;
     }
-    // SAFETY: the context is the callback, which lives until the finalizer. A handle scope is open. What is thrown is
-    // reported by Node.js.
+    // SAFETY: the context is the callback, which the finalizer frees later. Node.js has opened a handle scope, and reports
+    // exceptions of the function.
     unsafe {
         let Some(callback) = context.cast::<Callback>().as_ref() else {
             return;
@@ -210,8 +214,8 @@ unsafe extern "C" fn call(
 
 /// # Safety
 ///
-/// Called by Node.js once, when the threadsafe function is gone.
+/// Called by Node.js once, after the threadsafe function was released.
 unsafe extern "C" fn finalize(_env: sys::napi_env, _data: *mut c_void, context: *mut c_void) {
-    // SAFETY: `start` gave it away as the context, and nobody calls any more.
+    // SAFETY: `context` is the pointer from `Box::into_raw` in `start`, and `call` does not run any more.
     drop(unsafe { Box::from_raw(context.cast::<Callback>()) });
 }

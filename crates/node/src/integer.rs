@@ -1,9 +1,9 @@
-//! Integers from JavaScript, checked: napi-rs by itself wraps what does not fit.
+//! Integers from JavaScript, checked. The conversions of napi-rs wrap values that do not fit.
 
 use napi::bindgen_prelude::{BigInt, Either};
 use napi::{Error, Result, Status};
 
-/// What every numeric parameter of an operation class takes.
+/// The type of every numeric parameter of an operation class.
 pub(crate) type Number = Either<f64, BigInt>;
 
 fn out_of_range(name: &str, kind: &str) -> Error {
@@ -13,10 +13,10 @@ fn out_of_range(name: &str, kind: &str) -> Error {
     )
 }
 
-/// `number` as an integer type of the operation table.
+/// Converts `number` to an integer type of the operation table.
 pub(crate) fn integer<T: TryFrom<i128>>(name: &str, kind: &str, number: Number) -> Result<T> {
     let value = match number {
-        // Both bounds are exact as doubles, and every integer between them fits.
+        // Both bounds are exact doubles, and every integer between them fits an i128.
         Either::A(number) if number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0 => {
             number as i128
         }
