@@ -14,7 +14,7 @@ export declare class Accept {
   constructor(file: number | bigint)
   /** a `struct sockaddr` to fill with the peer's address */
   address(value: number | bigint): this
-  /** a `socklen_t`: its size, and then how much of it was needed */
+  /** a `socklen_t`: the size of the `sockaddr`, replaced with the size of the address */
   addressLength(value: number | bigint): this
   /** `SOCK_CLOEXEC`, `SOCK_NONBLOCK` */
   acceptFlags(value: number | bigint): this
@@ -26,32 +26,32 @@ export declare class Accept {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** Accepts connections, again and again. */
+/** Accepts connections; multishot. */
 export declare class AcceptMulti {
   constructor(file: number | bigint)
   /** a `struct sockaddr` to fill with the peer's address */
   address(value: number | bigint): this
-  /** a `socklen_t`: its size, and then how much of it was needed */
+  /** a `socklen_t`: the size of the `sockaddr`, replaced with the size of the address */
   addressLength(value: number | bigint): this
   /** `SOCK_CLOEXEC`, `SOCK_NONBLOCK` */
   acceptFlags(value: number | bigint): this
   /** `IORING_ACCEPT_DONTWAIT`, `IORING_ACCEPT_POLL_FIRST` (6.10) */
   ioprio(value: number | bigint): this
-  /** accepts into the registered files: any slot, never one that is named */
+  /** `Slot::Auto`: accepts into free slots of the registered files; the kernel refuses a given slot */
   slot(value: number | bigint): this
   /** Adds entry flags, `IOSQE_*`. */
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -70,22 +70,22 @@ export declare class AsyncCancel {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** Gives a socket an address. */
+/** Binds a socket to an address. */
 export declare class Bind {
   constructor(file: number | bigint, address: number | bigint, addressLength: number | bigint)
   /** Adds entry flags, `IOSQE_*`. */
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -100,9 +100,9 @@ export declare class Close {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -113,56 +113,56 @@ export declare class Connect {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** Changes what an epoll waits for. */
+/** Changes the files that an epoll instance watches. */
 export declare class EpollCtl {
   constructor(epfd: number | bigint, fd: number | bigint, op: number | bigint, event: number | bigint)
   /** Adds entry flags, `IOSQE_*`. */
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** Waits for events of an epoll. */
+/** Waits for events of an epoll instance. */
 export declare class EpollWait {
   constructor(file: number | bigint, events: number | bigint, count: number | bigint)
-  /** none is known */
+  /** no flag is defined */
   waitFlags(value: number | bigint): this
   /** Adds entry flags, `IOSQE_*`. */
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** Says how a range of a file will be used. */
+/** Advises the kernel how a range of a file will be used. */
 export declare class Fadvise {
   constructor(file: number | bigint, advice: number | bigint)
   /** first byte of the range */
   offset(value: number | bigint): this
   /** bytes of the range, 0 is up to the end */
   length(value: number | bigint): this
-  /** the length instead, where it has more than 32 bits (6.11) */
+  /** the length, if it does not fit 32 bits (6.11) */
   longLength(value: number | bigint): this
   /** Adds entry flags, `IOSQE_*`. */
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -177,9 +177,9 @@ export declare class Fallocate {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -190,9 +190,9 @@ export declare class FGetXattr {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -205,13 +205,13 @@ export declare class FilesUpdate {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** Makes an ordinary descriptor of a registered file. */
+/** Opens a descriptor for a registered file. */
 export declare class FixedFdInstall {
   constructor(index: number | bigint)
   /** `IORING_FIXED_FD_NO_CLOEXEC` */
@@ -220,9 +220,9 @@ export declare class FixedFdInstall {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -235,13 +235,13 @@ export declare class FSetXattr {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** Brings a file's data and metadata to the storage device. */
+/** Writes a file's data and metadata to the storage device. */
 export declare class Fsync {
   constructor(file: number | bigint)
   /** `IORING_FSYNC_DATASYNC`: only the metadata that reading the data needs */
@@ -254,9 +254,9 @@ export declare class Fsync {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -267,54 +267,54 @@ export declare class Ftruncate {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** Waits until a word in memory is woken, if it has the value that is expected. */
+/** Waits until a word in memory is woken, if it has the expected value. */
 export declare class FutexWait {
   constructor(futex: number | bigint, value: number | bigint, mask: number | bigint, futexFlags: number | bigint)
-  /** none is known */
+  /** no flag is defined */
   flags(value: number | bigint): this
   /** Adds entry flags, `IOSQE_*`. */
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
 /** Waits until one of several words in memory is woken. */
 export declare class FutexWaitV {
   constructor(waiters: number | bigint, count: number | bigint)
-  /** none is known */
+  /** no flag is defined */
   flags(value: number | bigint): this
   /** Adds entry flags, `IOSQE_*`. */
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** Wakes those who wait for a word in memory. */
+/** Wakes waiters of a word in memory. */
 export declare class FutexWake {
   constructor(futex: number | bigint, count: number | bigint, mask: number | bigint, futexFlags: number | bigint)
-  /** none is known */
+  /** no flag is defined */
   flags(value: number | bigint): this
   /** Adds entry flags, `IOSQE_*`. */
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -325,9 +325,9 @@ export declare class GetSockOpt {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -338,13 +338,13 @@ export declare class GetXattr {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** Gives a file another name. */
+/** Makes a hard link to a file. */
 export declare class LinkAt {
   constructor(oldDirfd: number | bigint, oldPath: number | bigint, newDirfd: number | bigint, newPath: number | bigint)
   /** `AT_SYMLINK_FOLLOW`, `AT_EMPTY_PATH` */
@@ -353,9 +353,9 @@ export declare class LinkAt {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -368,9 +368,9 @@ export declare class LinkTimeout {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -381,44 +381,44 @@ export declare class Listen {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** Says how memory will be used. */
+/** Advises the kernel how memory will be used. */
 export declare class Madvise {
   constructor(address: number | bigint, advice: number | bigint)
-  /** bytes of it */
+  /** size of the memory in bytes */
   length(value: number | bigint): this
-  /** the length instead, where it has more than 32 bits (6.11) */
+  /** the length, if it does not fit 32 bits (6.11) */
   longLength(value: number | bigint): this
   /** Adds entry flags, `IOSQE_*`. */
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** A part of a ring's memory, without any of the safety that the facade adds. */
+/** A mapping of a ring's memory, without the safety that the facade adds. */
 export declare class Mapping {
-  /** `length` bytes of a ring from `offset` on (`IORING_OFF_*`), or a negative `errno`. */
+  /** Maps `length` bytes of a ring from `offset` on (`IORING_OFF_*`), or returns a negative `errno`. */
   static create(fd: number, offset: number, length: number): Mapping | number
   /**
-   * The memory as an array buffer, once: `null` after that, and where the runtime has none over foreign memory.
-   * It is unmapped when nothing refers to the array buffer any more.
+   * Returns the memory as an array buffer, once: `null` after that, and if the runtime has no array buffers over external
+   * memory. The memory is unmapped when the array buffer is garbage-collected.
    */
   buffer(): ArrayBuffer | null
   /**
-   * Detaches the array buffer, for runtimes whose array buffers have no `transfer`. `false` if it is not ours, or its
-   * content was moved to another.
+   * Detaches the array buffer, for runtimes whose array buffers have no `transfer`. Returns `false` if it is not the array
+   * buffer of this mapping, or was transferred.
    */
   detach(buffer: ArrayBuffer): boolean
-  /** Unmaps the memory now. The caller has detached the array buffer. */
+  /** Unmaps the memory. The caller has detached the array buffer. */
   unmap(): void
 }
 export type BindingMapping = Mapping
@@ -426,22 +426,22 @@ export type BindingMapping = Mapping
 /** Makes a directory. */
 export declare class MkDirAt {
   constructor(dirfd: number | bigint, path: number | bigint)
-  /** its permissions, less the umask */
+  /** permissions of the directory, less the umask */
   mode(value: number | bigint): this
   /** Adds entry flags, `IOSQE_*`. */
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** Puts a completion into another ring. */
+/** Posts a completion on another ring. */
 export declare class MsgRingData {
   constructor(ring: number | bigint, result: number | bigint, data: number | bigint)
-  /** its flags, with `FLAGS_PASS` (6.3) */
+  /** flags of the completion, with `FLAGS_PASS` (6.3) */
   userFlags(value: number | bigint): this
   /** `IORING_MSG_RING_*` */
   msgRingFlags(value: number | bigint): this
@@ -449,16 +449,16 @@ export declare class MsgRingData {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** Puts a registered file into the registered files of another ring. */
+/** Copies a registered file into the registered files of another ring. */
 export declare class MsgRingSendFd {
   constructor(ring: number | bigint, source: number | bigint, data: number | bigint)
-  /** where to put it: the kernel wants to be told, a slot or any */
+  /** the slot of the other ring to put the file into; required by the kernel, `Slot::Auto` for a free one */
   slot(value: number | bigint): this
   /** `IORING_MSG_RING_*` */
   msgRingFlags(value: number | bigint): this
@@ -466,16 +466,16 @@ export declare class MsgRingSendFd {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
 /** Does nothing, and completes. */
 export declare class Nop {
   constructor()
-  /** `IORING_NOP_*`: what to exercise on the way (6.10) */
+  /** `IORING_NOP_*`: code paths to exercise (6.10) */
   nopFlags(value: number | bigint): this
   /** the result to complete with, when `INJECT_RESULT` is set (6.10) */
   result(value: number | bigint): this
@@ -491,16 +491,16 @@ export declare class Nop {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
 /** Does nothing, and completes, in an entry of 128 bytes. */
 export declare class Nop128 {
   constructor()
-  /** `IORING_NOP_*`: what to exercise on the way */
+  /** `IORING_NOP_*`: code paths to exercise */
   nopFlags(value: number | bigint): this
   /** the result to complete with, when `INJECT_RESULT` is set */
   result(value: number | bigint): this
@@ -516,13 +516,13 @@ export declare class Nop128 {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** Opens a file, and creates it if asked to. */
+/** Opens a file, or creates it with `O_CREAT`. */
 export declare class OpenAt {
   constructor(dirfd: number | bigint, path: number | bigint)
   /** `O_*` */
@@ -535,13 +535,13 @@ export declare class OpenAt {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** Opens a file, and says how its path is followed. */
+/** Opens a file, with control over how its path is resolved. */
 export declare class OpenAt2 {
   constructor(dirfd: number | bigint, path: number | bigint, how: number | bigint)
   /** opens into the registered files (5.15) */
@@ -550,9 +550,9 @@ export declare class OpenAt2 {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -567,24 +567,24 @@ export declare class Pipe {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
 /** Waits until a file is ready. */
 export declare class PollAdd {
   constructor(file: number | bigint, events: number | bigint)
-  /** `IORING_POLL_ADD_MULTI`: completes again and again (5.13) */
+  /** `IORING_POLL_ADD_MULTI`: multishot (5.13) */
   pollFlags(value: number | bigint): this
   /** Adds entry flags, `IOSQE_*`. */
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -595,9 +595,9 @@ export declare class PollRemove {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -608,28 +608,28 @@ export declare class PollUpdate {
   events(value: number | bigint): this
   /** the new user data, with `UPDATE_USER_DATA` */
   newUserData(value: number | bigint): this
-  /** `IORING_POLL_UPDATE_*`: what to change; `ADD_MULTI` for a poll that completes again and again */
+  /** `IORING_POLL_UPDATE_*`: what to change; `ADD_MULTI` for a multishot poll */
   pollFlags(value: number | bigint): this
   /** Adds entry flags, `IOSQE_*`. */
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** Puts buffers into a group, for the kernel to choose from. */
+/** Adds buffers to a buffer group. */
 export declare class ProvideBuffers {
   constructor(memory: number | bigint, size: number | bigint, count: number | bigint, group: number | bigint, firstId: number | bigint)
   /** Adds entry flags, `IOSQE_*`. */
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -642,7 +642,7 @@ export declare class Read {
   rwFlags(value: number | bigint): this
   /** I/O priority, see ioprio_set(2) */
   ioprio(value: number | bigint): this
-  /** takes the buffer from this group (5.7) */
+  /** takes the buffer from this buffer group (5.7) */
   group(value: number | bigint): this
   /** a `struct io_uring_attr_pi`, when `attribute_mask` says so (6.14) */
   attributes(value: number | bigint): this
@@ -652,9 +652,9 @@ export declare class Read {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -675,16 +675,16 @@ export declare class ReadFixed {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** Reads from a file, again and again, into provided buffers. */
+/** Reads from a file into provided buffers; multishot. */
 export declare class ReadMulti {
   constructor(file: number | bigint, group: number | bigint)
-  /** 0, as many bytes at a time as the buffer has: kernels so far take nothing else */
+  /** 0: reads up to the size of a buffer at a time; kernels refuse other values */
   length(value: number | bigint): this
   /** byte in the file; absent, the file position */
   offset(value: number | bigint): this
@@ -692,9 +692,9 @@ export declare class ReadMulti {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -707,7 +707,7 @@ export declare class Readv {
   rwFlags(value: number | bigint): this
   /** I/O priority, see ioprio_set(2) */
   ioprio(value: number | bigint): this
-  /** takes one buffer from this group */
+  /** takes one buffer from this buffer group */
   group(value: number | bigint): this
   /** a `struct io_uring_attr_pi`, when `attribute_mask` says so (6.14) */
   attributes(value: number | bigint): this
@@ -717,9 +717,9 @@ export declare class Readv {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -740,9 +740,9 @@ export declare class ReadvFixed {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -751,36 +751,36 @@ export declare class Recv {
   constructor(file: number | bigint, buffer: number | bigint, length: number | bigint)
   /** `MSG_*` */
   msgFlags(value: number | bigint): this
-  /** `IORING_RECVSEND_POLL_FIRST`: polls before the first try (5.19) */
+  /** `IORING_RECVSEND_POLL_FIRST`: polls before the first attempt (5.19) */
   ioprio(value: number | bigint): this
-  /** takes the buffer from this group (5.7) */
+  /** takes the buffer from this buffer group (5.7) */
   group(value: number | bigint): this
   /** Adds entry flags, `IOSQE_*`. */
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
 /** Receives bytes into as many provided buffers as they need. */
 export declare class RecvBundle {
   constructor(file: number | bigint, group: number | bigint)
-  /** how many bytes at most; 0, as many as the buffers have */
+  /** largest number of bytes; 0 is the size of the buffers */
   length(value: number | bigint): this
   /** `MSG_*` */
   msgFlags(value: number | bigint): this
-  /** `IORING_RECVSEND_POLL_FIRST`: polls before the first try (5.19) */
+  /** `IORING_RECVSEND_POLL_FIRST`: polls before the first attempt (5.19) */
   ioprio(value: number | bigint): this
   /** Adds entry flags, `IOSQE_*`. */
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -789,106 +789,106 @@ export declare class RecvMsg {
   constructor(file: number | bigint, message: number | bigint)
   /** `MSG_*` */
   msgFlags(value: number | bigint): this
-  /** `IORING_RECVSEND_POLL_FIRST`: polls before the first try (5.19) */
+  /** `IORING_RECVSEND_POLL_FIRST`: polls before the first attempt (5.19) */
   ioprio(value: number | bigint): this
-  /** takes the buffer from this group */
+  /** takes the buffer from this buffer group */
   group(value: number | bigint): this
   /** Adds entry flags, `IOSQE_*`. */
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** Receives messages, again and again, into provided buffers. */
+/** Receives messages into provided buffers; multishot. */
 export declare class RecvMsgMulti {
   constructor(file: number | bigint, message: number | bigint, group: number | bigint)
   /** `MSG_*` */
   msgFlags(value: number | bigint): this
-  /** `IORING_RECVSEND_POLL_FIRST`: polls before the first try (5.19) */
+  /** `IORING_RECVSEND_POLL_FIRST`: polls before the first attempt (5.19) */
   ioprio(value: number | bigint): this
   /** Adds entry flags, `IOSQE_*`. */
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** Receives bytes, again and again, into provided buffers. */
+/** Receives bytes into provided buffers; multishot. */
 export declare class RecvMulti {
   constructor(file: number | bigint, group: number | bigint)
-  /** bytes at a time at most; 0, as many as the buffer has (6.17) */
+  /** largest number of bytes of one completion; 0 is the size of the buffer (6.17) */
   length(value: number | bigint): this
-  /** stops after about so many bytes; 0, never (6.17) */
+  /** number of bytes after which it stops, approximately; 0 is no limit (6.17) */
   limit(value: number | bigint): this
   /** `MSG_*` */
   msgFlags(value: number | bigint): this
-  /** `IORING_RECVSEND_POLL_FIRST`: polls before the first try (5.19) */
+  /** `IORING_RECVSEND_POLL_FIRST`: polls before the first attempt (5.19) */
   ioprio(value: number | bigint): this
   /** Adds entry flags, `IOSQE_*`. */
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** Receives bytes, again and again, into as many provided buffers as they need. */
+/** Receives bytes into as many provided buffers as they need; multishot. */
 export declare class RecvMultiBundle {
   constructor(file: number | bigint, group: number | bigint)
-  /** bytes at a time at most; 0, as many as the buffer has (6.17) */
+  /** largest number of bytes of one completion; 0 is the size of the buffer (6.17) */
   length(value: number | bigint): this
-  /** stops after about so many bytes; 0, never (6.17) */
+  /** number of bytes after which it stops, approximately; 0 is no limit (6.17) */
   limit(value: number | bigint): this
   /** `MSG_*` */
   msgFlags(value: number | bigint): this
-  /** `IORING_RECVSEND_POLL_FIRST`: polls before the first try (5.19) */
+  /** `IORING_RECVSEND_POLL_FIRST`: polls before the first attempt (5.19) */
   ioprio(value: number | bigint): this
   /** Adds entry flags, `IOSQE_*`. */
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** Receives into a queue of the network card, again and again, without copying. */
+/** Receives into a queue of a network device without copying; multishot. */
 export declare class RecvZc {
   constructor(file: number | bigint, length: number | bigint)
   /** the receive queue that was registered */
   ifq(value: number | bigint): this
-  /** `IORING_RECVSEND_POLL_FIRST`: polls before the first try (5.19) */
+  /** `IORING_RECVSEND_POLL_FIRST`: polls before the first attempt (5.19) */
   ioprio(value: number | bigint): this
   /** Adds entry flags, `IOSQE_*`. */
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** Takes buffers out of a group. */
+/** Removes buffers from a buffer group. */
 export declare class RemoveBuffers {
   constructor(count: number | bigint, group: number | bigint)
   /** Adds entry flags, `IOSQE_*`. */
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -901,91 +901,88 @@ export declare class RenameAt {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** A ring, without any of the safety that the facade adds. */
+/** A ring, without the safety that the facade adds. */
 export declare class Ring {
-  /** A ring, or a negative `errno`. */
+  /** Makes a ring, or returns a negative `errno`. */
   static create(setup: BindingSetup): Ring | number
   /**
-   * Takes hold of the areas, and gives the hot function `submit()`. What it is to do stands in the status header:
-   * it copies entries of a submission area into the ring, enters the kernel, waits for completions for a slice of
-   * time at most, and appends what completed to the completion area. What came of it is in the header too.
+   * Holds the areas, and returns the function `submit()`. It executes the request in the status header: copies entries of a
+   * submission area into the ring, enters the kernel, waits for completions, and appends them to the completion area. It
+   * writes the outcome to the header.
    *
-   * `slots` is what keeps the memory of everything in flight alive.
+   * `submissions` is the object that keeps the memory of everything in flight alive.
    */
-  start(pushed: Uint8Array, run: Uint8Array, completions: Uint8Array, status: Uint32Array, slots: object): () => void
+  start(pushed: Uint8Array, run: Uint8Array, completions: Uint8Array, status: Uint32Array, submissions: object): () => void
   /**
-   * Calls `callback` when completions are ready: 0, or a negative `errno`. With `thread` a thread waits for them,
-   * and not the event loop. The callback is held strongly, and the event loop kept open, only while the status header
-   * asks for it.
+   * Starts calling `callback` when completions are ready: 0, or a negative `errno`. With `thread` a thread waits for them
+   * instead of the event loop. The word `KEEP` of the status header decides if the callback is held strongly and if the
+   * event loop stays open.
    */
   startWaker(callback: () => void, thread: boolean): number
-  /** Copies `count` entries of a submission area into the ring without a system call, and says how many fitted. */
+  /** Copies up to `count` entries of a submission area into the ring without a system call, and returns how many fit. */
   publish(area: number, count: number): number
-  /** One `io_uring_enter`: entries taken, or a negative `errno`. `wait` is the offset of a registered wait. */
+  /** Makes one io_uring_enter(2) call: entries consumed, or a negative `errno`. `wait` is the offset of a registered wait. */
   enter(toSubmit: number, minComplete: number, flags: number, wait?: number | undefined | null): number
-  /** Registers the ring's descriptor with this thread: its index, or a negative `errno`. */
+  /** Registers the ring's own descriptor with this thread: its index, or a negative `errno`. */
   registerRingFd(): number
-  /** Gives that index back: 0, or a negative `errno`. */
+  /** Unregisters the ring's own descriptor: 0, or a negative `errno`. */
   unregisterRingFd(): number
-  /** The ring's descriptor. */
+  /** Returns the ring's descriptor, or -1 if it is closed. */
   get fd(): number
-  /** Entries of the submission queue. */
+  /** Returns the capacity of the submission queue in entries. */
   get entries(): number
-  /** Entries of the completion queue. */
+  /** Returns the capacity of the completion queue in entries. */
   get cqEntries(): number
-  /** `IORING_SETUP_*` as the kernel took them. */
+  /** Returns the setup flags of the ring, `IORING_SETUP_*`. */
   get setupFlags(): number
-  /** `IORING_FEAT_*`. */
+  /** Returns the features of the kernel, `IORING_FEAT_*`. */
   get features(): number
-  /** Entries that the kernel has not taken. */
+  /** Returns the number of entries that the kernel has not consumed. */
   sqReady(): number
-  /** Whether what is published needs a system call to start. */
+  /** Tells if queued entries need a system call to start. */
   sqNeedsEnter(): boolean
-  /** Completions in the kernel's queue. */
+  /** Returns the number of completions in the completion queue. */
   cqReady(): number
-  /** Completions that the kernel lost for want of memory. */
+  /** Returns the number of completions that the kernel lost because it had no memory. */
   cqLost(): number
-  /** Whether the kernel keeps completions that found no room. */
+  /** Tells if the completion queue has overflowed. */
   cqNeedsFlush(): boolean
-  /** Opcodes that this kernel has; `None` where it cannot be asked. */
+  /** Returns the opcodes that the kernel supports, or `null` if it cannot be asked. */
   probe(): Array<number> | null
-  /**
-   * Gives the queues other sizes, and goes over to other submission areas: 0, or a negative `errno`, and everything is
-   * as it was.
-   */
+  /** Resizes the queues and replaces the submission areas: 0, or a negative `errno`, and nothing has changed. */
   resize(entries: number, cqEntries: number, pushed: Uint8Array, run: Uint8Array): number
   /**
-   * One `io_uring_register`: what the opcode gives, or a negative `errno`. What the kernel keeps of the argument, and
-   * of what that points at, the facade holds.
+   * Makes one io_uring_register(2) call: the number that the opcode returns, or a negative `errno`. The facade holds what the
+   * kernel keeps of the argument and of the memory that it references.
    */
   register(opcode: number, argument: Argument, count: number): number
   /**
-   * Registers an eventfd of the program's: 0, or a negative `errno`. With `workers` it hears of what kernel
-   * workers complete, and of nothing else.
+   * Registers an eventfd of the program: 0, or a negative `errno`. With `workers` only completions of operations that a
+   * kernel worker runs write to it.
    */
   registerEventfd(fd: number, workers: boolean): number
-  /** Takes it away: 0, or a negative `errno`. The waker's is none of the program's. */
+  /** Unregisters the eventfd of the program: 0, or a negative `errno`. `ENXIO` if the registered eventfd is the waker's. */
   unregisterEventfd(): number
-  /** The kernel's switch: 1 where completions are announced, 0 where not, or a negative `errno`. */
+  /** Returns 1 if completions write to the eventfd, 0 if not, or a negative `errno`. */
   eventfdEnabled(): number
-  /** Turns it: 0, or a negative `errno`. `EBUSY` where the waker turns it. */
+  /** Enables or disables writes to the eventfd: 0, or a negative `errno`. `EBUSY` if the eventfd is the waker's. */
   enableEventfd(enabled: boolean): number
-  /** Tells of the entry flags that the ring's restrictions require. */
+  /** Declares the entry flags that the ring's restrictions require. */
   requireFlags(flags: number): void
-  /** Asks the kernel to cancel everything: 0, or a negative `errno`. */
+  /** Asks the kernel to cancel everything in flight: 0, or a negative `errno`. */
   cancelAll(): number
   /**
-   * Takes what has completed, discards it, and says whether more is to come. `false` where completions cannot tell:
-   * then `close` has to.
+   * Discards all completions, and tells if the kernel still holds operations. `false` also if completions cannot show that;
+   * then `close` waits.
    */
   mustWait(): boolean
-  /** Cancels everything, waits until the kernel has let go of it, and closes the ring. */
+  /** Cancels everything, waits until the kernel has released it, and closes the ring. */
   close(): void
 }
 export type BindingRing = Ring
@@ -999,36 +996,36 @@ export declare class Send {
   ioprio(value: number | bigint): this
   /** a `struct sockaddr` to send to (6.0) */
   destination(value: number | bigint): this
-  /** bytes of it (6.0) */
+  /** size of the address in bytes (6.0) */
   destinationLength(value: number | bigint): this
-  /** sends a buffer of this group (6.10) */
+  /** sends a buffer of this buffer group (6.10) */
   group(value: number | bigint): this
   /** Adds entry flags, `IOSQE_*`. */
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** Sends the buffers of a group, as many as there are. */
+/** Sends as many buffers of a buffer group as there are. */
 export declare class SendBundle {
   constructor(file: number | bigint, group: number | bigint)
-  /** how many bytes at most; 0, all */
+  /** largest number of bytes; 0 is all */
   length(value: number | bigint): this
   /** `MSG_*` */
   msgFlags(value: number | bigint): this
-  /** `IORING_RECVSEND_POLL_FIRST`: polls before the first try (5.19) */
+  /** `IORING_RECVSEND_POLL_FIRST`: polls before the first attempt (5.19) */
   ioprio(value: number | bigint): this
   /** Adds entry flags, `IOSQE_*`. */
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -1037,15 +1034,15 @@ export declare class SendMsg {
   constructor(file: number | bigint, message: number | bigint)
   /** `MSG_*` */
   msgFlags(value: number | bigint): this
-  /** `IORING_RECVSEND_POLL_FIRST`: polls before the first try (5.19) */
+  /** `IORING_RECVSEND_POLL_FIRST`: polls before the first attempt (5.19) */
   ioprio(value: number | bigint): this
   /** Adds entry flags, `IOSQE_*`. */
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -1062,9 +1059,9 @@ export declare class SendMsgZc {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -1077,7 +1074,7 @@ export declare class SendZc {
   ioprio(value: number | bigint): this
   /** a `struct sockaddr` to send to */
   destination(value: number | bigint): this
-  /** bytes of it */
+  /** size of the address in bytes */
   destinationLength(value: number | bigint): this
   /** the registered buffer, with `FIXED_BUF` */
   bufferIndex(value: number | bigint): this
@@ -1085,9 +1082,9 @@ export declare class SendZc {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -1098,9 +1095,9 @@ export declare class SetSockOpt {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -1113,22 +1110,22 @@ export declare class SetXattr {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** Shuts down one direction of a connection, or both. */
+/** Shuts down one or both directions of a connection. */
 export declare class Shutdown {
   constructor(file: number | bigint, how: number | bigint)
   /** Adds entry flags, `IOSQE_*`. */
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -1141,18 +1138,18 @@ export declare class Socket {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** Gives a command to a socket. */
+/** Runs a command on a socket. */
 export declare class SocketCommand {
   constructor(file: number | bigint, command: number | bigint)
   /** a `struct sockaddr` to fill, for `GETSOCKNAME` (6.19) */
   address(value: number | bigint): this
-  /** a `socklen_t`: its size, and then how much of it was needed */
+  /** a `socklen_t`: the size of the `sockaddr`, replaced with the size of the address */
   addressLength(value: number | bigint): this
   /** 1 asks for the address of the peer */
   peer(value: number | bigint): this
@@ -1160,9 +1157,9 @@ export declare class SocketCommand {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -1179,9 +1176,9 @@ export declare class Splice {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -1196,9 +1193,9 @@ export declare class Statx {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -1209,13 +1206,13 @@ export declare class SymlinkAt {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** Brings a range of a file's data to the storage device. */
+/** Writes a range of a file's data to the storage device. */
 export declare class SyncFileRange {
   constructor(file: number | bigint)
   /** first byte of the range */
@@ -1228,13 +1225,13 @@ export declare class SyncFileRange {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** Copies bytes from a pipe to another one, which then has them too. */
+/** Copies bytes from a pipe to another pipe without consuming them. */
 export declare class Tee {
   constructor(source: number | bigint, file: number | bigint, length: number | bigint)
   /** `SPLICE_F_*` */
@@ -1243,16 +1240,16 @@ export declare class Tee {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
 /** Completes when time has passed, or when other operations have completed. */
 export declare class Timeout {
   constructor(timespec: number | bigint)
-  /** completions to wait for instead; with `MULTISHOT`, expiries */
+  /** number of completions to wait for before the time is over; with `MULTISHOT`, of expirations */
   count(value: number | bigint): this
   /** `IORING_TIMEOUT_*` */
   timeoutFlags(value: number | bigint): this
@@ -1260,9 +1257,9 @@ export declare class Timeout {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -1275,13 +1272,13 @@ export declare class TimeoutRemove {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** Gives a timeout another time. */
+/** Changes the time of a timeout. */
 export declare class TimeoutUpdate {
   constructor(target: number | bigint, timespec: number | bigint)
   /** `IORING_TIMEOUT_*`; `LINK_TIMEOUT_UPDATE` for a link timeout (5.15) */
@@ -1290,9 +1287,9 @@ export declare class TimeoutUpdate {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -1305,20 +1302,20 @@ export declare class UnlinkAt {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** Gives a command to a driver, with 80 bytes of data, in an entry of 128 bytes. */
+/** Runs a command of a driver, with 80 bytes of data, in an entry of 128 bytes. */
 export declare class UringCmd128 {
   constructor(file: number | bigint, command: number | bigint)
-  /** an address that the command takes */
+  /** an address, if the command takes one */
   address(value: number | bigint): this
-  /** a length that the command takes */
+  /** a length, if the command takes one */
   length(value: number | bigint): this
-  /** another word that the command takes */
+  /** another word, if the command takes one */
   optionLength(value: number | bigint): this
   /** `IORING_URING_CMD_*`; `FIXED` with a registered buffer (6.1) */
   cmdFlags(value: number | bigint): this
@@ -1348,20 +1345,20 @@ export declare class UringCmd128 {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** Gives a command to a driver, with 16 bytes of data. */
+/** Runs a command of a driver, with 16 bytes of data. */
 export declare class UringCmd16 {
   constructor(file: number | bigint, command: number | bigint)
-  /** an address that the command takes */
+  /** an address, if the command takes one */
   address(value: number | bigint): this
-  /** a length that the command takes */
+  /** a length, if the command takes one */
   length(value: number | bigint): this
-  /** another word that the command takes */
+  /** another word, if the command takes one */
   optionLength(value: number | bigint): this
   /** `IORING_URING_CMD_*`; `FIXED` with a registered buffer (6.1) */
   cmdFlags(value: number | bigint): this
@@ -1375,20 +1372,20 @@ export declare class UringCmd16 {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** Gives a command to a driver, with 80 bytes of data, on a ring with entries of 128 bytes. */
+/** Runs a command of a driver, with 80 bytes of data, on a ring with entries of 128 bytes. */
 export declare class UringCmd80 {
   constructor(file: number | bigint, command: number | bigint)
-  /** an address that the command takes */
+  /** an address, if the command takes one */
   address(value: number | bigint): this
-  /** a length that the command takes */
+  /** a length, if the command takes one */
   length(value: number | bigint): this
-  /** another word that the command takes */
+  /** another word, if the command takes one */
   optionLength(value: number | bigint): this
   /** `IORING_URING_CMD_*`; `FIXED` with a registered buffer (6.1) */
   cmdFlags(value: number | bigint): this
@@ -1418,9 +1415,9 @@ export declare class UringCmd80 {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -1429,15 +1426,15 @@ export declare class WaitId {
   constructor(idType: number | bigint, id: number | bigint, options: number | bigint)
   /** a `siginfo_t` to fill */
   info(value: number | bigint): this
-  /** none is known */
+  /** no flag is defined */
   waitidFlags(value: number | bigint): this
   /** Adds entry flags, `IOSQE_*`. */
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -1460,9 +1457,9 @@ export declare class Write {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -1485,9 +1482,9 @@ export declare class WriteFixed {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -1510,9 +1507,9 @@ export declare class Writev {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
@@ -1535,13 +1532,13 @@ export declare class WritevFixed {
   sqeFlags(flags: number | bigint): this
   /** Runs the operation with registered credentials. */
   personality(id: number | bigint): this
-  /** Sets the number that comes back with the completion. */
+  /** Sets the user data, which the completion returns. */
   userData(value: number | bigint): this
-  /** The bytes of the entry. */
+  /** Returns the bytes of the entry. */
   build(): Uint8Array
 }
 
-/** A field of an operation: where it lands among the 64 bytes. */
+/** Field of an operation, and its place in the entry. */
 export interface BindingField {
   name: string
   kind: string
@@ -1551,7 +1548,7 @@ export interface BindingField {
   doc: string
 }
 
-/** A row of the operation table. */
+/** Row of the operation table. */
 export interface BindingOperation {
   name: string
   opcode: number
@@ -1562,69 +1559,84 @@ export interface BindingOperation {
   fields: Array<BindingField>
 }
 
-/** What a ring is made with. */
+/** Options of a ring. */
 export interface BindingSetup {
-  /** Entries of the submission queue. */
+  /** Capacity of the submission queue in entries. */
   entries: number
-  /** Entries of the completion queue. */
+  /** Capacity of the completion queue in entries. */
   cqEntries?: number
-  /** Setup flags beside the mode. */
+  /** Setup flags in addition to the mode. */
   flags: number
-  /** Exactly this mode, or the best that the kernel takes. */
+  /** The mode; by default the best that the kernel supports. */
   mode?: number
-  /** Milliseconds until an idle polling thread sleeps. */
+  /** Milliseconds after which an idle SQPOLL thread sleeps. */
   sqThreadIdle?: number
-  /** Processor of the polling thread. */
+  /** Processor that the SQPOLL thread runs on. */
   sqThreadCpu?: number
-  /** Ring whose workers are shared. */
+  /** Descriptor of the ring whose kernel workers are shared. */
   wqFd?: number
 }
 
+/** Returns the numbers that both sides of the boundary know, for a spec that compares them. */
+export declare function boundaryLayout(): BoundaryLayout
+
+/** The numbers that both sides of the boundary know, by their names. */
+export interface BoundaryLayout {
+  /** Words of the status header. */
+  status: Record<string, number>
+  /** Number of words of the status header. */
+  statusWords: number
+  /** Submission areas. */
+  area: Record<string, number>
+  /** Flags of what stays alive. */
+  keep: Record<string, number>
+}
+
 /**
- * A function that gives the address of a typed array's data as a number, or -1 for anything else.
+ * Makes a function that returns the address of a typed array's data as a number, or -1 if its argument is not a typed array.
  *
- * A closure and not a `#[napi]` function: it is called for every new buffer, and costs a fifth.
+ * It is a closure instead of a `#[napi]` function because it is called for every new buffer, and a closure costs a fifth.
  */
 export declare function createAddressOf(): (arg: unknown) => number
 
-/** The operation table, which the classes are made from. */
+/** Returns the operation table, from which the classes are generated. */
 export declare function operationTable(): Array<BindingOperation>
 
 /**
- * close(2), of what the runtime did not open: a worker of Node.js warns of such descriptors, and Deno does not know
- * them.
+ * Calls close(2) on a descriptor that the runtime did not open. (A worker of Node.js warns when its own close gets such a
+ * descriptor, and Deno does not know it.)
  */
 export declare function rawClose(fd: number): number
 
-/** io_uring_enter(2). */
+/** Calls io_uring_enter(2). */
 export declare function rawEnter(fd: number, toSubmit: number, minComplete: number, flags: number, argument: Argument, size: number): number
 
-/** io_uring_enter(2) with a registered wait: `offset` says where in the registered region it is. */
+/** Calls io_uring_enter(2) with the registered wait at `offset` of the registered region. */
 export declare function rawEnterRegistered(fd: number, toSubmit: number, minComplete: number, flags: number, offset: number, size: number): number
 
-/** epoll_create1(2). */
+/** Calls epoll_create1(2). */
 export declare function rawEpollCreate(flags: number): number
 
-/** eventfd(2). */
+/** Calls eventfd(2). */
 export declare function rawEventfd(count: number, flags: number): number
 
-/** Whether a descriptor is open, whoever opened it. */
+/** Tells if a descriptor is open in this process. */
 export declare function rawIsOpen(fd: number): boolean
 
-/** madvise(2) of memory that starts and ends with a page: 0, or a negative `errno`. */
+/** Calls madvise(2) on memory that starts and ends at page boundaries: 0, or a negative `errno`. */
 export declare function rawMadvise(memory: Uint8Array, advice: number): number
 
-/** Bytes of a page of memory. */
+/** Returns the size of a page of memory in bytes. */
 export declare function rawPageSize(): number
 
-/** io_uring_register(2). */
+/** Calls io_uring_register(2). */
 export declare function rawRegister(fd: number, opcode: number, argument: Argument, count: number): number
 
-/** io_uring_setup(2): `params` are the 120 bytes of a `struct io_uring_params`. */
+/** Calls io_uring_setup(2). `params` are the 120 bytes of a `struct io_uring_params`. */
 export declare function rawSetup(entries: number, params: Uint8Array): number
 
-/** getsockname(2), or getpeername(2): the bytes of the address, or a negative `errno`. */
+/** Calls getsockname(2) or getpeername(2): the bytes of the address, or a negative `errno`. */
 export declare function rawSocketName(fd: number, peer: boolean): Uint8Array | number
 
-/** socketpair(2): two descriptors, or one negative `errno`. */
+/** Calls socketpair(2): two descriptors, or one negative `errno`. */
 export declare function rawSocketpair(domain: number, kind: number, protocol: number): Array<number>

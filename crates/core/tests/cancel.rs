@@ -1,16 +1,16 @@
-//! Cancelling everything, and whether the kernel still holds memory.
+//! Cancelling everything, and telling if the kernel still holds operations.
 
 use std::io::Write as _;
 
 use typed_uring::sys::setup::{SQPOLL, SUBMIT_ALL};
 use typed_uring::{Entry, Ring, UNSOLICITED};
 
-#[allow(dead_code)] // each file uses its part
+#[allow(dead_code)] // each test file uses a part
 mod support;
 use support::pending::{CANCEL, NOP, READ, Reads, restricted, rings, submit};
 use support::{LONG, Result, nop, push, results, take, wait_for};
 
-/// Waits until nothing is in flight, and leaves out what cancelling itself completes with.
+/// Waits until nothing is in flight, and returns the results without those of cancel entries.
 fn own_results(ring: &mut Ring) -> Result<Vec<i32>> {
     let mut done = take(ring);
     while ring.in_flight() > 0 {
@@ -21,9 +21,9 @@ fn own_results(ring: &mut Ring) -> Result<Vec<i32>> {
 }
 
 #[test]
-fn cancelling_everything_shows_in_completions() -> Result {
+fn cancel_all_completes_operations_with_ecanceled() -> Result {
     for mut ring in rings(8)? {
-        ring.cancel_all()?; // nothing to cancel is no error
+        ring.cancel_all()?; // with nothing to cancel this is not an error
         let mut reads = Reads::new(3)?;
         reads.push(&mut ring, 0, 1)?;
         submit(&mut ring)?;
@@ -31,7 +31,7 @@ fn cancelling_everything_shows_in_completions() -> Result {
         assert_eq!(ring.in_flight(), 3);
         assert_eq!(own_results(&mut ring)?, [-libc::ECANCELED; 3]);
         assert!(!ring.discard_completions()?);
-        // The ring is as good as before.
+        // The ring can still be used.
         push(&mut ring, &[nop(2)])?;
         assert_eq!(own_results(&mut ring)?, [0]);
         reads.are_over()?;
@@ -40,7 +40,7 @@ fn cancelling_everything_shows_in_completions() -> Result {
 }
 
 #[test]
-fn cancelling_by_an_entry_makes_room_for_it() -> Result {
+fn cancel_all_submits_a_full_queue_before_it_pushes_its_entry() -> Result {
     let mut ring = restricted(SUBMIT_ALL, &[READ, NOP, CANCEL])?;
     let mut reads = Reads::new(1)?;
     reads.push(&mut ring, 0, 1)?;
@@ -55,7 +55,7 @@ fn cancelling_by_an_entry_makes_room_for_it() -> Result {
 }
 
 #[test]
-fn a_ring_is_busy_while_the_kernel_holds_memory() -> Result {
+fn discard_completions_returns_true_while_the_kernel_holds_operations() -> Result {
     for mut ring in rings(8)? {
         assert!(!ring.discard_completions()?);
         let mut reads = Reads::new(1)?;
@@ -66,13 +66,13 @@ fn a_ring_is_busy_while_the_kernel_holds_memory() -> Result {
         reads.push(&mut ring, 0, 1)?;
         submit(&mut ring)?;
         assert!(ring.discard_completions()?);
-        assert_eq!(ring.in_flight(), 1, "what has completed is discarded");
+        assert_eq!(ring.in_flight(), 1, "the completion was discarded");
 
         reads.writer.write_all(b"late")?;
         if ring.setup_flags() & SQPOLL == 0 {
             assert!(
                 !ring.discard_completions()?,
-                "a completion that only waits for this thread holds nothing"
+                "an operation that only waits to post its completion holds nothing"
             );
         }
         while ring.discard_completions()? {
@@ -84,9 +84,9 @@ fn a_ring_is_busy_while_the_kernel_holds_memory() -> Result {
     Ok(())
 }
 
-/// What waits in the queue is not held, but what waits there and is not counted must not hide what is.
+/// Queued entries are subtracted from those in flight; entries that are not counted must not be subtracted.
 #[test]
-fn uncounted_entries_in_the_queue_do_not_make_a_ring_idle() -> Result {
+fn uncounted_queued_entries_do_not_hide_operations_in_flight() -> Result {
     for mut ring in rings(8)? {
         let mut reads = Reads::new(1)?;
         reads.push(&mut ring, 0, 1)?;
@@ -96,7 +96,7 @@ fn uncounted_entries_in_the_queue_do_not_make_a_ring_idle() -> Result {
         drop(ring);
         reads.are_over()?;
     }
-    // A cancel entry of the ring's own, stuck behind one that stopped the submission.
+    // The ring's cancel entry stays queued behind an entry that stopped the submission.
     let mut ring = restricted(0, &[READ, NOP, CANCEL])?;
     let mut reads = Reads::new(1)?;
     reads.push(&mut ring, 0, 1)?;

@@ -1,5 +1,4 @@
-//! The end of a ring: when dropping it returns, the kernel has let go of everything, and nothing has started that was
-//! not submitted.
+//! Closing a ring: after the drop the kernel has released everything, and no entry has started that was not submitted.
 
 use std::io::{PipeReader, PipeWriter, Read as _};
 use std::net::{TcpListener, TcpStream};
@@ -12,13 +11,13 @@ use typed_uring::operations::{OpenAt, Read, Write};
 use typed_uring::sys::setup::{R_DISABLED, SQE128, SQPOLL, SUBMIT_ALL};
 use typed_uring::{Entry, Ring, Setup, UNSOLICITED};
 
-#[allow(dead_code)] // each file uses its part
+#[allow(dead_code)] // each test file uses a part
 mod support;
 use support::pending::{CANCEL, NOP, PATTERN, READ, Reads, SEND_ZC, restricted, rings, submit};
 use support::{LONG, Result, Signals, errno, nop, nop_with_result, push, take};
 
-/// A pipe that shows whether an entry ran. Writes to one happen at once: a file's may go to a worker, and be
-/// cancelled there after all.
+/// A pipe that shows if a write entry ran. Writes to a pipe run inline; those to a file may go to a worker and be cancelled
+/// there.
 struct Witness {
     reader: PipeReader,
     writer: PipeWriter,
@@ -32,7 +31,7 @@ impl Witness {
 
     fn push_write(&self, ring: &mut Ring, flags: u8) -> Result {
         let write = Write::new(self.writer.as_raw_fd(), b"seen".as_ptr(), 4).build();
-        // SAFETY: the bytes are part of the program.
+        // SAFETY: the bytes are static.
         unsafe { ring.push(&write.with_flags(flags))? };
         Ok(())
     }
@@ -49,7 +48,7 @@ impl Witness {
 }
 
 #[test]
-fn a_pending_read_is_over_when_the_ring_is_dropped() -> Result {
+fn drop_ends_a_pending_read() -> Result {
     for mut ring in rings(8)? {
         let mut reads = Reads::new(1)?;
         reads.push(&mut ring, 0, 1)?;
@@ -62,7 +61,7 @@ fn a_pending_read_is_over_when_the_ring_is_dropped() -> Result {
 }
 
 #[test]
-fn closing_says_that_it_went_well() -> Result {
+fn close_succeeds_with_a_pending_read() -> Result {
     for mut ring in rings(8)? {
         let mut reads = Reads::new(1)?;
         reads.push(&mut ring, 0, 1)?;
@@ -74,7 +73,7 @@ fn closing_says_that_it_went_well() -> Result {
 }
 
 #[test]
-fn many_pending_reads_are_over_when_the_ring_is_dropped() -> Result {
+fn drop_ends_many_pending_reads() -> Result {
     for mut ring in rings(256)? {
         let mut reads = Reads::new(250)?;
         reads.push(&mut ring, 0, 1)?;
@@ -86,7 +85,7 @@ fn many_pending_reads_are_over_when_the_ring_is_dropped() -> Result {
 }
 
 #[test]
-fn reads_in_kernel_workers_are_over_when_the_ring_is_dropped() -> Result {
+fn drop_ends_reads_in_kernel_workers() -> Result {
     for mut ring in rings(16)? {
         let mut reads = Reads::new(12)?;
         reads.push(&mut ring, ASYNC, 1)?;
@@ -98,7 +97,7 @@ fn reads_in_kernel_workers_are_over_when_the_ring_is_dropped() -> Result {
 }
 
 #[test]
-fn a_chain_whose_head_is_pending_never_goes_on() -> Result {
+fn drop_does_not_continue_a_chain_whose_head_is_pending() -> Result {
     for mut ring in rings(8)? {
         let witness = Witness::new()?;
         let mut reads = Reads::new(1)?;
@@ -113,9 +112,9 @@ fn a_chain_whose_head_is_pending_never_goes_on() -> Result {
     Ok(())
 }
 
-/// They never say that they have ended, when they end well: the drop learns it otherwise.
+/// Such entries do not complete on success, so the drop has to detect their end in another way.
 #[test]
-fn entries_without_a_completion_are_waited_for() -> Result {
+fn drop_waits_for_skip_success_entries() -> Result {
     for mut ring in rings(8)? {
         let mut reads = Reads::new(2)?;
         push(&mut ring, &[nop(1).with_flags(CQE_SKIP_SUCCESS)])?;
@@ -130,7 +129,7 @@ fn entries_without_a_completion_are_waited_for() -> Result {
 }
 
 #[test]
-fn a_ring_whose_only_entry_ended_in_silence_is_dropped() -> Result {
+fn drop_returns_after_the_only_entry_has_skipped_its_completion() -> Result {
     for mut ring in rings(8)? {
         push(&mut ring, &[nop(1).with_flags(CQE_SKIP_SUCCESS)])?;
         submit(&mut ring)?;
@@ -141,16 +140,16 @@ fn a_ring_whose_only_entry_ended_in_silence_is_dropped() -> Result {
     Ok(())
 }
 
-/// The wait for silent entries takes the place of the registered files: with some there before, it works as well.
+/// The wait for skip-success entries registers a file, and must first unregister those of the program.
 #[test]
-fn registered_files_are_no_obstacle() -> Result {
+fn drop_waits_for_skip_success_entries_if_files_are_registered() -> Result {
     let (reader, _writer) = std::io::pipe()?;
     for mut ring in rings(8)? {
         let mut reads = Reads::new(1)?;
         ring.register_files(&[reader.as_raw_fd()], &[])?;
         let mut buffer = [0_u8; 1];
         let read = Read::new(typed_uring::File::Fixed(0), buffer.as_mut_ptr(), 1).build();
-        // SAFETY: the ring is dropped before the buffer.
+        // SAFETY: dropping the ring waits for the read, and the buffer is dropped after the ring.
         unsafe { ring.push(&read.with_flags(CQE_SKIP_SUCCESS))? };
         reads.push(&mut ring, 0, 1)?;
         submit(&mut ring)?;
@@ -161,7 +160,7 @@ fn registered_files_are_no_obstacle() -> Result {
 }
 
 #[test]
-fn entries_with_the_foreign_bit_are_waited_for() -> Result {
+fn drop_waits_for_entries_with_unsolicited_user_data() -> Result {
     for mut ring in rings(8)? {
         let mut reads = Reads::new(2)?;
         reads.push(&mut ring, 0, UNSOLICITED | 7)?;
@@ -174,8 +173,8 @@ fn entries_with_the_foreign_bit_are_waited_for() -> Result {
 }
 
 #[test]
-fn what_was_pushed_and_not_submitted_never_runs() -> Result {
-    // A polling thread takes what is pushed, so there it may run.
+fn drop_does_not_run_entries_that_were_not_submitted() -> Result {
+    // An SQPOLL thread may run entries without a submit.
     for mut ring in rings(8)?
         .into_iter()
         .filter(|ring| ring.setup_flags() & SQPOLL == 0)
@@ -188,9 +187,9 @@ fn what_was_pushed_and_not_submitted_never_runs() -> Result {
     Ok(())
 }
 
-/// Neither may it start because something else is waited for, or because nothing says when that ends.
+/// Waiting for other operations must not start them either, with and without completions.
 #[test]
-fn what_was_pushed_behind_pending_reads_never_runs() -> Result {
+fn drop_does_not_run_entries_that_were_pushed_after_pending_reads() -> Result {
     for flags in [0, CQE_SKIP_SUCCESS] {
         for mut ring in rings(8)?
             .into_iter()
@@ -212,7 +211,7 @@ fn what_was_pushed_behind_pending_reads_never_runs() -> Result {
 }
 
 #[test]
-fn a_disabled_ring_with_entries_is_dropped_and_runs_none() -> Result {
+fn drop_of_a_disabled_ring_runs_no_entries() -> Result {
     for flags in [0, CQE_SKIP_SUCCESS] {
         for setup in [0, SQE128, SQPOLL] {
             let mut ring = Setup {
@@ -234,7 +233,7 @@ fn a_disabled_ring_with_entries_is_dropped_and_runs_none() -> Result {
 }
 
 #[test]
-fn completions_that_nobody_took_are_no_obstacle() -> Result {
+fn drop_returns_with_completions_left_in_the_queue() -> Result {
     for (flags, mode) in [(0, None), (SQE128, None), (0, Some(0))] {
         let mut ring = Setup {
             entries: 8,
@@ -259,8 +258,8 @@ fn completions_that_nobody_took_are_no_obstacle() -> Result {
     Ok(())
 }
 
-/// A zero-copy send of more than a connection holds: its memory is in use until the peer has read, and nothing can
-/// cancel that.
+/// A zero-copy send of more bytes than a connection holds. The kernel uses its memory until the peer has read, and cannot
+/// cancel it.
 struct Sending {
     bytes: Vec<u8>,
     client: TcpStream,
@@ -273,7 +272,7 @@ impl Sending {
         let client = TcpStream::connect(listener.local_addr()?)?;
         let (server, _) = listener.accept()?;
         Ok(Self {
-            bytes: vec![PATTERN; 2 << 20], // pinned, so within the memory-lock limit of most users
+            bytes: vec![PATTERN; 2 << 20], // pinned, so this must be below the memory-lock limit
             client,
             server,
         })
@@ -284,16 +283,16 @@ impl Sending {
         send.set_bits(place::fd, u64::from(self.client.as_raw_fd().cast_unsigned()));
         send.set_bits(place::addr, self.bytes.as_ptr() as u64);
         send.set_bits(place::len, self.bytes.len() as u64);
-        // SAFETY: the test ends its ring before it changes the bytes.
+        // SAFETY: the test closes its ring before it drops the bytes.
         unsafe { ring.push(&send)? };
         submit(ring)?;
         ring.submit_and_wait(1, Some(LONG))?;
-        let first = ring.pop().ok_or("nothing is sent")?;
+        let first = ring.pop().ok_or("the send has not completed")?;
         assert!(first.result > 0 && first.more(), "{first:?}");
         Ok(())
     }
 
-    /// Ends the ring while another thread reads, but not before the end has had the time to be too early.
+    /// Closes the ring while another thread reads, after a delay in which a close that does not wait would return.
     fn outlasts(mut self, end: impl FnOnce() -> Result) -> Result {
         let (ended, end_seen) = std::sync::mpsc::channel();
         let mut server = self.server;
@@ -308,7 +307,7 @@ impl Sending {
         self.bytes.fill(0);
         drop(self.client);
         let (too_early, received) = peer.join().map_err(|_| "the peer panicked")??;
-        assert!(!too_early, "the end did not wait");
+        assert!(!too_early, "the close did not wait");
         assert!(received.iter().all(|byte| *byte == PATTERN));
         assert!(!received.is_empty());
         Ok(())
@@ -316,7 +315,7 @@ impl Sending {
 }
 
 #[test]
-fn a_drop_outlasts_what_cannot_be_cancelled() -> Result {
+fn drop_waits_for_an_operation_that_cannot_be_cancelled() -> Result {
     for user_data in [1, UNSOLICITED | 1] {
         for mut ring in rings(8)? {
             let sending = Sending::new()?;
@@ -330,9 +329,9 @@ fn a_drop_outlasts_what_cannot_be_cancelled() -> Result {
     Ok(())
 }
 
-/// Here there is no other way than to wait for completions, through timeouts and signals.
+/// On this ring the drop can only wait for completions, across timeouts and signals.
 #[test]
-fn a_ring_that_may_not_register_outlasts_what_cannot_be_cancelled() -> Result {
+fn drop_of_a_ring_without_registrations_waits_for_an_operation_that_cannot_be_cancelled() -> Result {
     for with_signals in [false, true] {
         let mut ring = restricted(SUBMIT_ALL, &[SEND_ZC, CANCEL])?;
         let sending = Sending::new()?;
@@ -348,15 +347,15 @@ fn a_ring_that_may_not_register_outlasts_what_cannot_be_cancelled() -> Result {
     Ok(())
 }
 
-/// A worker of the kernel's that has begun answers a cancel with EALREADY, and ends only later.
+/// Cancelling an operation that a worker has started returns EALREADY, and the operation ends later.
 #[test]
-fn opens_that_block_in_workers_are_over_when_the_ring_is_dropped() -> Result {
+fn drop_ends_opens_that_block_in_workers() -> Result {
     let fifo = Fifo::new("drop")?;
     for mut ring in rings(8)? {
         fifo.push_opens(&mut ring)?;
         submit(&mut ring)?;
         drop(ring);
-        assert!(!fifo.has_a_reader()?, "an open still waits");
+        assert!(!fifo.has_a_reader()?, "an open is still pending");
     }
     Ok(())
 }
@@ -373,26 +372,26 @@ impl Fifo {
             .into_os_string()
             .into_encoded_bytes();
         let path = std::ffi::CString::new(path)?;
-        // SAFETY: a string with a NUL at its end.
+        // SAFETY: the path is a string that ends with a NUL.
         if unsafe { libc::mkfifo(path.as_ptr(), 0o600) } < 0 {
             return Err(std::io::Error::last_os_error().into());
         }
         Ok(Self { path })
     }
 
-    /// Opens that block, each in a worker: only the first try of one that starts inline would return at once.
+    /// Pushes opens that block, each in a worker.
     fn push_opens(&self, ring: &mut Ring) -> Result {
         for _ in 0..4 {
             let open = OpenAt::new(libc::AT_FDCWD, self.path.as_ptr()).build();
-            // SAFETY: each test drops its ring before the path.
+            // SAFETY: each test drops its ring, which waits for the opens, before the path.
             unsafe { ring.push(&open.with_flags(ASYNC))? };
         }
         Ok(())
     }
 
-    /// Opening the other side without waiting fails while nobody reads.
+    /// Tells if the FIFO is open for reading: otherwise a non-blocking open for writing fails.
     fn has_a_reader(&self) -> Result<bool> {
-        // SAFETY: a string with a NUL at its end.
+        // SAFETY: the path is a string that ends with a NUL.
         let fd = unsafe {
             libc::open(
                 self.path.as_ptr(),
@@ -407,7 +406,7 @@ impl Fifo {
                 Err(error.into())
             };
         }
-        // SAFETY: just opened here.
+        // SAFETY: the descriptor was just opened, and nothing else owns it.
         unsafe { libc::close(fd) };
         Ok(true)
     }
@@ -415,13 +414,13 @@ impl Fifo {
 
 impl Drop for Fifo {
     fn drop(&mut self) {
-        // SAFETY: a string with a NUL at its end.
+        // SAFETY: the path is a string that ends with a NUL.
         unsafe { libc::unlink(self.path.as_ptr()) };
     }
 }
 
 #[test]
-fn signals_do_not_end_the_drop_early() -> Result {
+fn drop_waits_across_signals() -> Result {
     let fifo = Fifo::new("signals")?;
     for mut ring in rings(16)? {
         let mut reads = Reads::new(4)?;
@@ -432,14 +431,14 @@ fn signals_do_not_end_the_drop_early() -> Result {
         let signals = Signals::start()?;
         ring.close()?;
         drop(signals);
-        assert!(!fifo.has_a_reader()?, "an open still waits");
+        assert!(!fifo.has_a_reader()?, "an open is still pending");
         reads.are_over()?;
     }
     Ok(())
 }
 
 #[test]
-fn a_ring_that_may_not_register_cancels_by_entries() -> Result {
+fn drop_of_a_ring_without_registrations_cancels_with_entries() -> Result {
     for mode in [0, SUBMIT_ALL] {
         let mut ring = restricted(mode, &[READ, CANCEL])?;
         let mut reads = Reads::new(5)?;
@@ -452,13 +451,13 @@ fn a_ring_that_may_not_register_cancels_by_entries() -> Result {
 }
 
 #[test]
-fn a_ring_that_cannot_learn_of_its_silent_entries_is_left_open_and_says_so() -> Result {
+fn close_fails_and_leaves_the_ring_open_if_skip_success_entries_cannot_be_waited_for() -> Result {
     let mut ring = restricted(0, &[NOP, CANCEL])?;
     let fd = ring.as_raw_fd();
     push(&mut ring, &[nop(1).with_flags(CQE_SKIP_SUCCESS)])?;
     submit(&mut ring)?;
     assert_eq!(errno(ring.close()), Some(libc::EACCES));
-    // SAFETY: only asks for the flags of a descriptor.
+    // SAFETY: F_GETFD takes only numbers.
     let flags = unsafe { libc::fcntl(fd, libc::F_GETFD) };
     assert!(flags >= 0, "the descriptor is closed");
     Ok(())

@@ -1,5 +1,5 @@
-//! Dropping a ring gives every descriptor back. Alone in its file: the set of open descriptors is the process's, and
-//! tests beside it would change it.
+//! Dropping a ring closes all of its descriptors. The test is alone in its file because the open descriptors are those of the
+//! process, and concurrent tests would change them.
 
 use std::collections::BTreeSet;
 use std::os::fd::{AsRawFd, RawFd};
@@ -9,7 +9,7 @@ use typed_uring::operations::Read;
 use typed_uring::sys::setup::{COOP_TASKRUN, CQE32, R_DISABLED, SQE128, SQPOLL};
 use typed_uring::{Ring, Setup, UNSOLICITED};
 
-#[allow(dead_code)] // each file uses its part
+#[allow(dead_code)] // each test file uses a part
 mod support;
 use support::{Result, errno, exactly, nop, push};
 
@@ -21,10 +21,10 @@ fn open_descriptors() -> Result<BTreeSet<String>> {
     Ok(open)
 }
 
-/// Puts a ring into a state, with a pipe that nobody writes to and memory for what is never read.
+/// Brings a ring into a state, with a pipe that is never written to and memory for reads.
 type State = fn(&mut Ring, RawFd, *mut u8) -> Result;
 
-/// What is in the ring when it is dropped.
+/// The states of a ring when it is dropped.
 const STATES: &[(&str, State)] = &[
     ("nothing", |_, _, _| Ok(())),
     ("unsubmitted", |ring, _, _| Ok(push(ring, &[nop(1)])?)),
@@ -40,15 +40,15 @@ const STATES: &[(&str, State)] = &[
         ring.submit()?;
         Ok(())
     }),
-    ("pending and silent", |ring, pipe, memory| {
+    ("pending and skip-success", |ring, pipe, memory| {
         pending(ring, pipe, memory, CQE_SKIP_SUCCESS, 1)
     }),
-    ("completed in silence", |ring, _, _| {
+    ("completed with skip-success", |ring, _, _| {
         push(ring, &[nop(1).with_flags(CQE_SKIP_SUCCESS)])?;
         ring.submit()?;
         Ok(())
     }),
-    ("pending and foreign", |ring, pipe, memory| {
+    ("pending and unsolicited", |ring, pipe, memory| {
         pending(ring, pipe, memory, 0, UNSOLICITED)
     }),
     ("registered files", |ring, pipe, memory| {
@@ -59,7 +59,7 @@ const STATES: &[(&str, State)] = &[
 
 fn pending(ring: &mut Ring, pipe: RawFd, memory: *mut u8, flags: u8, user_data: u64) -> Result {
     let read = Read::new(pipe, memory, 1).build();
-    // SAFETY: the memory outlives every ring of the test.
+    // SAFETY: the test drops every ring, which waits for its operations, before the memory.
     unsafe { ring.push(&read.with_flags(flags).with_user_data(user_data))? };
     if flags & IO_LINK == 0 {
         ring.submit()?;
@@ -68,7 +68,7 @@ fn pending(ring: &mut Ring, pipe: RawFd, memory: *mut u8, flags: u8, user_data: 
 }
 
 #[test]
-fn every_way_to_end_a_ring_gives_its_descriptors_back() -> Result {
+fn drop_closes_all_descriptors_in_every_state_and_mode() -> Result {
     let (reader, _writer) = std::io::pipe()?;
     let mut memory = [0_u8; 1];
     let flags = [0, SQPOLL, SQE128, CQE32, SQE128 | CQE32];
@@ -82,7 +82,7 @@ fn every_way_to_end_a_ring_gives_its_descriptors_back() -> Result {
             ..Setup::default()
         };
         if flags & SQPOLL != 0 && mode == Some(COOP_TASKRUN) {
-            continue; // the kernel refuses this
+            continue; // the kernel refuses this combination
         }
         for (name, state) in STATES {
             for by_drop in [true, false] {

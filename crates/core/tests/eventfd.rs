@@ -1,4 +1,4 @@
-//! The eventfd of a ring: written to for completions that come later, in every mode, and silent on demand.
+//! The eventfd of a ring: later completions write to it in every mode, and it can be paused.
 
 use std::io::Write as _;
 use std::os::fd::{AsRawFd, RawFd};
@@ -8,7 +8,7 @@ use typed_uring::operations::Read;
 use typed_uring::sys::setup::{COOP_TASKRUN, TASKRUN_FLAG};
 use typed_uring::{Entry, EventfdMode, Ring};
 
-#[allow(dead_code)] // each file uses its part
+#[allow(dead_code)] // each test file uses a part
 mod support;
 use support::{Guarded, Result, errno, event_descriptor, exactly, nop, push, readable, take};
 
@@ -20,25 +20,25 @@ fn rings() -> std::io::Result<[Guarded; 3]> {
     ])
 }
 
-/// A read that waits until something is written to the other end.
+/// Submits a read that is pending until the other end is written to.
 fn waiting_read(ring: &mut Ring, byte: &mut [u8; 1]) -> Result<(UnixStream, UnixStream)> {
     let (reader, writer) = UnixStream::pair()?;
     let read: Entry = Read::new(reader.as_raw_fd(), byte.as_mut_ptr(), 1).build();
-    // SAFETY: the callers keep the byte until the read has completed or the ring is closed.
+    // SAFETY: the callers keep the byte until the read has completed or the ring is closed, which waits for it.
     unsafe { ring.push(&read)? };
     ring.submit()?;
     Ok((reader, writer))
 }
 
 #[test]
-fn a_completion_that_comes_later_writes_to_the_eventfd() -> Result {
+fn a_later_completion_writes_to_the_eventfd() -> Result {
     for mut ring in rings()? {
         let event = event_descriptor()?;
         ring.register_eventfd(event.as_raw_fd())?;
         assert!(ring.has_managed_eventfd());
         let mut byte = [0];
         let (_reader, mut writer) = waiting_read(&mut ring, &mut byte)?;
-        assert!(!is_readable(event.as_raw_fd())?, "nothing has come yet");
+        assert!(!is_readable(event.as_raw_fd())?, "nothing has completed yet");
         writer.write_all(b"x")?;
         assert!(readable(event.as_raw_fd())?);
         ring.get_events()?;
@@ -49,7 +49,7 @@ fn a_completion_that_comes_later_writes_to_the_eventfd() -> Result {
 }
 
 #[test]
-fn a_silenced_eventfd_is_not_written_to_until_it_may_speak_again() -> Result {
+fn a_paused_eventfd_is_not_written_to() -> Result {
     for mut ring in rings()? {
         let event = event_descriptor()?;
         ring.register_eventfd(event.as_raw_fd())?;
@@ -67,7 +67,7 @@ fn a_silenced_eventfd_is_not_written_to_until_it_may_speak_again() -> Result {
 }
 
 #[test]
-fn there_is_one_eventfd_and_it_can_be_taken_away() -> Result {
+fn a_ring_has_one_eventfd_and_it_can_be_unregistered() -> Result {
     let mut ring = Guarded::from(Ring::new(4)?);
     assert!(!ring.has_managed_eventfd());
     assert_eq!(errno(ring.unregister_eventfd()), Some(libc::ENXIO));
@@ -82,23 +82,23 @@ fn there_is_one_eventfd_and_it_can_be_taken_away() -> Result {
     push(&mut ring, &[nop(1)])?;
     ring.submit()?;
     assert!(!is_readable(event.as_raw_fd())?);
-    ring.pause_eventfd(true); // nothing to silence
+    ring.pause_eventfd(true); // does nothing without an eventfd
     assert_eq!(take(&mut ring).len(), 1);
     Ok(())
 }
 
 #[test]
-fn an_open_eventfd_hears_of_everything_until_the_switch_is_turned() -> Result {
+fn an_unmanaged_eventfd_is_written_to_until_it_is_disabled() -> Result {
     for mut ring in rings()? {
         let event = event_descriptor()?;
         ring.register_unmanaged_eventfd(event.as_raw_fd(), EventfdMode::All)?;
         assert!(!ring.has_managed_eventfd());
-        ring.pause_eventfd(true); // this one is left alone
+        ring.pause_eventfd(true); // does nothing to an unmanaged eventfd
         assert!(ring.eventfd_enabled()?);
         push(&mut ring, &[nop(1)])?;
         ring.submit()?;
         assert!(is_readable(event.as_raw_fd())?);
-        empty(event.as_raw_fd());
+        reset(event.as_raw_fd());
         ring.enable_eventfd(false)?;
         assert!(!ring.eventfd_enabled()?);
         push(&mut ring, &[nop(2)])?;
@@ -109,7 +109,7 @@ fn an_open_eventfd_hears_of_everything_until_the_switch_is_turned() -> Result {
         ring.submit()?;
         assert!(is_readable(event.as_raw_fd())?);
         assert_eq!(take(&mut ring).len(), 3);
-        // Whoever comes next finds it turned on.
+        // The next managed eventfd is enabled.
         ring.enable_eventfd(false)?;
         ring.unregister_eventfd()?;
         ring.register_eventfd(event.as_raw_fd())?;
@@ -119,7 +119,7 @@ fn an_open_eventfd_hears_of_everything_until_the_switch_is_turned() -> Result {
 }
 
 #[test]
-fn an_eventfd_for_workers_hears_of_no_others() -> Result {
+fn an_eventfd_for_workers_is_written_to_only_by_completions_of_workers() -> Result {
     let mut ring = exactly(4, 0)?;
     let event = event_descriptor()?;
     ring.register_unmanaged_eventfd(event.as_raw_fd(), EventfdMode::Workers)?;
@@ -135,14 +135,14 @@ fn an_eventfd_for_workers_hears_of_no_others() -> Result {
 }
 
 #[test]
-fn a_ring_with_an_eventfd_is_closed_for_good() -> Result {
+fn close_of_a_ring_with_an_eventfd_closes_its_file() -> Result {
     let mut ring = Ring::new(4)?;
     let event = event_descriptor()?;
     ring.register_eventfd(event.as_raw_fd())?;
     let mut byte = [0];
     let (_reader, _writer) = waiting_read(&mut ring, &mut byte)?;
-    // An entry that answers nothing: the close waits until the kernel has closed the ring's file, which a mapping that
-    // is left would keep open.
+    // With a skip-success entry the close waits until the kernel has closed the ring's file. A mapping that is left would keep
+    // it open.
     push(
         &mut ring,
         &[nop(1).with_flags(typed_uring::entry::flags::CQE_SKIP_SUCCESS)],
@@ -152,21 +152,21 @@ fn a_ring_with_an_eventfd_is_closed_for_good() -> Result {
     Ok(())
 }
 
-/// Takes what was written to an eventfd.
-fn empty(fd: RawFd) {
+/// Reads an eventfd, so that it is not readable any more.
+fn reset(fd: RawFd) {
     let mut count = 0_u64;
-    // SAFETY: room for the eight bytes that an eventfd gives.
+    // SAFETY: the kernel writes eight bytes, the size of the variable.
     unsafe { libc::read(fd, (&raw mut count).cast(), size_of::<u64>()) };
 }
 
-/// Whether a descriptor is readable now.
+/// Tells if a descriptor is readable now.
 fn is_readable(fd: RawFd) -> std::io::Result<bool> {
     let mut poll = libc::pollfd {
         fd,
         events: libc::POLLIN,
         revents: 0,
     };
-    // SAFETY: one valid, writable `struct pollfd`.
+    // SAFETY: `poll` is one `struct pollfd`, a local variable.
     match unsafe { libc::poll(&raw mut poll, 1, 0) } {
         -1 => Err(std::io::Error::last_os_error()),
         ready => Ok(ready > 0),

@@ -1,5 +1,5 @@
-//! MappedMemory that was registered goes when the last that may use it has ended, and not before. One test alone in its file:
-//! it looks at addresses, which threads beside it would use again.
+//! Registered memory is unmapped after the last operation that may use it, and not before. The test is alone in its file
+//! because it looks at addresses, which concurrent tests would reuse.
 
 use std::io::Write as _;
 use std::os::fd::AsRawFd;
@@ -9,7 +9,7 @@ use typed_uring::operations::{ReadFixed, Recv};
 use typed_uring::register::GroupSetup;
 use typed_uring::{Entry, MappedMemory, Ring};
 
-#[allow(dead_code)] // each file uses its part
+#[allow(dead_code)] // each test file uses a part
 mod support;
 use support::{Guarded, Result, results, wait_for};
 
@@ -17,7 +17,7 @@ fn ring() -> Result<Guarded> {
     Ok(Guarded::from(Ring::new(8)?))
 }
 
-/// Whether there is a mapping at an address that is marked as `alone` does it.
+/// Tells if the address is in a mapping that [`marked`] has made.
 fn is_mapped(address: *const u8) -> Result<bool> {
     let start = format!("{:x}-", address as usize);
     let maps = std::fs::read_to_string("/proc/self/smaps")?;
@@ -26,10 +26,10 @@ fn is_mapped(address: *const u8) -> Result<bool> {
     Ok(flags.is_some_and(|flags| flags.contains(" dc")))
 }
 
-/// A mapping that is told from its neighbours, and from what is mapped there later.
-fn alone() -> Result<MappedMemory> {
+/// Maps memory with `MADV_DONTFORK`, a mark that other mappings do not have.
+fn marked() -> Result<MappedMemory> {
     let memory = MappedMemory::new(4096)?;
-    // SAFETY: nothing but children of this process is affected, and there are none.
+    // SAFETY: the range is the whole mapping, and the advice only affects child processes, of which there are none.
     if unsafe { libc::madvise(memory.as_ptr().cast(), 4096, libc::MADV_DONTFORK) } < 0 {
         return Err(std::io::Error::last_os_error().into());
     }
@@ -50,14 +50,14 @@ fn recv(socket: &UnixStream) -> Entry {
     Recv::new(socket.as_raw_fd(), 0, 8).group(3).build()
 }
 
-/// The memory of a closed group stays while operations may have taken a buffer.
+/// The memory of a closed buffer group stays mapped while an operation may have taken a buffer.
 fn closed_group() -> Result {
     let mut ring = ring()?;
     let (socket, _peer) = UnixStream::pair()?;
-    let memory = alone()?;
+    let memory = marked()?;
     let address = memory.as_ptr().cast_const();
     let group = ring.register_buffer_ring(&group_of(memory))?;
-    // SAFETY: the ring keeps the memory of its groups.
+    // SAFETY: the ring keeps the memory of the buffer group.
     unsafe { ring.push(&recv(&socket))? };
     ring.submit()?;
     group.close(&mut ring)?;
@@ -68,7 +68,7 @@ fn closed_group() -> Result {
     assert!(!is_mapped(address)?, "nothing is in flight");
     other.close(&mut ring)?;
 
-    let memory = alone()?;
+    let memory = marked()?;
     let address = memory.as_ptr().cast_const();
     let group = ring.register_buffer_ring(&group_of(memory))?;
     group.close(&mut ring)?;
@@ -76,36 +76,36 @@ fn closed_group() -> Result {
     Ok(())
 }
 
-/// A group that is dropped goes on, and its memory stays with the ring.
+/// A buffer group stays registered when its handle is dropped, and the ring keeps its memory.
 fn dropped_group() -> Result {
     let mut ring = ring()?;
     let (socket, mut peer) = UnixStream::pair()?;
-    let memory = alone()?;
+    let memory = marked()?;
     let address = memory.as_ptr().cast_const();
     drop(ring.register_buffer_ring(&group_of(memory))?);
     assert!(is_mapped(address)?);
     peer.write_all(b"8 bytes.")?;
-    // SAFETY: the ring keeps the memory of its groups.
+    // SAFETY: the ring keeps the memory of the buffer group.
     unsafe { ring.push(&recv(&socket))? };
     assert_eq!(results(&wait_for(&mut ring, 1)?), [8]);
-    // SAFETY: mapped, as was just seen.
+    // SAFETY: the address is still mapped, as the assertion above shows, and the receive has completed.
     assert_eq!(unsafe { std::slice::from_raw_parts(address, 8) }, b"8 bytes.");
     drop(ring);
     assert!(!is_mapped(address)?);
     Ok(())
 }
 
-/// Of registered buffers the kernel has the pages and not the address: memory that is mapped there afterwards is not
-/// touched.
+/// The kernel uses the pages of a registered buffer and not its address: it does not write to memory that is mapped there
+/// later.
 fn buffer_in_use() -> Result {
     let mut ring = ring()?;
     let (reader, mut writer) = std::io::pipe()?;
-    let memory = alone()?;
+    let memory = marked()?;
     let address = memory.as_ptr();
     ring.register_buffers(&[Some(memory)], &[])?;
     assert!(is_mapped(address)?, "the ring keeps it");
     let read = ReadFixed::new(reader.as_raw_fd(), address, 4096, 0).build();
-    // SAFETY: the kernel has the pages.
+    // SAFETY: the kernel holds the pages of the registered buffer.
     unsafe { ring.push(&read)? };
     ring.submit()?;
     ring.unregister_buffers()?;
@@ -115,7 +115,7 @@ fn buffer_in_use() -> Result {
         .collect::<std::io::Result<_>>()?;
     assert!(
         others.iter().any(|other| other.as_ptr() == address),
-        "the address is used again"
+        "the address was reused"
     );
     writer.write_all(b"8 bytes.")?;
     assert_eq!(results(&wait_for(&mut ring, 1)?), [8]);
@@ -124,7 +124,7 @@ fn buffer_in_use() -> Result {
 }
 
 #[test]
-fn memory_goes_with_the_last_that_may_use_it() -> Result {
+fn memory_is_unmapped_after_its_last_use() -> Result {
     closed_group()?;
     dropped_group()?;
     buffer_in_use()

@@ -1,5 +1,5 @@
-//! The two queues: what goes in comes out once, in order and whole, whatever their width, and nothing that has no
-//! room changes anything.
+//! The queues: each entry completes once, in order and unchanged, for all sizes of entries, and a push that does not fit
+//! changes nothing.
 
 use std::io::Write as _;
 use std::os::fd::AsRawFd;
@@ -13,13 +13,13 @@ use typed_uring::sys::setup::{
 };
 use typed_uring::{Completion, Entry, QueueFull, Ring, Setup};
 
-#[allow(dead_code)] // each file uses its part
+#[allow(dead_code)] // each test file uses a part
 mod support;
 use support::{
     CQE32, Guarded, Result, exactly, nop, nop_with_result, push, results, take, user_data, wait_for,
 };
 
-/// The widths that rings come in.
+/// The sizes of entries and completions that rings can have.
 const WIDTHS: [u32; 4] = [0, SQE128, SETUP_CQE32, SQE128 | SETUP_CQE32];
 
 fn sized(entries: u32, cq_entries: u32, flags: u32) -> std::io::Result<Guarded> {
@@ -33,7 +33,7 @@ fn sized(entries: u32, cq_entries: u32, flags: u32) -> std::io::Result<Guarded> 
     .map(Guarded::from)
 }
 
-/// Entries as `push_bytes` takes them: each in as many bytes as the ring's have, the second half not zero.
+/// Returns entries as `push_bytes` expects them: each of the size of the ring's entries, with a second half that is not zero.
 fn bytes_for(ring: &Ring, entries: &[Entry]) -> Vec<Entry> {
     let second = (ring.entry_size() > Entry::SIZE).then_some(Entry::from_bytes([0xff; Entry::SIZE]));
     entries
@@ -45,12 +45,13 @@ fn bytes_for(ring: &Ring, entries: &[Entry]) -> Vec<Entry> {
 
 fn push_bytes(ring: &mut Ring, entries: &[Entry]) -> usize {
     let bytes = bytes_for(ring, entries);
-    // SAFETY: as many entries as there are, aligned like an entry; they are no-ops and point at nothing.
+    // SAFETY: `bytes_for` makes as many entries of the ring's size, aligned like an entry. They are no-ops and reference no
+    // memory.
     unsafe { ring.push_bytes(bytes.as_ptr().cast(), entries.len()) }
 }
 
 #[test]
-fn what_is_pushed_completes_in_order() -> Result {
+fn entries_complete_in_the_order_of_their_push() -> Result {
     for width in WIDTHS {
         let mut ring = sized(8, 32, width)?;
         for round in 0..10 {
@@ -66,7 +67,7 @@ fn what_is_pushed_completes_in_order() -> Result {
 }
 
 #[test]
-fn peek_leaves_the_completion_and_pop_takes_it() -> Result {
+fn peek_leaves_the_completion_and_pop_consumes_it() -> Result {
     for width in WIDTHS {
         let mut ring = sized(4, 8, width)?;
         assert_eq!((ring.peek(), ring.pop()), (None, None));
@@ -74,11 +75,11 @@ fn peek_leaves_the_completion_and_pop_takes_it() -> Result {
         ring.submit()?;
         for (left, number, result) in [(2, 1, 0), (1, 2, -5)] {
             for _ in 0..3 {
-                let peeked = ring.peek().ok_or("nothing to peek at")?;
+                let peeked = ring.peek().ok_or("peek returned nothing")?;
                 assert_eq!((peeked.user_data, peeked.result), (number, result));
             }
             assert_eq!((ring.cq_ready(), ring.in_flight()), (left, left as u64));
-            let popped = ring.pop().ok_or("nothing to pop")?;
+            let popped = ring.pop().ok_or("pop returned nothing")?;
             assert_eq!((popped.user_data, popped.result), (number, result));
             assert_eq!((ring.cq_ready(), ring.in_flight()), (left - 1, left as u64 - 1));
         }
@@ -88,7 +89,7 @@ fn peek_leaves_the_completion_and_pop_takes_it() -> Result {
 }
 
 #[test]
-fn reap_takes_no_more_than_it_is_asked_for() -> Result {
+fn reap_consumes_at_most_the_given_number() -> Result {
     let mut ring = sized(8, 16, 0)?;
     push(&mut ring, &(0..8).map(nop).collect::<Vec<_>>())?;
     ring.submit()?;
@@ -103,10 +104,10 @@ fn reap_takes_no_more_than_it_is_asked_for() -> Result {
     Ok(())
 }
 
-/// What has been taken is out of the queue, so a panic must not leave it counted as in flight: dropping the ring
-/// would wait for it for ever.
+/// A consumed completion is gone from the queue. If a panic left it counted as in flight, dropping the ring would wait for
+/// ever.
 #[test]
-fn a_panic_while_reaping_loses_no_count() -> Result {
+fn a_panic_while_reaping_keeps_the_count_right() -> Result {
     let mut ring = sized(8, 16, 0)?;
     push(&mut ring, &[nop(0), nop(1), nop(2)])?;
     ring.submit()?;
@@ -123,7 +124,7 @@ fn a_panic_while_reaping_loses_no_count() -> Result {
 }
 
 #[test]
-fn a_full_queue_refuses_an_entry_and_nothing_changes() -> Result {
+fn push_to_a_full_queue_fails_and_changes_nothing() -> Result {
     for width in WIDTHS {
         let mut ring = sized(4, 16, width)?;
         for number in 0..4 {
@@ -148,7 +149,7 @@ fn a_full_queue_refuses_an_entry_and_nothing_changes() -> Result {
 }
 
 #[test]
-fn several_entries_go_in_all_or_none() -> Result {
+fn push_all_queues_all_entries_or_none() -> Result {
     for width in WIDTHS {
         let mut ring = sized(4, 16, width)?;
         push(&mut ring, &[nop(0), nop(1)])?;
@@ -163,7 +164,7 @@ fn several_entries_go_in_all_or_none() -> Result {
 }
 
 #[test]
-fn bytes_that_do_not_all_fit_are_cut_between_two_chains() -> Result {
+fn push_bytes_ends_between_two_chains_if_not_all_fit() -> Result {
     for (width, link) in WIDTHS
         .into_iter()
         .flat_map(|width| [(width, IO_LINK), (width, IO_HARDLINK)])
@@ -171,11 +172,11 @@ fn bytes_that_do_not_all_fit_are_cut_between_two_chains() -> Result {
         let alone = nop(1);
         let chain = [nop(2).with_flags(link), nop(3).with_flags(link), nop(4)];
         let entries = [alone, chain[0], chain[1], chain[2]];
-        // Places that are taken before, and how many of the four fit then: never a part of the chain.
+        // The number of used places, and how many of the four entries fit then: never a part of the chain.
         for (taken, fits) in [(8, 0), (7, 1), (6, 1), (5, 1), (4, 4), (0, 4)] {
             let mut ring = sized(8, 32, width)?;
             push(&mut ring, &vec![nop(0); taken])?;
-            assert_eq!(push_bytes(&mut ring, &entries), fits, "{taken} places taken");
+            assert_eq!(push_bytes(&mut ring, &entries), fits, "{taken} places used");
             assert_eq!(
                 (ring.sq_ready(), ring.in_flight()),
                 (taken + fits, (taken + fits) as u64)
@@ -185,7 +186,7 @@ fn bytes_that_do_not_all_fit_are_cut_between_two_chains() -> Result {
             let done = wait_for(&mut ring, taken + 4)?;
             assert_eq!(user_data(&done[taken..]), [1, 2, 3, 4]);
         }
-        // With the chain first, nothing fits; with a chain that ends before the cut, all of it.
+        // A chain at the start does not fit at all; a chain that ends before the cut fits completely.
         let mut ring = sized(8, 32, width)?;
         push(&mut ring, &[nop(0); 6])?;
         assert_eq!(push_bytes(&mut ring, &chain), 0);
@@ -194,9 +195,9 @@ fn bytes_that_do_not_all_fit_are_cut_between_two_chains() -> Result {
     Ok(())
 }
 
-/// A cut chain shows: the rest of it would not be cancelled when its head fails.
+/// If the chain were cut, its rest would not be cancelled when its head fails.
 #[test]
-fn a_chain_that_had_no_room_stays_one_chain() -> Result {
+fn a_chain_that_did_not_fit_stays_one_chain() -> Result {
     let mut ring = sized(4, 16, 0)?;
     push(&mut ring, &[nop(0), nop(0)])?;
     let chain = [
@@ -212,9 +213,9 @@ fn a_chain_that_had_no_room_stays_one_chain() -> Result {
     Ok(())
 }
 
-/// Whether a link continues is for its chain to say: where everything fits, nothing is cut.
+/// If everything fits nothing is cut, even if the last entry is linked to one that follows later.
 #[test]
-fn bytes_that_all_fit_go_in_even_with_a_link_at_the_end() -> Result {
+fn push_bytes_queues_all_entries_that_fit_even_with_a_link_at_the_end() -> Result {
     let mut ring = sized(4, 16, 0)?;
     assert_eq!(push_bytes(&mut ring, &[nop(1), nop(2).with_flags(IO_LINK)]), 2);
     assert_eq!(push_bytes(&mut ring, &[nop(3)]), 1);
@@ -223,7 +224,7 @@ fn bytes_that_all_fit_go_in_even_with_a_link_at_the_end() -> Result {
 }
 
 #[test]
-fn completions_beyond_the_queue_all_arrive_in_order() -> Result {
+fn overflowed_completions_arrive_in_order() -> Result {
     for width in WIDTHS {
         let mut ring = sized(8, 16, width)?;
         let many = 40 * 8;
@@ -247,15 +248,15 @@ fn completions_beyond_the_queue_all_arrive_in_order() -> Result {
     Ok(())
 }
 
-/// Their memory is a pipe's, and the write comes from this thread, so what waits is known without waiting.
+/// The write to the pipe is on this thread, so the completion is known to be waiting without a wait.
 #[test]
-fn a_late_completion_is_task_work_until_the_kernel_is_entered() -> Result {
+fn a_later_completion_is_task_work_until_the_kernel_is_entered() -> Result {
     let (reader, mut writer) = std::io::pipe()?;
     let mut buffer = [0_u8; 4];
     let mut ring = Guarded::from(Ring::new(4)?);
     assert_eq!(ring.setup_flags() & TASKRUN_FLAG, TASKRUN_FLAG);
     let read = Read::new(reader.as_raw_fd(), buffer.as_mut_ptr(), 4).build();
-    // SAFETY: the ring is dropped before the buffer.
+    // SAFETY: dropping the ring waits for the read, and the buffer is dropped after the ring.
     unsafe { ring.push(&read)? };
     assert!(ring.sq_needs_enter());
     ring.submit()?;
@@ -272,7 +273,7 @@ fn a_late_completion_is_task_work_until_the_kernel_is_entered() -> Result {
     Ok(())
 }
 
-fn wide_nop(number: u64) -> Entry {
+fn nop_cqe32(number: u64) -> Entry {
     let [first, second] = extra(number);
     Nop::new()
         .nop_flags(CQE32)
@@ -282,17 +283,17 @@ fn wide_nop(number: u64) -> Entry {
         .with_user_data(number)
 }
 
-/// Every half of every word differs, so that none can stand for another.
+/// Returns two words whose halves are all different, so that a swap would show.
 fn extra(number: u64) -> [u64; 2] {
     [0x1111_1111_2222_2222 ^ number, 0x3333_3333_4444_4444 ^ number]
 }
 
 #[test]
-fn wide_completions_bring_their_second_half() -> Result {
+fn cqe32_completions_have_their_second_half() -> Result {
     for width in [SETUP_CQE32, SETUP_CQE32 | SQE128] {
         let mut ring = sized(4, 8, width)?;
         for number in 0..20 {
-            push(&mut ring, &[wide_nop(number), nop(number + 100)])?;
+            push(&mut ring, &[nop_cqe32(number), nop(number + 100)])?;
             ring.submit()?;
             assert_eq!(ring.cq_ready(), 2);
             let peeked = ring.peek();
@@ -307,21 +308,21 @@ fn wide_completions_bring_their_second_half() -> Result {
 }
 
 #[test]
-fn a_narrow_ring_refuses_a_wide_completion() -> Result {
+fn a_ring_without_cqe32_refuses_an_operation_that_needs_it() -> Result {
     let mut ring = sized(4, 8, 0)?;
-    push(&mut ring, &[wide_nop(1), nop(2)])?;
+    push(&mut ring, &[nop_cqe32(1), nop(2)])?;
     assert_eq!(results(&wait_for(&mut ring, 2)?), [-libc::EINVAL, 0]);
     Ok(())
 }
 
-/// Whether number `number` of a mixed ring's entries is wide: irregular, so that the end of the queue falls everywhere
-/// in the pattern.
-fn is_wide(number: u64) -> bool {
+/// Tells if the entry of this number on a mixed ring has a completion of 32 bytes. The pattern is irregular, so that the end of
+/// the queue is met at all of its places.
+fn is_cqe32(number: u64) -> bool {
     number.is_multiple_of(3) || number.is_multiple_of(7)
 }
 
 #[test]
-fn a_mixed_ring_tells_wide_from_narrow_across_its_end_many_times() -> Result {
+fn a_mixed_ring_reads_both_sizes_across_the_end_of_the_queue() -> Result {
     let Ok(mut ring) = sized(4, 8, CQE_MIXED) else {
         return Ok(()); // before 6.18
     };
@@ -332,8 +333,8 @@ fn a_mixed_ring_tells_wide_from_narrow_across_its_end_many_times() -> Result {
         let entries: Vec<_> = numbers
             .clone()
             .map(|number| {
-                if is_wide(number) {
-                    wide_nop(number)
+                if is_cqe32(number) {
+                    nop_cqe32(number)
                 } else {
                     nop(number)
                 }
@@ -344,12 +345,12 @@ fn a_mixed_ring_tells_wide_from_narrow_across_its_end_many_times() -> Result {
         let slots = ring.cq_ready();
         let peeked = ring.peek();
         assert_eq!(peeked, ring.peek());
-        assert_eq!(ring.cq_ready(), slots, "peek has taken something");
+        assert_eq!(ring.cq_ready(), slots, "peek consumed a completion");
 
         let done = take(&mut ring);
         assert_eq!(peeked, done.first().copied());
         let expected: Vec<_> = numbers
-            .map(|number| (number, is_wide(number).then(|| extra(number))))
+            .map(|number| (number, is_cqe32(number).then(|| extra(number))))
             .collect();
         let arrived: Vec<_> = done
             .iter()
@@ -378,7 +379,7 @@ fn a_mixed_ring_tells_wide_from_narrow_across_its_end_many_times() -> Result {
 }
 
 #[test]
-fn a_mixed_ring_that_overflows_loses_nothing() -> Result {
+fn a_mixed_ring_that_overflows_loses_no_completion() -> Result {
     let Ok(mut ring) = sized(8, 8, CQE_MIXED) else {
         return Ok(()); // before 6.18
     };
@@ -386,8 +387,8 @@ fn a_mixed_ring_that_overflows_loses_nothing() -> Result {
     for first in (0..many).step_by(8) {
         let entries: Vec<_> = (first..first + 8)
             .map(|number| {
-                if is_wide(number) {
-                    wide_nop(number)
+                if is_cqe32(number) {
+                    nop_cqe32(number)
                 } else {
                     nop(number)
                 }
@@ -401,7 +402,7 @@ fn a_mixed_ring_that_overflows_loses_nothing() -> Result {
     assert_eq!(user_data(&done), (0..many).collect::<Vec<_>>());
     for completion in done {
         let number = completion.user_data;
-        assert_eq!(completion.extra, is_wide(number).then(|| extra(number)));
+        assert_eq!(completion.extra, is_cqe32(number).then(|| extra(number)));
     }
     assert_eq!(ring.in_flight(), 0);
     Ok(())
@@ -422,9 +423,9 @@ fn an_unknown_opcode_fails_alone() -> Result {
     Ok(())
 }
 
-/// Without `SUBMIT_ALL` the kernel stops behind a bad entry, and what it left is still in the queue.
+/// Without `SUBMIT_ALL` the kernel stops after a bad entry, and the rest stays queued.
 #[test]
-fn entries_that_the_kernel_left_are_submitted_by_the_next_call() -> Result {
+fn entries_that_were_left_in_the_queue_are_submitted_by_the_next_call() -> Result {
     let mut ring = exactly(8, 0)?;
     let unknown = Entry::new(255).with_user_data(2);
     push(&mut ring, &[nop(1), unknown, nop(3), nop(4)])?;

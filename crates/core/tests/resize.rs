@@ -1,5 +1,5 @@
-//! Queues that get other sizes while the ring runs: nothing in them is lost, and the ring stays the same ring. One
-//! test counts the process's descriptors and mappings, so all of them take turns.
+//! Resizing the queues of a ring in use: nothing in them is lost, and the ring keeps its descriptor. One test counts the
+//! process's descriptors and mappings, so the tests run one at a time.
 
 use std::io::Write as _;
 use std::os::fd::{AsRawFd, RawFd};
@@ -13,7 +13,7 @@ use typed_uring::sys::setup::{
 };
 use typed_uring::{MAX_CQ_ENTRIES, MAX_ENTRIES, Ring, Setup, UNSOLICITED};
 
-#[allow(dead_code)] // each file uses its part
+#[allow(dead_code)] // each test file uses a part
 mod support;
 use support::pending::{PATTERN, Reads};
 use support::{
@@ -27,7 +27,7 @@ fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A ring that can be resized; `None` on a kernel before 6.13, which has no such registration.
+/// Makes a ring that can be resized. Returns `None` on a kernel before 6.13, which has no such registration.
 fn resizable(entries: u32, cq_entries: u32) -> Result<Option<Guarded>> {
     let mut ring = Guarded::from(
         Setup {
@@ -39,12 +39,12 @@ fn resizable(entries: u32, cq_entries: u32) -> Result<Option<Guarded>> {
     );
     match ring.resize(entries, cq_entries) {
         Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
-            // SAFETY: no argument, which such a kernel does not look for.
+            // SAFETY: the argument is null; a kernel without the opcode does not use it, and others refuse it.
             let asked = unsafe { ring.register(33, std::ptr::null_mut(), 1) };
             assert_eq!(
                 errno(asked),
                 Some(libc::EINVAL),
-                "the kernel has it, and the ring was refused"
+                "the kernel has the opcode, and refused the ring"
             );
             Ok(None)
         }
@@ -56,7 +56,7 @@ fn resizable(entries: u32, cq_entries: u32) -> Result<Option<Guarded>> {
 }
 
 #[test]
-fn queues_grow_and_shrink_and_the_ring_stays_the_same() -> Result {
+fn resize_grows_and_shrinks_the_queues() -> Result {
     let _turn = turn();
     let Some(mut ring) = resizable(8, 16)? else {
         return Ok(());
@@ -78,7 +78,7 @@ fn queues_grow_and_shrink_and_the_ring_stays_the_same() -> Result {
             (fd, flags, features)
         );
         assert_eq!(ring.sq_space_left(), ring.entries() as usize);
-        // Twice around both queues, so that every place in them is used.
+        // Goes around both queues twice, so that every place in them is used.
         for round in 0..2 * u64::from(cq_entries.min(100)) {
             push(&mut ring, &[nop(round)])?;
             assert_eq!(user_data(&wait_for(&mut ring, 1)?), [round]);
@@ -89,7 +89,7 @@ fn queues_grow_and_shrink_and_the_ring_stays_the_same() -> Result {
 }
 
 #[test]
-fn a_grown_queue_takes_as_many_as_it_says() -> Result {
+fn a_grown_queue_has_its_full_capacity() -> Result {
     let _turn = turn();
     let Some(mut ring) = resizable(2, 2)? else {
         return Ok(());
@@ -99,14 +99,14 @@ fn a_grown_queue_takes_as_many_as_it_says() -> Result {
     ring.resize(32, 64)?;
     push(&mut ring, &entries)?;
     assert_eq!(ring.submit()?, 32);
-    assert_eq!(ring.cq_ready(), 32, "none of them found no room");
+    assert_eq!(ring.cq_ready(), 32, "none has overflowed");
     assert_eq!(user_data(&take(&mut ring)), (0..32).collect::<Vec<_>>());
     Ok(())
 }
 
-/// From every place that the heads and tails of the queues can be at.
+/// For every position of the heads and tails of the queues.
 #[test]
-fn what_waits_in_both_queues_survives_in_order() -> Result {
+fn resize_keeps_queued_entries_and_completions_in_order() -> Result {
     let _turn = turn();
     let Some(mut ring) = resizable(4, 4)? else {
         return Ok(());
@@ -135,7 +135,7 @@ fn what_waits_in_both_queues_survives_in_order() -> Result {
 }
 
 #[test]
-fn a_chain_that_is_staged_stays_a_chain() -> Result {
+fn resize_keeps_a_queued_chain() -> Result {
     let _turn = turn();
     let Some(mut ring) = resizable(8, 16)? else {
         return Ok(());
@@ -175,7 +175,7 @@ fn operations_in_flight_complete_in_the_new_queue() -> Result {
     assert_eq!(ring.in_flight(), 3);
     assert!(ring.discard_completions()?);
     drop(ring);
-    reads.buffers.sort_unstable(); // which read gets what is the kernel's choice
+    reads.buffers.sort_unstable(); // the kernel chooses which read gets which bytes
     let untouched = [PATTERN; 8];
     assert_eq!(
         reads.buffers,
@@ -185,7 +185,7 @@ fn operations_in_flight_complete_in_the_new_queue() -> Result {
 }
 
 #[test]
-fn dropping_a_resized_ring_cancels_what_is_in_flight_and_waits_for_it() -> Result {
+fn drop_of_a_resized_ring_ends_operations_in_flight() -> Result {
     let _turn = turn();
     let Some(mut ring) = resizable(8, 16)? else {
         return Ok(());
@@ -199,7 +199,7 @@ fn dropping_a_resized_ring_cancels_what_is_in_flight_and_waits_for_it() -> Resul
 }
 
 #[test]
-fn completions_that_found_no_room_still_arrive() -> Result {
+fn overflowed_completions_arrive_after_a_resize() -> Result {
     let _turn = turn();
     let Some(mut ring) = resizable(8, 8)? else {
         return Ok(());
@@ -212,7 +212,7 @@ fn completions_that_found_no_room_still_arrive() -> Result {
     assert!(ring.cq_needs_flush());
     assert_eq!((ring.cq_ready(), ring.in_flight()), (8, 24));
     ring.resize(8, 64)?;
-    assert!(ring.cq_needs_flush(), "the kernel still says so");
+    assert!(ring.cq_needs_flush(), "the queue is still overflowed");
     ring.get_events()?;
     assert_eq!(user_data(&take(&mut ring)), (0..24).collect::<Vec<_>>());
     assert_eq!(ring.in_flight(), 0);
@@ -220,7 +220,7 @@ fn completions_that_found_no_room_still_arrive() -> Result {
 }
 
 #[test]
-fn queues_too_small_for_what_waits_are_refused_and_nothing_changes() -> Result {
+fn resize_to_less_than_is_queued_fails_and_changes_nothing() -> Result {
     let _turn = turn();
     let Some(mut ring) = resizable(8, 16)? else {
         return Ok(());
@@ -229,11 +229,15 @@ fn queues_too_small_for_what_waits_are_refused_and_nothing_changes() -> Result {
     assert_eq!(
         errno(ring.resize(4, 16)),
         Some(libc::EOVERFLOW),
-        "five are staged"
+        "five entries are queued"
     );
     assert_eq!((ring.entries(), ring.sq_ready()), (8, 5));
     assert_eq!(ring.submit()?, 5);
-    assert_eq!(errno(ring.resize(4, 4)), Some(libc::EOVERFLOW), "five are ready");
+    assert_eq!(
+        errno(ring.resize(4, 4)),
+        Some(libc::EOVERFLOW),
+        "five completions are ready"
+    );
     assert_eq!((ring.entries(), ring.cq_entries(), ring.cq_ready()), (8, 16, 5));
     push(&mut ring, &[nop(6)])?;
     assert_eq!(ring.submit()?, 1);
@@ -243,7 +247,7 @@ fn queues_too_small_for_what_waits_are_refused_and_nothing_changes() -> Result {
 }
 
 #[test]
-fn sizes_that_no_ring_can_have_are_refused_and_nothing_changes() -> Result {
+fn resize_to_invalid_sizes_fails_and_changes_nothing() -> Result {
     let _turn = turn();
     let Some(mut ring) = resizable(8, 16)? else {
         return Ok(());
@@ -266,7 +270,7 @@ fn sizes_that_no_ring_can_have_are_refused_and_nothing_changes() -> Result {
 }
 
 #[test]
-fn rings_that_cannot_be_resized_refuse_and_go_on() -> Result {
+fn resize_of_an_unsuitable_ring_fails_and_changes_nothing() -> Result {
     let _turn = turn();
     let with = |flags, mode| {
         Setup {
@@ -281,7 +285,7 @@ fn rings_that_cannot_be_resized_refuse_and_go_on() -> Result {
         with(0, Some(0))?,
         with(0, Some(NO_SQARRAY))?,
         with(0, Some(COOP_TASKRUN | SUBMIT_ALL | NO_SQARRAY))?,
-        // With an SQ array the kernel would do it, and the queues would be overwritten.
+        // The kernel would resize a ring with an SQ array, and the array would overwrite the queues.
         with(0, Some(SINGLE_ISSUER | DEFER_TASKRUN))?,
         with(SQPOLL, None)?,
         with(SQE128, None)?,
@@ -300,7 +304,7 @@ fn rings_that_cannot_be_resized_refuse_and_go_on() -> Result {
 }
 
 #[test]
-fn another_thread_cannot_resize() -> Result {
+fn resize_on_another_thread_fails() -> Result {
     let _turn = turn();
     let Some(mut ring) = resizable(8, 16)? else {
         return Ok(());
@@ -309,7 +313,7 @@ fn another_thread_cannot_resize() -> Result {
     let refused = std::thread::spawn(move || {
         let mut params = [0_u32; 30];
         (params[0], params[1], params[2]) = (64, 64, CQSIZE);
-        // SAFETY: 120 writable bytes are what the kernel reads and fills in.
+        // SAFETY: the kernel reads and writes 120 bytes, the size of `params`, during the call.
         let result = unsafe { libc::syscall(libc::SYS_io_uring_register, fd, 33, params.as_mut_ptr(), 1) };
         (result, std::io::Error::last_os_error().raw_os_error())
     })
@@ -320,7 +324,7 @@ fn another_thread_cannot_resize() -> Result {
 }
 
 #[test]
-fn mixed_completions_survive() -> Result {
+fn resize_keeps_mixed_completions() -> Result {
     let _turn = turn();
     if resizable(8, 16)?.is_none() {
         return Ok(());
@@ -348,7 +352,7 @@ fn mixed_completions_survive() -> Result {
 }
 
 #[test]
-fn the_eventfd_goes_on_and_can_still_be_silenced() -> Result {
+fn resize_keeps_the_eventfd_and_its_pause() -> Result {
     let _turn = turn();
     let Some(mut ring) = resizable(8, 16)? else {
         return Ok(());
@@ -360,7 +364,7 @@ fn the_eventfd_goes_on_and_can_still_be_silenced() -> Result {
     assert!(ring.has_managed_eventfd());
     push(&mut ring, &[nop(1)])?;
     ring.submit()?;
-    assert!(!is_readable(event.as_raw_fd())?, "silent before and after");
+    assert!(!is_readable(event.as_raw_fd())?, "paused before and after");
     ring.pause_eventfd(false);
     push(&mut ring, &[nop(2)])?;
     ring.submit()?;
@@ -371,7 +375,10 @@ fn the_eventfd_goes_on_and_can_still_be_silenced() -> Result {
     clear(&event)?;
     push(&mut ring, &[nop(3)])?;
     ring.submit()?;
-    assert!(!is_readable(event.as_raw_fd())?, "the switch is the new queue's");
+    assert!(
+        !is_readable(event.as_raw_fd())?,
+        "the flag of the new queue is used"
+    );
     ring.unregister_eventfd()?;
     Ok(())
 }
@@ -382,7 +389,7 @@ fn is_readable(fd: RawFd) -> Result<bool> {
         events: libc::POLLIN,
         revents: 0,
     };
-    // SAFETY: one valid, writable `struct pollfd`.
+    // SAFETY: `poll` is one `struct pollfd`, a local variable.
     match unsafe { libc::poll(&raw mut poll, 1, 0) } {
         -1 => Err(std::io::Error::last_os_error().into()),
         ready => Ok(ready > 0),
@@ -394,7 +401,7 @@ fn clear(mut event: &std::fs::File) -> Result {
     Ok(())
 }
 
-/// Descriptors of this process, and mappings of rings.
+/// Returns the number of this process's descriptors, and of mappings of rings.
 fn held() -> Result<(usize, usize)> {
     let maps = std::fs::read_to_string("/proc/self/maps")?;
     let rings = maps.lines().filter(|line| line.contains("io_uring")).count();
@@ -402,7 +409,7 @@ fn held() -> Result<(usize, usize)> {
 }
 
 #[test]
-fn a_hundred_resizes_keep_the_number_and_leak_nothing() -> Result {
+fn a_hundred_resizes_keep_the_descriptor_and_leak_nothing() -> Result {
     let _turn = turn();
     let Some(mut ring) = resizable(8, 16)? else {
         return Ok(());
@@ -422,7 +429,7 @@ fn a_hundred_resizes_keep_the_number_and_leak_nothing() -> Result {
         push(&mut ring, &[nop(1), nop(2)])?;
         assert_eq!(user_data(&wait_for(&mut ring, 2)?), [1, 2]);
         assert_eq!(ring.in_flight(), 2);
-        // Refusals too.
+        // Refused resizes leak nothing either.
         assert!(ring.resize(0, 0).is_err());
     }
     assert_eq!(held()?, before);
@@ -432,9 +439,9 @@ fn a_hundred_resizes_keep_the_number_and_leak_nothing() -> Result {
     reads.are_over()
 }
 
-/// Someone who opens files all the time never gets the ring's number.
+/// A thread that opens files all the time never gets the ring's descriptor number.
 #[test]
-fn the_number_is_never_free_for_another_thread() -> Result {
+fn resize_never_frees_the_descriptor_number() -> Result {
     let _turn = turn();
     let Some(mut ring) = resizable(8, 16)? else {
         return Ok(());
@@ -445,7 +452,7 @@ fn the_number_is_never_free_for_another_thread() -> Result {
         let opener = scope.spawn(|| {
             let mut took = false;
             while !over.load(std::sync::atomic::Ordering::Relaxed) {
-                // SAFETY: has no preconditions; the number is closed at once unless it is the ring's.
+                // SAFETY: the call takes only numbers. The new descriptor is closed at once, unless it has the ring's number.
                 unsafe {
                     let got = libc::dup(libc::STDIN_FILENO);
                     took |= got == fd;
@@ -469,9 +476,9 @@ fn the_number_is_never_free_for_another_thread() -> Result {
     Ok(())
 }
 
-/// Another thread posts completions all the while.
+/// Another thread posts completions during the resizes.
 #[test]
-fn messages_that_arrive_meanwhile_are_not_lost() -> Result {
+fn messages_that_arrive_during_a_resize_are_not_lost() -> Result {
     const MESSAGES: u64 = 3000;
     let _turn = turn();
     let Some(mut ring) = resizable(8, 4096)? else {
@@ -493,7 +500,7 @@ fn messages_that_arrive_meanwhile_are_not_lost() -> Result {
         }
     }
     sender.join().map_err(|_| "panicked")??;
-    // The kernel lets a few arrive at a time.
+    // The kernel posts a few at a time.
     arrived.extend(wait_for(&mut ring, MESSAGES as usize - arrived.len())?);
     let lost = arrived
         .iter()
@@ -537,11 +544,11 @@ fn the_default_ring_can_be_resized() -> Result {
     let before = held()?;
     ring.resize(16, 16)?;
     assert_eq!((ring.entries(), ring.cq_entries()), (16, 16));
-    assert_eq!(held()?, before, "mapped in the same way");
+    assert_eq!(held()?, before, "as many descriptors and mappings as before");
     let mut byte = [0_u8; 1];
     let (reader, mut writer) = std::io::pipe()?;
     let read = Read::new(reader.as_raw_fd(), byte.as_mut_ptr(), 1).build();
-    // SAFETY: the byte lives until the completion below, or the test fails.
+    // SAFETY: the byte lives until the completion below, which the test waits for.
     unsafe { ring.push(&read)? };
     writer.write_all(b"x")?;
     assert_eq!(results(&wait_for(&mut ring, 1)?), [1]);
@@ -549,7 +556,7 @@ fn the_default_ring_can_be_resized() -> Result {
     Ok(())
 }
 
-/// In a process of its own, which runs out of addresses after the kernel has made the new queues.
+/// Runs in a child process whose address space is exhausted after the kernel has made the new queues.
 #[test]
 fn a_ring_whose_new_queues_cannot_be_mapped_can_still_be_closed() -> Result {
     const CHILD: &str = "TYPED_URING_WITHOUT_ADDRESSES";
@@ -565,7 +572,7 @@ fn a_ring_whose_new_queues_cannot_be_mapped_can_still_be_closed() -> Result {
         assert!(output.status.success(), "{output:?}");
         return Ok(());
     }
-    // The first resize leaves a thread's stack behind, which the second one uses again.
+    // The stack of the first resize's thread stays allocated, and the second resize reuses it.
     let Some(mut ring) = resizable(8, 16)? else {
         return Ok(());
     };
@@ -582,7 +589,7 @@ fn a_ring_whose_new_queues_cannot_be_mapped_can_still_be_closed() -> Result {
         rlim_cur: (kibibytes << 10) + (1 << 20), // half of what the entries need
         rlim_max: libc::RLIM_INFINITY,
     };
-    // SAFETY: one valid structure.
+    // SAFETY: the kernel reads one `struct rlimit`, a local variable.
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
     assert_eq!(
         errno(ring.resize(MAX_ENTRIES, MAX_CQ_ENTRIES)),

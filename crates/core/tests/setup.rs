@@ -1,4 +1,4 @@
-//! Setup flags, sizes and modes: what the kernel takes the crate takes, what it refuses is refused with its answer.
+//! Setup flags, sizes and modes: the crate accepts what the kernel accepts, and fails with the kernel's error otherwise.
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -10,27 +10,27 @@ use typed_uring::sys::setup::{
 };
 use typed_uring::{MAX_CQ_ENTRIES, MAX_ENTRIES, MODE_FLAGS, Ring, Setup};
 
-#[allow(dead_code)] // each file uses its part
+#[allow(dead_code)] // each test file uses a part
 mod support;
 use support::{Result, errno, exactly, nop, push, wait_for};
 
-/// Flags that the crate's queues cannot follow, whatever the kernel says.
+/// Flags that the crate does not support, even if the kernel does.
 const NOT_OURS: u32 = NO_MMAP | REGISTERED_FD_ONLY | SQ_REWIND;
 const BEST: u32 = SINGLE_ISSUER | DEFER_TASKRUN | TASKRUN_FLAG | SUBMIT_ALL | NO_SQARRAY;
 
-/// What the kernel itself answers to these flags: the judge of what a ring may be made with.
+/// Returns the kernel's own result for these flags, as the reference.
 fn kernel_answers(flags: u32, wq_fd: RawFd) -> io::Result<()> {
     let mut params = [0_u32; 30]; // struct io_uring_params
     params[1] = 16; // cq_entries
     params[2] = flags | CQSIZE;
     params[4] = 1000; // sq_thread_idle
     params[6] = wq_fd.cast_unsigned();
-    // SAFETY: 120 writable bytes are what the kernel reads and fills in.
+    // SAFETY: the kernel reads and writes 120 bytes, the size of `params`, during the call.
     let fd = unsafe { libc::syscall(libc::SYS_io_uring_setup, 4, params.as_mut_ptr()) };
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: just made, and nothing else owns it.
+    // SAFETY: the descriptor was just made, and nothing else owns it.
     drop(unsafe { OwnedFd::from_raw_fd(RawFd::try_from(fd).map_err(io::Error::other)?) });
     Ok(())
 }
@@ -57,7 +57,7 @@ fn runs_a_nop(ring: &mut Ring) -> Result {
     Ok(())
 }
 
-/// Every flag of the kernel's, alone or with what it needs.
+/// Every flag of the kernel, alone or with the flags that it needs.
 const LEGAL: [u32; 20] = [
     0,
     IOPOLL,
@@ -82,14 +82,14 @@ const LEGAL: [u32; 20] = [
 ];
 
 #[test]
-fn every_legal_combination_is_reported_and_runs() -> Result {
+fn a_ring_with_each_valid_combination_of_flags_runs() -> Result {
     let other = exactly(4, 0)?;
     let mut made = 0;
     for flags in LEGAL {
         for width in [0, SQE128, CQE32, SQE128 | CQE32] {
             let flags = flags | width;
-            // Older kernels lack some flags, two kinds of wide completions exclude each other, and rings with wide
-            // entries or completions cannot have the flags that the crate beneath has no setter for.
+            // Older kernels lack some flags, CQE32 and CQE_MIXED exclude each other, and rings with SQE128 or CQE32 cannot have
+            // the flags that the `io-uring` crate has no setter for.
             let ours = width == 0 || flags & (HYBRID_IOPOLL | CQE_MIXED) == 0;
             if !ours || kernel_answers(flags, other.as_raw_fd()).is_err() {
                 continue;
@@ -102,13 +102,13 @@ fn every_legal_combination_is_reported_and_runs() -> Result {
             made += 1;
         }
     }
-    // A kernel of 5.19 has the width flags and half of the others: fewer rings would mean that the judge is wrong.
+    // Linux 5.19 has SQE128, CQE32 and half of the others. Fewer rings would mean that the reference is wrong.
     assert!(made >= 40, "{made}");
     Ok(())
 }
 
 #[test]
-fn every_pair_of_flags_gets_the_kernels_own_answer() -> Result {
+fn every_pair_of_flags_has_the_result_of_the_kernel() -> Result {
     let other = exactly(4, 0)?;
     let mut refused = 0;
     for first in 0..21 {
@@ -131,13 +131,13 @@ fn every_pair_of_flags_gets_the_kernels_own_answer() -> Result {
 }
 
 #[test]
-fn combinations_without_what_they_need_are_refused() {
+fn flags_without_those_that_they_need_are_refused() {
     for flags in [
-        SQ_AFF,                // no polling thread to bind
-        TASKRUN_FLAG,          // no task work that waits
+        SQ_AFF,                // needs SQPOLL
+        TASKRUN_FLAG,          // needs a mode in which task work waits
         DEFER_TASKRUN,         // needs SINGLE_ISSUER
         HYBRID_IOPOLL,         // needs IOPOLL
-        SQPOLL | COOP_TASKRUN, // the polling thread runs its own task work
+        SQPOLL | COOP_TASKRUN, // the SQPOLL thread runs its own task work
         SQPOLL | SINGLE_ISSUER | DEFER_TASKRUN,
         CQE32 | CQE_MIXED,
         NO_MMAP,
@@ -146,7 +146,7 @@ fn combinations_without_what_they_need_are_refused() {
         1 << 31,
     ] {
         assert_eq!(errno(with(flags, -1)), Some(libc::EINVAL), "flags {flags:#x}");
-        // Beside the default mode the same: all modes were tried, and the last answer is the kernel's.
+        // With the default mode too: all modes are tried, and the last error is the kernel's.
         if flags & MODE_FLAGS == 0 {
             let ring = Setup {
                 flags,
@@ -155,13 +155,13 @@ fn combinations_without_what_they_need_are_refused() {
             assert_eq!(errno(ring.build()), Some(libc::EINVAL), "flags {flags:#x}");
         }
     }
-    // Workers of something that is no ring.
+    // ATTACH_WQ with a descriptor that is not a ring.
     assert_eq!(errno(with(ATTACH_WQ, -1)), errno(kernel_answers(ATTACH_WQ, -1)));
     assert!(with(ATTACH_WQ, -1).is_err());
 }
 
 #[test]
-fn the_default_mode_is_the_best_that_the_kernel_takes() -> Result {
+fn the_default_mode_is_the_best_that_the_kernel_supports() -> Result {
     let fallen_back = BEST & !NO_SQARRAY;
     let best = match kernel_answers(BEST, -1) {
         Ok(()) => BEST,
@@ -173,7 +173,7 @@ fn the_default_mode_is_the_best_that_the_kernel_takes() -> Result {
 }
 
 #[test]
-fn the_default_mode_with_a_polling_thread_leaves_out_what_excludes_it() -> Result {
+fn the_default_mode_with_sqpoll_has_no_flags_that_exclude_it() -> Result {
     let mut ring = Setup {
         entries: 8,
         flags: SQPOLL,
@@ -187,7 +187,7 @@ fn the_default_mode_with_a_polling_thread_leaves_out_what_excludes_it() -> Resul
 }
 
 #[test]
-fn a_given_mode_is_taken_exactly_or_not_at_all() -> Result {
+fn a_given_mode_is_used_exactly_or_fails() -> Result {
     for mode in [0, SUBMIT_ALL, COOP_TASKRUN, SINGLE_ISSUER | DEFER_TASKRUN] {
         assert_eq!(exactly(8, mode)?.setup_flags() & (MODE_FLAGS | NO_SQARRAY), mode);
     }
@@ -196,7 +196,7 @@ fn a_given_mode_is_taken_exactly_or_not_at_all() -> Result {
 }
 
 #[test]
-fn the_submission_queue_has_the_next_power_of_two() -> Result {
+fn the_submission_queue_is_rounded_up_to_a_power_of_two() -> Result {
     for (asked, entries) in [(1, 1), (2, 2), (12, 16), (256, 256), (MAX_ENTRIES, MAX_ENTRIES)] {
         let mut ring = Ring::new(asked)?;
         assert_eq!(ring.entries(), entries);
@@ -229,7 +229,7 @@ fn sizes_beyond_the_limits_are_refused_or_clamped() -> Result {
 }
 
 #[test]
-fn the_completion_queue_has_the_size_that_is_asked_for() -> Result {
+fn the_completion_queue_has_the_given_size() -> Result {
     let sized = |cq_entries, flags| {
         Setup {
             entries: 8,
@@ -252,7 +252,7 @@ fn the_completion_queue_has_the_size_that_is_asked_for() -> Result {
 }
 
 #[test]
-fn a_disabled_ring_takes_entries_and_starts_them_when_it_is_enabled() -> Result {
+fn entries_of_a_disabled_ring_start_after_it_is_enabled() -> Result {
     let mut ring = with(R_DISABLED, -1)?;
     push(&mut ring, &[nop(1)])?;
     assert_eq!(errno(ring.submit()), Some(libc::EBADFD));
@@ -264,7 +264,7 @@ fn a_disabled_ring_takes_entries_and_starts_them_when_it_is_enabled() -> Result 
 }
 
 #[test]
-fn a_ring_knows_the_kernels_features_and_operations() -> Result {
+fn a_ring_reports_the_kernels_features_and_operations() -> Result {
     let ring = Ring::new(1)?;
     let features = typed_uring::sys::features::NODROP | typed_uring::sys::features::FAST_POLL;
     assert_eq!(ring.features() & features, features);

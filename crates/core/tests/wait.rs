@@ -1,5 +1,5 @@
-//! Waiting and counting: a wait ends with what it waits for or with its time, and what is in flight is exact, however
-//! many completions a submission has and whoever submits it.
+//! Waiting and counting: a wait ends with its completions or its timeout, and the number in flight is exact for operations with
+//! any number of completions, submitted with and without SQPOLL.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -14,14 +14,14 @@ use typed_uring::sys::completion::NOTIF;
 use typed_uring::sys::setup::{COOP_TASKRUN, SQPOLL, TASKRUN_FLAG};
 use typed_uring::{Entry, EventfdMode, Ring, Setup, UNSOLICITED};
 
-#[allow(dead_code)] // each file uses its part
+#[allow(dead_code)] // each test file uses a part
 mod support;
 use support::{
     Guarded, LONG, Result, Signals, errno, event_descriptor, exactly, memory_file, nop, nop_with_result,
     push, readable, results, take, user_data, wait_for,
 };
 
-/// Modes that bring late completions to this thread in different ways.
+/// Modes that deliver later completions to this thread in different ways.
 fn rings(entries: u32) -> std::io::Result<[Guarded; 3]> {
     Ok([
         Guarded::from(Ring::new(entries)?),
@@ -44,18 +44,18 @@ fn polling(sq_thread_idle: u32) -> std::io::Result<Guarded> {
 /// A read that stays pending until something is written to its pipe.
 fn push_read(ring: &mut Ring, fd: RawFd, buffer: &mut [u8], user_data: u64) -> Result {
     let read = Read::new(fd, buffer.as_mut_ptr(), buffer.len() as u32).build();
-    // SAFETY: each test declares its buffers before its ring, or waits for the read.
+    // SAFETY: each test drops its buffers after its ring, which waits for the read, or waits for the read itself.
     unsafe { ring.push(&read.with_user_data(user_data))? };
     Ok(())
 }
 
 #[test]
-fn a_wait_with_a_timeout_returns_with_nothing() -> Result {
+fn a_wait_ends_at_its_timeout() -> Result {
     let (reader, _writer) = std::io::pipe()?;
     let mut buffer = [0; 4];
     for mut ring in rings(4)? {
         push_read(&mut ring, reader.as_raw_fd(), &mut buffer, 1)?;
-        // First the call submits and says so; then it does nothing but wait, which the kernel answers with ETIME.
+        // The first call submits and returns the number; the second only waits, for which the kernel returns ETIME.
         for taken in [1, 0, 0] {
             assert_eq!(ring.submit_and_wait(1, Some(Duration::from_millis(5)))?, taken);
             assert_eq!((ring.cq_ready(), ring.in_flight()), (0, 1));
@@ -68,7 +68,7 @@ fn a_wait_with_a_timeout_returns_with_nothing() -> Result {
 }
 
 #[test]
-fn submitting_never_waits() -> Result {
+fn submit_does_not_wait() -> Result {
     let (reader, _writer) = std::io::pipe()?;
     let mut buffer = [0; 4];
     let mut ring = Guarded::from(Ring::new(4)?);
@@ -82,7 +82,7 @@ fn submitting_never_waits() -> Result {
 }
 
 #[test]
-fn a_wait_returns_with_as_many_as_it_wants() -> Result {
+fn a_wait_ends_with_the_wanted_number_of_completions() -> Result {
     for mut ring in rings(8)? {
         for timeout in [None, Some(LONG)] {
             let mut buffers = [[0; 1]; 3];
@@ -91,7 +91,7 @@ fn a_wait_returns_with_as_many_as_it_wants() -> Result {
                 push_read(&mut ring, reader.as_raw_fd(), buffer, number)?;
             }
             ring.submit()?;
-            // The bytes come one by one while this thread waits, or before: the wait must last for both.
+            // The bytes arrive one by one during the wait or before it: the wait must last until both have arrived.
             let writing = std::thread::spawn(move || {
                 for byte in *b"ab" {
                     writer.write_all(&[byte])?;
@@ -111,7 +111,7 @@ fn a_wait_returns_with_as_many_as_it_wants() -> Result {
     Ok(())
 }
 
-/// A time that the kernel's clock cannot hold must not wrap around to one that has passed.
+/// A timeout that the kernel's type cannot hold must not wrap around to a time in the past.
 #[test]
 fn the_longest_timeout_waits() -> Result {
     let timespec = [0_i64, 20_000_000]; // struct __kernel_timespec: 20 ms
@@ -122,7 +122,7 @@ fn the_longest_timeout_waits() -> Result {
             Duration::from_secs(1 << 34),
         ] {
             let timeout = Timeout::new(timespec.as_ptr()).build();
-            // SAFETY: the time is declared before the ring.
+            // SAFETY: the time lives until the completion, which the test waits for.
             unsafe { ring.push(&timeout)? };
             ring.submit_and_wait(1, Some(longest))?;
             assert_eq!(results(&take(&mut ring)), [-libc::ETIME], "{longest:?}");
@@ -132,7 +132,7 @@ fn the_longest_timeout_waits() -> Result {
 }
 
 #[test]
-fn a_signal_ends_a_wait_and_loses_nothing() -> Result {
+fn a_signal_ends_a_wait_without_losing_completions() -> Result {
     let (reader, mut writer) = std::io::pipe()?;
     let mut buffer = [0; 4];
     let mut ring = Guarded::from(Ring::new(4)?);
@@ -151,7 +151,7 @@ fn a_signal_ends_a_wait_and_loses_nothing() -> Result {
 }
 
 #[test]
-fn plain_entries_are_in_flight_from_push_to_completion() -> Result {
+fn entries_are_in_flight_from_push_to_completion() -> Result {
     let mut ring = Guarded::from(Ring::new(8)?);
     push(&mut ring, &[nop(1), nop(2), nop_with_result(3, -5)])?;
     assert_eq!((ring.sq_ready(), ring.in_flight()), (3, 3));
@@ -167,7 +167,7 @@ fn plain_entries_are_in_flight_from_push_to_completion() -> Result {
 }
 
 #[test]
-fn every_entry_of_a_chain_counts_whatever_becomes_of_it() -> Result {
+fn every_entry_of_a_chain_is_counted_until_it_completes() -> Result {
     let mut ring = Guarded::from(Ring::new(8)?);
     for (link, rest) in [(IO_LINK, -libc::ECANCELED), (IO_HARDLINK, 0)] {
         let head = nop_with_result(1, -5).with_flags(link);
@@ -180,7 +180,7 @@ fn every_entry_of_a_chain_counts_whatever_becomes_of_it() -> Result {
 }
 
 #[test]
-fn a_multishot_counts_once_until_its_last_completion() -> Result {
+fn a_multishot_operation_is_in_flight_until_its_last_completion() -> Result {
     const POLL_ADD: u8 = 6;
     const MULTISHOT: u64 = 1 << 0;
     for mut ring in rings(8)? {
@@ -211,21 +211,21 @@ fn a_multishot_counts_once_until_its_last_completion() -> Result {
     Ok(())
 }
 
-/// A zero-copy send of `bytes`: what it did, then a second completion when the memory is free.
+/// Sends `bytes` without copying, waits for both completions, and returns the result.
 fn send_zero_copy(ring: &mut Ring, socket: RawFd, bytes: &[u8]) -> Result<i32> {
     const SEND_ZC: u8 = 47;
     let mut send = Entry::new(SEND_ZC).with_user_data(5);
     send.set_bits(place::fd, u64::from(socket.cast_unsigned()));
     send.set_bits(place::addr, bytes.as_ptr() as u64);
     send.set_bits(place::len, bytes.len() as u64);
-    // SAFETY: the bytes outlive this function, which waits for the notification.
+    // SAFETY: the bytes are borrowed, and this function waits for the notification that the kernel has released them.
     unsafe { ring.push(&send)? };
     ring.submit()?;
     let mut completions = Vec::new();
     for left in [1, 0] {
         while ring.peek().is_none() {
             ring.submit_and_wait(1, Some(LONG))?;
-            assert!(ring.cq_ready() > 0, "no completion came");
+            assert!(ring.cq_ready() > 0, "no completion arrived");
         }
         assert_eq!(ring.in_flight(), 1);
         completions.extend(ring.pop());
@@ -241,7 +241,7 @@ fn send_zero_copy(ring: &mut Ring, socket: RawFd, bytes: &[u8]) -> Result<i32> {
 }
 
 #[test]
-fn a_zero_copy_send_completes_twice_and_counts_once() -> Result {
+fn a_zero_copy_send_completes_twice_and_is_counted_once() -> Result {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let client = TcpStream::connect(listener.local_addr()?)?;
     let (mut server, _) = listener.accept()?;
@@ -249,7 +249,7 @@ fn a_zero_copy_send_completes_twice_and_counts_once() -> Result {
     assert_eq!(send_zero_copy(&mut ring, client.as_raw_fd(), b"hello")?, 5);
     drop(client);
     assert_eq!(std::io::read_to_string(&mut server)?, "hello");
-    // One that fails has both completions too.
+    // A send that fails has both completions too.
     let (socket, _peer) = UnixStream::pair()?;
     assert_eq!(
         send_zero_copy(&mut ring, socket.as_raw_fd(), b"hello")?,
@@ -258,7 +258,7 @@ fn a_zero_copy_send_completes_twice_and_counts_once() -> Result {
     Ok(())
 }
 
-/// What nobody submitted here comes with the foreign bit and ends nothing that is in flight here.
+/// Messages have the unsolicited bit, so they do not end an operation of the target.
 #[test]
 fn messages_from_another_ring_are_not_counted() -> Result {
     const MSG_RING: u8 = 40;
@@ -287,9 +287,9 @@ fn messages_from_another_ring_are_not_counted() -> Result {
     Ok(())
 }
 
-/// Its completion will not be counted, so neither is it: or it would be in flight for ever.
+/// Its completion is not counted, so the entry must not be counted either: it would be in flight for ever.
 #[test]
-fn an_entry_with_the_foreign_bit_is_not_counted() -> Result {
+fn an_entry_with_unsolicited_user_data_is_not_counted() -> Result {
     for width in [0, typed_uring::sys::setup::SQE128] {
         let mut ring = Guarded::from(
             Setup {
@@ -314,10 +314,10 @@ fn an_entry_with_the_foreign_bit_is_not_counted() -> Result {
 }
 
 #[test]
-fn a_polling_thread_runs_entries_without_a_call_and_the_counts_hold() -> Result {
+fn an_sqpoll_thread_runs_entries_without_a_call_and_they_are_counted() -> Result {
     let event = event_descriptor()?;
     let mut ring = polling(LONG.as_millis() as u32)?;
-    // The thread may fall asleep before its first entry, and stays awake after it.
+    // The thread may sleep before its first entry, and stays awake after it.
     push(&mut ring, &[nop(0)])?;
     assert_eq!(ring.submit()?, 1);
     wait_for(&mut ring, 1)?;
@@ -326,11 +326,11 @@ fn a_polling_thread_runs_entries_without_a_call_and_the_counts_hold() -> Result 
         push(&mut ring, &[nop(round), nop(round + 10), nop(round + 20)])?;
         assert_eq!(ring.in_flight(), 3);
         while ring.cq_ready() < 3 {
-            assert!(readable(event.as_raw_fd())?, "the thread does nothing");
+            assert!(readable(event.as_raw_fd())?, "the thread completed nothing");
             (&event).read_exact(&mut [0; 8])?;
         }
         assert_eq!((ring.in_flight(), ring.sq_ready()), (3, 0));
-        // What was published since the last call, though the thread took it long ago.
+        // The number of entries since the last call, although the thread has consumed them already.
         let published = if round == 0 {
             ring.submit()?
         } else {
@@ -345,7 +345,7 @@ fn a_polling_thread_runs_entries_without_a_call_and_the_counts_hold() -> Result 
 }
 
 #[test]
-fn a_polling_thread_that_sleeps_is_woken() -> Result {
+fn a_sleeping_sqpoll_thread_is_woken() -> Result {
     let (reader, mut writer) = std::io::pipe()?;
     let mut buffer = [0; 4];
     let mut ring = polling(1)?;
@@ -353,7 +353,7 @@ fn a_polling_thread_that_sleeps_is_woken() -> Result {
         let since = Instant::now();
         while !ring.sq_needs_enter() {
             assert!(since.elapsed() < LONG, "the thread never sleeps");
-            std::thread::yield_now(); // falling asleep is no event
+            std::thread::yield_now(); // the start of its sleep cannot be waited for
         }
         push(&mut ring, &[nop(number)])?;
         assert_eq!(ring.submit()?, 1);
@@ -369,12 +369,12 @@ fn a_polling_thread_that_sleeps_is_woken() -> Result {
 }
 
 #[test]
-fn waiting_submits_what_was_pushed() -> Result {
+fn a_wait_submits_the_queued_entries() -> Result {
     let file = memory_file()?;
     let mut ring = Guarded::from(Ring::new(4)?);
     let bytes = *b"written";
     let write = typed_uring::operations::Write::new(file.as_raw_fd(), bytes.as_ptr(), 7);
-    // SAFETY: this waits for the write, and the bytes live longer.
+    // SAFETY: the bytes live until the completion, which the test waits for.
     unsafe { ring.push(&write.offset(0).build())? };
     assert_eq!(ring.submit_and_wait(1, None)?, 1);
     assert_eq!(results(&take(&mut ring)), [7]);

@@ -1,11 +1,11 @@
-//! Every constant of `linux/io_uring.h` and `linux/io_uring/query.h`, as of Linux 6.18 and where they are settled later.
-//! Left out are the counts at the end of each list (`IORING_OP_LAST`), which change with every kernel.
+//! Every constant of `linux/io_uring.h` and its subfolder, as of Linux 6.18, and later ones that are settled. The counts at the
+//! end of each list (`IORING_OP_LAST`) are left out because they change with every kernel.
 
 macro_rules! constants {
     ($($(#[$comment:meta])* $type:ty { $($name:ident = $value:expr;)* })*) => {
         $(constants!(@group [$(#[$comment])*] $type { $($name = $value;)* });)*
 
-        /// All of the above.
+        /// All of these constants by their names.
         #[cfg(test)]
         pub(crate) const ALL: &[(&str, i128)] = &[$($((stringify!($name), $name as i128),)*)*];
     };
@@ -204,15 +204,15 @@ constants! {
         IORING_REGISTER_ZCRX_CTRL = 36;
         IORING_REGISTER_BPF_FILTER = 37;
     }
-    /// Added to an opcode of `io_uring_register(2)`: the descriptor is the index of a registered ring.
+    /// Flag of an opcode of `io_uring_register(2)`: the descriptor is the index of a registered ring.
     u32 {
         IORING_REGISTER_USE_REGISTERED_RING = 1 << 31;
     }
-    /// A descriptor of the kernel's choice, in `io_uring_sqe::file_index`.
+    /// Lets the kernel choose the slot, in `io_uring_sqe::file_index`.
     u32 {
         IORING_FILE_INDEX_ALLOC = u32::MAX;
     }
-    /// A slot that an update of the registered files leaves as it is.
+    /// Leaves a slot unchanged in an update of the registered files.
     i32 {
         IORING_REGISTER_FILES_SKIP = -2;
     }
@@ -227,7 +227,7 @@ constants! {
         IORING_CQE_F_32 = 1 << 15;
         IORING_CQE_F_TSTAMP_HW = 1 << IORING_TIMESTAMP_HW_SHIFT;
     }
-    /// Where a number starts in `io_uring_cqe::flags`.
+    /// First bit of a number in `io_uring_cqe::flags`.
     u32 {
         IORING_CQE_BUFFER_SHIFT = 16;
         IORING_TIMESTAMP_HW_SHIFT = 16;
@@ -251,7 +251,7 @@ constants! {
         IORING_OFF_PBUF_RING = 0x8000_0000;
         IORING_OFF_MMAP_MASK = 0xf800_0000;
     }
-    /// Where the number of a group starts in the offset of its ring.
+    /// First bit of the id of a buffer group in the `mmap(2)` offset of its ring.
     u32 {
         IORING_OFF_PBUF_SHIFT = 16;
     }
@@ -272,7 +272,7 @@ constants! {
         IORING_TIMEOUT_CLOCK_MASK = IORING_TIMEOUT_BOOTTIME | IORING_TIMEOUT_REALTIME;
         IORING_TIMEOUT_UPDATE_MASK = IORING_TIMEOUT_UPDATE | IORING_LINK_TIMEOUT_UPDATE;
     }
-    /// Flag of a splice, beside those of `splice(2)`.
+    /// Flag of a splice, in addition to those of `splice(2)`.
     u32 {
         SPLICE_F_FD_IN_FIXED = 1 << 31;
     }
@@ -301,7 +301,7 @@ constants! {
         IORING_RECVSEND_BUNDLE = 1 << 4;
         IORING_SEND_VECTORIZED = 1 << 5;
     }
-    /// In the result of a notification: the data was copied.
+    /// Result of a notification if the data was copied.
     u32 {
         IORING_NOTIF_USAGE_ZC_COPIED = 1 << 31;
     }
@@ -361,7 +361,7 @@ constants! {
     u16 {
         IO_URING_OP_SUPPORTED = 1 << 0;
     }
-    /// What a restriction is about.
+    /// Kind of a restriction.
     u16 {
         IORING_RESTRICTION_REGISTER_OP = 0;
         IORING_RESTRICTION_SQE_OP = 1;
@@ -383,13 +383,13 @@ constants! {
         IOU_PBUF_RING_MMAP = 1 << 0;
         IOU_PBUF_RING_INC = 1 << 1;
     }
-    /// What is done about busy polling.
+    /// Command of a busy-polling registration.
     u8 {
         IO_URING_NAPI_REGISTER_OP = 0;
         IO_URING_NAPI_STATIC_ADD_ID = 1;
         IO_URING_NAPI_STATIC_DEL_ID = 2;
     }
-    /// How busy polling finds its queues.
+    /// Tracking of the queues for busy polling.
     u32 {
         IO_URING_NAPI_TRACKING_DYNAMIC = 0;
         IO_URING_NAPI_TRACKING_STATIC = 1;
@@ -399,7 +399,7 @@ constants! {
     u32 {
         IORING_MEM_REGION_TYPE_USER = 1;
     }
-    /// What a memory region is for, in `io_uring_mem_region_reg::flags`.
+    /// Purpose of a memory region, in `io_uring_mem_region_reg::flags`.
     u64 {
         IORING_MEM_REGION_REG_WAIT_ARG = 1;
     }
@@ -407,11 +407,11 @@ constants! {
     u32 {
         IORING_REG_WAIT_TS = 1 << 0;
     }
-    /// Where the area starts in an offset of zero-copy receive.
+    /// First bit of the area's id in an offset of zero-copy receive.
     u32 {
         IORING_ZCRX_AREA_SHIFT = 48;
     }
-    /// The area in an offset of zero-copy receive.
+    /// Mask of the area's id in an offset of zero-copy receive.
     u64 {
         IORING_ZCRX_AREA_MASK = !((1 << IORING_ZCRX_AREA_SHIFT) - 1);
     }
@@ -433,7 +433,7 @@ constants! {
         ZCRX_CTRL_FLUSH_RQ = 0;
         ZCRX_CTRL_EXPORT = 1;
     }
-    /// What a query asks for.
+    /// Kind of a query.
     u32 {
         IO_URING_QUERY_OPCODES = 0;
         IO_URING_QUERY_ZCRX = 1;

@@ -1,9 +1,9 @@
-//! Every structure of `linux/io_uring.h` and `linux/io_uring/query.h`. Members that share their bytes with others have
-//! the name of one of them; memory that follows a structure is left out.
+//! Every structure of `linux/io_uring.h` and its subfolder. Members that share their bytes with others have the name of one of
+//! them; arrays that follow a structure are left out.
 #![expect(
     missing_docs,
     clippy::pub_underscore_fields,
-    reason = "the names are the kernel's own, and its manual says what is in them"
+    reason = "the names are the kernel's own, and its man pages describe the members"
 )]
 
 macro_rules! structs {
@@ -16,13 +16,13 @@ macro_rules! structs {
                 $(pub $field: $type,)*
             }
 
-            // What the kernel has: a hole between members would be seen here.
+            // The size in the kernel; a hole between members would make the sum smaller.
             const _: () = assert!(size_of::<$name>() == $size && 0 $(+ size_of::<$type>())* == $size);
         )*
 
-        /// Name, size, and where each member is, for tests.
+        /// Name, size and offsets of the members of each structure, for tests.
         #[cfg(test)]
-        #[allow(clippy::type_complexity)] // a table, in one place
+        #[allow(clippy::type_complexity)] // a table that is used in one place
         pub(crate) const ALL: &[(&str, usize, &[(&str, usize)])] = &[$((
             stringify!($name),
             size_of::<$name>(),
@@ -32,7 +32,7 @@ macro_rules! structs {
 }
 
 structs! {
-    /// A submission queue entry, as most operations use it. [`EntryBytes`](crate::EntryBytes) is any of them.
+    /// A submission queue entry with the members that most operations use. [`EntryBytes`](crate::EntryBytes) has all.
     io_uring_sqe: 64 {
         opcode: u8,
         flags: u8,
@@ -49,7 +49,7 @@ structs! {
         addr3: u64,
         __pad2: [u64; 1],
     }
-    /// Information for data protection in a read or write.
+    /// Protection information of a read or write.
     io_uring_attr_pi: 32 {
         flags: u16,
         app_tag: u16,
@@ -58,13 +58,13 @@ structs! {
         seed: u64,
         rsvd: u64,
     }
-    /// A completion, without the 16 bytes that a wide one has behind it.
+    /// A completion queue entry of 16 bytes, or the first half of one of 32.
     io_uring_cqe: 16 {
         user_data: u64,
         res: i32,
         flags: u32,
     }
-    /// Where the parts of a submission queue are in its mapping.
+    /// Offsets of the parts of a submission queue in its mapping.
     io_sqring_offsets: 40 {
         head: u32,
         tail: u32,
@@ -76,7 +76,7 @@ structs! {
         resv1: u32,
         user_addr: u64,
     }
-    /// Where the parts of a completion queue are in its mapping.
+    /// Offsets of the parts of a completion queue in its mapping.
     io_cqring_offsets: 40 {
         head: u32,
         tail: u32,
@@ -88,7 +88,7 @@ structs! {
         resv1: u32,
         user_addr: u64,
     }
-    /// What a ring is made with, and what came of it.
+    /// Argument of io_uring_setup(2): options of a ring, and its properties as the kernel fills them in.
     io_uring_params: 120 {
         sq_entries: u32,
         cq_entries: u32,
@@ -101,7 +101,7 @@ structs! {
         sq_off: io_sqring_offsets,
         cq_off: io_cqring_offsets,
     }
-    /// Argument of `IORING_REGISTER_FILES_UPDATE` before there was `io_uring_rsrc_update`.
+    /// Argument of `IORING_REGISTER_FILES_UPDATE`, older than `io_uring_rsrc_update`.
     io_uring_files_update: 16 {
         offset: u32,
         resv: u32,
@@ -145,28 +145,28 @@ structs! {
         nr: u32,
         resv2: u32,
     }
-    /// One operation in a probe.
+    /// Support of one operation, in a probe.
     io_uring_probe_op: 8 {
         op: u8,
         resv: u8,
         flags: u16,
         resv2: u32,
     }
-    /// The head of a probe; the operations follow it.
+    /// Head of a probe; the operations follow it.
     io_uring_probe: 16 {
         last_op: u8,
         ops_len: u8,
         resv: u16,
         resv2: [u32; 3],
     }
-    /// What a restricted ring may do.
+    /// Permission or requirement of a restricted ring.
     io_uring_restriction: 16 {
         opcode: u16,
         register_op: u8,
         resv: u8,
         resv2: [u32; 3],
     }
-    /// The head of the restrictions of a task (since 7.0); they follow it.
+    /// Head of the restrictions of a task (since 7.0); they follow it.
     io_uring_task_restriction: 16 {
         flags: u16,
         nr_res: u16,
@@ -193,7 +193,7 @@ structs! {
         bid: u16,
         resv: u16,
     }
-    /// The head of a ring of provided buffers: the first of them, of which the kernel does not use the last two bytes.
+    /// Head of a ring of provided buffers. It shares its bytes with the first buffer, which has no use for the last two.
     io_uring_buf_ring: 16 {
         resv1: u64,
         resv2: u32,
@@ -224,7 +224,7 @@ structs! {
         op_param: u32,
         resv: u32,
     }
-    /// A time.
+    /// A duration or a time.
     __kernel_timespec: 16 {
         tv_sec: i64,
         tv_nsec: i64,
@@ -262,7 +262,7 @@ structs! {
         len: u32,
         resv: u64,
     }
-    /// The head of what a multishot recvmsg puts into a provided buffer.
+    /// Head of a message that a multishot recvmsg writes to a provided buffer.
     io_uring_recvmsg_out: 16 {
         namelen: u32,
         controllen: u32,
@@ -274,7 +274,7 @@ structs! {
         tv_sec: u64,
         tv_nsec: u64,
     }
-    /// What goes back to a queue of zero-copy receive.
+    /// Entry of a refill queue, by which received memory returns to the device.
     io_uring_zcrx_rqe: 16 {
         off: u64,
         len: u32,
@@ -285,7 +285,7 @@ structs! {
         off: u64,
         __pad: u64,
     }
-    /// Where the parts of a refill queue are in its region.
+    /// Offsets of the parts of a refill queue in its region.
     io_uring_zcrx_offsets: 32 {
         head: u32,
         tail: u32,
@@ -315,16 +315,16 @@ structs! {
         rx_buf_len: u32,
         __resv: [u64; 3],
     }
-    /// Flushing a refill queue (since 6.19).
+    /// Argument for flushing a refill queue (since 6.19).
     zcrx_ctrl_flush_rq: 48 {
         __resv: [u64; 6],
     }
-    /// Exporting a queue (since 6.19).
+    /// Argument for exporting a queue (since 6.19).
     zcrx_ctrl_export: 48 {
         zcrx_fd: u32,
         __resv1: [u32; 11],
     }
-    /// Argument of `IORING_REGISTER_ZCRX_CTRL` (since 6.19); a `zcrx_ctrl_export` can be in place of `zc_flush`.
+    /// Argument of `IORING_REGISTER_ZCRX_CTRL` (since 6.19); `zc_flush` shares its bytes with a `zcrx_ctrl_export`.
     zcrx_ctrl: 72 {
         zcrx_id: u32,
         op: u32,
@@ -340,7 +340,7 @@ structs! {
         result: i32,
         __resv: [u32; 3],
     }
-    /// Answer to `IO_URING_QUERY_OPCODES`.
+    /// Result of `IO_URING_QUERY_OPCODES`.
     io_uring_query_opcode: 48 {
         nr_request_opcodes: u32,
         nr_register_opcodes: u32,
@@ -351,7 +351,7 @@ structs! {
         nr_query_opcodes: u32,
         __pad: u32,
     }
-    /// Answer to `IO_URING_QUERY_ZCRX` (since 6.19).
+    /// Result of `IO_URING_QUERY_ZCRX` (since 6.19).
     io_uring_query_zcrx: 40 {
         register_flags: u64,
         area_flags: u64,
@@ -361,12 +361,12 @@ structs! {
         rq_hdr_alignment: u32,
         __resv2: u64,
     }
-    /// Answer to `IO_URING_QUERY_SCQ` (since 6.19).
+    /// Result of `IO_URING_QUERY_SCQ` (since 6.19).
     io_uring_query_scq: 16 {
         hdr_size: u64,
         hdr_alignment: u64,
     }
-    /// What a BPF filter sees (since 7.0); what depends on the operation shares the last three members.
+    /// Input of a BPF filter (since 7.0). Data of other operations shares the bytes of `open`.
     io_uring_bpf_ctx: 40 {
         user_data: u64,
         opcode: u8,
@@ -375,7 +375,7 @@ structs! {
         pad: [u8; 5],
         open: io_uring_bpf_open,
     }
-    /// What a BPF filter sees of an openat2 (since 7.0).
+    /// Data of an openat2 for a BPF filter (since 7.0).
     io_uring_bpf_open: 24 {
         flags: u64,
         mode: u64,

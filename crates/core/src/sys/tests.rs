@@ -1,5 +1,5 @@
-//! The constants and structures against the C headers of this system, as far as those know them, and the crate
-//! beneath.
+//! Comparison of the constants and structures with this system's C headers, as far as they have them, and with the
+//! `io-uring` crate.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -22,7 +22,7 @@ const HEADERS: &str = "\
 #endif
 ";
 
-/// Expressions of C, and what each is here.
+/// Returns C expressions, and the value that each has here.
 fn expectations() -> Vec<(String, i128)> {
     let mut all: Vec<_> = constants::ALL
         .iter()
@@ -30,7 +30,7 @@ fn expectations() -> Vec<(String, i128)> {
         .collect();
     for (name, size, fields) in structs::ALL {
         all.push((format!("sizeof(struct {name})"), *size as i128));
-        // What is reserved becomes smaller from version to version.
+        // Reserved members become smaller with new versions.
         let reserved = |field: &str| {
             ["__", "resv", "rsvd", "pad"]
                 .iter()
@@ -43,7 +43,7 @@ fn expectations() -> Vec<(String, i128)> {
     all
 }
 
-/// Runs the C compiler on what comes from here: whether it succeeded, and its messages.
+/// Compiles C source code. Returns true if that succeeded, and the compiler's messages.
 fn compile(source: &str, arguments: &[&str]) -> Result<(bool, String)> {
     let mut compiler = Command::new("cc")
         .args(["-x", "c", "-"])
@@ -63,13 +63,13 @@ fn compile(source: &str, arguments: &[&str]) -> Result<(bool, String)> {
 }
 
 #[test]
-fn everything_is_as_in_the_c_headers() -> Result {
-    // Without a compiler or the header there is nothing to compare with.
+fn constants_and_structures_match_the_c_headers() -> Result {
+    // Without a compiler or the headers there is nothing to compare with.
     if !matches!(compile(HEADERS, &["-fsyntax-only"]), Ok((true, _))) {
         return Ok(());
     }
     let all = expectations();
-    // Each on a line of its own, so that the compiler tells which of them these headers do not know.
+    // Each is on its own line, so that the line number of an error shows which of them the headers do not have.
     let mut source = HEADERS.to_owned();
     let first_line = source.lines().count() + 1;
     for (index, (expression, _)) in all.iter().enumerate() {
@@ -91,7 +91,7 @@ fn everything_is_as_in_the_c_headers() -> Result {
         })
         .collect();
     let known: Vec<_> = (0..all.len()).filter(|index| !unknown.contains(index)).collect();
-    // The header of 5.15 has about this many: fewer would mean that the compiler was misunderstood.
+    // The header of 5.15 has about this many. Fewer would mean that the messages were parsed wrongly.
     assert!(
         known.len() > 200,
         "{} of {} are known\n{messages}",
@@ -131,15 +131,14 @@ fn everything_is_as_in_the_c_headers() -> Result {
 }
 
 #[test]
-fn no_name_is_given_twice_and_every_structure_is_there() {
+fn names_are_unique_and_complete() {
     let names: BTreeSet<_> = constants::ALL.iter().map(|(name, _)| name).collect();
     assert_eq!(names.len(), constants::ALL.len());
     assert_eq!((constants::ALL.len(), structs::ALL.len()), (276, 46));
 }
 
-/// What the crate beneath exports of the same interface.
 #[test]
-fn the_crate_beneath_says_the_same() {
+fn constants_match_the_io_uring_crate() {
     use io_uring::types::{CloneBuffersFlags, FsyncFlags, TimeoutFlags};
     use io_uring::{EnterFlags, opcode, register, squeue};
 

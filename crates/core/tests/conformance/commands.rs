@@ -16,7 +16,7 @@ pub(crate) const CASES: &[Case] = &[
 
 pub(crate) const CASES_128: &[Case<128>] = &[("UringCmd80", uring_cmd80), ("UringCmd128", uring_cmd128)];
 
-/// Words that are absent are zero.
+/// Returns the bytes of words, with zeros for absent ones.
 fn bytes_of<const SIZE: usize>(words: &[Option<u64>]) -> [u8; SIZE] {
     let mut bytes = [0; SIZE];
     for (bytes, word) in bytes.chunks_exact_mut(8).zip(words) {
@@ -25,13 +25,13 @@ fn bytes_of<const SIZE: usize>(words: &[Option<u64>]) -> [u8; SIZE] {
     bytes
 }
 
-/// The flags of a command, with the `IORING_URING_CMD_FIXED` that the crate sets when there is a registered buffer.
+/// Returns the flags of a command, with the `IORING_URING_CMD_FIXED` that the crate sets if there is a registered buffer.
 fn command_flags(v: &Values) -> Option<u32> {
     const FIXED: u32 = 1 << 0;
     also(v.word, v.half.map(|_| FIXED))
 }
 
-/// The crate has no length, no flags of the caller's and no option length.
+/// The crate has no setters for the length, the flags and the option length.
 fn command_fields<const SIZE: usize>(entry: EntryBytes<SIZE>, v: &Values) -> EntryBytes<SIZE> {
     entry.lay(24, v.second_word).add(28, v.word).lay(44, v.third_word)
 }
@@ -65,13 +65,13 @@ fn uring_cmd80(v: &Values) -> Sides<128> {
     sides(ours.build(), crates_uring_cmd80(v))
 }
 
-/// The crate does not have it; but for its opcode it is the one above.
+/// The crate lacks this operation, which differs from the one above only in its opcode.
 fn uring_cmd128(v: &Values) -> Sides<128> {
     let ours = with_wide_fields!(UringCmd128::new(v.file, v.number), v);
     sides(ours.build(), crates_uring_cmd80(v).lay(0, Some(64_u8)))
 }
 
-/// The crate has no builder for it but the one of all commands.
+/// The crate has only its builder of all commands.
 fn socket_command(v: &Values) -> Sides<64> {
     let ours = given!(SocketCommand::new(v.file, v.number), address: v.offset, address_length: v.data[0],
         peer: v.word);
@@ -93,7 +93,7 @@ fn set_sock_opt(v: &Values) -> Sides<64> {
     sides(ours.build(), crates_set_sock_opt(v))
 }
 
-/// The crate does not have it; but for its command, `SOCKET_URING_OP_GETSOCKOPT`, it is the one above.
+/// The crate lacks this operation, which differs from the one above only in its command, `SOCKET_URING_OP_GETSOCKOPT`.
 fn get_sock_opt(v: &Values) -> Sides<64> {
     let ours = GetSockOpt::new(v.file, v.number, v.second_number, v.address, v.length);
     sides(ours.build(), crates_set_sock_opt(v).lay(8, Some(2_u32)))

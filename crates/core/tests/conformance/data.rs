@@ -23,7 +23,7 @@ pub(crate) const CASES: &[Case] = &[
     ("WritevFixed", writev_fixed),
 ];
 
-/// The crate has no attributes: `attr_ptr` and `attr_type_mask`.
+/// Sets `attr_ptr` and `attr_type_mask`, for which the crate has no setters.
 fn attributes(entry: impl IntoEntry<64>, v: &Values) -> Entry {
     entry.into_entry().lay(48, v.data[0]).lay(56, v.data[1])
 }
@@ -84,7 +84,7 @@ fn write(v: &Values) -> Sides<64> {
     sides(ours.build(), attributes(theirs.build(), v))
 }
 
-/// `SPLICE_F_FD_IN_FIXED`, which the crate sets when the source is a registered file.
+/// `SPLICE_F_FD_IN_FIXED`, which the crate sets if the source is a registered file.
 const SOURCE_FIXED: u32 = 1 << 31;
 
 fn splice(v: &Values) -> Sides<64> {
@@ -114,7 +114,7 @@ fn tee(v: &Values) -> Sides<64> {
     sides(ours.build(), given!(theirs, flags: v.word).build())
 }
 
-/// The crate drops the flag of a registered file where it sets `BUFFER_SELECT`.
+/// The crate loses the flag of a registered file when it sets `BUFFER_SELECT`.
 fn read_multi(v: &Values) -> Sides<64> {
     let ours = given!(ReadMulti::new(v.file, v.index), length: v.word, offset: v.offset);
     let length = v.word.unwrap_or(0);

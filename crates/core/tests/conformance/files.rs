@@ -1,4 +1,4 @@
-//! What is done to an open file, or makes one or closes it.
+//! Operations on open files.
 
 use io_uring::{opcode, types};
 use typed_uring::Slot;

@@ -1,5 +1,5 @@
-//! Every operation's 64 or 128 bytes are those that the `io-uring` crate's own builder makes. Fields that the crate
-//! cannot set are laid over its bytes by hand, at their offsets in `struct io_uring_sqe`.
+//! Every operation has the same 64 or 128 bytes as the entry of the `io-uring` crate's builder. Fields that the crate cannot
+//! set are written into its entry here, at their offsets in `struct io_uring_sqe`.
 
 mod commands;
 mod data;
@@ -50,12 +50,12 @@ fn cases_128() -> Vec<Case<128>> {
 fn runner() -> TestRunner {
     TestRunner::new(ProptestConfig {
         cases: 256,
-        failure_persistence: None, // a failure prints its values; there is no file of them to keep
+        failure_persistence: None, // a failure prints its values, so no file is kept
         ..ProptestConfig::default()
     })
 }
 
-/// What went wrong in all of the cases, and not only in the first.
+/// Returns the errors of all cases, not only the first.
 fn all(results: impl IntoIterator<Item = Result<(), String>>) -> Result<(), String> {
     let errors: Vec<_> = results.into_iter().filter_map(Result::err).collect();
     if errors.is_empty() {
@@ -83,12 +83,12 @@ fn compare<const SIZE: usize>((name, sides): Case<SIZE>) -> Result<(), String> {
 }
 
 #[test]
-fn every_operation_has_the_bytes_of_the_crates_own_builder() -> Result<(), String> {
+fn every_operation_has_the_bytes_of_the_crates_builder() -> Result<(), String> {
     all(cases().into_iter().map(compare))
 }
 
 #[test]
-fn every_wide_operation_has_the_bytes_of_the_crates_own_builder() -> Result<(), String> {
+fn every_operation_of_128_bytes_has_the_bytes_of_the_crates_builder() -> Result<(), String> {
     all(cases_128().into_iter().map(compare))
 }
 
@@ -112,7 +112,7 @@ fn row(name: &str) -> Result<&'static OperationInfo, String> {
         .ok_or_else(|| format!("{name}: no row"))
 }
 
-/// A case that forgot a field would compare two defaults for ever.
+/// Fails for a case that does not set a field: it would compare only the defaults.
 fn exercise<const SIZE: usize>((name, sides): Case<SIZE>, samples: &[Values]) -> Result<(), String> {
     let operation = row(name)?;
     let entries: Vec<_> = samples.iter().map(|values| sides(values).ours).collect();
@@ -142,7 +142,7 @@ fn every_field_of_a_row_takes_many_values_in_its_case() -> Result<(), String> {
     all(narrow.chain(wide))
 }
 
-/// Entry flags, personality and user data, as the crate sets them.
+/// Sets entry flags, personality and user data.
 fn decorate<const SIZE: usize>(
     entry: EntryBytes<SIZE>,
     flags: u8,
@@ -153,7 +153,7 @@ fn decorate<const SIZE: usize>(
         .with_flags(flags)
         .with_personality(personality)
         .with_user_data(user_data);
-    // A second call replaces a number, where flags add up.
+    // A second call replaces a number; flags add up.
     let again = entry.with_user_data(1).with_personality(2);
     prop_assert_eq!(again.get(place::user_data), 1);
     prop_assert_eq!(again.get(place::personality), 2);
@@ -161,7 +161,7 @@ fn decorate<const SIZE: usize>(
 }
 
 #[test]
-fn what_every_entry_has_lands_where_the_crate_puts_it() -> Result<(), String> {
+fn common_fields_have_the_places_of_the_crates() -> Result<(), String> {
     let strategy = (any::<u64>(), any::<u16>(), 0..128_u8, values());
     runner()
         .run(&strategy, |(user_data, personality, flags, values)| {
@@ -220,9 +220,9 @@ fn places_are_those_of_the_kernels_header() {
     }
 }
 
-/// The field holds the index plus one, and both its ends mean something else: an ordinary descriptor, any free slot.
+/// The field holds the index plus one. Both ends of its range mean something else: an ordinary descriptor, and any slot.
 #[test]
-fn a_slot_beyond_the_field_is_neither_no_slot_nor_any_slot() {
+fn an_index_that_does_not_fit_is_neither_a_descriptor_nor_any_slot() {
     for index in [u32::MAX - 2, u32::MAX - 1, u32::MAX] {
         let entry = OpenAt::new(0, 0_u64).slot(index).build();
         assert_eq!(entry.get(place::file_index), u64::from(u32::MAX - 1), "{index}");

@@ -102,7 +102,7 @@ fn recv_multi_bundle(v: &Values) -> Sides<64> {
     sides(ours.build(), theirs)
 }
 
-/// `IORING_RECVSEND_FIXED_BUF`, which the crate sets when there is a registered buffer.
+/// `IORING_RECVSEND_FIXED_BUF`, which the crate sets if there is a registered buffer.
 const FIXED_BUFFER: u16 = 1 << 2;
 
 fn send_zc(v: &Values) -> Sides<64> {

@@ -1,4 +1,4 @@
-//! What is done to a file by its path.
+//! Operations on paths.
 
 use io_uring::{opcode, types};
 use typed_uring::operations::{

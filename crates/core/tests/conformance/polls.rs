@@ -1,4 +1,4 @@
-//! Waiting until files are ready.
+//! Polls and epoll.
 
 use io_uring::{opcode, types};
 use typed_uring::operations::{EpollCtl, EpollWait, PollAdd, PollRemove, PollUpdate};
@@ -14,7 +14,7 @@ pub(crate) const CASES: &[Case] = &[
     ("EpollWait", epoll_wait),
 ];
 
-/// The crate has no poll flags but `IORING_POLL_ADD_MULTI`.
+/// The crate has a setter only for `IORING_POLL_ADD_MULTI`.
 fn poll_add(v: &Values) -> Sides<64> {
     const MULTI: u32 = 1 << 0;
     let multi = v.choice & 1 != 0;
@@ -31,7 +31,7 @@ fn poll_remove(v: &Values) -> Sides<64> {
     sides(ours.build(), opcode::PollRemove::new(v.address).build())
 }
 
-/// An update is a removal with flags, which the crate cannot give it.
+/// An update is a removal with flags, for which the crate has no setter.
 fn poll_update(v: &Values) -> Sides<64> {
     let ours = given!(PollUpdate::new(v.address), events: v.word, new_user_data: v.offset,
         poll_flags: v.second_word);
@@ -42,7 +42,7 @@ fn poll_update(v: &Values) -> Sides<64> {
     sides(ours.build(), theirs)
 }
 
-/// The crate extends the sign of the descriptor; only its low 32 bits are looked at.
+/// The crate sign-extends the descriptor; the kernel reads only the low 32 bits.
 fn epoll_ctl(v: &Values) -> Sides<64> {
     let ours = EpollCtl::new(v.fd, v.second_fd, v.number, v.address);
     let (epoll, file) = (types::Fd(v.fd), types::Fd(v.second_fd));

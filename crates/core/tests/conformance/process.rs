@@ -1,4 +1,4 @@
-//! MappedMemory, futexes and child processes.
+//! Memory, futexes and child processes.
 
 use io_uring::opcode;
 use typed_uring::operations::{FutexWait, FutexWaitV, FutexWake, Madvise, WaitId};

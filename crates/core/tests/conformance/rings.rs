@@ -1,4 +1,4 @@
-//! The ring itself: nothing, messages to other rings, registered files and provided buffers.
+//! Operations on rings: no-ops, messages to other rings, registered files and provided buffers.
 
 use io_uring::{opcode, squeue, types};
 use typed_uring::EntryBytes;
@@ -20,7 +20,7 @@ pub(crate) const CASES: &[Case] = &[
 
 pub(crate) const CASES_128: &[Case<128>] = &[("Nop128", nop128)];
 
-/// The crate has no fields for it.
+/// Sets the fields of a no-op, for which the crate has no setters.
 fn nop_fields<const SIZE: usize>(entry: EntryBytes<SIZE>, v: &Values) -> EntryBytes<SIZE> {
     entry
         .lay(4, v.optional_fd)
@@ -38,7 +38,7 @@ fn nop(v: &Values) -> Sides<64> {
     sides(ours.build(), nop_fields(theirs, v))
 }
 
-/// The crate does not have it: its small one, made wide.
+/// The crate lacks this operation, so its no-op of 64 bytes is extended.
 fn nop128(v: &Values) -> Sides<128> {
     let ours = given!(Nop128::new(), nop_flags: v.word, result: flags(v.second_word), fd: v.optional_fd,
         buffer_index: v.half, extra1: v.data[0], extra2: v.data[1]);
@@ -46,14 +46,14 @@ fn nop128(v: &Values) -> Sides<128> {
     sides(ours.build(), nop_fields(theirs, v))
 }
 
-/// The crate's offset is signed, and cannot be large.
+/// The crate's offset is signed, so large values do not fit.
 fn files_update(v: &Values) -> Sides<64> {
     let ours = given!(FilesUpdate::new(v.address, v.length), offset: v.offset);
     let theirs = from_crate(opcode::FilesUpdate::new(v.address as *const _, v.length).build());
     sides(ours.build(), theirs.lay(8, v.offset))
 }
 
-/// The crate has 16 bits for the count: a group of 65536 does not fit.
+/// The crate has 16 bits for the count, so 65536 does not fit.
 fn provide_buffers(v: &Values) -> Sides<64> {
     let ours = ProvideBuffers::new(v.address, v.length, v.number, v.index, v.second_index);
     let size = v.length.cast_signed();
@@ -68,7 +68,7 @@ fn remove_buffers(v: &Values) -> Sides<64> {
 }
 
 fn msg_ring_data(v: &Values) -> Sides<64> {
-    const FLAGS_PASS: u32 = 1 << 1; // set by the crate when there are flags to pass
+    const FLAGS_PASS: u32 = 1 << 1; // the crate sets it if there are flags
     let result = v.length.cast_signed();
     let ours = given!(MsgRingData::new(v.fd, result, v.address), user_flags: v.second_word,
         msg_ring_flags: also(v.word, v.second_word.map(|_| FLAGS_PASS)));
@@ -76,7 +76,7 @@ fn msg_ring_data(v: &Values) -> Sides<64> {
     sides(ours.build(), given!(theirs, opcode_flags: v.word).build())
 }
 
-/// The crate does not leave the slot out.
+/// The crate always sets the slot.
 fn msg_ring_send_fd(v: &Values) -> Sides<64> {
     let ours = given!(MsgRingSendFd::new(v.fd, v.number, v.address), slot: v.slot, msg_ring_flags: v.word);
     let slot = destination(v.slot).unwrap_or(types::DestinationSlot::auto_target());

@@ -56,7 +56,7 @@ fn shutdown(v: &Values) -> Sides<64> {
     sides(ours.build(), theirs.build())
 }
 
-/// The crate extends the sign of the type; only its low 32 bits are looked at.
+/// The crate sign-extends the type; the kernel reads only the low 32 bits.
 fn socket(v: &Values) -> Sides<64> {
     let ours = given!(Socket::new(v.fd, v.number, v.second_number), slot: v.slot);
     let theirs = opcode::Socket::new(v.fd, v.number.cast_signed(), v.second_number.cast_signed());

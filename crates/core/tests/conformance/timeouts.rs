@@ -37,7 +37,7 @@ fn timeout_update(v: &Values) -> Sides<64> {
     sides(ours.build(), given!(theirs, flags: timeout_flags(v.word)).build())
 }
 
-/// The crate has one key at a time, and a builder for each; ours has all keys together.
+/// The crate has a builder for each key; this crate's builder has all keys.
 fn async_cancel(v: &Values) -> Sides<64> {
     const ALL: u32 = 1 << 0;
     const FD: u32 = 1 << 1;

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use typed_uring::{File, Slot};
 
-/// What is absent leaves the default of both sides to be compared.
+/// Values for the fields of an entry. For absent values both sides have their default.
 #[derive(Clone, Debug)]
 pub(crate) struct Values {
     pub(crate) file: File,
@@ -40,7 +40,7 @@ pub(crate) fn values() -> impl Strategy<Value = Values> {
         Just(Some(Slot::Auto)),
         Just(None)
     ];
-    // An array of options is the same in twice the time.
+    // An array of options takes twice the time.
     let data = (any::<[u64; 10]>(), any::<u16>()).prop_map(|(words, given)| {
         std::array::from_fn(|index| (given >> index & 1 != 0).then_some(words[index]))
     });

@@ -20,14 +20,14 @@ fn setup(count: u16, size: u32) -> GroupSetup {
     }
 }
 
-/// A receive into a buffer of group 3.
+/// Returns a receive into a buffer of group 3.
 fn recv(socket: &UnixStream, length: u32) -> Entry {
     Recv::new(socket.as_raw_fd(), 0, length).group(3).build()
 }
 
-/// Pushes entries whose buffers are the kernel's choice.
+/// Runs one entry whose buffer the kernel chooses.
 fn one(ring: &mut Ring, entry: &Entry) -> Result<Completion> {
-    // SAFETY: the ring keeps the memory of its groups.
+    // SAFETY: the ring keeps the memory of its buffer groups.
     unsafe { ring.push(entry)? };
     support::wait_for(ring, 1)?
         .pop()
@@ -42,7 +42,7 @@ fn bytes(filled: &[typed_uring::register::Filled]) -> Vec<(u16, Vec<u8>, bool)> 
 }
 
 #[test]
-fn buffers_go_out_with_data_and_come_back() -> Result {
+fn buffers_are_filled_and_recycled() -> Result {
     for kernel_memory in [false, true] {
         let mut ring = ring()?;
         let (socket, mut peer) = UnixStream::pair()?;
@@ -52,7 +52,7 @@ fn buffers_go_out_with_data_and_come_back() -> Result {
         })?;
         assert_eq!((group.group(), group.count(), group.size()), (3, 2, 8));
         assert_eq!((group.memory().len(), group.available(&ring)?), (16, 2));
-        // Around the ring of entries several times, and past the tail's 16 bits.
+        // Goes around the ring of entries several times, and past 16 bits of the tail.
         for round in 0..40_000_u32 {
             let message = round.to_ne_bytes();
             peer.write_all(&message)?;
@@ -69,7 +69,7 @@ fn buffers_go_out_with_data_and_come_back() -> Result {
 }
 
 #[test]
-fn without_a_buffer_there_is_no_data() -> Result {
+fn a_receive_without_a_free_buffer_fails_with_enobufs() -> Result {
     let mut ring = ring()?;
     let (socket, mut peer) = UnixStream::pair()?;
     let mut group = ring.register_buffer_ring(&setup(1, 4))?;
@@ -85,13 +85,13 @@ fn without_a_buffer_there_is_no_data() -> Result {
     assert_eq!(
         errno(group.take(&ring, &first)),
         Some(libc::EINVAL),
-        "taken already"
+        "the completion was passed already"
     );
-    assert!(!group.add(1), "there is none");
+    assert!(!group.add(1), "there is no such buffer");
     assert!(group.add(0));
-    assert!(!group.add(0), "it is there");
+    assert!(!group.add(0), "it was added already");
     let unseen = one(&mut ring, &recv(&socket, 8))?;
-    assert_eq!(unseen.result, -libc::ENOBUFS, "added and not shown");
+    assert_eq!(unseen.result, -libc::ENOBUFS, "added and not published");
     group.advance();
     let second = one(&mut ring, &recv(&socket, 8))?;
     assert_eq!(bytes(&group.take(&ring, &second)?), [(0, b"5678".to_vec(), true)]);
@@ -99,11 +99,11 @@ fn without_a_buffer_there_is_no_data() -> Result {
 }
 
 #[test]
-fn a_bundle_fills_several_in_the_order_in_which_they_were_given() -> Result {
+fn a_bundle_fills_buffers_in_the_order_of_their_add() -> Result {
     let mut ring = ring()?;
     let (socket, mut peer) = UnixStream::pair()?;
     let mut group = ring.register_buffer_ring(&setup(4, 4))?;
-    // Turn the order round: 0, 1, 2, 3 becomes 3, 1, 0, 2.
+    // Changes the order from 0, 1, 2, 3 to 3, 1, 0, 2.
     let mut out = Vec::new();
     for _ in 0..4 {
         peer.write_all(b"x")?;
@@ -137,7 +137,7 @@ fn a_bundle_fills_several_in_the_order_in_which_they_were_given() -> Result {
 }
 
 #[test]
-fn a_buffer_is_shared_by_completions_until_it_is_full() -> Result {
+fn an_incremental_buffer_is_used_until_it_is_full() -> Result {
     let mut ring = ring()?;
     let (socket, mut peer) = UnixStream::pair()?;
     let mut group = ring.register_buffer_ring(&GroupSetup {
@@ -145,7 +145,7 @@ fn a_buffer_is_shared_by_completions_until_it_is_full() -> Result {
         ..setup(2, 8)
     })?;
     let multi = RecvMulti::new(socket.as_raw_fd(), 3).build().with_user_data(1);
-    // SAFETY: the ring keeps the memory of its groups.
+    // SAFETY: the ring keeps the memory of its buffer groups.
     unsafe { ring.push(&multi)? };
     ring.submit()?;
     for (message, filled) in [
@@ -160,13 +160,13 @@ fn a_buffer_is_shared_by_completions_until_it_is_full() -> Result {
         assert!(completion.more());
         assert_eq!(bytes(&group.take(&ring, &completion)?), filled);
     }
-    let whole = group.buffer(0).ok_or("the first")?;
+    let whole = group.buffer(0).ok_or("no buffer 0")?;
     assert_eq!(whole.to_vec(), b"abcdefgh");
     assert!(!group.recycle(1), "the kernel has it");
     drop(peer);
     let end = support::wait_for(&mut ring, 1)?[0];
     assert_eq!((end.result, end.more()), (0, false));
-    // Whatever it says of a buffer, the kernel goes on where it was.
+    // The kernel continues at the same place, whether BUF_MORE was set or not.
     let at_the_end = group.take(&ring, &end)?;
     assert!(
         at_the_end
@@ -182,9 +182,9 @@ fn a_buffer_is_shared_by_completions_until_it_is_full() -> Result {
     Ok(())
 }
 
-/// Some kernels do not say at the end of a stream that they keep the buffer: where they have read to tells.
+/// Some kernels do not set BUF_MORE at the end of a stream although they keep the buffer; the head of the ring shows it.
 #[test]
-fn an_empty_completion_gives_a_shared_buffer_back_only_if_the_kernel_is_done_with_it() -> Result {
+fn an_empty_completion_is_done_with_an_incremental_buffer_only_if_the_kernel_is() -> Result {
     let mut ring = ring()?;
     let (socket, mut peer) = UnixStream::pair()?;
     let mut group = ring.register_buffer_ring(&GroupSetup {
@@ -210,7 +210,7 @@ fn an_empty_completion_gives_a_shared_buffer_back_only_if_the_kernel_is_done_wit
 }
 
 #[test]
-fn groups_that_cannot_be_are_refused() -> Result {
+fn invalid_groups_are_refused() -> Result {
     let mut ring = ring()?;
     let memory = |length| MappedMemory::new(length).ok();
     for setup in [
@@ -252,7 +252,7 @@ fn groups_that_cannot_be_are_refused() -> Result {
 }
 
 #[test]
-fn a_group_can_be_of_given_memory_and_of_any_number_of_buffers() -> Result {
+fn a_group_can_have_given_memory_and_any_number_of_buffers() -> Result {
     let mut ring = ring()?;
     let (socket, mut peer) = UnixStream::pair()?;
     let arena = MappedMemory::new(4096)?;
@@ -280,7 +280,7 @@ fn a_group_can_be_of_given_memory_and_of_any_number_of_buffers() -> Result {
 }
 
 #[test]
-fn completions_of_several_operations_are_taken_in_any_order() -> Result {
+fn completions_of_different_operations_can_be_passed_in_any_order() -> Result {
     let mut ring = ring()?;
     let (socket, mut peer) = UnixStream::pair()?;
     let mut group = ring.register_buffer_ring(&setup(3, 4))?;
@@ -300,7 +300,7 @@ fn is_empty(group: &BufferRing, ring: &Ring) -> Result<bool> {
     Ok(group.available(ring)? == 0)
 }
 
-/// A read that a worker of the kernel does, of a file that has to be waited for.
+/// The read runs on a kernel worker.
 #[test]
 fn a_read_by_a_worker_uses_a_buffer_too() -> Result {
     let mut ring = ring()?;
@@ -315,11 +315,11 @@ fn a_read_by_a_worker_uses_a_buffer_too() -> Result {
     );
     assert!(is_empty(&group, &ring)?);
     let none = one(&mut ring, &support::nop(1))?;
-    assert!(group.take(&ring, &none)?.is_empty(), "it used none");
+    assert!(group.take(&ring, &none)?.is_empty(), "it used no buffer");
     Ok(())
 }
 
-/// Numbers that look random and are the same every time.
+/// Pseudo-random numbers, the same in every run.
 struct Numbers(u64);
 
 impl Numbers {
@@ -332,9 +332,9 @@ impl Numbers {
     }
 }
 
-/// A stream in pieces of any size, through buffers that come back in any order: what arrives is what was sent.
+/// Sends a stream in pieces of all sizes through buffers that are recycled in any order.
 #[test]
-fn a_stream_arrives_whole_however_the_buffers_are_used() -> Result {
+fn a_stream_arrives_unchanged_for_any_use_of_the_buffers() -> Result {
     for (incremental, bundle) in [(false, false), (true, false), (false, true), (true, true)] {
         let mut ring = ring()?;
         let (socket, mut peer) = UnixStream::pair()?;
@@ -367,7 +367,7 @@ fn a_stream_arrives_whole_however_the_buffers_are_used() -> Result {
                         assert!(incremental && !group.recycle(filled.id), "the kernel has it");
                     }
                 }
-                // Some of them, in any order; all, once there are none left.
+                // Recycles some buffers, in any order, and all of them once none is free.
                 while out.len() == 8 || numbers.below(3) > 0 && !out.is_empty() {
                     let id = out.swap_remove(numbers.below(out.len()));
                     assert!(group.recycle(id));
@@ -380,11 +380,11 @@ fn a_stream_arrives_whole_however_the_buffers_are_used() -> Result {
     Ok(())
 }
 
-/// A mapping of the ring would keep its file open, and the end of an entry that answers nothing shows by that only.
+/// A mapping of the ring would keep its file open, for whose end the close of a ring with skip-success entries waits.
 #[test]
-fn a_ring_can_end_before_a_group_that_has_a_part_of_it() -> Result {
+fn a_ring_can_be_closed_before_a_group_that_maps_a_part_of_it() -> Result {
     let (ended, has_ended) = std::sync::mpsc::channel();
-    // Not scoped: a test that failed would wait for it.
+    // Not a scoped thread: a failed test would wait for it.
     std::thread::spawn(move || -> std::result::Result<(), std::io::Error> {
         let mut ring = Ring::new(8)?;
         let mut group = ring.register_buffer_ring(&GroupSetup {
@@ -404,7 +404,7 @@ fn a_ring_can_end_before_a_group_that_has_a_part_of_it() -> Result {
 }
 
 #[test]
-fn a_group_is_told_from_another_over_the_same_memory() -> Result {
+fn two_groups_over_the_same_memory_are_distinguished() -> Result {
     let (mut first, mut second) = (ring()?, ring()?);
     let shared = GroupSetup {
         memory: Some(MappedMemory::new(16)?),
@@ -420,7 +420,7 @@ fn a_group_is_told_from_another_over_the_same_memory() -> Result {
 }
 
 #[test]
-fn memory_of_a_group_that_the_ring_did_not_see_go_stays_while_it_may_be_in_use() -> Result {
+fn memory_of_a_group_that_was_unregistered_with_a_raw_call_stays_while_it_may_be_used() -> Result {
     let mut ring = ring()?;
     let (reader, mut writer) = pipe_with(b"")?;
     let _memory = waiting(&mut ring, File::Fd(reader.as_raw_fd()), 9)?;
@@ -437,7 +437,7 @@ fn memory_of_a_group_that_the_ring_did_not_see_go_stays_while_it_may_be_in_use()
     unsafe { sys::io_uring_register(ring.as_raw_fd(), sys::IORING_UNREGISTER_PBUF_RING, argument, 1)? };
     let second = ring.register_buffer_ring(&setup(2, 8))?;
     let mut resident = 0;
-    // SAFETY: one page is asked for, and has one byte of answer; an address that is not mapped is an error.
+    // SAFETY: mincore writes one byte for one page, the size of `resident`, and fails if the address is not mapped.
     let answer = unsafe { libc::mincore(page.cast(), 8, &raw mut resident) };
     assert_eq!(answer, 0, "{}", std::io::Error::last_os_error());
     second.close(&mut ring)?;

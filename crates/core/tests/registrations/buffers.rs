@@ -8,13 +8,13 @@ use crate::support::{Result, errno};
 use crate::{arrived, pipe_with, ring, tag, wait_for, waiting_fixed};
 
 #[test]
-fn memory_is_zeroed_aligned_shared_by_clones_and_bounded() -> Result {
+fn mapped_memory_is_zeroed_aligned_shared_by_clones_and_bounded() -> Result {
     let memory = MappedMemory::new(5000)?;
     assert_eq!((memory.len(), memory.is_empty()), (5000, false));
     assert_eq!(memory.as_ptr() as usize % 4096, 0);
     assert_eq!(memory.to_vec(), vec![0; 5000]);
     let slice = memory.slice(4990..5000).ok_or("inside")?;
-    assert_eq!(slice.write(4, b"abcdefghij"), 6, "as many as there is room for");
+    assert_eq!(slice.write(4, b"abcdefghij"), 6, "as many as fit");
     drop(memory.clone());
     let mut bytes = [0xff; 4];
     assert_eq!(memory.read(4994, &mut bytes), 4);
@@ -29,14 +29,14 @@ fn memory_is_zeroed_aligned_shared_by_clones_and_bounded() -> Result {
     }
     assert!(memory.slice(5000..5000).is_some_and(|slice| slice.is_empty()));
     drop(memory);
-    assert_eq!(slice.to_vec(), b"\0\0\0\0abcdef", "a slice keeps what it is of");
+    assert_eq!(slice.to_vec(), b"\0\0\0\0abcdef", "a slice keeps the mapping");
     assert_eq!(errno(MappedMemory::new(0)), Some(libc::EINVAL));
     assert_eq!(errno(MappedMemory::new(usize::MAX)), Some(libc::ENOMEM));
     Ok(())
 }
 
 #[test]
-fn a_registered_buffer_is_read_into() -> Result {
+fn a_read_fills_a_registered_buffer() -> Result {
     let mut ring = ring()?;
     let (reader, _writer) = pipe_with(b"8 bytes.")?;
     let memory = MappedMemory::new(8)?;
@@ -54,7 +54,7 @@ fn a_registered_buffer_is_read_into() -> Result {
 }
 
 #[test]
-fn buffers_that_cannot_be_registered_are_refused() -> Result {
+fn invalid_buffers_are_refused() -> Result {
     let mut ring = ring()?;
     let memory = [Some(MappedMemory::new(8)?)];
     assert_eq!(errno(ring.register_buffers(&[], &[])), Some(libc::EINVAL));
@@ -74,19 +74,19 @@ fn buffers_that_cannot_be_registered_are_refused() -> Result {
         iov_base: b"constant".as_ptr().cast_mut().cast(),
         iov_len: 8,
     };
-    // SAFETY: it is refused, and would not be used.
+    // SAFETY: the kernel refuses the buffer, so it does not use the memory.
     let refused = unsafe { ring.register_buffers_raw(&[read_only], &[]) };
     assert_eq!(errno(refused), Some(libc::EFAULT));
     ring.register_buffers(&memory, &[])?;
     assert_eq!(errno(ring.register_buffers(&memory, &[])), Some(libc::EBUSY));
     assert_eq!(errno(ring.register_buffers_sparse(1)), Some(libc::EBUSY));
-    assert!(ring.buffer(0).is_some(), "as it was");
+    assert!(ring.buffer(0).is_some(), "unchanged");
     assert_eq!(errno(ring.update_buffers(1, &[None], &[])), Some(libc::EINVAL));
     Ok(())
 }
 
 #[test]
-fn the_tag_of_a_buffer_comes_after_its_last_user() -> Result {
+fn the_tag_of_a_buffer_arrives_after_its_last_operation() -> Result {
     let mut ring = ring()?;
     let (reader, mut writer) = pipe_with(b"")?;
     let (first, second) = (MappedMemory::new(8)?, MappedMemory::new(8)?);
@@ -94,19 +94,23 @@ fn the_tag_of_a_buffer_comes_after_its_last_user() -> Result {
     waiting_fixed(&mut ring, File::Fd(reader.as_raw_fd()), &first, 0, 1)?;
     assert_eq!(ring.update_buffers(0, &[None], &[])?, 1);
     assert!(ring.buffer(0).is_none());
-    assert!(arrived(&mut ring)?.is_empty(), "it is still read into");
+    assert!(arrived(&mut ring)?.is_empty(), "a read still uses it");
     writer.write_all(b"8 bytes.")?;
     assert_eq!(wait_for(&mut ring, 2)?, [(1, 8), (tag(3), 0)]);
     assert_eq!(first.to_vec(), b"8 bytes.");
     ring.unregister_buffers()?;
     assert!(ring.buffer(1).is_none());
-    assert_eq!(wait_for(&mut ring, 1)?, [(tag(4), 0)], "without a user at once");
+    assert_eq!(
+        wait_for(&mut ring, 1)?,
+        [(tag(4), 0)],
+        "at once if no operation uses it"
+    );
     assert_eq!(ring.in_flight(), 0);
     Ok(())
 }
 
 #[test]
-fn an_update_fills_a_sparse_table_and_keeps_the_memory() -> Result {
+fn update_buffers_fills_a_sparse_table_and_keeps_the_memory() -> Result {
     let mut ring = ring()?;
     let (reader, _writer) = pipe_with(b"8 bytes.")?;
     ring.register_buffers_sparse(4)?;
@@ -128,7 +132,7 @@ fn an_update_fills_a_sparse_table_and_keeps_the_memory() -> Result {
 }
 
 #[test]
-fn memory_of_anyones_can_be_registered() -> Result {
+fn any_memory_can_be_registered() -> Result {
     let mut ring = ring()?;
     let (reader, _writer) = pipe_with(b"8 bytes.")?;
     let memory = MappedMemory::new(8)?;
@@ -136,22 +140,22 @@ fn memory_of_anyones_can_be_registered() -> Result {
         iov_base: memory.as_ptr().cast(),
         iov_len: 8,
     };
-    // SAFETY: the memory lives until the ring is closed.
+    // SAFETY: the memory lives until the ring is closed, and is used for nothing else before.
     unsafe { ring.register_buffers_raw(&[vector], &[])? };
-    assert!(ring.buffer(0).is_none(), "not the ring's");
+    assert!(ring.buffer(0).is_none(), "the ring does not own it");
     waiting_fixed(&mut ring, File::Fd(reader.as_raw_fd()), &memory, 0, 1)?;
     assert_eq!(wait_for(&mut ring, 1)?, [(1, 8)]);
     assert_eq!(memory.to_vec(), b"8 bytes.");
     ring.update_buffers(0, &[Some(memory.clone())], &[])?;
     assert!(ring.buffer(0).is_some());
-    // SAFETY: as above.
+    // SAFETY: as for the registration above.
     assert_eq!(unsafe { ring.update_buffers_raw(0, &[vector], &[])? }, 1);
     assert!(ring.buffer(0).is_none());
     Ok(())
 }
 
 #[test]
-fn clones_are_the_same_pages_and_outlive_their_source() -> Result {
+fn cloned_buffers_use_the_same_pages_and_outlive_their_source() -> Result {
     let (mut source, mut target) = (ring()?, ring()?);
     let (reader, _writer) = pipe_with(b"8 bytes.")?;
     let memories = [
@@ -178,7 +182,7 @@ fn clones_are_the_same_pages_and_outlive_their_source() -> Result {
 }
 
 #[test]
-fn parts_are_cloned_beside_and_in_place_of_what_is_there() -> Result {
+fn clone_buffers_adds_and_replaces_parts() -> Result {
     let (mut source, mut target) = (ring()?, ring()?);
     let memories: Vec<_> = (0..5)
         .map(|_| MappedMemory::new(8))
@@ -199,7 +203,7 @@ fn parts_are_cloned_beside_and_in_place_of_what_is_there() -> Result {
     assert_eq!(
         wait_for(&mut target, 1)?,
         [(tag(8), 0)],
-        "what was replaced is gone"
+        "the replaced buffer is gone"
     );
     let (reader, _writer) = pipe_with(b"8 bytes.")?;
     waiting_fixed(&mut target, File::Fd(reader.as_raw_fd()), &memories[2], 2, 1)?;

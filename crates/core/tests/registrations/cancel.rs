@@ -24,7 +24,7 @@ fn all(which: CancelMatch) -> CancelMatch {
 }
 
 #[test]
-fn each_key_finds_what_it_is_for_and_several_have_to_match() -> Result {
+fn cancel_sync_matches_all_keys_that_are_set() -> Result {
     let (first, _first) = pipe_with(b"")?;
     let (second, _second) = pipe_with(b"")?;
     let (third, _third) = pipe_with(b"")?;
@@ -73,7 +73,7 @@ fn each_key_finds_what_it_is_for_and_several_have_to_match() -> Result {
 }
 
 #[test]
-fn it_can_wait_without_limit_for_what_ends_at_once() -> Result {
+fn cancel_sync_without_a_timeout_returns_after_the_cancellation() -> Result {
     let mut ring = ring()?;
     let (reader, _writer) = pipe_with(b"")?;
     let _memory = waiting(&mut ring, File::Fd(reader.as_raw_fd()), 1)?;

@@ -9,7 +9,7 @@ use crate::support::{Result, errno, exactly, results};
 use crate::{arrived, pipe_with, ring, support, tag, wait_for, waiting};
 
 #[test]
-fn a_registered_file_is_read_after_its_descriptor_is_closed() -> Result {
+fn a_registered_file_can_be_read_after_its_descriptor_is_closed() -> Result {
     let mut ring = ring()?;
     let (reader, _writer) = pipe_with(b"bytes...")?;
     ring.register_files(&[-1, reader.as_raw_fd()], &[])?;
@@ -23,7 +23,7 @@ fn a_registered_file_is_read_after_its_descriptor_is_closed() -> Result {
 }
 
 #[test]
-fn files_that_cannot_be_registered_are_refused() -> Result {
+fn invalid_files_are_refused() -> Result {
     let mut ring = ring()?;
     let (reader, _writer) = pipe_with(b"")?;
     let fd = reader.as_raw_fd();
@@ -48,7 +48,7 @@ fn files_that_cannot_be_registered_are_refused() -> Result {
 }
 
 #[test]
-fn an_update_puts_empties_and_skips() -> Result {
+fn update_files_replaces_empties_and_skips_slots() -> Result {
     let mut ring = ring()?;
     let (first, _first) = pipe_with(b"first...")?;
     let (second, _second) = pipe_with(b"second..")?;
@@ -68,32 +68,36 @@ fn an_update_puts_empties_and_skips() -> Result {
     assert_eq!(
         ring.update_files(0, &[-1, 1 << 30], &[])?,
         1,
-        "up to the one that is refused"
+        "up to the refused file"
     );
     assert_eq!(errno(ring.update_files(0, &[1 << 30], &[])), Some(libc::EBADF));
     Ok(())
 }
 
 #[test]
-fn the_tag_of_a_file_comes_after_its_last_user() -> Result {
+fn the_tag_of_a_file_arrives_after_its_last_operation() -> Result {
     let mut ring = ring()?;
     let (reader, mut writer) = pipe_with(b"")?;
     let fd = reader.as_raw_fd();
     ring.register_files(&[fd, fd, fd], &[5, 0, 6])?;
     let memory = waiting(&mut ring, File::Fixed(0), 1)?;
     assert_eq!(ring.update_files(0, &[-1], &[0])?, 1);
-    assert!(arrived(&mut ring)?.is_empty(), "it is still read from");
+    assert!(arrived(&mut ring)?.is_empty(), "a read still uses it");
     writer.write_all(b"8 bytes.")?;
     assert_eq!(wait_for(&mut ring, 2)?, [(1, 8), (tag(5), 0)]);
     assert_eq!(memory.to_vec(), b"8 bytes.");
     ring.unregister_files()?;
-    assert_eq!(wait_for(&mut ring, 1)?, [(tag(6), 0)], "without a user at once");
+    assert_eq!(
+        wait_for(&mut ring, 1)?,
+        [(tag(6), 0)],
+        "at once if no operation uses it"
+    );
     assert_eq!(ring.in_flight(), 0);
     Ok(())
 }
 
 #[test]
-fn unregistering_leaves_operations_in_flight_their_file() -> Result {
+fn operations_in_flight_continue_after_unregister_files() -> Result {
     let mut ring = ring()?;
     let (reader, mut writer) = pipe_with(b"")?;
     ring.register_files(&[reader.as_raw_fd()], &[9])?;
@@ -109,7 +113,7 @@ fn unregistering_leaves_operations_in_flight_their_file() -> Result {
 }
 
 #[test]
-fn an_update_gives_tags_of_its_own() -> Result {
+fn update_files_sets_new_tags() -> Result {
     let mut ring = ring()?;
     let (reader, _writer) = pipe_with(b"")?;
     ring.register_files_sparse(4)?;
@@ -121,7 +125,7 @@ fn an_update_gives_tags_of_its_own() -> Result {
 }
 
 #[test]
-fn the_kernel_chooses_slots_in_the_range_that_it_was_given() -> Result {
+fn the_kernel_chooses_slots_in_the_registered_range() -> Result {
     let mut ring = ring()?;
     ring.register_files_sparse(8)?;
     ring.register_file_alloc_range(3, 2)?;
@@ -145,14 +149,14 @@ fn the_kernel_chooses_slots_in_the_range_that_it_was_given() -> Result {
 }
 
 #[test]
-fn files_stay_registered_when_the_ring_is_resized_or_of_another_mode() -> Result {
+fn files_stay_registered_after_a_resize_and_in_every_mode() -> Result {
     for mut ring in [ring()?, exactly(8, 0)?] {
         let (reader, _writer) = pipe_with(b"16 bytes in all.")?;
         ring.register_files(&[reader.as_raw_fd()], &[])?;
-        let _ = ring.resize(16, 64); // where it can be
+        let _ = ring.resize(16, 64); // fails on some rings
         let mut bytes = [0; 16];
         let read = Read::new(File::Fixed(0), bytes.as_mut_ptr(), 16).build();
-        // SAFETY: the completion comes before the end of this scope.
+        // SAFETY: the test waits for the completion before the end of this scope.
         unsafe { ring.push(&read)? };
         assert_eq!(wait_for(&mut ring, 1)?, [(0, 16)]);
         assert_eq!(&bytes, b"16 bytes in all.");

@@ -1,5 +1,4 @@
-//! What a ring keeps from one operation to the next: each registration works, fails as it should, and lets go of
-//! what it has when the last operation that uses it has ended.
+//! Registrations: each works, fails as documented, and releases its resource after the last operation that uses it.
 
 use std::io::{PipeReader, PipeWriter, Write as _};
 
@@ -16,7 +15,7 @@ mod restrictions;
 mod threads;
 mod without;
 
-#[allow(dead_code)] // each file uses its part
+#[allow(dead_code)] // each test file uses a part
 #[path = "../support/mod.rs"]
 mod support;
 use support::{Guarded, Result, take};
@@ -25,7 +24,7 @@ fn ring() -> Result<Guarded> {
     Ok(Guarded::from(Ring::new(8)?))
 }
 
-/// One that has to be enabled first.
+/// Makes a ring that is disabled.
 fn disabled() -> Result<Guarded> {
     let setup = Setup {
         entries: 8,
@@ -35,19 +34,19 @@ fn disabled() -> Result<Guarded> {
     Ok(Guarded::from(setup.build()?))
 }
 
-/// A read that waits until something is written, from a registered file or not, and where it reads to.
+/// Submits a read that is pending until its pipe is written to, and returns the memory that it reads into.
 fn waiting(ring: &mut Ring, file: File, user_data: u64) -> Result<MappedMemory> {
     let memory = MappedMemory::new(8)?;
     let read = Read::new(file, memory.as_ptr(), 8)
         .build()
         .with_user_data(user_data);
-    // SAFETY: a pipe's read is in flight until the tests have written or closed the ring, and they keep the memory.
+    // SAFETY: the tests keep the memory until they have written to the pipe and seen the completion, or closed the ring.
     unsafe { ring.push(&read)? };
     assert_eq!(ring.submit()?, 1);
     Ok(memory)
 }
 
-/// A read into a registered buffer that waits until something is written.
+/// Submits a read into a registered buffer that is pending until its pipe is written to.
 fn waiting_fixed(ring: &mut Ring, file: File, memory: &MappedMemory, index: u16, user_data: u64) -> Result {
     let length = u32::try_from(memory.len())?;
     let read = ReadFixed::new(file, memory.as_ptr(), length, index)
@@ -59,13 +58,13 @@ fn waiting_fixed(ring: &mut Ring, file: File, memory: &MappedMemory, index: u16,
     Ok(())
 }
 
-/// The completions that have come by now, whatever the kernel still had to do for them.
+/// Returns the completions that have arrived, including those that wait for this thread.
 fn arrived(ring: &mut Ring) -> Result<Vec<Completion>> {
     ring.get_events()?;
     Ok(take(ring))
 }
 
-/// Waits for `count` completions: user data and results, tags told by their mark.
+/// Waits for `count` completions, and returns their user data and results, sorted.
 fn wait_for(ring: &mut Ring, count: usize) -> Result<Vec<(u64, i32)>> {
     let mut all: Vec<_> = support::wait_for(ring, count)?
         .iter()

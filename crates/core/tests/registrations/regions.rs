@@ -9,7 +9,7 @@ use crate::support::{Guarded, Result, errno, nop, push};
 use crate::{disabled, pipe_with, ring, wait_for, waiting};
 
 #[test]
-fn a_wait_can_be_described_in_a_region() -> Result {
+fn a_registered_wait_ends_as_described() -> Result {
     let mut ring = disabled()?;
     let memory = MappedMemory::new(4096)?;
     ring.register_region(&memory, true)?;
@@ -24,7 +24,7 @@ fn a_wait_can_be_described_in_a_region() -> Result {
     assert!(before.elapsed() >= Duration::from_millis(20));
     assert_eq!(ring.cq_ready(), 0);
 
-    // Without a limit, for what comes.
+    // Without a timeout, until a completion arrives.
     set_wait(&memory, 63, None, Duration::ZERO)?;
     push(&mut ring, &[nop(1)])?;
     assert_eq!(ring.submit_and_wait_registered(1, 63)?, 1);
@@ -48,7 +48,7 @@ fn a_wait_can_be_described_in_a_region() -> Result {
 }
 
 #[test]
-fn a_polling_thread_that_sleeps_is_woken_by_a_described_wait() -> Result {
+fn a_sleeping_sqpoll_thread_is_woken_by_a_registered_wait() -> Result {
     let mut ring = Guarded::from(
         Setup {
             entries: 8,
@@ -68,12 +68,12 @@ fn a_polling_thread_that_sleeps_is_woken_by_a_described_wait() -> Result {
     push(&mut ring, &[nop(1), nop(2)])?;
     assert_eq!(ring.submit_and_wait_registered(2, 0)?, 2);
     assert_eq!(ring.cq_ready(), 2);
-    assert_eq!(ring.submit()?, 0, "what was published is reported once");
+    assert_eq!(ring.submit()?, 0, "queued entries are reported once");
     Ok(())
 }
 
 #[test]
-fn a_region_is_whole_pages_and_for_waits_only_before_the_ring_runs() -> Result {
+fn a_region_needs_whole_pages_and_for_waits_a_disabled_ring() -> Result {
     let mut ring = ring()?;
     let memory = MappedMemory::new(8192)?;
     assert_eq!(errno(ring.register_region(&memory, true)), Some(libc::EINVAL));
@@ -93,15 +93,15 @@ fn a_region_is_whole_pages_and_for_waits_only_before_the_ring_runs() -> Result {
         errno(ring.register_region(&MappedMemory::new(4096)?, false)),
         Some(libc::EBUSY)
     );
-    // The ring keeps it.
+    // The ring keeps the memory.
     let again = MappedMemory::new(8192)?;
     assert_ne!(again.as_ptr(), address);
     Ok(())
 }
 
-/// It needs a device that can do it; what can be seen without one is that the kernel is asked, and its answer.
+/// Without a suitable device only the call and the kernel's refusal can be tested.
 #[test]
-fn zero_copy_receive_is_refused_where_there_is_no_device() -> Result {
+fn zero_copy_receive_is_refused_without_a_suitable_device() -> Result {
     let mut ring = ring()?;
     let setup = ZeroCopySetup {
         interface: 1, // loopback

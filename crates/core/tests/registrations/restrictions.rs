@@ -10,7 +10,7 @@ use crate::support::{Result, errno, nop, push};
 use crate::{disabled, pipe_with, ring, wait_for, waiting};
 
 #[test]
-fn what_is_named_is_allowed_and_nothing_else() -> Result {
+fn a_restricted_ring_allows_only_what_is_permitted() -> Result {
     let mut ring = disabled()?;
     let (reader, _writer) = pipe_with(b"")?;
     ring.register_restrictions(&[
@@ -37,7 +37,7 @@ fn what_is_named_is_allowed_and_nothing_else() -> Result {
 }
 
 #[test]
-fn flags_that_are_required_have_to_be_there() -> Result {
+fn required_flags_are_required_of_every_entry() -> Result {
     let mut ring = disabled()?;
     ring.register_restrictions(&[
         Restriction::Operation(Nop::OPCODE),
@@ -51,7 +51,7 @@ fn flags_that_are_required_have_to_be_there() -> Result {
     Ok(())
 }
 
-/// A ring that may not cancel would be left open, with its memory.
+/// A ring that cannot cancel would stay open, with its memory.
 #[test]
 fn a_restricted_ring_can_always_be_closed() -> Result {
     let read = [
@@ -69,7 +69,7 @@ fn a_restricted_ring_can_always_be_closed() -> Result {
         let (reader, _writer) = pipe_with(b"")?;
         let memory = typed_uring::MappedMemory::new(8)?;
         let read = Read::new(reader.as_raw_fd(), memory.as_ptr(), 8).build();
-        // SAFETY: the memory outlives the ring.
+        // SAFETY: the memory is dropped after the ring, which waits for the read.
         unsafe { ring.push(&read.with_flags(ASYNC))? };
         ring.submit()?;
         assert_eq!(ring.in_flight(), 1);
@@ -79,7 +79,7 @@ fn a_restricted_ring_can_always_be_closed() -> Result {
 }
 
 #[test]
-fn a_ring_that_runs_can_be_neither_restricted_nor_enabled() -> Result {
+fn an_enabled_ring_can_be_neither_restricted_nor_enabled() -> Result {
     let mut ring = ring()?;
     assert_eq!(errno(ring.register_restrictions(&[])), Some(libc::EBADFD));
     assert_eq!(errno(ring.enable()), Some(libc::EBADFD));
@@ -93,10 +93,10 @@ fn a_ring_that_runs_can_be_neither_restricted_nor_enabled() -> Result {
     Ok(())
 }
 
-/// The place is the thread's, and the ring may not give it back by itself.
+/// The place belongs to the thread, and the restrictions forbid this ring to unregister it.
 #[test]
-fn a_restricted_ring_gives_its_place_back_when_it_is_closed() -> Result {
-    // More of them than a thread has places.
+fn closing_a_restricted_ring_releases_its_place() -> Result {
+    // More rings than a thread has places.
     for _ in 0..20 {
         let mut ring = disabled()?;
         ring.register_restrictions(&[

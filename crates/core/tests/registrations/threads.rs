@@ -1,4 +1,4 @@
-//! What belongs to the thread: credentials, workers, descriptors, clocks and polling.
+//! Registrations of the thread: credentials, workers, ring descriptors, clocks and busy polling.
 
 use std::os::fd::AsRawFd;
 use std::time::Duration;
@@ -13,17 +13,18 @@ use crate::support::{LONG, Result, errno, event_descriptor, nop, push, readable,
 use crate::{pipe_with, ring, support, wait_for, waiting};
 
 #[test]
-fn credentials_are_those_of_the_time_of_registration() -> Result {
-    const NOBODY: libc::uid_t = 65534;
+fn a_personality_has_the_credentials_of_its_registration() -> Result {
+    const UNPRIVILEGED: libc::uid_t = 65534;
     let mut ring = ring()?;
     let own = ring.register_personality()?;
     assert!(own > 0);
-    // SAFETY: this thread's file system user only, and back again; to nobody only root can change.
+    // SAFETY: setfsuid takes a number, and changes only this thread. The change fails unless this is root, and is reverted
+    // below.
     unsafe {
-        libc::syscall(libc::SYS_setfsuid, NOBODY);
+        libc::syscall(libc::SYS_setfsuid, UNPRIVILEGED);
     }
     let other = ring.register_personality()?;
-    // SAFETY: as above.
+    // SAFETY: both calls take only numbers.
     let was = unsafe { libc::syscall(libc::SYS_setfsuid, libc::geteuid()) };
     assert_ne!(own, other);
     let secret = std::env::temp_dir().join(format!("typed-uring-personality-{}", std::process::id()));
@@ -33,21 +34,21 @@ fn credentials_are_those_of_the_time_of_registration() -> Result {
     let open = OpenAt::new(libc::AT_FDCWD, path.as_ptr()).build();
     let mut answers = Vec::new();
     for personality in [own, other, 999] {
-        // SAFETY: the path lives until the completion.
+        // SAFETY: the path lives until the completion, which the test waits for.
         unsafe { ring.push(&open.with_personality(personality))? };
         let result = results(&support::wait_for(&mut ring, 1)?)[0];
         if result >= 0 {
-            // SAFETY: just opened, and nothing else owns it.
+            // SAFETY: the descriptor was just opened, and nothing else owns it.
             drop(unsafe { <std::os::fd::OwnedFd as std::os::fd::FromRawFd>::from_raw_fd(result) });
         }
         answers.push(result.min(0));
     }
     std::fs::remove_file(&secret)?;
-    let refused = if was == i64::from(NOBODY) {
+    let refused = if was == i64::from(UNPRIVILEGED) {
         -libc::EACCES
     } else {
         0
-    }; // who is not root stays who he is
+    }; // the change of the user fails without root
     assert_eq!(answers, [0, refused, -libc::EINVAL]);
     ring.unregister_personality(own)?;
     assert_eq!(errno(ring.unregister_personality(own)), Some(libc::EINVAL));
@@ -56,7 +57,7 @@ fn credentials_are_those_of_the_time_of_registration() -> Result {
 }
 
 #[test]
-fn limits_of_workers_are_given_as_they_were() -> Result {
+fn register_iowq_max_workers_returns_the_previous_limits() -> Result {
     let mut ring = ring()?;
     let before = ring.register_iowq_max_workers(0, 0)?;
     assert!(before.0 > 0 && before.1 > 0);
@@ -71,7 +72,7 @@ fn limits_of_workers_are_given_as_they_were() -> Result {
     Ok(())
 }
 
-/// The processors that a worker of this thread may run on.
+/// Returns the processors that each worker of this process may run on.
 fn processors_of_workers() -> Result<Vec<String>> {
     let mut all = Vec::new();
     for task in std::fs::read_dir("/proc/thread-self/../")? {
@@ -103,17 +104,17 @@ fn workers_are_bound_to_processors() -> Result {
     let (reader, _writer) = pipe_with(b"8 bytes.")?;
     let mut byte = [0; 8];
     let read = Read::new(reader.as_raw_fd(), byte.as_mut_ptr(), 8).build();
-    // SAFETY: the bytes live until the completion.
+    // SAFETY: the bytes live until the completion, which the test waits for.
     unsafe { ring.push(&read.with_flags(ASYNC))? };
     assert_eq!(wait_for(&mut ring, 1)?, [(0, 8)]);
-    // Other tests have workers too; this one's stays for a while after its work.
+    // Other tests have workers too. The worker of this test stays for a while after its work.
     assert!(processors_of_workers()?.iter().any(|list| list == "0"));
     ring.unregister_iowq_affinity()?;
     Ok(())
 }
 
 #[test]
-fn waits_go_by_either_clock() -> Result {
+fn waits_work_with_either_clock() -> Result {
     let mut ring = ring()?;
     for clock in [Clock::Boottime, Clock::Monotonic] {
         ring.register_clock(clock)?;
@@ -129,23 +130,23 @@ fn waits_go_by_either_clock() -> Result {
 }
 
 #[test]
-fn a_registered_ring_is_entered_by_its_index() -> Result {
+fn a_ring_with_a_registered_descriptor_works() -> Result {
     let mut ring = ring()?;
     let index = ring.register_ring_fd()?;
     assert!(index < 16);
     assert_eq!(errno(ring.register_ring_fd()), Some(libc::EEXIST));
     push(&mut ring, &[nop(1)])?;
     assert_eq!(wait_for(&mut ring, 1)?, [(1, 0)]);
-    // With a time to wait for, too.
+    // With a timeout too.
     let timespec = [0_i64, 1_000_000];
-    // SAFETY: the time lives until the completion.
+    // SAFETY: the time lives until the completion, which the test waits for.
     unsafe { ring.push(&Timeout::new(timespec.as_ptr()).build())? };
     ring.submit_and_wait(1, Some(LONG))?;
     assert_eq!(ring.pop().map(|completion| completion.result), Some(-libc::ETIME));
     ring.resize(16, 64)?;
     push(&mut ring, &[nop(2)])?;
     assert_eq!(wait_for(&mut ring, 1)?, [(2, 0)]);
-    // Another ring in the same place: whoever went by the index would reach it.
+    // Another ring gets the same index; a stale index would reach that ring.
     ring.unregister_ring_fd()?;
     assert_eq!(errno(ring.unregister_ring_fd()), Some(libc::ENXIO));
     let mut other = crate::ring()?;
@@ -156,13 +157,13 @@ fn a_registered_ring_is_entered_by_its_index() -> Result {
 }
 
 #[test]
-fn entering_really_goes_by_the_index() -> Result {
+fn a_registered_ring_is_entered_by_its_index() -> Result {
     let mut ring = ring()?;
     ring.register_ring_fd()?;
     let fd = ring.as_raw_fd();
     push(&mut ring, &[nop(1)])?;
-    // Meanwhile the number is something else's.
-    // SAFETY: both numbers are open, and the ring's is given back below.
+    // The descriptor's number names another file during the call.
+    // SAFETY: all descriptors here are open, and the ring's number is restored before anything else uses it.
     unsafe {
         let saved = libc::dup(fd);
         let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
@@ -178,7 +179,7 @@ fn entering_really_goes_by_the_index() -> Result {
 }
 
 #[test]
-fn closing_a_ring_gives_its_place_back() -> Result {
+fn closing_a_ring_releases_its_place() -> Result {
     for round in 0..40 {
         let mut ring = ring()?;
         let (reader, _writer) = pipe_with(b"")?;
@@ -191,13 +192,17 @@ fn closing_a_ring_gives_its_place_back() -> Result {
     for ring in &mut rings {
         ring.register_ring_fd()?;
     }
-    assert_eq!(errno(ring()?.register_ring_fd()), Some(libc::EBUSY), "16 is all");
+    assert_eq!(
+        errno(ring()?.register_ring_fd()),
+        Some(libc::EBUSY),
+        "a thread has 16 places"
+    );
     Ok(())
 }
 
-/// Its end shows only when its file is closed, which a place would keep open.
+/// The close waits until the ring's file is closed, which a registered descriptor would keep open.
 #[test]
-fn closing_a_registered_ring_with_silent_operations_ends() -> Result {
+fn closing_a_registered_ring_with_skip_success_entries_ends() -> Result {
     let (reader, mut writer) = std::io::pipe()?;
     let mut buffer = [0_u8; 4];
     let mut ring = ring()?;
@@ -214,7 +219,7 @@ fn closing_a_registered_ring_with_silent_operations_ends() -> Result {
 }
 
 #[test]
-fn polling_is_set_and_given_as_it_was() -> Result {
+fn register_napi_returns_the_previous_settings() -> Result {
     let mut ring = ring()?;
     let polls = Napi {
         busy_poll: Duration::from_micros(50),
@@ -222,7 +227,7 @@ fn polling_is_set_and_given_as_it_was() -> Result {
         tracking: Tracking::Dynamic,
     };
     let before = match ring.register_napi(polls) {
-        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => return Ok(()), // a kernel that does not poll
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => return Ok(()), // no support for busy polling
         before => before?,
     };
     assert_eq!(
@@ -237,7 +242,7 @@ fn polling_is_set_and_given_as_it_was() -> Result {
     assert_eq!(
         errno(ring.napi_add(0)),
         Some(libc::EINVAL),
-        "no number of a queue"
+        "not the id of a queue"
     );
     assert_eq!(errno(ring.napi_remove(1 << 20)), Some(libc::ENOENT));
     assert_eq!(ring.register_napi(polls)?, fixed);
@@ -254,11 +259,11 @@ fn polling_is_set_and_given_as_it_was() -> Result {
 }
 
 #[test]
-fn an_asynchronous_eventfd_is_silent_for_what_completes_at_once() -> Result {
+fn an_eventfd_for_workers_is_not_written_to_by_inline_completions() -> Result {
     for mut ring in [ring()?, support::exactly(8, 0)?] {
         let event = event_descriptor()?;
         ring.register_unmanaged_eventfd(event.as_raw_fd(), EventfdMode::Workers)?;
-        assert!(!ring.has_managed_eventfd(), "none that is silenced");
+        assert!(!ring.has_managed_eventfd(), "it is unmanaged");
         assert_eq!(errno(ring.register_eventfd(event.as_raw_fd())), Some(libc::EBUSY));
         assert_eq!(
             errno(ring.register_unmanaged_eventfd(event.as_raw_fd(), EventfdMode::Workers)),
@@ -271,14 +276,15 @@ fn an_asynchronous_eventfd_is_silent_for_what_completes_at_once() -> Result {
             events: libc::POLLIN,
             revents: 0,
         };
-        // SAFETY: one valid, writable `struct pollfd`.
-        assert_eq!(unsafe { libc::poll(&raw mut poll, 1, 0) }, 0, "it is silent");
+        // SAFETY: `poll` is one `struct pollfd`, a local variable.
+        let ready = unsafe { libc::poll(&raw mut poll, 1, 0) };
+        assert_eq!(ready, 0, "the eventfd was not written to");
         push(&mut ring, &[nop(2).with_flags(ASYNC)])?;
         ring.submit()?;
         assert!(readable(event.as_raw_fd())?);
         let mut count = [0; 8];
         std::io::Read::read_exact(&mut &event, &mut count)?;
-        assert_eq!(u64::from_ne_bytes(count), 1, "the second only");
+        assert_eq!(u64::from_ne_bytes(count), 1, "only the second entry wrote to it");
         assert_eq!(wait_for(&mut ring, 1)?, [(2, 0)]);
         ring.unregister_eventfd()?;
         assert_eq!(

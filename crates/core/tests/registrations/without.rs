@@ -1,4 +1,4 @@
-//! What needs no ring of one's own.
+//! Calls that need no ring.
 
 use std::io::Write as _;
 use std::os::fd::AsRawFd;
@@ -35,7 +35,7 @@ fn a_message_arrives_from_any_thread_and_is_not_counted() -> Result {
 }
 
 #[test]
-fn a_message_with_any_flags_is_one_completion_and_takes_no_other_away() -> Result {
+fn a_message_with_any_flags_is_one_completion() -> Result {
     for flags in [completion::F_32, completion::SKIP, u32::MAX] {
         let mut ring = ring()?;
         match Ring::send_message(ring.as_raw_fd(), 5, UNSOLICITED, Some(flags)) {
@@ -56,7 +56,7 @@ fn a_message_with_any_flags_is_one_completion_and_takes_no_other_away() -> Resul
 }
 
 #[test]
-fn a_message_that_would_end_an_operation_is_refused() -> Result {
+fn a_message_without_unsolicited_user_data_is_refused() -> Result {
     let mut ring = ring()?;
     let (reader, mut writer) = crate::pipe_with(b"")?;
     let _memory = crate::waiting(&mut ring, File::Fd(reader.as_raw_fd()), 9)?;
@@ -72,7 +72,7 @@ fn a_message_that_would_end_an_operation_is_refused() -> Result {
 }
 
 #[test]
-fn a_message_to_what_is_no_ring_is_refused() -> Result {
+fn a_message_to_an_invalid_target_is_refused() -> Result {
     let send = |fd| errno(Ring::send_message(fd, 0, UNSOLICITED, None));
     assert_eq!(send(-1), Some(libc::EBADF));
     assert_eq!(send(1 << 30), Some(libc::EBADF));
@@ -87,7 +87,7 @@ fn a_message_to_what_is_no_ring_is_refused() -> Result {
 }
 
 #[test]
-fn a_kernel_says_what_it_has() -> Result {
+fn queries_match_the_probe_and_the_ring() -> Result {
     let all = match query_operations() {
         Err(error) if error.raw_os_error() == Some(libc::EINVAL) => return Ok(()), // before 6.18
         all => all?,
@@ -99,7 +99,7 @@ fn a_kernel_says_what_it_has() -> Result {
     assert_eq!(all.feature_flags, u64::from(ring.features()));
     assert_eq!(u64::from(ring.setup_flags()) & !all.ring_setup_flags, 0);
     assert!(all.nr_register_opcodes > 35 && all.sqe_flags & 0x7f == 0x7f && all.enter_flags & 0xff == 0xff);
-    // One kind of query is old enough to be there; the others answer, or say that there is no such query.
+    // Kernels with queries have this one; they support the others or refuse them.
     assert!(all.nr_query_opcodes >= 1);
     for (kind, answer) in [(1, errno(query_zero_copy())), (2, errno(query_queues()))] {
         let expected = (all.nr_query_opcodes <= kind).then_some(libc::EOPNOTSUPP);

@@ -1,4 +1,4 @@
-//! What the test files share.
+//! Helpers of all test files.
 
 use std::fs::File;
 use std::io;
@@ -25,7 +25,7 @@ pub(crate) fn nop(user_data: u64) -> Entry {
     Nop::new().build().with_user_data(user_data)
 }
 
-/// A no-op that completes with `result`; a negative one breaks a chain.
+/// Returns a no-op that completes with `result`; a negative result breaks a chain.
 pub(crate) fn nop_with_result(user_data: u64, result: i32) -> Entry {
     Nop::new()
         .nop_flags(INJECT_RESULT)
@@ -34,13 +34,13 @@ pub(crate) fn nop_with_result(user_data: u64, result: i32) -> Entry {
         .with_user_data(user_data)
 }
 
-/// Pushes entries that point at no memory.
+/// Pushes entries that reference no memory.
 pub(crate) fn push(ring: &mut Ring, entries: &[Entry]) -> std::result::Result<(), QueueFull> {
-    // SAFETY: such entries have nothing that could become invalid.
+    // SAFETY: the callers pass entries that reference no memory, or that fail or are waited for before it is freed.
     unsafe { ring.push_all(entries) }
 }
 
-/// Everything that can be taken without a system call.
+/// Consumes all completions that need no system call.
 pub(crate) fn take(ring: &mut Ring) -> Vec<Completion> {
     let mut taken = Vec::new();
     ring.reap(usize::MAX, |completion| taken.push(completion));
@@ -53,7 +53,11 @@ pub(crate) fn wait_for(ring: &mut Ring, count: usize) -> io::Result<Vec<Completi
     while taken.len() < count {
         ring.submit_and_wait(1, Some(LONG))?;
         let arrived = take(ring);
-        assert!(!arrived.is_empty(), "{} of {count} completions came", taken.len());
+        assert!(
+            !arrived.is_empty(),
+            "only {} of {count} completions arrived",
+            taken.len()
+        );
         taken.extend(arrived);
     }
     Ok(taken)
@@ -70,8 +74,8 @@ pub(crate) fn results(completions: &[Completion]) -> Vec<i32> {
     completions.iter().map(|completion| completion.result).collect()
 }
 
-/// A ring that a failed assertion leaves open: dropping it would wait for what was miscounted, and the test would
-/// hang where it should fail.
+/// A ring that stays open if an assertion fails. Dropping it would wait for operations that were miscounted, and the test would
+/// hang instead of failing.
 #[derive(Debug)]
 pub(crate) struct Guarded(ManuallyDrop<Ring>);
 
@@ -98,13 +102,13 @@ impl DerefMut for Guarded {
 impl Drop for Guarded {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            // SAFETY: once, and nothing can use it afterwards.
+            // SAFETY: this is the destructor, so the ring is dropped once and not used afterwards.
             unsafe { ManuallyDrop::drop(&mut self.0) };
         }
     }
 }
 
-/// A ring with exactly these flags, or the error.
+/// Makes a ring with exactly these mode flags.
 pub(crate) fn exactly(entries: u32, flags: u32) -> io::Result<Guarded> {
     Setup {
         entries,
@@ -119,39 +123,39 @@ pub(crate) fn errno<T>(result: io::Result<T>) -> Option<i32> {
     result.err().and_then(|error| error.raw_os_error())
 }
 
-/// A file in memory, so that no test leaves anything behind.
+/// Makes a file in memory, so that tests leave no files behind.
 pub(crate) fn memory_file() -> io::Result<File> {
-    // SAFETY: the name is a string with a NUL at its end.
+    // SAFETY: the name ends with a NUL.
     let fd = unsafe { libc::memfd_create(c"test".as_ptr(), libc::MFD_CLOEXEC) };
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: just made, and nothing else owns it.
+    // SAFETY: the descriptor was just made, and nothing else owns it.
     Ok(unsafe { File::from_raw_fd(fd) })
 }
 
-/// An event counter that a ring can signal.
+/// Makes an eventfd.
 pub(crate) fn event_descriptor() -> io::Result<File> {
-    // SAFETY: has no preconditions.
+    // SAFETY: the call takes only numbers.
     let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) };
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: just made, and nothing else owns it.
+    // SAFETY: the descriptor was just made, and nothing else owns it.
     Ok(unsafe { File::from_raw_fd(fd) })
 }
 
-/// Long enough that only a test that has failed sees its end.
+/// A timeout that only a failing test reaches.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 
-/// Waits until a descriptor is readable, without touching any ring.
+/// Waits until a descriptor is readable, without entering a ring.
 pub(crate) fn readable(fd: RawFd) -> io::Result<bool> {
     let mut poll = libc::pollfd {
         fd,
         events: libc::POLLIN,
         revents: 0,
     };
-    // SAFETY: one valid, writable `struct pollfd`.
+    // SAFETY: `poll` is one `struct pollfd`, a local variable.
     let ready = unsafe { libc::poll(&raw mut poll, 1, LONG.as_millis() as i32) };
     if ready < 0 {
         Err(io::Error::last_os_error())
@@ -160,7 +164,7 @@ pub(crate) fn readable(fd: RawFd) -> io::Result<bool> {
     }
 }
 
-/// Signals for this thread, one after the other until dropped: system calls that wait return early.
+/// Sends signals to this thread until dropped, so that waiting system calls return early.
 pub(crate) struct Signals {
     over: Arc<AtomicBool>,
     sender: Option<JoinHandle<()>>,
@@ -170,20 +174,20 @@ extern "C" fn ignore(_: libc::c_int) {}
 
 impl Signals {
     pub(crate) fn start() -> io::Result<Self> {
-        // SAFETY: zeros are a valid `struct sigaction`.
+        // SAFETY: all-zero bytes are a valid `struct sigaction`.
         let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
         action.sa_sigaction = ignore as extern "C" fn(libc::c_int) as usize;
-        // SAFETY: the action is valid, its handler does nothing, and nothing else uses this signal.
+        // SAFETY: the action is valid, and its handler does nothing, which is safe at any time.
         if unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()) } < 0 {
             return Err(io::Error::last_os_error());
         }
         let over = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&over);
-        // SAFETY: has no preconditions.
+        // SAFETY: the call has no arguments and always succeeds.
         let thread = unsafe { libc::pthread_self() };
         let sender = std::thread::spawn(move || {
             while !seen.load(Ordering::Relaxed) {
-                // SAFETY: that thread joins this one, so it is there.
+                // SAFETY: that thread joins this one in `drop`, so it still exists.
                 unsafe { libc::pthread_kill(thread, libc::SIGUSR1) };
                 std::thread::yield_now();
             }

@@ -1,4 +1,4 @@
-//! Requests that stay pending, and rings to put them into.
+//! Requests that stay pending, and rings for them.
 
 use std::io::{PipeReader, PipeWriter, Read as _, Write as _};
 use std::os::fd::AsRawFd;
@@ -13,7 +13,7 @@ use super::Result;
 
 pub(crate) const PATTERN: u8 = 0xa5;
 
-/// Reads of one pipe that stay pending, each with memory of its own.
+/// Reads of one pipe that stay pending, each with its own buffer.
 pub(crate) struct Reads {
     pub(crate) reader: PipeReader,
     pub(crate) writer: PipeWriter,
@@ -33,26 +33,29 @@ impl Reads {
     pub(crate) fn push(&mut self, ring: &mut Ring, flags: u8, user_data: u64) -> Result {
         for buffer in &mut self.buffers {
             let read = Read::new(self.reader.as_raw_fd(), buffer.as_mut_ptr(), 8).build();
-            // SAFETY: each test drops its ring before the reads.
+            // SAFETY: each test drops its ring, which waits for the reads, before the buffers.
             unsafe { ring.push(&read.with_flags(flags).with_user_data(user_data))? };
         }
         Ok(())
     }
 
-    /// What is written now finds no reader in the kernel: it stays in the pipe, and the memory as it was.
+    /// Asserts that no read is pending: bytes that are written now stay in the pipe, and the buffers are unchanged.
     pub(crate) fn are_over(mut self) -> Result {
         let bytes = vec![b'x'; 8 * self.buffers.len()];
         self.writer.write_all(&bytes)?;
         drop(self.writer);
         let mut left = Vec::new();
         self.reader.read_to_end(&mut left)?;
-        assert_eq!(left, bytes, "a request took what was written after the drop");
+        assert_eq!(
+            left, bytes,
+            "a request read bytes that were written after the drop"
+        );
         assert_eq!(self.buffers.concat(), vec![PATTERN; 8 * self.buffers.len()]);
         Ok(())
     }
 }
 
-/// Every way to run a ring's requests.
+/// Makes a ring of each mode.
 pub(crate) fn rings(entries: u32) -> std::io::Result<Vec<Ring>> {
     let plain = |flags, mode| {
         Setup {
@@ -75,7 +78,7 @@ pub(crate) fn rings(entries: u32) -> std::io::Result<Vec<Ring>> {
 
 pub(crate) fn submit(ring: &mut Ring) -> Result {
     ring.submit()?;
-    // A polling thread takes entries when it likes, and says so by making room.
+    // An SQPOLL thread consumes entries by itself; the queue shows when it has.
     while ring.sq_ready() > 0 {
         std::thread::yield_now();
     }
@@ -87,7 +90,7 @@ pub(crate) const READ: u8 = Read::OPCODE;
 pub(crate) const NOP: u8 = Nop::OPCODE;
 pub(crate) const CANCEL: u8 = AsyncCancel::OPCODE;
 
-/// A ring that allows these operations, every entry flag, and no registration.
+/// Makes a ring that allows these operations, every entry flag, and no registration.
 pub(crate) fn restricted(mode: u32, operations: &[u8]) -> Result<Ring> {
     let mut ring = Setup {
         entries: 8,
@@ -103,7 +106,7 @@ pub(crate) fn restricted(mode: u32, operations: &[u8]) -> Result<Ring> {
     restrictions.push(Restriction::FlagsAllowed(0xff).into());
     let count = u32::try_from(restrictions.len())?;
     let argument = restrictions.as_mut_ptr().cast();
-    // `Ring::register_restrictions` would allow cancelling too.
+    // A raw call, because `Ring::register_restrictions` would allow cancelling too.
     // SAFETY: the kernel reads as many structures as the vector has, during the call.
     unsafe { ring.register(sys::IORING_REGISTER_RESTRICTIONS, argument, count)? };
     ring.enable()?;
