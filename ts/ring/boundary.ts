@@ -31,7 +31,7 @@ export const STATUS = {
   CANCELLED: 18,
   OVERFLOWED: 20,
 } as const
-const STATUS_WORDS = 22
+export const STATUS_WORDS = 22
 
 /** Values of `STATUS.AREA`: which entries a call submits. */
 export const AREA = {
