@@ -1,10 +1,10 @@
-//! The native limit: the loops that the package's benchmark runs, on the `io-uring` crate alone.
+//! The native limit: the loops of the package's benchmark on the `io-uring` crate, without JavaScript.
 //!
 //! ```text
 //! uring-bench <nop|read> <batch> <milliseconds> [file]
 //! ```
 //!
-//! Prints one line of JSON: the operations that completed, and the seconds that they took.
+//! Prints one line of JSON: the number of completed operations, and the seconds that they took.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind, Write as _};
@@ -19,9 +19,9 @@ const USAGE: &str = "usage: uring-bench <nop|read> <batch> <milliseconds> [file]
 
 const ENTRIES: u32 = 256;
 const PAGE: usize = 4096;
-/// Pages of the file that is made when none is given: small enough to stay in the page cache.
+/// Number of pages of the file that is made if none is given, small enough to stay in the page cache.
 const PAGES: usize = 1024;
-/// The clock is read once in so many operations, so that it takes no part in what is measured.
+/// Number of operations between two reads of the clock, so that reading it does not affect the measurement.
 const OPERATIONS_PER_LOOK: usize = 4096;
 
 enum Case {
@@ -80,7 +80,7 @@ fn arguments(arguments: &[String]) -> Result<Arguments, String> {
     Ok(Arguments { case, batch, time })
 }
 
-/// A file of [`PAGES`] pages in the page cache, without a name: nothing is left behind however this ends.
+/// Makes a file of [`PAGES`] pages in the page cache. It has no name, so nothing is left behind in any case.
 fn scratch_file() -> std::io::Result<File> {
     let path = std::env::temp_dir().join(format!("uring-bench-{}", std::process::id()));
     let file = OpenOptions::new()
@@ -95,7 +95,7 @@ fn scratch_file() -> std::io::Result<File> {
     Ok(file)
 }
 
-/// A given file, read once so that its pages are in the cache, and how many whole ones it has.
+/// Opens a file, reads it once so that its pages are in the cache, and returns the number of whole pages.
 fn given_file(path: &Path) -> Result<(File, usize), Box<dyn std::error::Error>> {
     let mut file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let bytes = std::io::copy(&mut file, &mut std::io::sink())?;
@@ -105,7 +105,8 @@ fn given_file(path: &Path) -> Result<(File, usize), Box<dyn std::error::Error>> 
     }
 }
 
-/// Runs batches until the time is over. `entry` makes the next operation for a place in the batch.
+/// Runs batches until the time is over, and returns the number of operations and the time that they took. `entry` makes the
+/// next operation for an index of the batch.
 fn run(
     batch: usize,
     time: Duration,
@@ -126,7 +127,8 @@ fn run(
         for _ in 0..batches {
             let mut queue = ring.submission();
             for index in 0..batch {
-                // SAFETY: buffers outlive this function, and each batch completes before the next.
+                // SAFETY: the buffers outlive this function. Each of them is used by one operation of a batch, which completes
+                // before the next batch.
                 unsafe { queue.push(&entry(index).user_data(index as u64))? };
             }
             drop(queue);
@@ -136,7 +138,7 @@ fn run(
             while completed < batch {
                 match ring.submit_and_wait(batch - completed) {
                     Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
-                    _ => {} // a profiler's signals end a wait early
+                    _ => {} // signals of a profiler end a wait early
                 }
                 for completion in ring.completion() {
                     failure = failure.min(completion.result());

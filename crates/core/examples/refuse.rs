@@ -1,11 +1,11 @@
-//! Runs a program in which the kernel refuses to make rings, as containers do: `refuse ERRNO PROGRAM ARGUMENTS…`.
+//! Runs a program for which the kernel refuses to make rings, as in a container: `refuse ERRNO PROGRAM ARGUMENTS…`.
 //!
-//! For seeing what a program does where io_uring is forbidden (`EPERM`, 1) or missing (`ENOSYS`, 38).
+//! Shows how a program behaves if io_uring is forbidden (`EPERM`, 1) or missing (`ENOSYS`, 38).
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
-/// Makes `io_uring_setup(2)` fail for this process and all that it starts.
+/// Makes `io_uring_setup(2)` fail with `errno` for this process and its children.
 fn refuse(errno: u16) -> std::io::Result<()> {
     let statement = |code: u32, k: u32| libc::sock_filter {
         code: code as u16,
@@ -13,7 +13,7 @@ fn refuse(errno: u16) -> std::io::Result<()> {
         jf: 0,
         k,
     };
-    let setup = libc::SYS_io_uring_setup as u32; // 425 everywhere
+    let setup = libc::SYS_io_uring_setup as u32; // 425 on all architectures
     let mut filter = [
         statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0), // the number of the system call
         libc::sock_filter {
@@ -31,11 +31,11 @@ fn refuse(errno: u16) -> std::io::Result<()> {
         len: filter.len() as u16,
         filter: filter.as_mut_ptr(),
     };
-    // SAFETY: takes plain numbers.
+    // SAFETY: PR_SET_NO_NEW_PRIVS takes only numbers.
     if unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) } != 0 {
         return Err(std::io::Error::last_os_error());
     }
-    // SAFETY: the program and its filter live for the time of the call, in which the kernel copies both.
+    // SAFETY: the program and its filter live until the call returns; the kernel copies both.
     if unsafe {
         libc::prctl(
             libc::PR_SET_SECCOMP,
@@ -57,7 +57,7 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let error = match refuse(errno) {
-        Ok(()) => Command::new(&program).args(arguments).exec(), // comes back only when it failed
+        Ok(()) => Command::new(&program).args(arguments).exec(), // returns only if it failed
         Err(error) => error,
     };
     eprintln!("refuse: {}: {error}", program.display());

@@ -20,7 +20,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`operations`] has a builder for each operation, [`register`] describes everything that can be registered with a ring,
+//! [`mod@operations`] has a builder for each operation, [`register`] describes everything that can be registered with a ring,
 //! and [`sys`] has the kernel's constants, structures and system calls.
 //!
 //! The [`io-uring`](https://docs.rs/io-uring) crate maps and accesses the queues; it does not appear in this interface.

@@ -1,7 +1,7 @@
 //! Registrations: resources and settings that a ring keeps between operations.
 //!
 //! [`Ring`] has a typed method for each opcode of io_uring_register(2) up to Linux 6.18. [`Ring::register`] calls any
-//! opcode. Memory that the kernel goes on using is [`MappedMemory`](crate::MappedMemory), which the ring keeps for as long.
+//! opcode. Memory that stays in use is [`MappedMemory`](crate::MappedMemory), which the ring keeps for as long.
 //!
 //! | subject | methods |
 //! | --- | --- |

@@ -82,7 +82,7 @@ impl Ring {
 /// A thread with its own descriptor table, in which the ring's descriptor has the same number.
 ///
 /// The `io-uring` crate closes the descriptor together with the mappings, and also when mapping fails. On this thread that
-/// does not close the ring for the process, so its number cannot be reused for another thread's file meanwhile.
+/// does not close the ring for the process, so its number cannot be reused for another thread's file in between.
 ///
 /// The thread blocks all signals: a handler would not find the process's descriptors.
 struct MappingThread {

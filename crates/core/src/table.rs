@@ -253,7 +253,7 @@ macro_rules! operations {
                     address_length: Address = Address(0) => off, "a `socklen_t`: the size of the `sockaddr`, replaced with the size of the address";
                     accept_flags: u32 = 0 => op_flags, "`SOCK_CLOEXEC`, `SOCK_NONBLOCK`";
                     ioprio: u16 = 0 => ioprio, "`IORING_ACCEPT_DONTWAIT`, `IORING_ACCEPT_POLL_FIRST` (6.10)";
-                    slot: Slot = None => file_index, "`Slot::Auto`: accepts into free slots of the registered files; the kernel refuses a given slot";
+                    slot: Slot = None => file_index, "accepts into free slots of the registered files; the kernel refuses a given index";
                 }
             }
             AsyncCancel {
@@ -663,7 +663,7 @@ macro_rules! operations {
                     data: u64 => off, "the user data of the completion that the other ring gets";
                 }
                 optional: {
-                    slot: Slot = None => file_index, "the slot of the other ring to put the file into; required by the kernel, `Slot::Auto` for a free one";
+                    slot: Slot = None => file_index, "the slot of the other ring to put the file into; the kernel requires an index, or a free slot";
                     msg_ring_flags: u32 = 0 => op_flags, "`IORING_MSG_RING_*`";
                 }
             }

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use typed_uring::entry::flags::{ASYNC, CQE_SKIP_SUCCESS, IO_LINK};
 use typed_uring::entry::place;
-use typed_uring::operations::{OpenAt, Read, Write};
+use typed_uring::operations::{Read, Write};
 use typed_uring::sys::setup::{R_DISABLED, SQE128, SQPOLL, SUBMIT_ALL};
 use typed_uring::{Entry, Ring, Setup, UNSOLICITED};
 
 #[allow(dead_code)] // each test file uses a part
 mod support;
+use support::fifo::Fifo;
 use support::pending::{CANCEL, NOP, PATTERN, READ, Reads, SEND_ZC, restricted, rings, submit};
 use support::{LONG, Result, Signals, errno, nop, nop_with_result, push, take};
 
@@ -358,65 +359,6 @@ fn drop_ends_opens_that_block_in_workers() -> Result {
         assert!(!fifo.has_a_reader()?, "an open is still pending");
     }
     Ok(())
-}
-
-struct Fifo {
-    path: std::ffi::CString,
-}
-
-impl Fifo {
-    fn new(name: &str) -> Result<Self> {
-        let name = format!("typed-uring-{}-{name}", std::process::id());
-        let path = std::env::temp_dir()
-            .join(name)
-            .into_os_string()
-            .into_encoded_bytes();
-        let path = std::ffi::CString::new(path)?;
-        // SAFETY: the path is a string that ends with a NUL.
-        if unsafe { libc::mkfifo(path.as_ptr(), 0o600) } < 0 {
-            return Err(std::io::Error::last_os_error().into());
-        }
-        Ok(Self { path })
-    }
-
-    /// Pushes opens that block, each in a worker.
-    fn push_opens(&self, ring: &mut Ring) -> Result {
-        for _ in 0..4 {
-            let open = OpenAt::new(libc::AT_FDCWD, self.path.as_ptr()).build();
-            // SAFETY: each test drops its ring, which waits for the opens, before the path.
-            unsafe { ring.push(&open.with_flags(ASYNC))? };
-        }
-        Ok(())
-    }
-
-    /// Tells if the FIFO is open for reading: otherwise a non-blocking open for writing fails.
-    fn has_a_reader(&self) -> Result<bool> {
-        // SAFETY: the path is a string that ends with a NUL.
-        let fd = unsafe {
-            libc::open(
-                self.path.as_ptr(),
-                libc::O_WRONLY | libc::O_NONBLOCK | libc::O_CLOEXEC,
-            )
-        };
-        if fd < 0 {
-            let error = std::io::Error::last_os_error();
-            return if error.raw_os_error() == Some(libc::ENXIO) {
-                Ok(false)
-            } else {
-                Err(error.into())
-            };
-        }
-        // SAFETY: the descriptor was just opened, and nothing else owns it.
-        unsafe { libc::close(fd) };
-        Ok(true)
-    }
-}
-
-impl Drop for Fifo {
-    fn drop(&mut self) {
-        // SAFETY: the path is a string that ends with a NUL.
-        unsafe { libc::unlink(self.path.as_ptr()) };
-    }
 }
 
 #[test]

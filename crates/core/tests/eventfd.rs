@@ -10,7 +10,7 @@ use typed_uring::{Entry, EventfdMode, Ring};
 
 #[allow(dead_code)] // each test file uses a part
 mod support;
-use support::{Guarded, Result, errno, event_descriptor, exactly, nop, push, readable, take};
+use support::{Guarded, Result, errno, event_descriptor, exactly, is_readable, nop, push, readable, take};
 
 fn rings() -> std::io::Result<[Guarded; 3]> {
     Ok([
@@ -157,18 +157,4 @@ fn reset(fd: RawFd) {
     let mut count = 0_u64;
     // SAFETY: the kernel writes eight bytes, the size of the variable.
     unsafe { libc::read(fd, (&raw mut count).cast(), size_of::<u64>()) };
-}
-
-/// Tells if a descriptor is readable now.
-fn is_readable(fd: RawFd) -> std::io::Result<bool> {
-    let mut poll = libc::pollfd {
-        fd,
-        events: libc::POLLIN,
-        revents: 0,
-    };
-    // SAFETY: `poll` is one `struct pollfd`, a local variable.
-    match unsafe { libc::poll(&raw mut poll, 1, 0) } {
-        -1 => Err(std::io::Error::last_os_error()),
-        ready => Ok(ready > 0),
-    }
 }

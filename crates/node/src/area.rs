@@ -13,8 +13,11 @@ use crate::layout::{RECORD, RECORD_32, status};
 /// A typed array with a strong reference, so that its memory stays allocated and at its address.
 #[derive(Debug)]
 pub(crate) struct Area {
+    /// Address of the array's data, which stays valid until `release`.
     data: *mut u8,
+    /// Length of the data in bytes.
     bytes: usize,
+    /// The strong reference to the array.
     reference: sys::napi_ref,
 }
 

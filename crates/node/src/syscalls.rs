@@ -1,6 +1,6 @@
 //! System calls without checks: those of io_uring, and others that its users need and Node.js has no function for.
 //!
-//! Each returns the kernel's number, or a negative `errno`. The caller answers for the memory that they use.
+//! Each returns the kernel's number, or a negative `errno`. The caller is responsible for the memory that they use.
 #![allow(unreachable_pub)] // `#[napi]` needs public items, and a cdylib has no Rust interface
 
 use std::ptr;
@@ -45,7 +45,7 @@ pub fn raw_enter(
     size: u32,
 ) -> i32 {
     let argument = pointer(&mut argument).cast();
-    // SAFETY: the facade passes the size of `argument`, which lives until the call returns. The caller answers for the
+    // SAFETY: the facade passes the size of `argument`, which lives until the call returns. The caller is responsible for the
     // memory that the submitted entries reference.
     number(unsafe { io_uring_enter(fd, to_submit, min_complete, flags, argument, size as usize) })
 }
@@ -62,14 +62,14 @@ pub fn raw_enter_registered(
 ) -> i32 {
     let argument = ptr::without_provenance(offset as usize);
     // SAFETY: the facade calls this only with `EXT_ARG_REG`, with which the kernel takes the argument for an offset and
-    // checks it. The caller answers for the memory that the submitted entries reference.
+    // checks it. The caller is responsible for the memory that the submitted entries reference.
     number(unsafe { io_uring_enter(fd, to_submit, min_complete, flags, argument, size as usize) })
 }
 
 /// Calls io_uring_register(2).
 #[napi(catch_unwind)]
 pub fn raw_register(fd: i32, opcode: u32, mut argument: Argument, count: u32) -> i32 {
-    // SAFETY: the argument lives until the call returns. The caller answers for its size, for the memory that it references,
+    // SAFETY: the argument lives until the call returns. The caller is responsible for its size, for the memory that it references,
     // and for keeping both as long as the kernel does.
     number(unsafe { io_uring_register(fd, opcode, pointer(&mut argument).cast(), count) })
 }

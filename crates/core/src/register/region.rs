@@ -53,8 +53,8 @@ impl Ring {
     }
 }
 
-/// Describes the wait at `index` of a region: it lasts at most for `timeout`, and waits for `min_wait` for the wanted number
-/// of completions before it is content with one. See io_uring_register_reg_wait(3).
+/// Describes the wait at `index` of a region. The wait lasts at most for `timeout`. During `min_wait` only the wanted number of
+/// completions ends it, and after that one completion does. See io_uring_register_reg_wait(3).
 ///
 /// # Errors
 ///

@@ -82,8 +82,7 @@ impl Ring {
     ///
     /// Those of io_uring_enter(2), as they are.
     pub fn enter(&mut self, to_submit: u32, min_complete: u32, flags: u32) -> io::Result<usize> {
-        // SAFETY: the argument is null and its size 0, whatever the flags say, so the kernel reads no memory but the
-        // ring's. Those who pushed the entries vouch for the memory that they reference.
+        // SAFETY: the argument is null with size 0, and the kernel does not read a null argument, whatever the flags are.
         unsafe { self.enter_with(to_submit, min_complete, flags, std::ptr::null(), 0) }
     }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 use typed_uring::operations::Nop;
 use typed_uring::{Completion, Entry, QueueFull, Ring, Setup};
 
+pub(crate) mod fifo;
 pub(crate) mod pending;
 
 pub(crate) type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -161,6 +162,20 @@ pub(crate) fn readable(fd: RawFd) -> io::Result<bool> {
         Err(io::Error::last_os_error())
     } else {
         Ok(ready > 0)
+    }
+}
+
+/// Tells if a descriptor is readable now.
+pub(crate) fn is_readable(fd: RawFd) -> io::Result<bool> {
+    let mut poll = libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: `poll` is one `struct pollfd`, a local variable.
+    match unsafe { libc::poll(&raw mut poll, 1, 0) } {
+        -1 => Err(io::Error::last_os_error()),
+        ready => Ok(ready > 0),
     }
 }
 
