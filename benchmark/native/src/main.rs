@@ -105,8 +105,8 @@ fn given_file(path: &Path) -> Result<(File, usize), Box<dyn std::error::Error>> 
     }
 }
 
-/// Runs batches until the time is over, and returns the number of operations and the time that they took. `entry` makes the
-/// next operation for an index of the batch.
+/// Runs batches until the time is over, and returns the number of operations and the time that they took. `entry` makes
+/// the next operation for an index of the batch.
 fn run(
     batch: usize,
     time: Duration,
@@ -127,8 +127,8 @@ fn run(
         for _ in 0..batches {
             let mut queue = ring.submission();
             for index in 0..batch {
-                // SAFETY: the buffers outlive this function. Each of them is used by one operation of a batch, which completes
-                // before the next batch.
+                // SAFETY: the buffers outlive this function. Each of them is used by one operation of a batch, which
+                // completes before the next batch.
                 unsafe { queue.push(&entry(index).user_data(index as u64))? };
             }
             drop(queue);

@@ -70,9 +70,9 @@ impl Ring {
         self.submit().map(drop)
     }
 
-    /// Returns an upper bound of the operations that the kernel holds: those in flight, less the entries that it has not
-    /// consumed. How many of these entries are counted as in flight is not known, and an SQPOLL thread may consume them at
-    /// any time.
+    /// Returns an upper bound of the operations that the kernel holds: those in flight, less the entries that it has
+    /// not consumed. How many of these entries are counted as in flight is not known, and an SQPOLL thread may consume
+    /// them at any time.
     fn held(&mut self) -> u64 {
         let waiting = if self.setup_flags() & setup::SQPOLL == 0 {
             let uncounted = self.uncounted + self.cancels;
@@ -131,9 +131,9 @@ impl Ring {
     ///
     /// # Errors
     ///
-    /// If the operations cannot be waited for, for example after a fork, where the ring belongs to another process, or on
-    /// a restricted ring with entries that do not complete. The ring then stays open, and the memory of its operations
-    /// must not be freed or reused.
+    /// If the operations cannot be waited for, for example after a fork, where the ring belongs to another process, or
+    /// on a restricted ring with entries that do not complete. The ring then stays open, and the memory of its
+    /// operations must not be freed or reused.
     pub fn close(mut self) -> io::Result<()> {
         self.shut()
     }

@@ -71,7 +71,8 @@ pub mod place {
 
 /// A submission queue entry as the kernel reads it.
 ///
-/// Every bit pattern is a valid entry, so an entry can be made from any bytes. The kernel fails those that make no sense.
+/// Every bit pattern is a valid entry, so an entry can be made from any bytes. The kernel fails those that make no
+/// sense.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(C, align(8))]
 pub struct EntryBytes<const SIZE: usize>([u8; SIZE]);

@@ -112,8 +112,8 @@ impl From<u32> for Slot {
 impl Field for Slot {
     #[inline]
     fn put<const SIZE: usize>(self, entry: &mut EntryBytes<SIZE>, place: Place) {
-        // The field holds the index plus one, because zero means an ordinary descriptor. Indexes that would become zero or
-        // `Auto` become an index that no table has.
+        // The field holds the index plus one, because zero means an ordinary descriptor. Indexes that would become zero
+        // or `Auto` become an index that no table has.
         match self {
             Self::Index(index) => index.saturating_add(1).min(u32::MAX - 1),
             Self::Auto => u32::MAX,

@@ -1,5 +1,5 @@
-//! io_uring for Linux: rings, typed operations that one table defines, exact counting of operations in flight, and a drop
-//! that never frees memory which the kernel may still write to.
+//! io_uring for Linux: rings, typed operations that one table defines, exact counting of operations in flight, and a
+//! drop that never frees memory which the kernel may still write to.
 //!
 //! ```
 //! use std::os::fd::AsRawFd;
@@ -20,8 +20,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`mod@operations`] has a builder for each operation, [`register`] describes everything that can be registered with a ring,
-//! and [`sys`] has the kernel's constants, structures and system calls.
+//! [`mod@operations`] has a builder for each operation, [`register`] describes everything that can be registered with a
+//! ring, and [`sys`] has the kernel's constants, structures and system calls.
 //!
 //! The [`io-uring`](https://docs.rs/io-uring) crate maps and accesses the queues; it does not appear in this interface.
 #![cfg(target_os = "linux")]

@@ -155,8 +155,8 @@ impl MappedMemory {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: `map` mapped this range. This is the last clone or slice, so the pointers from `as_ptr` are invalid by
-        // its contract.
+        // SAFETY: `map` mapped this range. This is the last clone or slice, so the pointers from `as_ptr` are invalid
+        // by its contract.
         unsafe { libc::munmap(self.address.as_ptr().cast(), self.length) };
     }
 }

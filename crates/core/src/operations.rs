@@ -1,8 +1,8 @@
 //! A builder for each operation, from the [operation table](crate::operations!).
 //!
 //! The constructor of a builder takes the required fields, its methods set optional ones, and `build` returns the
-//! [`Entry`]. Addresses are only numbers here. Memory is read or written after the entry is pushed, and therefore pushing is
-//! `unsafe`.
+//! [`Entry`]. Addresses are only numbers here. Memory is read or written after the entry is pushed, and therefore
+//! pushing is `unsafe`.
 
 use crate::entry::{Entry, Entry128, Place, place};
 use crate::field::{Address, Field, File, Group, Slot};
@@ -50,7 +50,8 @@ macro_rules! argument {
     ($integer:ident) => { $integer };
 }
 
-/// The type that a builder stores an optional field in: a group or slot may be absent, other fields have a default value.
+/// The type that a builder stores an optional field in: a group or slot may be absent, other fields have a default
+/// value.
 macro_rules! kept {
     (Group) => { Option<Group> };
     (Slot) => { Option<Slot> };

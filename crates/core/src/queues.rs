@@ -132,13 +132,13 @@ impl Queues {
         of!(self, ring => ring.submission().taskrun())
     }
 
-    /// Copies `count` entries of [`entry_size`](Self::entry_size) bytes into the submission queue, after a call of `each`
-    /// with a pointer to the entry. Returns false and does nothing if they do not fit.
+    /// Copies `count` entries of [`entry_size`](Self::entry_size) bytes into the submission queue, after a call of
+    /// `each` with a pointer to the entry. Returns false and does nothing if they do not fit.
     ///
     /// # Safety
     ///
-    /// `entries` points to `count` readable entries, aligned to 8 bytes. The memory that they reference stays valid until
-    /// each has completed for the last time.
+    /// `entries` points to `count` readable entries, aligned to 8 bytes. The memory that they reference stays valid
+    /// until each has completed for the last time.
     #[inline]
     pub(crate) unsafe fn push(
         &mut self,
@@ -206,8 +206,8 @@ unsafe fn push<S: squeue::EntryMarker, C: cqueue::EntryMarker>(
     }
     for entry in entries {
         each(std::ptr::from_ref(entry).cast());
-        // SAFETY: the caller promises that the memory which the entries reference stays valid. The result is not needed:
-        // the capacity was checked above.
+        // SAFETY: the caller promises that the memory which the entries reference stays valid. The result is not
+        // needed: the capacity was checked above.
         let _ = unsafe { queue.push(entry) };
     }
     true
@@ -220,8 +220,8 @@ trait NextCompletion: cqueue::EntryMarker {
 
 impl NextCompletion for cqueue::Entry {
     /// In a mixed queue a completion of 32 bytes takes two places. If two do not fit before the end of the queue, the
-    /// kernel leaves a filler in the last place, which is skipped here. In other queues these flags must be ignored: the
-    /// sender of a message can set any flags.
+    /// kernel leaves a filler in the last place, which is skipped here. In other queues these flags must be ignored:
+    /// the sender of a message can set any flags.
     #[inline]
     fn next(queue: &mut cqueue::CompletionQueue<'_, Self>, mixed: bool) -> Option<Completion> {
         loop {

@@ -96,12 +96,12 @@ impl Ring {
     ///
     /// # Safety
     ///
-    /// * `argument` and `count` are what the kernel expects with `opcode`. What the kernel keeps of them stays valid until it
-    ///   is unregistered and every operation that uses it has completed.
-    /// * Tags of files and buffers, and the user data of messages, have [`UNSOLICITED`]; otherwise they would be counted
-    ///   as the end of an operation.
-    /// * The opcode does not resize the queues, register an eventfd or the ring's own descriptor, or unregister the buffer
-    ///   group of a [`BufferRing`]: this ring keeps track of these, and would not see the change.
+    /// * `argument` and `count` are what the kernel expects with `opcode`. What the kernel keeps of them stays valid
+    ///   until it is unregistered and every operation that uses it has completed.
+    /// * Tags of files and buffers, and the user data of messages, have [`UNSOLICITED`]; otherwise they would be
+    ///   counted as the end of an operation.
+    /// * The opcode does not resize the queues, register an eventfd or the ring's own descriptor, or unregister the
+    ///   buffer group of a [`BufferRing`]: this ring keeps track of these, and would not see the change.
     pub unsafe fn register(&mut self, opcode: u32, argument: *mut c_void, count: u32) -> io::Result<u32> {
         // SAFETY: the caller promises that `argument` and `count` fit `opcode`.
         unsafe { sys::io_uring_register(self.as_raw_fd(), opcode, argument, count) }
@@ -135,8 +135,8 @@ impl Ring {
             flags: IORING_RSRC_REGISTER_SPARSE,
             ..Default::default()
         };
-        // SAFETY: the callers pass one of the two opcodes that read this structure. It has no addresses: `data` and `tags`
-        // are 0, as a sparse table requires.
+        // SAFETY: the callers pass one of the two opcodes that read this structure. It has no addresses: `data` and
+        // `tags` are 0, as a sparse table requires.
         unsafe { self.register_sized(opcode, argument)? };
         Ok(())
     }
@@ -155,8 +155,8 @@ impl Ring {
     }
 }
 
-/// Returns the tags as the kernel gets them, with [`UNSOLICITED`] because they belong to no submission. There are no tags,
-/// or one for each of `count` resources; 0 is no tag.
+/// Returns the tags as the kernel gets them, with [`UNSOLICITED`] because they belong to no submission. There are no
+/// tags, or one for each of `count` resources; 0 is no tag.
 fn unsolicited_tags(tags: &[u64], count: usize) -> io::Result<Vec<u64>> {
     if !tags.is_empty() && tags.len() != count || tags.iter().any(|tag| tag & UNSOLICITED != 0) {
         return Err(invalid());

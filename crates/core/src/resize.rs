@@ -17,15 +17,16 @@ use crate::sys::{self, Params, setup};
 
 impl Ring {
     /// Resizes the queues, each to the next power of two. Queued entries and completions stay, in order, and so do the
-    /// descriptor's number, the eventfd and everything that is registered. A program's own mappings of the queues show the
-    /// old ones afterwards.
+    /// descriptor's number, the eventfd and everything that is registered. A program's own mappings of the queues show
+    /// the old ones afterwards.
     ///
     /// Only rings with `DEFER_TASKRUN` and `NO_SQARRAY`, entries of 64 bytes and completions of 16 can be resized; the
     /// default mode asks for both flags. Since Linux 6.13. See io_uring_resize_rings(3).
     ///
     /// # Errors
     ///
-    /// The ring is as before, unless the kernel has made the new queues and mapping them fails: then it can only be closed.
+    /// The ring is as before, unless the kernel has made the new queues and mapping them fails: then it can only be
+    /// closed.
     ///
     /// * `EINVAL`: the ring cannot be resized, or [`Setup`](crate::Setup) would refuse these sizes.
     /// * `EOVERFLOW`: the entries in a queue do not fit into the new one.
@@ -33,8 +34,8 @@ impl Ring {
     /// * `ENOMEM`: the new queues would exceed the memory-lock limit.
     /// * `EAGAIN`: no thread can be started.
     pub fn resize(&mut self, entries: u32, cq_entries: u32) -> io::Result<()> {
-        // The kernel would resize a ring with an SQ array too, but the `io-uring` crate would then write that array over
-        // the queues. And the crate can map existing queues only for entries of 64 and completions of 16 bytes.
+        // The kernel would resize a ring with an SQ array too, but the `io-uring` crate would then write that array
+        // over the queues. And the crate can map existing queues only for entries of 64 and completions of 16 bytes.
         if self.setup_flags() & setup::NO_SQARRAY == 0 || !matches!(*self.queues, Queues::Plain(_)) {
             return Err(invalid());
         }
@@ -81,8 +82,8 @@ impl Ring {
 
 /// A thread with its own descriptor table, in which the ring's descriptor has the same number.
 ///
-/// The `io-uring` crate closes the descriptor together with the mappings, and also when mapping fails. On this thread that
-/// does not close the ring for the process, so its number cannot be reused for another thread's file in between.
+/// The `io-uring` crate closes the descriptor together with the mappings, and also when mapping fails. On this thread
+/// that does not close the ring for the process, so its number cannot be reused for another thread's file in between.
 ///
 /// The thread blocks all signals: a handler would not find the process's descriptors.
 struct MappingThread {
@@ -107,12 +108,13 @@ impl MappingThread {
             }
             let Ok(params) = take_params.recv() else {
                 // The kernel refused the new sizes.
-                // SAFETY: this thread's table has its own entry for `fd`, which nothing else on this thread owns or uses.
+                // SAFETY: this thread's table has its own entry for `fd`, which nothing else on this thread owns or
+                // uses.
                 return drop(unsafe { OwnedFd::from_raw_fd(fd) });
             };
-            // SAFETY: nothing on this thread owns `fd` in its own table, and the kernel filled in `params` for the queues of
-            // this ring. When the value moves to the ring's thread it owns `fd` in the process's table, in place of the old
-            // queues, which `unmap` sends here without closing `fd` there.
+            // SAFETY: nothing on this thread owns `fd` in its own table, and the kernel filled in `params` for the
+            // queues of this ring. When the value moves to the ring's thread it owns `fd` in the process's table, in
+            // place of the old queues, which `unmap` sends here without closing `fd` there.
             let queues = unsafe { IoUring::from_fd(fd, params.to_parameters()) };
             if give_queues.send(queues).is_ok() {
                 drop(take_old.recv());
@@ -165,8 +167,8 @@ impl BlockedSignals {
     fn new() -> Self {
         let mut before = MaybeUninit::<libc::sigset_t>::zeroed();
         let mut all = MaybeUninit::<libc::sigset_t>::zeroed();
-        // SAFETY: both calls write to one `sigset_t` that is owned here. All-zero bytes are a valid empty set, so `before` is
-        // initialised even if they failed.
+        // SAFETY: both calls write to one `sigset_t` that is owned here. All-zero bytes are a valid empty set, so
+        // `before` is initialised even if they failed.
         unsafe {
             libc::sigfillset(all.as_mut_ptr());
             libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());

@@ -36,8 +36,8 @@ impl std::error::Error for QueueFull {}
 
 /// An io_uring instance.
 ///
-/// A ring belongs to the thread that made it. Dropping a ring cancels its operations in flight and waits, without limit,
-/// until the kernel has released all of their memory.
+/// A ring belongs to the thread that made it. Dropping a ring cancels its operations in flight and waits, without
+/// limit, until the kernel has released all of their memory.
 #[derive(Debug)]
 pub struct Ring {
     pub(crate) queues: ManuallyDrop<Queues>,
@@ -48,8 +48,8 @@ pub struct Ring {
     pub(crate) skip_success: bool,
     /// Number of entries that were pushed with [`UNSOLICITED`] in their user data: they complete, but are not counted.
     pub(crate) uncounted: u64,
-    /// Number of cancel entries that [`cancel_all`](Self::cancel_all) pushed. They are not counted either, and reference
-    /// no memory.
+    /// Number of cancel entries that [`cancel_all`](Self::cancel_all) pushed. They are not counted either, and
+    /// reference no memory.
     pub(crate) cancels: u64,
     /// Disables and enables the eventfd; mapped when it is first needed.
     pub(crate) eventfd_switch: Option<EventfdSwitch>,
@@ -186,7 +186,8 @@ impl Ring {
         self.setup_flags & (setup::DEFER_TASKRUN | setup::TASKRUN_FLAG) == setup::DEFER_TASKRUN
     }
 
-    /// Returns the number of completions that the kernel lost: 0 with `FEAT_NODROP` (Linux 5.5), unless it had no memory.
+    /// Returns the number of completions that the kernel lost: 0 with `FEAT_NODROP` (Linux 5.5), unless it had no
+    /// memory.
     pub fn cq_dropped(&mut self) -> u32 {
         self.queues.dropped()
     }
@@ -223,8 +224,8 @@ impl Ring {
             return unsafe { self.push_whole(entries.as_ptr().cast(), entries.len()) };
         }
         let padded: Vec<[Entry; 2]> = entries.iter().map(|entry| [*entry, Entry::new(0)]).collect();
-        // SAFETY: each element is 128 bytes, the size of this ring's entries: the caller's 64 and 64 zeros, aligned to 8.
-        // The caller vouches for the memory that they reference.
+        // SAFETY: each element is 128 bytes, the size of this ring's entries: the caller's 64 and 64 zeros, aligned to
+        // 8. The caller vouches for the memory that they reference.
         unsafe { self.push_whole(padded.as_ptr().cast(), entries.len()) }
     }
 
@@ -242,8 +243,8 @@ impl Ring {
         if self.entry_size() != Entry128::SIZE {
             return Err(QueueFull);
         }
-        // SAFETY: one entry of 128 bytes, the size of this ring's, aligned to 8. The caller vouches for the memory that it
-        // references.
+        // SAFETY: one entry of 128 bytes, the size of this ring's, aligned to 8. The caller vouches for the memory that
+        // it references.
         unsafe { self.push_whole(std::ptr::from_ref(entry).cast(), 1) }
     }
 

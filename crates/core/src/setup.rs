@@ -23,13 +23,13 @@ use crate::sys::{self, Params, setup};
 pub struct Setup {
     /// Capacity of the submission queue in entries: 1 to [`MAX_ENTRIES`], rounded up to a power of two.
     pub entries: u32,
-    /// Capacity of the completion queue in entries, at least `entries` and at most [`MAX_CQ_ENTRIES`], rounded up to a power
-    /// of two. By default four times `entries`, up to the limit.
+    /// Capacity of the completion queue in entries, at least `entries` and at most [`MAX_CQ_ENTRIES`], rounded up to a
+    /// power of two. By default four times `entries`, up to the limit.
     pub cq_entries: Option<u32>,
     /// Setup flags in addition to the mode ([`sys::setup`]). `CQSIZE` is always set.
     pub flags: u32,
-    /// The mode, a combination of [`MODE_FLAGS`]. By default the best mode that the kernel supports; a given mode is used
-    /// exactly, or is an error.
+    /// The mode, a combination of [`MODE_FLAGS`]. By default the best mode that the kernel supports; a given mode is
+    /// used exactly, or is an error.
     pub mode: Option<u32>,
     /// Milliseconds after which an idle SQPOLL thread sleeps.
     pub sq_thread_idle: u32,
@@ -65,8 +65,8 @@ pub const MODE_FLAGS: u32 = setup::SINGLE_ISSUER
     | setup::TASKRUN_FLAG
     | setup::SUBMIT_ALL;
 
-/// The modes to try, best first, with the Linux version that has them. `NO_SQARRAY` is included because resizing needs it
-/// and it saves an indirection.
+/// The modes to try, best first, with the Linux version that has them. `NO_SQARRAY` is included because resizing needs
+/// it and it saves an indirection.
 const MODES: [u32; 6] = [
     setup::SINGLE_ISSUER | setup::DEFER_TASKRUN | setup::TASKRUN_FLAG | setup::SUBMIT_ALL | setup::NO_SQARRAY, // 6.6
     setup::SINGLE_ISSUER | setup::DEFER_TASKRUN | setup::TASKRUN_FLAG | setup::SUBMIT_ALL, // 6.1
@@ -114,8 +114,8 @@ impl Setup {
         result.map(Ring::from_queues)
     }
 
-    /// Makes queues with these flags. The kernel uncharges a closed ring from the memory-lock limit with a delay, so `ENOMEM`
-    /// is retried for a short time.
+    /// Makes queues with these flags. The kernel uncharges a closed ring from the memory-lock limit with a delay, so
+    /// `ENOMEM` is retried for a short time.
     fn queues(&self, flags: u32) -> io::Result<Queues> {
         let mut pause = Duration::from_millis(1);
         loop {
@@ -163,10 +163,11 @@ impl Setup {
             wq_fd: self.wq_fd as u32,
             ..Params::default()
         };
-        // SAFETY: the kernel reads and writes one structure that is owned here. Without `NO_MMAP` it has no address in it.
+        // SAFETY: the kernel reads and writes one structure that is owned here. Without `NO_MMAP` it has no address in
+        // it.
         let fd = unsafe { sys::io_uring_setup(self.entries, &raw mut params)? };
-        // SAFETY: nothing else owns the descriptor that the kernel has just returned, and it filled in `params` for this
-        // ring.
+        // SAFETY: nothing else owns the descriptor that the kernel has just returned, and it filled in `params` for
+        // this ring.
         unsafe { IoUring::from_fd(fd, params.to_parameters()) }
     }
 

@@ -100,8 +100,8 @@ impl io_uring_params {
 
     /// Converts from the type of the `io-uring` crate.
     pub(crate) fn from_parameters(parameters: &io_uring::Parameters) -> Self {
-        // SAFETY: as in `to_parameters`; a reference is readable, and `Self` needs no stricter alignment than the struct
-        // that `Parameters` wraps.
+        // SAFETY: as in `to_parameters`; a reference is readable, and `Self` needs no stricter alignment than the
+        // struct that `Parameters` wraps.
         unsafe { std::ptr::from_ref(parameters).cast::<Self>().read() }
     }
 }
@@ -114,9 +114,9 @@ impl io_uring_params {
 ///
 /// # Safety
 ///
-/// `params` points to the bytes of a `struct io_uring_params`, aligned or not, which the kernel reads and writes during the
-/// call. The memory that they reference themselves (`IORING_SETUP_NO_MMAP`) is used by nothing else until the ring is
-/// closed.
+/// `params` points to the bytes of a `struct io_uring_params`, aligned or not, which the kernel reads and writes during
+/// the call. The memory that they reference themselves (`IORING_SETUP_NO_MMAP`) is used by nothing else until the ring
+/// is closed.
 // Gap in the crate: it has no setter for some setup flags (`HYBRID_IOPOLL`, `CQE_MIXED`, later ones).
 pub unsafe fn io_uring_setup(entries: u32, params: *mut io_uring_params) -> io::Result<RawFd> {
     // SAFETY: the caller promises that `params` is a structure that the kernel may write to.
@@ -136,8 +136,8 @@ pub unsafe fn io_uring_setup(entries: u32, params: *mut io_uring_params) -> io::
 ///
 /// # Safety
 ///
-/// `argument` and `size` are what the kernel expects with `flags`: null, a readable structure, or an offset. The memory that
-/// the submitted entries reference is valid until they have completed.
+/// `argument` and `size` are what the kernel expects with `flags`: null, a readable structure, or an offset. The memory
+/// that the submitted entries reference is valid until they have completed.
 // Gap in the crate: its `Submitter` does not keep the index of a registered ring.
 pub unsafe fn io_uring_enter(
     fd: RawFd,
@@ -201,11 +201,11 @@ impl From<Duration> for __kernel_timespec {
     }
 }
 
-// Gap in the crate: its own type passes the size of glibc's signal mask, which the kernel refuses, and its calls leave out
-// `GETEVENTS` when they wait for nothing.
+// Gap in the crate: its own type passes the size of glibc's signal mask, which the kernel refuses, and its calls leave
+// out `GETEVENTS` when they wait for nothing.
 impl io_uring_getevents_arg {
-    /// Describes a wait that ends after `timespec`. The kernel reads `timespec` by its address, so it must live until the
-    /// call returns.
+    /// Describes a wait that ends after `timespec`. The kernel reads `timespec` by its address, so it must live until
+    /// the call returns.
     pub(crate) fn timeout(timespec: &__kernel_timespec) -> Self {
         Self {
             sigmask_sz: 8, // bytes of the kernel's sigset_t
@@ -244,7 +244,8 @@ pub(crate) fn own_descriptors(fd: RawFd) -> io::Result<()> {
 
 /// Closes a range of descriptors, of a thread that has its own descriptor table or gets one with `CLOSE_RANGE_UNSHARE`.
 fn close_range(first: u32, last: u32, flags: u32) -> io::Result<()> {
-    // SAFETY: the call takes only numbers. The descriptors are closed in this thread's own table, so no other thread's are.
+    // SAFETY: the call takes only numbers. The descriptors are closed in this thread's own table, so no other thread's
+    // are.
     if unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) } < 0 {
         return Err(io::Error::last_os_error());
     }

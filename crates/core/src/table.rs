@@ -2,8 +2,8 @@
 
 /// Calls a macro with the operation table.
 ///
-/// `operations!(callback)` expands to `callback! { rows }`. Such callbacks generate the builders of this crate, its metadata
-/// and the classes of the Node.js binding. The format of a row:
+/// `operations!(callback)` expands to `callback! { rows }`. Such callbacks generate the builders of this crate, its
+/// metadata and the classes of the Node.js binding. The format of a row:
 ///
 /// ```text
 /// Name {                                                       `Name: Entry128 {` for an entry of 128 bytes
@@ -15,8 +15,8 @@
 /// ```
 ///
 /// `Kind` is an integer type or one of [`File`](crate::File), [`Address`](crate::Address), [`Group`](crate::Group),
-/// [`Slot`](crate::Slot). Fields of the last two kinds are optional, and their default is `None`. A variant of an operation is
-/// a row with the same opcode and other `fixed` bits.
+/// [`Slot`](crate::Slot). Fields of the last two kinds are optional, and their default is `None`. A variant of an
+/// operation is a row with the same opcode and other `fixed` bits.
 #[macro_export]
 macro_rules! operations {
     ($callback:path) => {

@@ -17,8 +17,8 @@ use support::fifo::Fifo;
 use support::pending::{CANCEL, NOP, PATTERN, READ, Reads, SEND_ZC, restricted, rings, submit};
 use support::{LONG, Result, Signals, errno, nop, nop_with_result, push, take};
 
-/// A pipe that shows if a write entry ran. Writes to a pipe run inline; those to a file may go to a worker and be cancelled
-/// there.
+/// A pipe that shows if a write entry ran. Writes to a pipe run inline; those to a file may go to a worker and be
+/// cancelled there.
 struct Witness {
     reader: PipeReader,
     writer: PipeWriter,
@@ -259,8 +259,8 @@ fn drop_returns_with_completions_left_in_the_queue() -> Result {
     Ok(())
 }
 
-/// A zero-copy send of more bytes than a connection holds. The kernel uses its memory until the peer has read, and cannot
-/// cancel it.
+/// A zero-copy send of more bytes than a connection holds. The kernel uses its memory until the peer has read, and
+/// cannot cancel it.
 struct Sending {
     bytes: Vec<u8>,
     client: TcpStream,

@@ -1,5 +1,5 @@
-//! Dropping a ring closes all of its descriptors. The test is alone in its file because the open descriptors are those of the
-//! process, and concurrent tests would change them.
+//! Dropping a ring closes all of its descriptors. The test is alone in its file because the open descriptors are those
+//! of the process, and concurrent tests would change them.
 
 use std::collections::BTreeSet;
 use std::os::fd::{AsRawFd, RawFd};

@@ -141,8 +141,8 @@ fn close_of_a_ring_with_an_eventfd_closes_its_file() -> Result {
     ring.register_eventfd(event.as_raw_fd())?;
     let mut byte = [0];
     let (_reader, _writer) = waiting_read(&mut ring, &mut byte)?;
-    // With a skip-success entry the close waits until the kernel has closed the ring's file. A mapping that is left would keep
-    // it open.
+    // With a skip-success entry the close waits until the kernel has closed the ring's file. A mapping that is left
+    // would keep it open.
     push(
         &mut ring,
         &[nop(1).with_flags(typed_uring::entry::flags::CQE_SKIP_SUCCESS)],

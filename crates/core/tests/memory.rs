@@ -1,5 +1,5 @@
-//! Registered memory is unmapped after the last operation that may use it, and not before. The test is alone in its file
-//! because it looks at addresses, which concurrent tests would reuse.
+//! Registered memory is unmapped after the last operation that may use it, and not before. The test is alone in its
+//! file because it looks at addresses, which concurrent tests would reuse.
 
 use std::io::Write as _;
 use std::os::fd::AsRawFd;
@@ -95,8 +95,8 @@ fn dropped_group() -> Result {
     Ok(())
 }
 
-/// The kernel uses the pages of a registered buffer and not its address: it does not write to memory that is mapped there
-/// later.
+/// The kernel uses the pages of a registered buffer and not its address: it does not write to memory that is mapped
+/// there later.
 fn buffer_in_use() -> Result {
     let mut ring = ring()?;
     let (reader, mut writer) = std::io::pipe()?;

@@ -1,5 +1,5 @@
-//! The queues: each entry completes once, in order and unchanged, for all sizes of entries, and a push that does not fit
-//! changes nothing.
+//! The queues: each entry completes once, in order and unchanged, for all sizes of entries, and a push that does not
+//! fit changes nothing.
 
 use std::io::Write as _;
 use std::os::fd::AsRawFd;
@@ -33,7 +33,8 @@ fn sized(entries: u32, cq_entries: u32, flags: u32) -> std::io::Result<Guarded> 
     .map(Guarded::from)
 }
 
-/// Returns entries as `push_bytes` expects them: each of the size of the ring's entries, with a second half that is not zero.
+/// Returns entries as `push_bytes` expects them: each of the size of the ring's entries, with a second half that is not
+/// zero.
 fn bytes_for(ring: &Ring, entries: &[Entry]) -> Vec<Entry> {
     let second = (ring.entry_size() > Entry::SIZE).then_some(Entry::from_bytes([0xff; Entry::SIZE]));
     entries
@@ -45,8 +46,8 @@ fn bytes_for(ring: &Ring, entries: &[Entry]) -> Vec<Entry> {
 
 fn push_bytes(ring: &mut Ring, entries: &[Entry]) -> usize {
     let bytes = bytes_for(ring, entries);
-    // SAFETY: `bytes_for` makes as many entries of the ring's size, aligned like an entry. They are no-ops and reference no
-    // memory.
+    // SAFETY: `bytes_for` makes as many entries of the ring's size, aligned like an entry. They are no-ops and
+    // reference no memory.
     unsafe { ring.push_bytes(bytes.as_ptr().cast(), entries.len()) }
 }
 
@@ -104,8 +105,8 @@ fn reap_consumes_at_most_the_given_number() -> Result {
     Ok(())
 }
 
-/// A consumed completion is gone from the queue. If a panic left it counted as in flight, dropping the ring would wait for
-/// ever.
+/// A consumed completion is gone from the queue. If a panic left it counted as in flight, dropping the ring would wait
+/// for ever.
 #[test]
 fn a_panic_while_reaping_keeps_the_count_right() -> Result {
     let mut ring = sized(8, 16, 0)?;
@@ -315,8 +316,8 @@ fn a_ring_without_cqe32_refuses_an_operation_that_needs_it() -> Result {
     Ok(())
 }
 
-/// Tells if the entry of this number on a mixed ring has a completion of 32 bytes. The pattern is irregular, so that the end of
-/// the queue is met at all of its places.
+/// Tells if the entry of this number on a mixed ring has a completion of 32 bytes. The pattern is irregular, so that
+/// the end of the queue is met at all of its places.
 fn is_cqe32(number: u64) -> bool {
     number.is_multiple_of(3) || number.is_multiple_of(7)
 }

@@ -1,4 +1,5 @@
-//! Setup flags, sizes and modes: the crate accepts what the kernel accepts, and fails with the kernel's error otherwise.
+//! Setup flags, sizes and modes: the crate accepts what the kernel accepts, and fails with the kernel's error
+//! otherwise.
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -88,8 +89,8 @@ fn a_ring_with_each_valid_combination_of_flags_runs() -> Result {
     for flags in LEGAL {
         for width in [0, SQE128, CQE32, SQE128 | CQE32] {
             let flags = flags | width;
-            // Older kernels lack some flags, CQE32 and CQE_MIXED exclude each other, and rings with SQE128 or CQE32 cannot have
-            // the flags that the `io-uring` crate has no setter for.
+            // Older kernels lack some flags, CQE32 and CQE_MIXED exclude each other, and rings with SQE128 or CQE32
+            // cannot have the flags that the `io-uring` crate has no setter for.
             let ours = width == 0 || flags & (HYBRID_IOPOLL | CQE_MIXED) == 0;
             if !ours || kernel_answers(flags, other.as_raw_fd()).is_err() {
                 continue;

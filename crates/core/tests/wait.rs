@@ -1,5 +1,5 @@
-//! Waiting and counting: a wait ends with its completions or its timeout, and the number in flight is exact for operations with
-//! any number of completions, submitted with and without SQPOLL.
+//! Waiting and counting: a wait ends with its completions or its timeout, and the number in flight is exact for
+//! operations with any number of completions, submitted with and without SQPOLL.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

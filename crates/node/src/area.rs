@@ -1,5 +1,5 @@
-//! The memory in which batches cross the boundary: JavaScript allocates it, the binding holds it, and both sides read and
-//! write it on one thread.
+//! The memory in which batches cross the boundary: JavaScript allocates it, the binding holds it, and both sides read
+//! and write it on one thread.
 
 use std::ptr;
 
@@ -71,8 +71,8 @@ pub(crate) fn hold(env: &Env, object: &Unknown<'_>) -> Result<sys::napi_ref> {
 
 /// Deletes a reference that [`hold`] made.
 pub(crate) fn release(env: sys::napi_env, reference: sys::napi_ref) {
-    // SAFETY: the caller has the reference from `napi_create_reference` and deletes it once. The environment is alive: all
-    // callers run in one of its calls, finalizers or hooks. A failure would only leak the object.
+    // SAFETY: the caller has the reference from `napi_create_reference` and deletes it once. The environment is alive:
+    // all callers run in one of its calls, finalizers or hooks. A failure would only leak the object.
     unsafe { sys::napi_delete_reference(env, reference) };
 }
 
@@ -90,8 +90,8 @@ impl Header {
 
     pub(crate) fn get(&self, word: usize) -> u32 {
         debug_assert!(word < status::WORDS);
-        // SAFETY: `word` is one of the constants in `status`, all below `WORDS`, and `new` checked that the area has so many
-        // words. The area is held and aligned. JavaScript runs on this thread, so it does not write meanwhile.
+        // SAFETY: `word` is one of the constants in `status`, all below `WORDS`, and `new` checked that the area has so
+        // many words. The area is held and aligned. JavaScript runs on this thread, so it does not write meanwhile.
         unsafe { self.0.data().cast::<u32>().add(word).read() }
     }
 
@@ -148,8 +148,8 @@ impl Completions {
     /// Writes a completion to the record of the number `tail`.
     pub(crate) fn write(&self, tail: u32, completion: &Completion) {
         let at = (tail & self.mask) as usize * self.record;
-        // SAFETY: the mask keeps the index below the number of records, so the record is inside the area, which is held and
-        // aligned to 8. JavaScript runs on this thread, so it does not read meanwhile.
+        // SAFETY: the mask keeps the index below the number of records, so the record is inside the area, which is held
+        // and aligned to 8. JavaScript runs on this thread, so it does not read meanwhile.
         unsafe {
             let record = self.area.data().add(at).cast::<u64>();
             record.write(completion.user_data);

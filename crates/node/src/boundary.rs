@@ -25,8 +25,8 @@ pub(crate) struct Boundary {
 }
 
 impl Boundary {
-    /// Copies as many of the entries `from..to` of an area into the ring as fit without cutting a chain, and returns their
-    /// number.
+    /// Copies as many of the entries `from..to` of an area into the ring as fit without cutting a chain, and returns
+    /// their number.
     fn copy(&self, ring: &mut Ring, area: usize, from: usize, to: usize) -> usize {
         let size = ring.entry_size();
         let areas = self.submission_areas.borrow();
@@ -37,12 +37,12 @@ impl Boundary {
         if from >= to {
             return 0;
         }
-        // SAFETY: `to` is at most the number of entries in the area, which is held and aligned to 8. The facade's table of
-        // submissions keeps the memory that the entries reference alive until they complete, and `self.submissions` holds
-        // that table until the ring is closed.
+        // SAFETY: `to` is at most the number of entries in the area, which is held and aligned to 8. The facade's table
+        // of submissions keeps the memory that the entries reference alive until they complete, and `self.submissions`
+        // holds that table until the ring is closed.
         let copied = unsafe { ring.push_bytes(area.data().add(from * size), to - from) };
-        // SAFETY: these are the entries that were just read, at most up to `to`. They are zeroed because the facade sets
-        // only the fields that are not zero.
+        // SAFETY: these are the entries that were just read, at most up to `to`. They are zeroed because the facade
+        // sets only the fields that are not zero.
         unsafe { area.data().add(from * size).write_bytes(0, copied * size) };
         copied
     }
@@ -86,8 +86,8 @@ impl Boundary {
         if area == areas::NO_CALL {
             return;
         }
-        // This call consumes the completions that arrive in it, so they need not wake the event loop. That does not hold if
-        // the ring hides completions that wait for this thread: some may be left.
+        // This call consumes the completions that arrive in it, so they need not wake the event loop. That does not
+        // hold if the ring hides completions that wait for this thread: some may be left.
         ring.pause_eventfd(!ring.hides_task_work());
         let error = if area == areas::NOTHING {
             self.get_events(ring)
@@ -103,11 +103,11 @@ impl Boundary {
         }
     }
 
-    /// Consumes the completions that arrived between the last look and the end of the pause: they have not woken the event
-    /// loop.
+    /// Consumes the completions that arrived between the last look and the end of the pause: they have not woken the
+    /// event loop.
     ///
-    /// The kernel may set the flag for task work for good: it does so after it has queued the work, which may be done by
-    /// then. So this ends after as many looks without a completion as all operations in flight could need.
+    /// The kernel may set the flag for task work for good: it does so after it has queued the work, which may be done
+    /// by then. So this ends after as many looks without a completion as all operations in flight could need.
     fn look_again(&self, ring: &mut Ring) {
         let most = ring.in_flight() / TASK_WORK_AT_ONCE + 2;
         let mut empty_looks = 0;

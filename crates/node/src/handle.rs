@@ -19,8 +19,8 @@ pub(crate) struct Handle {
     /// `None` once the ring is closed.
     ring: RefCell<Option<Ring>>,
     pub(crate) boundary: OnceCell<Boundary>,
-    /// Lives longer than `self`: the class and the function belong to the environment, which runs the hook first when it
-    /// ends.
+    /// Lives longer than `self`: the class and the function belong to the environment, which runs the hook first when
+    /// it ends.
     env: sys::napi_env,
     hook: Cell<Option<CleanupEnvHook<Weak<Self>>>>,
     wakeup: RefCell<Option<Wakeup>>,
@@ -58,8 +58,8 @@ impl Handle {
         Ok(handle)
     }
 
-    /// Calls `f` with the open ring. Returns `-EBADF` if the ring is closed. (Nothing in here runs JavaScript, so the ring is
-    /// never in use by another call.)
+    /// Calls `f` with the open ring. Returns `-EBADF` if the ring is closed. (Nothing in here runs JavaScript, so the
+    /// ring is never in use by another call.)
     pub(crate) fn with<T>(&self, f: impl FnOnce(&mut Ring) -> T) -> std::result::Result<T, i32> {
         match self.ring.try_borrow_mut() {
             Ok(mut ring) => ring.as_mut().map(f).ok_or(-libc::EBADF),
@@ -101,8 +101,8 @@ impl Handle {
         }
     }
 
-    /// Starts calling `callback` when completions are ready: 0, or a negative `errno`. `ENOSYS` if the backend needs libuv and
-    /// this process has none.
+    /// Starts calling `callback` when completions are ready: 0, or a negative `errno`. `ENOSYS` if the backend needs
+    /// libuv and this process has none.
     pub(crate) fn start_waker(&self, env: Env, backend: Backend, callback: Callback) -> Result<i32> {
         let eventfd = match waker::eventfd() {
             Ok(eventfd) => eventfd,

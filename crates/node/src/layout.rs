@@ -1,5 +1,5 @@
-//! The numbers that both sides of the boundary know. They stand in `ts/ring/boundary.ts` too, and a spec compares both with
-//! the help of [`boundary_layout`].
+//! The numbers that both sides of the boundary know. They stand in `ts/ring/boundary.ts` too, and a spec compares both
+//! with the help of [`boundary_layout`].
 #![allow(unreachable_pub)] // `#[napi]` needs public items, and a cdylib has no Rust interface
 
 use std::collections::HashMap;
@@ -69,8 +69,8 @@ pub(crate) mod area {
     numbers! { usize {
         /// Entries that were pushed.
         PUSHED = 0;
-        /// Entries that were run. They have an area of their own so that an `await` between two linked pushes does not cut
-        /// the chain.
+        /// Entries that were run. They have an area of their own so that an `await` between two linked pushes does not
+        /// cut the chain.
         RUN = 1;
         /// No area: get events without submitting.
         NOTHING = 2;

@@ -15,8 +15,8 @@ use napi_derive::napi;
 
 use crate::errno::negative;
 
-/// `napi_no_external_buffers_allowed`: the status in Electron and other runtimes with V8's sandbox, which allow only array
-/// buffers whose memory V8 has allocated.
+/// `napi_no_external_buffers_allowed`: the status in Electron and other runtimes with V8's sandbox, which allow only
+/// array buffers whose memory V8 has allocated.
 const NO_EXTERNAL_BUFFERS: sys::napi_status = 22;
 
 /// Returns the `errno` of the call that has just failed as a negative number.
@@ -26,8 +26,8 @@ fn last_errno() -> i32 {
 
 /// A mapping of a part of a ring's file.
 ///
-/// The array buffer over the mapping and the JavaScript handle share it. It is unmapped when the array buffer is gone, which
-/// some runtimes notice on a thread of their garbage collector, or by the handle.
+/// The array buffer over the mapping and the JavaScript handle share it. It is unmapped when the array buffer is gone,
+/// which some runtimes notice on a thread of their garbage collector, or by the handle.
 #[derive(Debug)]
 struct Memory {
     /// Address of the mapping; null once it is unmapped.
@@ -36,8 +36,8 @@ struct Memory {
 }
 
 impl Memory {
-    /// Maps `bytes` bytes of a ring's file from `offset` on, or returns a negative `errno`: `EOPNOTSUPP` if `fd` is not a ring,
-    /// `EFAULT` if the ring has fewer bytes.
+    /// Maps `bytes` bytes of a ring's file from `offset` on, or returns a negative `errno`: `EOPNOTSUPP` if `fd` is not
+    /// a ring, `EFAULT` if the ring has fewer bytes.
     fn map(fd: c_int, offset: u32, bytes: usize) -> std::result::Result<Self, i32> {
         // Other files must not be mapped: using the memory raises SIGBUS after they are truncated. Only a ring can be
         // entered.
@@ -98,8 +98,8 @@ impl Memory {
     fn unmap(&self) {
         let address = self.address.swap(ptr::null_mut(), Ordering::AcqRel);
         if !address.is_null() {
-            // SAFETY: the range is the mapping that `map` made, and the swap lets only one caller unmap it. The callers have
-            // made sure that its array buffer is detached or gone, or was never made.
+            // SAFETY: the range is the mapping that `map` made, and the swap lets only one caller unmap it. The callers
+            // have made sure that its array buffer is detached or gone, or was never made.
             unsafe { libc::munmap(address, self.bytes) };
         }
     }
@@ -133,8 +133,8 @@ impl BindingMapping {
         }
     }
 
-    /// Returns the memory as an array buffer, once: `null` after that, and if the runtime has no array buffers over external
-    /// memory. The memory is unmapped when the array buffer is garbage-collected.
+    /// Returns the memory as an array buffer, once: `null` after that, and if the runtime has no array buffers over
+    /// external memory. The memory is unmapped when the array buffer is garbage-collected.
     #[napi(catch_unwind, ts_return_type = "ArrayBuffer | null")]
     pub fn buffer(&self, env: &Env) -> Result<Option<Unknown<'static>>> {
         if self.exposed.replace(true) {
@@ -142,8 +142,8 @@ impl BindingMapping {
         }
         let hint = Arc::into_raw(Arc::clone(&self.memory));
         let mut buffer = ptr::null_mut();
-        // SAFETY: the range is the mapping, which stays until the finalizer unmaps it, or `unmap` after the array buffer was
-        // detached. The hint is a reference count that the finalizer releases.
+        // SAFETY: the range is the mapping, which stays until the finalizer unmaps it, or `unmap` after the array
+        // buffer was detached. The hint is a reference count that the finalizer releases.
         let status = unsafe {
             sys::napi_create_external_arraybuffer(
                 env.raw(),
@@ -157,8 +157,8 @@ impl BindingMapping {
         match status {
             // SAFETY: `buffer` is an array buffer of this environment, in the handle scope of this call.
             sys::Status::napi_ok => Ok(Some(unsafe { Unknown::from_napi_value(env.raw(), buffer) }?)),
-            // The finalizer may have run or not, so the reference count is leaked. There is no array buffer, so the memory
-            // is unmapped.
+            // The finalizer may have run or not, so the reference count is leaked. There is no array buffer, so the
+            // memory is unmapped.
             status => {
                 self.memory.unmap();
                 if status == NO_EXTERNAL_BUFFERS {
@@ -172,13 +172,13 @@ impl BindingMapping {
         }
     }
 
-    /// Detaches the array buffer, for runtimes whose array buffers have no `transfer`. Returns `false` if it is not the array
-    /// buffer of this mapping, or was transferred.
+    /// Detaches the array buffer, for runtimes whose array buffers have no `transfer`. Returns `false` if it is not the
+    /// array buffer of this mapping, or was transferred.
     #[napi(catch_unwind)]
     pub fn detach(&self, env: &Env, #[napi(ts_arg_type = "ArrayBuffer")] buffer: Unknown) -> bool {
         let (mut data, mut length) = (ptr::null_mut(), 0);
-        // SAFETY: `buffer` is a handle of this call, and the outputs are local variables; the call fails if it is not an array
-        // buffer. Only an array buffer whose data is this mapping is detached, and there is only one.
+        // SAFETY: `buffer` is a handle of this call, and the outputs are local variables; the call fails if it is not
+        // an array buffer. Only an array buffer whose data is this mapping is detached, and there is only one.
         unsafe {
             let status =
                 sys::napi_get_arraybuffer_info(env.raw(), buffer.raw(), &raw mut data, &raw mut length);
@@ -198,8 +198,8 @@ impl BindingMapping {
 
 /// # Safety
 ///
-/// Called by the runtime once for an array buffer of [`BindingMapping::buffer`], when nothing refers to its memory any more or
-/// the environment ends.
+/// Called by the runtime once for an array buffer of [`BindingMapping::buffer`], when nothing refers to its memory any
+/// more or the environment ends.
 unsafe extern "C" fn collected(_env: sys::napi_env, _data: *mut c_void, hint: *mut c_void) {
     // SAFETY: `hint` is the pointer from `Arc::into_raw` in `buffer`, and only this call takes it back.
     let memory = unsafe { Arc::from_raw(hint.cast::<Memory>()) };

@@ -71,9 +71,9 @@ impl BindingRing {
         })
     }
 
-    /// Holds the areas, and returns the function `submit()`. It executes the request in the status header: copies entries of a
-    /// submission area into the ring, enters the kernel, waits for completions, and appends them to the completion area. It
-    /// writes the outcome to the header.
+    /// Holds the areas, and returns the function `submit()`. It executes the request in the status header: copies
+    /// entries of a submission area into the ring, enters the kernel, waits for completions, and appends them to the
+    /// completion area. It writes the outcome to the header.
     ///
     /// `submissions` is the object that keeps the memory of everything in flight alive.
     #[napi(catch_unwind)]
@@ -108,9 +108,9 @@ impl BindingRing {
         submit_function(env, Rc::clone(&self.handle))
     }
 
-    /// Starts calling `callback` when completions are ready: 0, or a negative `errno`. With `thread` a thread waits for them
-    /// instead of the event loop. The word `KEEP` of the status header decides if the callback is held strongly and if the
-    /// event loop stays open.
+    /// Starts calling `callback` when completions are ready: 0, or a negative `errno`. With `thread` a thread waits for
+    /// them instead of the event loop. The word `KEEP` of the status header decides if the callback is held strongly
+    /// and if the event loop stays open.
     #[napi(catch_unwind)]
     pub fn start_waker(
         &self,
@@ -131,7 +131,8 @@ impl BindingRing {
             .unwrap_or(0)
     }
 
-    /// Makes one io_uring_enter(2) call: entries consumed, or a negative `errno`. `wait` is the offset of a registered wait.
+    /// Makes one io_uring_enter(2) call: entries consumed, or a negative `errno`. `wait` is the offset of a registered
+    /// wait.
     #[napi(catch_unwind)]
     pub fn enter(&self, to_submit: u32, min_complete: u32, flags: u32, wait: Option<u32>) -> i32 {
         self.handle
@@ -249,20 +250,20 @@ impl BindingRing {
         Ok(resized)
     }
 
-    /// Makes one io_uring_register(2) call: the number that the opcode returns, or a negative `errno`. The facade holds what the
-    /// kernel keeps of the argument and of the memory that it references.
+    /// Makes one io_uring_register(2) call: the number that the opcode returns, or a negative `errno`. The facade holds
+    /// what the kernel keeps of the argument and of the memory that it references.
     #[napi(catch_unwind)]
     pub fn register(&self, opcode: u32, mut argument: Argument, count: u32) -> i32 {
         let argument = pointer(&mut argument);
-        // SAFETY: the facade encodes the argument that the opcode expects, and keeps it and the memory that it references
-        // alive for as long as the kernel uses them. It marks tags as unsolicited, and has methods of its own for the
-        // opcodes that the ring must see.
+        // SAFETY: the facade encodes the argument that the opcode expects, and keeps it and the memory that it
+        // references alive for as long as the kernel uses them. It marks tags as unsolicited, and has methods of its
+        // own for the opcodes that the ring must see.
         self.handle
             .call(|ring| unsafe { ring.register(opcode, argument.cast(), count) })
     }
 
-    /// Registers an eventfd of the program: 0, or a negative `errno`. With `workers` only completions of operations that a
-    /// kernel worker runs write to it.
+    /// Registers an eventfd of the program: 0, or a negative `errno`. With `workers` only completions of operations
+    /// that a kernel worker runs write to it.
     #[napi(catch_unwind)]
     pub fn register_eventfd(&self, fd: i32, workers: bool) -> i32 {
         let mode = if workers {
@@ -273,7 +274,8 @@ impl BindingRing {
         self.handle.call(|ring| ring.register_unmanaged_eventfd(fd, mode))
     }
 
-    /// Unregisters the eventfd of the program: 0, or a negative `errno`. `ENXIO` if the registered eventfd is the waker's.
+    /// Unregisters the eventfd of the program: 0, or a negative `errno`. `ENXIO` if the registered eventfd is the
+    /// waker's.
     #[napi(catch_unwind)]
     pub fn unregister_eventfd(&self) -> i32 {
         self.handle.call(|ring| {
@@ -313,8 +315,8 @@ impl BindingRing {
         self.handle.call(Ring::cancel_all)
     }
 
-    /// Discards all completions, and tells if the kernel still holds operations. `false` also if completions cannot show that;
-    /// then `close` waits.
+    /// Discards all completions, and tells if the kernel still holds operations. `false` also if completions cannot
+    /// show that; then `close` waits.
     #[napi(catch_unwind)]
     pub fn must_wait(&self) -> bool {
         self.handle

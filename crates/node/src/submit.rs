@@ -15,8 +15,8 @@ pub(crate) fn submit_function(env: &Env, handle: Rc<Handle>) -> Result<Function<
     let name = c"submit";
     let data = Rc::into_raw(handle).cast_mut().cast();
     let mut function = ptr::null_mut();
-    // SAFETY: the name ends with a NUL, and `data` is the `Handle` that the callback `submit` expects. The finalizer below
-    // keeps it alive as long as the function.
+    // SAFETY: the name ends with a NUL, and `data` is the `Handle` that the callback `submit` expects. The finalizer
+    // below keeps it alive as long as the function.
     let status = unsafe {
         sys::napi_create_function(
             env.raw(),
@@ -43,14 +43,15 @@ pub(crate) fn submit_function(env: &Env, handle: Rc<Handle>) -> Result<Function<
         status => status,
     };
     if status != sys::Status::napi_ok {
-        // A function without its finalizer is not returned. The reference count is leaked: it is not known if the function
-        // was made, and the function would use it.
+        // A function without its finalizer is not returned. The reference count is leaked: it is not known if the
+        // function was made, and the function would use it.
         return Err(Error::new(
             Status::from(status),
             "Node-API could not make the submit function",
         ));
     }
-    // SAFETY: `function` is a function of this environment, in the handle scope of the call that `env` was borrowed for.
+    // SAFETY: `function` is a function of this environment, in the handle scope of the call that `env` was borrowed
+    // for.
     unsafe { Function::from_napi_value(env.raw(), function) }
 }
 
@@ -70,8 +71,8 @@ unsafe extern "C" fn submit(env: sys::napi_env, info: sys::napi_callback_info) -
             &raw mut data,
         );
     }
-    // SAFETY: `data` is the `Handle` that `submit_function` passed. The function is alive, and so is the reference count
-    // that its finalizer releases.
+    // SAFETY: `data` is the `Handle` that `submit_function` passed. The function is alive, and so is the reference
+    // count that its finalizer releases.
     let Some(handle) = (unsafe { data.cast::<Handle>().as_ref() }) else {
         return ptr::null_mut();
     };
@@ -92,7 +93,7 @@ unsafe extern "C" fn submit(env: sys::napi_env, info: sys::napi_callback_info) -
 ///
 /// Called by Node.js once, after a function that [`submit_function`] made was garbage-collected.
 unsafe extern "C" fn forget(_env: sys::napi_env, data: *mut c_void, _hint: *mut c_void) {
-    // SAFETY: `data` is the pointer from `Rc::into_raw` in `submit_function`, and this is the only call that takes it back.
-    // Dropping it may close the ring, which runs no JavaScript.
+    // SAFETY: `data` is the pointer from `Rc::into_raw` in `submit_function`, and this is the only call that takes it
+    // back. Dropping it may close the ring, which runs no JavaScript.
     drop(unsafe { Rc::from_raw(data.cast::<Handle>()) });
 }

@@ -18,8 +18,8 @@ pub(crate) type Argument = Either<Uint8Array, Null>;
 /// Returns the address of the bytes, or a null pointer. It is valid as long as the argument lives.
 pub(crate) fn pointer(argument: &mut Argument) -> *mut u8 {
     match argument {
-        // SAFETY: the mutable slice lives only until its pointer is taken. JavaScript owns the bytes and runs on this thread,
-        // so it does not use them meanwhile.
+        // SAFETY: the mutable slice lives only until its pointer is taken. JavaScript owns the bytes and runs on this
+        // thread, so it does not use them meanwhile.
         Either::A(bytes) => unsafe { bytes.as_mut() }.as_mut_ptr(),
         Either::B(Null) => ptr::null_mut(),
     }
@@ -29,8 +29,8 @@ pub(crate) fn pointer(argument: &mut Argument) -> *mut u8 {
 #[napi(catch_unwind)]
 pub fn raw_setup(entries: u32, params: Uint8Array) -> i32 {
     let mut params = Either::A(params);
-    // SAFETY: the facade checks that `params` has 120 bytes, which the kernel reads and writes during the call. The caller
-    // answers for memory that they reference.
+    // SAFETY: the facade checks that `params` has 120 bytes, which the kernel reads and writes during the call. The
+    // caller answers for memory that they reference.
     number(unsafe { io_uring_setup(entries, pointer(&mut params).cast()) })
 }
 
@@ -45,8 +45,8 @@ pub fn raw_enter(
     size: u32,
 ) -> i32 {
     let argument = pointer(&mut argument).cast();
-    // SAFETY: the facade passes the size of `argument`, which lives until the call returns. The caller is responsible for the
-    // memory that the submitted entries reference.
+    // SAFETY: the facade passes the size of `argument`, which lives until the call returns. The caller is responsible
+    // for the memory that the submitted entries reference.
     number(unsafe { io_uring_enter(fd, to_submit, min_complete, flags, argument, size as usize) })
 }
 
@@ -69,8 +69,8 @@ pub fn raw_enter_registered(
 /// Calls io_uring_register(2).
 #[napi(catch_unwind)]
 pub fn raw_register(fd: i32, opcode: u32, mut argument: Argument, count: u32) -> i32 {
-    // SAFETY: the argument lives until the call returns. The caller is responsible for its size, for the memory that it references,
-    // and for keeping both as long as the kernel does.
+    // SAFETY: the argument lives until the call returns. The caller is responsible for its size, for the memory that it
+    // references, and for keeping both as long as the kernel does.
     number(unsafe { io_uring_register(fd, opcode, pointer(&mut argument).cast(), count) })
 }
 
@@ -91,8 +91,8 @@ pub fn raw_page_size() -> u32 {
     page_size() as u32
 }
 
-/// Calls close(2) on a descriptor that the runtime did not open. (A worker of Node.js warns when its own close gets such a
-/// descriptor, and Deno does not know it.)
+/// Calls close(2) on a descriptor that the runtime did not open. (A worker of Node.js warns when its own close gets
+/// such a descriptor, and Deno does not know it.)
 #[napi(catch_unwind)]
 pub fn raw_close(fd: i32) -> i32 {
     // SAFETY: the call takes only a number. The facade closes only descriptors that it owns.

@@ -1,7 +1,7 @@
 //! Wakes the event loop when completions are ready.
 //!
-//! The kernel writes to an eventfd, and a waker turns that into a call of a JavaScript function. With libuv the event loop
-//! polls the eventfd itself; in runtimes without it a thread waits for the eventfd.
+//! The kernel writes to an eventfd, and a waker turns that into a call of a JavaScript function. With libuv the event
+//! loop polls the eventfd itself; in runtimes without it a thread waits for the eventfd.
 
 mod poll;
 mod thread;
@@ -36,8 +36,8 @@ pub(crate) enum Backend {
     Thread,
 }
 
-/// Starts a waker that calls `callback` after writes to `eventfd`. Returns `None` if the backend needs libuv and this process
-/// has none.
+/// Starts a waker that calls `callback` after writes to `eventfd`. Returns `None` if the backend needs libuv and this
+/// process has none.
 pub(crate) fn start(
     env: Env,
     backend: Backend,
@@ -64,13 +64,13 @@ pub(crate) fn eventfd() -> io::Result<OwnedFd> {
 /// Reads an eventfd, so that it is not readable any more.
 fn reset(eventfd: i32) {
     let mut count = 0_u64;
-    // SAFETY: the kernel writes eight bytes, the size of `count`. The eventfd does not block, so an error only means that it
-    // was not readable.
+    // SAFETY: the kernel writes eight bytes, the size of `count`. The eventfd does not block, so an error only means
+    // that it was not readable.
     unsafe { libc::read(eventfd, (&raw mut count).cast(), size_of::<u64>()) };
 }
 
-/// The JavaScript function that a waker calls. The reference is weak, so that an unused ring can be garbage-collected together
-/// with it, and strong while something is in flight.
+/// The JavaScript function that a waker calls. The reference is weak, so that an unused ring can be garbage-collected
+/// together with it, and strong while something is in flight.
 #[derive(Debug)]
 pub(crate) struct Callback {
     env: sys::napi_env,
@@ -121,8 +121,8 @@ pub(crate) struct CallbackReference {
 impl CallbackReference {
     /// Makes the reference strong or weak. The caller must alternate between both.
     pub(crate) fn hold(&self, hold: bool) {
-        // SAFETY: the caller uses this only until it stops the waker, which deletes the reference. It alternates between
-        // both calls, so the count is zero or one.
+        // SAFETY: the caller uses this only until it stops the waker, which deletes the reference. It alternates
+        // between both calls, so the count is zero or one.
         unsafe {
             if hold {
                 sys::napi_reference_ref(self.env, self.function, ptr::null_mut());

@@ -27,7 +27,8 @@ pub struct GroupSetup {
     pub size: u32,
     /// Lets successive completions use a buffer until it is full (since Linux 6.12).
     pub incremental: bool,
-    /// Lets the kernel allocate the ring of buffer addresses (since Linux 6.4). The buffers are the program's in any case.
+    /// Lets the kernel allocate the ring of buffer addresses (since Linux 6.4). The buffers are the program's in any
+    /// case.
     pub kernel_memory: bool,
     /// Memory of the buffers, `count` times `size` bytes. By default new memory.
     pub memory: Option<MappedMemory>,
@@ -48,10 +49,11 @@ impl Default for GroupSetup {
 
 /// A group of provided buffers that is registered with a ring. See io_uring_setup_buf_ring(3).
 ///
-/// The kernel has all buffers at first. Pass each completion that used buffers to [`take`](Self::take), in the order in which
-/// the completions arrived, and return the buffers that are done with [`recycle`](Self::recycle).
+/// The kernel has all buffers at first. Pass each completion that used buffers to [`take`](Self::take), in the order in
+/// which the completions arrived, and return the buffers that are done with [`recycle`](Self::recycle).
 ///
-/// Dropping a `BufferRing` leaves the group registered, and the ring keeps its memory; [`close`](Self::close) unregisters it.
+/// Dropping a `BufferRing` leaves the group registered, and the ring keeps its memory; [`close`](Self::close)
+/// unregisters it.
 ///
 /// ```
 /// use std::io::Write as _;
@@ -123,8 +125,8 @@ impl Ring {
     /// # Errors
     ///
     /// * `EEXIST`: the group is registered already.
-    /// * `EINVAL`: the number or size of the buffers is out of range, `memory` has another size, or the kernel does not know
-    ///   an option.
+    /// * `EINVAL`: the number or size of the buffers is out of range, `memory` has another size, or the kernel does not
+    ///   know an option.
     /// * `ENOMEM`: there is not enough memory.
     pub fn register_buffer_ring(&mut self, setup: &GroupSetup) -> io::Result<BufferRing> {
         let length = usize::from(setup.count) * setup.size as usize;
@@ -153,8 +155,9 @@ impl Ring {
             argument.ring_addr = entries.as_ptr() as u64;
             Some(entries)
         };
-        // SAFETY: the kernel reads the structure during the call. With `ring_addr` it holds the pages of `own_entries`, which
-        // has the `bytes` of `ring_entries`; with `IOU_PBUF_RING_MMAP` it allocates the entries and ignores `ring_addr`.
+        // SAFETY: the kernel reads the structure during the call. With `ring_addr` it holds the pages of `own_entries`,
+        // which has the `bytes` of `ring_entries`; with `IOU_PBUF_RING_MMAP` it allocates the entries, and
+        // `ring_addr` is 0.
         unsafe { self.register_struct(IORING_REGISTER_PBUF_RING, &mut argument, 1)? };
         let entries = if let Some(entries) = own_entries {
             entries
@@ -192,8 +195,8 @@ impl Ring {
         Ok(ring)
     }
 
-    /// Returns the number of buffers that the kernel has ever taken from a buffer ring, modulo 2¹⁶. Since Linux 6.8. See
-    /// io_uring_buf_ring_head(3).
+    /// Returns the number of buffers that the kernel has ever taken from a buffer ring, modulo 2¹⁶. Since Linux 6.8.
+    /// See io_uring_buf_ring_head(3).
     ///
     /// # Errors
     ///
@@ -250,8 +253,8 @@ impl BufferRing {
         self.memory.slice(start..start + self.size as usize)
     }
 
-    /// Adds a buffer to the ring; the kernel sees it after [`advance`](Self::advance). Returns false and does nothing if the
-    /// kernel has the buffer already, or there is no such buffer.
+    /// Adds a buffer to the ring; the kernel sees it after [`advance`](Self::advance). Returns false and does nothing
+    /// if the kernel has the buffer already, or there is no such buffer.
     pub fn add(&mut self, id: u16) -> bool {
         let Some(memory) = self.buffer(id) else {
             return false;
@@ -282,8 +285,8 @@ impl BufferRing {
     /// Publishes the added buffers to the kernel.
     pub fn advance(&mut self) {
         let at = std::mem::offset_of!(io_uring_buf_ring, tail);
-        // SAFETY: `at` is inside the first entry of a mapping that `self.entries` keeps, and even, so the address is aligned
-        // for 16 bits. Both sides access the tail atomically.
+        // SAFETY: `at` is inside the first entry of a mapping that `self.entries` keeps, and even, so the address is
+        // aligned for 16 bits. Both sides access the tail atomically.
         let tail = unsafe { AtomicU16::from_ptr(self.entries.as_ptr().add(at).cast()) };
         tail.store(self.tail, Ordering::Release); // the kernel sees the entries before the tail
     }
@@ -295,8 +298,8 @@ impl BufferRing {
         added
     }
 
-    /// Returns the number of buffers that the kernel has and has not begun to use, including those that are not published
-    /// yet.
+    /// Returns the number of buffers that the kernel has and has not begun to use, including those that are not
+    /// published yet.
     ///
     /// # Errors
     ///
@@ -306,7 +309,8 @@ impl BufferRing {
         Ok(self.tail.wrapping_sub(ring.buffer_ring_head(self.group)?))
     }
 
-    /// Returns the parts of buffers that a completion of this group filled, in order: one, several for a bundle, or none.
+    /// Returns the parts of buffers that a completion of this group filled, in order: one, several for a bundle, or
+    /// none.
     ///
     /// Pass each completion once, and those of an operation in order: the earlier ones determine where a part begins.
     ///
@@ -363,8 +367,8 @@ impl BufferRing {
         })
     }
 
-    /// Unregisters the group. Filled parts stay readable; the ring keeps the memory until no operation is in flight that may
-    /// have taken a buffer before. See io_uring_unregister_buf_ring(3).
+    /// Unregisters the group. Filled parts stay readable; the ring keeps the memory until no operation is in flight
+    /// that may have taken a buffer before. See io_uring_unregister_buf_ring(3).
     ///
     /// # Errors
     ///

@@ -21,14 +21,15 @@ pub struct CloneBuffers {
     pub offset: u32,
     /// Number of buffers; 0 for all, where both offsets must be 0.
     pub count: u32,
-    /// Keeps this ring's registered buffers, and replaces those at the same indexes. Without it this ring must have none.
+    /// Keeps this ring's registered buffers, and replaces those at the same indexes. Without it this ring must have
+    /// none.
     pub replace: bool,
 }
 
 impl Ring {
-    /// Registers memory as the buffers with the indexes from 0 on; `None` leaves a place empty. The ring keeps the memory
-    /// until the buffer is replaced or unregistered, and the kernel keeps its pages until the last operation that uses them
-    /// has ended. Keep a clone of the memory to read the data after that.
+    /// Registers memory as the buffers with the indexes from 0 on; `None` leaves a place empty. The ring keeps the
+    /// memory until the buffer is replaced or unregistered, and the kernel keeps its pages until the last operation
+    /// that uses them has ended. Keep a clone of the memory to read the data after that.
     ///
     /// `tags` is empty, or has one tag for each buffer; 0 is no tag. When a buffer is gone and no operation uses it any
     /// more, a completion arrives whose user data is the tag with [`UNSOLICITED`](crate::UNSOLICITED) added. Tags since
@@ -39,12 +40,12 @@ impl Ring {
     /// * `EBUSY`: buffers are registered already.
     /// * `ENOMEM`: the buffers would exceed the memory-lock limit.
     /// * `EFAULT`: a buffer is larger than 1 GiB.
-    /// * `EINVAL`: there are no buffers or more than 16384, another number of tags than buffers, a tag for an empty place,
-    ///   or a tag that has [`UNSOLICITED`](crate::UNSOLICITED) already.
+    /// * `EINVAL`: there are no buffers or more than 16384, another number of tags than buffers, a tag for an empty
+    ///   place, or a tag that has [`UNSOLICITED`](crate::UNSOLICITED) already.
     pub fn register_buffers(&mut self, buffers: &[Option<MappedMemory>], tags: &[u64]) -> io::Result<()> {
         let vectors = vectors(buffers);
-        // SAFETY: the vectors describe mapped memory, of which the ring keeps clones until it is unregistered. After that
-        // the kernel holds the pages until no operation uses them.
+        // SAFETY: the vectors describe mapped memory, of which the ring keeps clones until it is unregistered. After
+        // that the kernel holds the pages until no operation uses them.
         unsafe { self.register_buffers_raw(&vectors, tags)? };
         self.retained.buffers = buffers.to_vec();
         Ok(())
@@ -58,8 +59,8 @@ impl Ring {
     ///
     /// # Safety
     ///
-    /// The memory is used for nothing else until the buffers are unregistered or replaced, here and in every ring that they
-    /// were cloned to, and every operation that uses them has ended.
+    /// The memory is used for nothing else until the buffers are unregistered or replaced, here and in every ring that
+    /// they were cloned to, and every operation that uses them has ended.
     pub unsafe fn register_buffers_raw(&mut self, buffers: &[libc::iovec], tags: &[u64]) -> io::Result<()> {
         let tags = unsolicited_tags(tags, buffers.len())?;
         if tags.is_empty() {
@@ -78,8 +79,8 @@ impl Ring {
                 tags: address(&tags),
                 ..Default::default()
             };
-            // SAFETY: the kernel reads `nr` vectors and `nr` tags during the call, the lengths of both slices; the caller
-            // vouches for the memory of the vectors.
+            // SAFETY: the kernel reads `nr` vectors and `nr` tags during the call, the lengths of both slices; the
+            // caller vouches for the memory of the vectors.
             unsafe { self.register_sized(IORING_REGISTER_BUFFERS2, argument)? };
         }
         self.retained.buffers = vec![None; buffers.len()];
@@ -97,8 +98,8 @@ impl Ring {
         Ok(())
     }
 
-    /// Replaces the buffers in the places from `offset` on, and returns how many: fewer than given if the kernel refuses one
-    /// of them. `None` empties a place. Operations in flight continue with the old buffers. Tags as for
+    /// Replaces the buffers in the places from `offset` on, and returns how many: fewer than given if the kernel
+    /// refuses one of them. `None` empties a place. Operations in flight continue with the old buffers. Tags as for
     /// [`register_buffers`](Self::register_buffers). Since Linux 5.13. See io_uring_register_buffers_update_tag(3).
     ///
     /// # Errors
@@ -148,8 +149,8 @@ impl Ring {
             nr: count(buffers)?,
             ..Default::default()
         };
-        // SAFETY: the kernel reads `nr` vectors and, if there are any, `nr` tags during the call, the lengths of both slices;
-        // the caller vouches for the memory of the vectors.
+        // SAFETY: the kernel reads `nr` vectors and, if there are any, `nr` tags during the call, the lengths of both
+        // slices; the caller vouches for the memory of the vectors.
         let done = unsafe { self.register_sized(IORING_REGISTER_BUFFERS_UPDATE, argument)? };
         let places = self.retained.buffers.iter_mut().skip(offset as usize);
         places.take(done as usize).for_each(|place| *place = None);
@@ -167,8 +168,8 @@ impl Ring {
         Ok(())
     }
 
-    /// Registers buffers of another ring with this ring. Both use the same pages, which are not charged again. Since Linux
-    /// 6.12, parts and `replace` since 6.13. See io_uring_clone_buffers(3).
+    /// Registers buffers of another ring with this ring. Both use the same pages, which are not charged again. Since
+    /// Linux 6.12, parts and `replace` since 6.13. See io_uring_clone_buffers(3).
     ///
     /// # Errors
     ///

@@ -25,8 +25,8 @@ pub struct CancelMatch {
 }
 
 impl Ring {
-    /// Cancels operations, waits until those that are running have ended, at most for `timeout`, and returns how many were
-    /// found. The cancelled operations still complete. Since Linux 6.0. See io_uring_register_sync_cancel(3).
+    /// Cancels operations, waits until those that are running have ended, at most for `timeout`, and returns how many
+    /// were found. The cancelled operations still complete. Since Linux 6.0. See io_uring_register_sync_cancel(3).
     ///
     /// # Errors
     ///

@@ -16,12 +16,12 @@ use crate::sys::{
 pub const SKIP_FILE: RawFd = IORING_REGISTER_FILES_SKIP;
 
 impl Ring {
-    /// Registers files in the slots from 0 on; -1 leaves a slot empty. The kernel keeps the files open, so their descriptors
-    /// can be closed.
+    /// Registers files in the slots from 0 on; -1 leaves a slot empty. The kernel keeps the files open, so their
+    /// descriptors can be closed.
     ///
-    /// `tags` is empty, or has one tag for each file; 0 is no tag. When a file is gone from the table and no operation uses
-    /// it any more, a completion arrives whose user data is the tag with [`UNSOLICITED`](crate::UNSOLICITED) added. Tags
-    /// since Linux 5.13. See io_uring_register_files(3).
+    /// `tags` is empty, or has one tag for each file; 0 is no tag. When a file is gone from the table and no operation
+    /// uses it any more, a completion arrives whose user data is the tag with [`UNSOLICITED`](crate::UNSOLICITED)
+    /// added. Tags since Linux 5.13. See io_uring_register_files(3).
     ///
     /// # Errors
     ///
@@ -63,9 +63,9 @@ impl Ring {
         self.register_sparse(IORING_REGISTER_FILES2, slots)
     }
 
-    /// Replaces the files in the slots from `offset` on, and returns how many: fewer than given if the kernel refuses one of
-    /// them. -1 empties a slot, [`SKIP_FILE`] leaves it unchanged. Operations in flight continue with the old files. Tags as
-    /// for [`register_files`](Self::register_files). See io_uring_register_files_update(3).
+    /// Replaces the files in the slots from `offset` on, and returns how many: fewer than given if the kernel refuses
+    /// one of them. -1 empties a slot, [`SKIP_FILE`] leaves it unchanged. Operations in flight continue with the old
+    /// files. Tags as for [`register_files`](Self::register_files). See io_uring_register_files_update(3).
     ///
     /// # Errors
     ///

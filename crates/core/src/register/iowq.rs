@@ -7,8 +7,8 @@ use crate::ring::Ring;
 use crate::sys::{IORING_REGISTER_IOWQ_AFF, IORING_REGISTER_IOWQ_MAX_WORKERS, IORING_UNREGISTER_IOWQ_AFF};
 
 impl Ring {
-    /// Binds this thread's kernel workers to processors. By default they run where the thread may run. Since Linux 5.14. See
-    /// io_uring_register_iowq_aff(3).
+    /// Binds this thread's kernel workers to processors. By default they run where the thread may run. Since Linux
+    /// 5.14. See io_uring_register_iowq_aff(3).
     ///
     /// # Errors
     ///
@@ -37,9 +37,9 @@ impl Ring {
         self.register_nothing(IORING_UNREGISTER_IOWQ_AFF, 0).map(drop)
     }
 
-    /// Limits the number of this thread's kernel workers, and returns the previous limits: of workers for operations that
-    /// end in bounded time (files), and of the others (sockets, pipes). 0 leaves a limit unchanged. Since Linux 5.15. See
-    /// io_uring_register_iowq_max_workers(3).
+    /// Limits the number of this thread's kernel workers, and returns the previous limits: of workers for operations
+    /// that end in bounded time (files), and of the others (sockets, pipes). 0 leaves a limit unchanged. Since Linux
+    /// 5.15. See io_uring_register_iowq_max_workers(3).
     ///
     /// # Errors
     ///

@@ -10,8 +10,8 @@ use crate::sys::{self, IORING_MSG_RING_FLAGS_PASS, IORING_REGISTER_SEND_MSG_RING
 
 impl Ring {
     /// Posts a completion with this result and user data on a ring. Can be called on any thread, and needs no ring.
-    /// `user_data` must have [`UNSOLICITED`]: the target would count the completion as the end of an operation otherwise.
-    /// `flags` sets the flags of the completion. Since Linux 6.13. See io_uring_register_sync_msg(3).
+    /// `user_data` must have [`UNSOLICITED`]: the target would count the completion as the end of an operation
+    /// otherwise. `flags` sets the flags of the completion. Since Linux 6.13. See io_uring_register_sync_msg(3).
     ///
     /// # Errors
     ///

@@ -34,7 +34,8 @@ pub enum Tracking {
 }
 
 impl Ring {
-    /// Starts polling with these settings, and returns the previous ones. Since Linux 6.9. See io_uring_register_napi(3).
+    /// Starts polling with these settings, and returns the previous ones. Since Linux 6.9. See
+    /// io_uring_register_napi(3).
     ///
     /// # Errors
     ///
@@ -57,8 +58,8 @@ impl Ring {
         )
     }
 
-    /// Stops polling, and returns the previous polling time and whether polling was preferred to interrupts. The kernel does
-    /// not return the tracking here. See io_uring_unregister_napi(3).
+    /// Stops polling, and returns the previous polling time and whether polling was preferred to interrupts. The kernel
+    /// does not return the tracking here. See io_uring_unregister_napi(3).
     ///
     /// # Errors
     ///

@@ -7,7 +7,8 @@ use crate::sys::{IORING_REGISTER_PERSONALITY, IORING_UNREGISTER_PERSONALITY};
 
 impl Ring {
     /// Registers the current credentials of this thread and returns their id, for
-    /// [`with_personality`](crate::EntryBytes::with_personality). Since Linux 5.6. See io_uring_register_personality(3).
+    /// [`with_personality`](crate::EntryBytes::with_personality). Since Linux 5.6. See
+    /// io_uring_register_personality(3).
     ///
     /// # Errors
     ///

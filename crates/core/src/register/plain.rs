@@ -27,8 +27,8 @@ pub(super) unsafe trait PlainArgument {
 macro_rules! plain_arguments {
     ($($argument:ty: $($opcode:ident = $count:literal),+;)*) => {
         $(
-            // SAFETY: the man page of each opcode names this structure and count; the members are numbers, descriptors and
-            // flags. (`ring_addr` of `io_uring_buf_reg` is ignored when a group is unregistered, and `data` of
+            // SAFETY: the man page of each opcode names this structure and count; the members are numbers, descriptors
+            // and flags. (`ring_addr` of `io_uring_buf_reg` is ignored when a group is unregistered, and `data` of
             // `io_uring_rsrc_update` is the ring's descriptor.)
             unsafe impl PlainArgument for $argument {
                 const CALLS: &[(u32, u32)] = &[$(($opcode, $count)),+];
@@ -55,8 +55,8 @@ impl Ring {
             .find(|(known, _)| *known == opcode)
             .ok_or_else(invalid)?;
         let pointer = std::ptr::from_mut(argument).cast();
-        // SAFETY: `opcode` and `count` are in `T::CALLS`, so the kernel uses only the structure, which is borrowed until
-        // the call returns.
+        // SAFETY: `opcode` and `count` are in `T::CALLS`, so the kernel uses only the structure, which is borrowed
+        // until the call returns.
         unsafe { sys::io_uring_register(self.as_raw_fd(), opcode, pointer, count) }
     }
 }

@@ -7,8 +7,8 @@ use crate::sys::{
     io_uring_query_hdr, io_uring_query_opcode, io_uring_query_scq, io_uring_query_zcrx,
 };
 
-/// Returns the numbers of operations and registrations that the kernel has, and all flags that it knows. Since Linux 6.18.
-/// See io_uring_register_query(3).
+/// Returns the numbers of operations and registrations that the kernel has, and all flags that it knows. Since Linux
+/// 6.18. See io_uring_register_query(3).
 ///
 /// # Errors
 ///
@@ -46,8 +46,8 @@ fn query<T: Default>(query_op: u32) -> io::Result<T> {
         ..Default::default()
     };
     let pointer = std::ptr::from_mut(&mut header).cast();
-    // SAFETY: the kernel writes at most `size` bytes at `query_data`, which is all of `answer`, during the call only. The
-    // callers' types have only integers, for which every bit pattern is valid.
+    // SAFETY: the kernel writes at most `size` bytes at `query_data`, which is all of `answer`, during the call only.
+    // The callers' types have only integers, for which every bit pattern is valid.
     unsafe { sys::io_uring_register(-1, IORING_REGISTER_QUERY, pointer, 0)? };
     if header.result < 0 {
         return Err(io::Error::from_raw_os_error(-header.result));

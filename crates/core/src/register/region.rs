@@ -12,8 +12,9 @@ use crate::sys::{
 };
 
 impl Ring {
-    /// Registers a region of whole pages that the kernel shares until the ring is closed. With `waits` the region describes
-    /// waits ([`set_wait`]), which needs a ring that is still disabled. Since Linux 6.13. See io_uring_register_region(3).
+    /// Registers a region of whole pages that the kernel shares until the ring is closed. With `waits` the region
+    /// describes waits ([`set_wait`]), which needs a ring that is still disabled. Since Linux 6.13. See
+    /// io_uring_register_region(3).
     ///
     /// # Errors
     ///
@@ -39,8 +40,8 @@ impl Ring {
         Ok(())
     }
 
-    /// Submits the queued entries and waits for at least `want` completions, as described by the registered wait at `index`.
-    /// Since Linux 6.13.
+    /// Submits the queued entries and waits for at least `want` completions, as described by the registered wait at
+    /// `index`. Since Linux 6.13.
     ///
     /// # Errors
     ///
@@ -53,8 +54,8 @@ impl Ring {
     }
 }
 
-/// Describes the wait at `index` of a region. The wait lasts at most for `timeout`. During `min_wait` only the wanted number of
-/// completions ends it, and after that one completion does. See io_uring_register_reg_wait(3).
+/// Describes the wait at `index` of a region. The wait lasts at most for `timeout`. During `min_wait` only the wanted
+/// number of completions ends it, and after that one completion does. See io_uring_register_reg_wait(3).
 ///
 /// # Errors
 ///

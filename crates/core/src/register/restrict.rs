@@ -25,9 +25,9 @@ pub enum Restriction {
 }
 
 impl Ring {
-    /// Restricts a ring that was made with [`R_DISABLED`](crate::sys::setup::R_DISABLED). This can be done once. Cancelling is
-    /// always allowed in addition, because a ring that cannot cancel cannot be closed safely. Since Linux 5.10. See
-    /// io_uring_register_restrictions(3).
+    /// Restricts a ring that was made with [`R_DISABLED`](crate::sys::setup::R_DISABLED). This can be done once.
+    /// Cancelling is always allowed in addition, because a ring that cannot cancel cannot be closed safely. Since Linux
+    /// 5.10. See io_uring_register_restrictions(3).
     ///
     /// # Errors
     ///
@@ -53,7 +53,8 @@ impl Ring {
         let pointer = all.as_mut_ptr();
         // SAFETY: the kernel reads `all.len()` structures at `pointer` during the call.
         unsafe { self.register(IORING_REGISTER_RESTRICTIONS, pointer.cast(), count(&all)?)? };
-        self.require_flags(required & (FIXED_FILE | ASYNC)); // other flags would link the cancel entry to its neighbours
+        // Other flags would link the cancel entry to its neighbours.
+        self.require_flags(required & (FIXED_FILE | ASYNC));
         Ok(())
     }
 
@@ -63,8 +64,8 @@ impl Ring {
         self.required_flags = flags;
     }
 
-    /// Enables a ring that was made with [`R_DISABLED`](crate::sys::setup::R_DISABLED). The ring belongs to the thread that
-    /// enables it. Since Linux 5.10. See io_uring_enable_rings(3).
+    /// Enables a ring that was made with [`R_DISABLED`](crate::sys::setup::R_DISABLED). The ring belongs to the thread
+    /// that enables it. Since Linux 5.10. See io_uring_enable_rings(3).
     ///
     /// # Errors
     ///

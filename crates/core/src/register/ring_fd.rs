@@ -8,9 +8,9 @@ use crate::ring::Ring;
 use crate::sys::{IORING_REGISTER_RING_FDS, IORING_UNREGISTER_RING_FDS, io_uring_rsrc_update};
 
 impl Ring {
-    /// Registers the ring's own descriptor with this thread, which makes entering the kernel a little cheaper, and returns
-    /// its index. A thread has 16 places for all its rings; closing the ring releases the place. Since Linux 5.18. See
-    /// io_uring_register_ring_fd(3).
+    /// Registers the ring's own descriptor with this thread, which makes entering the kernel a little cheaper, and
+    /// returns its index. A thread has 16 places for all its rings; closing the ring releases the place. Since Linux
+    /// 5.18. See io_uring_register_ring_fd(3).
     ///
     /// # Errors
     ///
@@ -28,8 +28,8 @@ impl Ring {
         }
     }
 
-    /// Registers the ring's own descriptor if it is not registered and the thread has a free place. This is an automatic
-    /// registration, only an optimization: [`register_ring_fd`](Self::register_ring_fd) and
+    /// Registers the ring's own descriptor if it is not registered and the thread has a free place. This is an
+    /// automatic registration, only an optimization: [`register_ring_fd`](Self::register_ring_fd) and
     /// [`unregister_ring_fd`](Self::unregister_ring_fd) behave as if it had not happened.
     pub fn try_register_ring_fd(&mut self) {
         if self.retained.ring_fd.is_none() {
@@ -65,8 +65,8 @@ impl Ring {
         }
     }
 
-    /// Unregisters the ring's own descriptor before the ring is closed. The restrictions of this ring may forbid that, but
-    /// the place belongs to the thread, so a temporary ring can do it too.
+    /// Unregisters the ring's own descriptor before the ring is closed. The restrictions of this ring may forbid that,
+    /// but the place belongs to the thread, so a temporary ring can do it too.
     pub(crate) fn release_ring_fd(&mut self) -> io::Result<()> {
         let Some(RegisteredRingFd { index, .. }) = self.retained.ring_fd.take() else {
             return Ok(());

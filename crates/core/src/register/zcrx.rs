@@ -39,8 +39,8 @@ pub struct ZeroCopyReceive {
 }
 
 impl Ring {
-    /// Registers a receive queue of a network device. Needs `CAP_NET_ADMIN`, a device that can split headers from data, and a
-    /// ring with `DEFER_TASKRUN` and `CQE32`. Since Linux 6.15. See io_uring_register_ifq(3).
+    /// Registers a receive queue of a network device. Needs `CAP_NET_ADMIN`, a device that can split headers from data,
+    /// and a ring with `DEFER_TASKRUN` and `CQE32`. Since Linux 6.15. See io_uring_register_ifq(3).
     ///
     /// # Errors
     ///
@@ -120,8 +120,8 @@ impl ZeroCopyReceive {
         &self.area
     }
 
-    /// Returns the memory that a completion received, from the offset in its second 16 bytes and its length in bytes, or
-    /// `None` if that is not inside the area.
+    /// Returns the memory that a completion received, from the offset in its second 16 bytes and its length in bytes,
+    /// or `None` if that is not inside the area.
     #[must_use]
     pub fn received(&self, offset: u64, length: u32) -> Option<MappedMemory> {
         let start = usize::try_from(offset & !IORING_ZCRX_AREA_MASK).ok()?;
@@ -146,8 +146,8 @@ impl ZeroCopyReceive {
     }
 
     fn counter(&self, offset: u32) -> &AtomicU32 {
-        // SAFETY: `offset` is that of the head or tail, which `register_zero_copy_receive` has checked to be aligned and
-        // inside the region. The region is mapped as long as `self` lives, and both sides access it atomically.
+        // SAFETY: `offset` is that of the head or tail, which `register_zero_copy_receive` has checked to be aligned
+        // and inside the region. The region is mapped as long as `self` lives, and both sides access it atomically.
         unsafe { AtomicU32::from_ptr(self.region.as_ptr().add(offset as usize).cast()) }
     }
 }

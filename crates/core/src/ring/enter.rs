@@ -13,8 +13,8 @@ use crate::sys::{
 };
 
 impl Ring {
-    /// Submits the queued entries and returns how many the kernel consumed (with `SQPOLL`, how many were queued since the
-    /// last submit). Never waits. Completions that are ready are in the completion queue afterwards.
+    /// Submits the queued entries and returns how many the kernel consumed (with `SQPOLL`, how many were queued since
+    /// the last submit). Never waits. Completions that are ready are in the completion queue afterwards.
     ///
     /// # Errors
     ///
@@ -33,8 +33,8 @@ impl Ring {
 
     /// Submits the queued entries and waits for at least `want` completions, at most for `timeout`.
     ///
-    /// The wait may end early: when a signal arrives, or when a [`Timeout`](crate::operations::Timeout) expires. Look at
-    /// the completion queue rather than at the number of entries that this returns.
+    /// The wait may end early: when a signal arrives, or when a [`Timeout`](crate::operations::Timeout) expires. Look
+    /// at the completion queue rather than at the number of entries that this returns.
     ///
     /// # Errors
     ///
@@ -46,8 +46,8 @@ impl Ring {
         })
     }
 
-    /// Submits the queued entries with a call of `enter`, which gets the number of entries and the `IORING_ENTER_*` that
-    /// the ring needs now. Makes no call if an `SQPOLL` thread is awake and nothing is waited for.
+    /// Submits the queued entries with a call of `enter`, which gets the number of entries and the `IORING_ENTER_*`
+    /// that the ring needs now. Makes no call if an `SQPOLL` thread is awake and nothing is waited for.
     pub(crate) fn submit_using(
         &mut self,
         want: u32,
@@ -82,7 +82,8 @@ impl Ring {
     ///
     /// Those of io_uring_enter(2), as they are.
     pub fn enter(&mut self, to_submit: u32, min_complete: u32, flags: u32) -> io::Result<usize> {
-        // SAFETY: the argument is null with size 0, and the kernel does not read a null argument, whatever the flags are.
+        // SAFETY: the argument is null with size 0, and the kernel does not read a null argument, whatever the flags
+        // are.
         unsafe { self.enter_with(to_submit, min_complete, flags, std::ptr::null(), 0) }
     }
 
@@ -114,8 +115,8 @@ impl Ring {
     ///
     /// # Safety
     ///
-    /// `argument` and `size` are what the kernel expects with `flags`: null and any size, a readable structure of `size`
-    /// bytes, or an offset.
+    /// `argument` and `size` are what the kernel expects with `flags`: null and any size, a readable structure of
+    /// `size` bytes, or an offset.
     unsafe fn enter_with(
         &mut self,
         to_submit: u32,
@@ -128,8 +129,8 @@ impl Ring {
             Some(ring_fd) => (ring_fd.index as RawFd, flags | IORING_ENTER_REGISTERED_RING),
             None => (self.queues.fd(), flags),
         };
-        // SAFETY: this function has the same contract for `argument` and `size`; the callers of `push` promised that the
-        // memory of the queued entries is valid.
+        // SAFETY: this function has the same contract for `argument` and `size`; the callers of `push` promised that
+        // the memory of the queued entries is valid.
         unsafe { sys::io_uring_enter(fd, to_submit, min_complete, flags, argument, size) }
     }
 

@@ -52,8 +52,8 @@ fn wait_without_ext_arg_ends_with_a_completion() -> Result {
     Ok(())
 }
 
-/// The ring's descriptor shows that there is a completion, but not how many, so this wait may end before it has all. The wait
-/// with `EXT_ARG` does not, so this also shows which of them ran.
+/// The ring's descriptor shows that there is a completion, but not how many, so this wait may end before it has all.
+/// The wait with `EXT_ARG` does not, so this also shows which of them ran.
 #[test]
 fn wait_without_ext_arg_ends_with_the_first_completion() -> Result {
     let timespec = [LONG.as_secs(), 0]; // struct __kernel_timespec

@@ -1,5 +1,5 @@
-//! Every constant of `linux/io_uring.h` and its subfolder, as of Linux 6.18, and later ones that are settled. The counts at the
-//! end of each list (`IORING_OP_LAST`) are left out because they change with every kernel.
+//! Every constant of `linux/io_uring.h` and its subfolder, as of Linux 6.18, and later ones that are settled. The
+//! counts at the end of each list (`IORING_OP_LAST`) are left out because they change with every kernel.
 
 macro_rules! constants {
     ($($(#[$comment:meta])* $type:ty { $($name:ident = $value:expr;)* })*) => {

@@ -1,5 +1,5 @@
-//! Every structure of `linux/io_uring.h` and its subfolder. Members that share their bytes with others have the name of one of
-//! them; arrays that follow a structure are left out.
+//! Every structure of `linux/io_uring.h` and its subfolder. Members that share their bytes with others have the name of
+//! one of them; arrays that follow a structure are left out.
 #![expect(
     missing_docs,
     clippy::pub_underscore_fields,
@@ -193,7 +193,8 @@ structs! {
         bid: u16,
         resv: u16,
     }
-    /// Head of a ring of provided buffers. It shares its bytes with the first buffer, which has no use for the last two.
+    /// Head of a ring of provided buffers. It shares its bytes with the first buffer, which has no use for the last
+    /// two.
     io_uring_buf_ring: 16 {
         resv1: u64,
         resv2: u32,

@@ -25,7 +25,8 @@ fn bytes_of<const SIZE: usize>(words: &[Option<u64>]) -> [u8; SIZE] {
     bytes
 }
 
-/// Returns the flags of a command, with the `IORING_URING_CMD_FIXED` that the crate sets if there is a registered buffer.
+/// Returns the flags of a command, with the `IORING_URING_CMD_FIXED` that the crate sets if there is a registered
+/// buffer.
 fn command_flags(v: &Values) -> Option<u32> {
     const FIXED: u32 = 1 << 0;
     also(v.word, v.half.map(|_| FIXED))

@@ -1,5 +1,5 @@
-//! Every operation has the same 64 or 128 bytes as the entry of the `io-uring` crate's builder. Fields that the crate cannot
-//! set are written into its entry here, at their offsets in `struct io_uring_sqe`.
+//! Every operation has the same 64 or 128 bytes as the entry of the `io-uring` crate's builder. Fields that the crate
+//! cannot set are written into its entry here, at their offsets in `struct io_uring_sqe`.
 
 mod commands;
 mod data;
@@ -220,7 +220,8 @@ fn places_are_those_of_the_kernels_header() {
     }
 }
 
-/// The field holds the index plus one. Both ends of its range mean something else: an ordinary descriptor, and any slot.
+/// The field holds the index plus one. Both ends of its range mean something else: an ordinary descriptor, and any
+/// slot.
 #[test]
 fn an_index_that_does_not_fit_is_neither_a_descriptor_nor_any_slot() {
     for index in [u32::MAX - 2, u32::MAX - 1, u32::MAX] {

@@ -182,7 +182,8 @@ fn an_incremental_buffer_is_used_until_it_is_full() -> Result {
     Ok(())
 }
 
-/// Some kernels do not set BUF_MORE at the end of a stream although they keep the buffer; the head of the ring shows it.
+/// Some kernels do not set BUF_MORE at the end of a stream although they keep the buffer; the head of the ring shows
+/// it.
 #[test]
 fn an_empty_completion_is_done_with_an_incremental_buffer_only_if_the_kernel_is() -> Result {
     let mut ring = ring()?;
@@ -432,8 +433,8 @@ fn memory_of_a_group_that_was_unregistered_with_a_raw_call_stays_while_it_may_be
         ..Default::default()
     };
     let argument = std::ptr::from_mut(&mut group).cast();
-    // SAFETY: the kernel reads one structure during the call. The ring does not see the change, which is what is tested: it
-    // must keep the memory of the group.
+    // SAFETY: the kernel reads one structure during the call. The ring does not see the change, which is what is
+    // tested: it must keep the memory of the group.
     unsafe { sys::io_uring_register(ring.as_raw_fd(), sys::IORING_UNREGISTER_PBUF_RING, argument, 1)? };
     let second = ring.register_buffer_ring(&setup(2, 8))?;
     let mut resident = 0;

@@ -40,7 +40,8 @@ fn waiting(ring: &mut Ring, file: File, user_data: u64) -> Result<MappedMemory> 
     let read = Read::new(file, memory.as_ptr(), 8)
         .build()
         .with_user_data(user_data);
-    // SAFETY: the tests keep the memory until they have written to the pipe and seen the completion, or closed the ring.
+    // SAFETY: the tests keep the memory until they have written to the pipe and seen the completion, or closed the
+    // ring.
     unsafe { ring.push(&read)? };
     assert_eq!(ring.submit()?, 1);
     Ok(memory)

@@ -18,8 +18,8 @@ fn a_personality_has_the_credentials_of_its_registration() -> Result {
     let mut ring = ring()?;
     let own = ring.register_personality()?;
     assert!(own > 0);
-    // SAFETY: setfsuid takes a number, and changes only this thread. The change fails unless this is root, and is reverted
-    // below.
+    // SAFETY: setfsuid takes a number, and changes only this thread. The change fails unless this is root, and is
+    // reverted below.
     unsafe {
         libc::syscall(libc::SYS_setfsuid, UNPRIVILEGED);
     }

@@ -1,5 +1,5 @@
-//! Resizing the queues of a ring in use: nothing in them is lost, and the ring keeps its descriptor. One test counts the
-//! process's descriptors and mappings, so the tests run one at a time.
+//! Resizing the queues of a ring in use: nothing in them is lost, and the ring keeps its descriptor. One test counts
+//! the process's descriptors and mappings, so the tests run one at a time.
 
 use std::io::Write as _;
 use std::os::fd::AsRawFd;

@@ -53,7 +53,8 @@ fn resize_never_frees_the_descriptor_number() -> Result {
         let opener = scope.spawn(|| {
             let mut took = false;
             while !over.load(std::sync::atomic::Ordering::Relaxed) {
-                // SAFETY: the call takes only numbers. The new descriptor is closed at once, unless it has the ring's number.
+                // SAFETY: the call takes only numbers. The new descriptor is closed at once, unless it has the ring's
+                // number.
                 unsafe {
                     let got = libc::dup(libc::STDIN_FILENO);
                     took |= got == fd;

@@ -75,8 +75,8 @@ pub(crate) fn results(completions: &[Completion]) -> Vec<i32> {
     completions.iter().map(|completion| completion.result).collect()
 }
 
-/// A ring that stays open if an assertion fails. Dropping it would wait for operations that were miscounted, and the test would
-/// hang instead of failing.
+/// A ring that stays open if an assertion fails. Dropping it would wait for operations that were miscounted, and the
+/// test would hang instead of failing.
 #[derive(Debug)]
 pub(crate) struct Guarded(ManuallyDrop<Ring>);
 

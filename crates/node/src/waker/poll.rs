@@ -1,5 +1,5 @@
-//! A waker that is a `uv_poll_t` on the eventfd. The functions of libuv are looked up at run time, so that the binding also
-//! loads in runtimes without libuv.
+//! A waker that is a `uv_poll_t` on the eventfd. The functions of libuv are looked up at run time, so that the binding
+//! also loads in runtimes without libuv.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -49,8 +49,8 @@ macro_rules! function {
 
 impl Uv {
     fn find() -> Option<Self> {
-        // SAFETY: a symbol of this name is the function of libuv, which has had this signature since version 1.19. A pointer
-        // to a function has the size of `*mut c_void` on Linux.
+        // SAFETY: a symbol of this name is the function of libuv, which has had this signature since version 1.19. A
+        // pointer to a function has the size of `*mut c_void` on Linux.
         unsafe {
             Some(Self {
                 handle_size: function!(c"uv_handle_size" as Size),
@@ -95,8 +95,9 @@ pub(super) fn start(env: Env, eventfd: c_int, callback: Callback) -> Result<Opti
         return Ok(None);
     };
     let event_loop = env.get_uv_event_loop()?;
-    // SAFETY: the handle has the size that libuv reports, and is initialised before any other use. The event loop is that of
-    // this thread. If `poll_init` succeeds the handle is freed only by its close callback, and it owns its data.
+    // SAFETY: the handle has the size that libuv reports, and is initialised before any other use. The event loop is
+    // that of this thread. If `poll_init` succeeds the handle is freed only by its close callback, and it owns its
+    // data.
     unsafe {
         let handle = libc::calloc(1, (uv.handle_size)(UV_POLL));
         if handle.is_null() || (uv.poll_init)(event_loop.cast(), handle, eventfd) != 0 {
@@ -131,9 +132,9 @@ impl Waker for PollWaker {
     }
 
     fn stop(self: Box<Self>) {
-        // SAFETY: the handle is open, and is closed once because this consumes `self`. libuv stops polling before uv_close
-        // returns, never calls `on_readable` again, and calls `on_closed` in a later turn or at the end of the loop. The
-        // environment is alive here but maybe not then, so the reference is deleted here.
+        // SAFETY: the handle is open, and is closed once because this consumes `self`. libuv stops polling before
+        // uv_close returns, never calls `on_readable` again, and calls `on_closed` in a later turn or at the end of the
+        // loop. The environment is alive here but maybe not then, so the reference is deleted here.
         unsafe {
             let data = (self.uv.get_data)(self.handle).cast::<PollData>();
             if let Some(data) = data.as_ref() {
@@ -156,8 +157,8 @@ unsafe extern "C" fn on_readable(handle: Handle, _status: c_int, _events: c_int)
             return;
         };
         reset(data.eventfd);
-        // SAFETY: libuv calls this from the event loop, outside of any call of the environment. The environment is alive,
-        // because its cleanup hook closes the handle.
+        // SAFETY: libuv calls this from the event loop, outside of any call of the environment. The environment is
+        // alive, because its cleanup hook closes the handle.
         unsafe { call(data) };
     }));
 }
@@ -202,7 +203,8 @@ unsafe fn call(data: &PollData) {
 /// Called by libuv once, when a handle that [`start`] made is closed.
 unsafe extern "C" fn on_closed(handle: Handle) {
     let Some(uv) = Uv::get() else { return };
-    // SAFETY: libuv does not use a closed handle any more. `start` allocated the data with `Box` and the handle with calloc.
+    // SAFETY: libuv does not use a closed handle any more. `start` allocated the data with `Box` and the handle with
+    // calloc.
     unsafe {
         drop(Box::from_raw((uv.get_data)(handle).cast::<PollData>()));
         libc::free(handle);

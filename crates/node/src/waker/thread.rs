@@ -35,8 +35,8 @@ struct ThreadWaker {
 /// A threadsafe function that moves to the waker thread.
 struct Sendable(sys::napi_threadsafe_function);
 
-// SAFETY: the other thread only calls `napi_call_threadsafe_function`, which is allowed on any thread until the function is
-// released. `stop` releases it after the thread has ended.
+// SAFETY: the other thread only calls `napi_call_threadsafe_function`, which is allowed on any thread until the
+// function is released. `stop` releases it after the thread has ended.
 unsafe impl Send for Sendable {}
 
 /// Starts a waker with a thread.
@@ -54,8 +54,8 @@ pub(super) fn start(env: Env, eventfd: &OwnedFd, callback: Callback) -> Result<B
     let text = "uring waker";
     let mut function = ptr::null_mut();
     let callback = Box::into_raw(Box::new(callback));
-    // SAFETY: the text is static, and the outputs are local variables. The callback is the function's context from here on:
-    // the finalizer frees it, or the code below if the function was not made.
+    // SAFETY: the text is static, and the outputs are local variables. The callback is the function's context from here
+    // on: the finalizer frees it, or the code below if the function was not made.
     let status = unsafe {
         sys::napi_create_string_utf8(
             env.raw(),
@@ -85,8 +85,8 @@ pub(super) fn start(env: Env, eventfd: &OwnedFd, callback: Callback) -> Result<B
             "Node-API could not make a threadsafe function",
         ));
     }
-    // SAFETY: this is the environment's thread, and the function was just made. It must not keep the event loop open unless
-    // `keep_loop` says so.
+    // SAFETY: this is the environment's thread, and the function was just made. It must not keep the event loop open
+    // unless `keep_loop` says so.
     unsafe { sys::napi_unref_threadsafe_function(env.raw(), function) };
 
     let mut waker = ThreadWaker {
@@ -130,8 +130,8 @@ fn wait(shared: &Shared, eventfd: &OwnedFd, function: &Sendable) {
         }
         reset(eventfd.as_raw_fd());
         if !shared.pending.swap(true, Ordering::SeqCst) {
-            // SAFETY: `stop` releases the function only after this thread has ended. The call does not block, and the queue
-            // has no limit, so it is never full.
+            // SAFETY: `stop` releases the function only after this thread has ended. The call does not block, and the
+            // queue has no limit, so it is never full.
             unsafe {
                 sys::napi_call_threadsafe_function(
                     function.0,
@@ -174,9 +174,9 @@ impl Waker for ThreadWaker {
             // An error would mean a panic of the thread, which has nothing to clean up.
             let _ = thread.join();
         }
-        // SAFETY: the finalizer of the function frees the callback, and runs on this thread after this. The reference is
-        // deleted now, while the environment is alive; after an abort the function is not called again. It is released once,
-        // and its other user, the thread, has ended.
+        // SAFETY: the finalizer of the function frees the callback, and runs on this thread after this. The reference
+        // is deleted now, while the environment is alive; after an abort the function is not called again. It is
+        // released once, and its other user, the thread, has ended.
         unsafe {
             (*self.callback).end();
             sys::napi_release_threadsafe_function(self.function, sys::ThreadsafeFunctionReleaseMode::abort);
@@ -186,8 +186,8 @@ impl Waker for ThreadWaker {
 
 /// # Safety
 ///
-/// Called by Node.js on the environment's thread for each call that [`wait`] requests. `env` is null when the environment is
-/// ending.
+/// Called by Node.js on the environment's thread for each call that [`wait`] requests. `env` is null when the
+/// environment is ending.
 unsafe extern "C" fn call(
     env: sys::napi_env,
     _function: sys::napi_value,
@@ -197,8 +197,8 @@ unsafe extern "C" fn call(
     if env.is_null() {
         return;
     }
-    // SAFETY: the context is the callback, which the finalizer frees later. Node.js has opened a handle scope, and reports
-    // exceptions of the function.
+    // SAFETY: the context is the callback, which the finalizer frees later. Node.js has opened a handle scope, and
+    // reports exceptions of the function.
     unsafe {
         let Some(callback) = context.cast::<Callback>().as_ref() else {
             return;
