@@ -43,7 +43,7 @@ export declare class AcceptMulti {
   acceptFlags(value: number | bigint): this
   /** `IORING_ACCEPT_DONTWAIT`, `IORING_ACCEPT_POLL_FIRST` (6.10) */
   ioprio(value: number | bigint): this
-  /** `Slot::Auto`: accepts into free slots of the registered files; the kernel refuses a given slot */
+  /** accepts into free slots of the registered files; the kernel refuses a given index */
   slot(value: number | bigint): this
   /** Adds entry flags, `IOSQE_*`. */
   sqeFlags(flags: number | bigint): this
@@ -409,13 +409,13 @@ export declare class Mapping {
   /** Maps `length` bytes of a ring from `offset` on (`IORING_OFF_*`), or returns a negative `errno`. */
   static create(fd: number, offset: number, length: number): Mapping | number
   /**
-   * Returns the memory as an array buffer, once: `null` after that, and if the runtime has no array buffers over external
-   * memory. The memory is unmapped when the array buffer is garbage-collected.
+   * Returns the memory as an array buffer, once: `null` after that, and if the runtime has no array buffers over
+   * external memory. The memory is unmapped when the array buffer is garbage-collected.
    */
   buffer(): ArrayBuffer | null
   /**
-   * Detaches the array buffer, for runtimes whose array buffers have no `transfer`. Returns `false` if it is not the array
-   * buffer of this mapping, or was transferred.
+   * Detaches the array buffer, for runtimes whose array buffers have no `transfer`. Returns `false` if it is not the
+   * array buffer of this mapping, or was transferred.
    */
   detach(buffer: ArrayBuffer): boolean
   /** Unmaps the memory. The caller has detached the array buffer. */
@@ -458,7 +458,7 @@ export declare class MsgRingData {
 /** Copies a registered file into the registered files of another ring. */
 export declare class MsgRingSendFd {
   constructor(ring: number | bigint, source: number | bigint, data: number | bigint)
-  /** the slot of the other ring to put the file into; required by the kernel, `Slot::Auto` for a free one */
+  /** the slot of the other ring to put the file into; the kernel requires an index, or a free slot */
   slot(value: number | bigint): this
   /** `IORING_MSG_RING_*` */
   msgRingFlags(value: number | bigint): this
@@ -912,22 +912,25 @@ export declare class Ring {
   /** Makes a ring, or returns a negative `errno`. */
   static create(setup: BindingSetup): Ring | number
   /**
-   * Holds the areas, and returns the function `submit()`. It executes the request in the status header: copies entries of a
-   * submission area into the ring, enters the kernel, waits for completions, and appends them to the completion area. It
-   * writes the outcome to the header.
+   * Holds the areas, and returns the function `submit()`. It executes the request in the status header: copies
+   * entries of a submission area into the ring, enters the kernel, waits for completions, and appends them to the
+   * completion area. It writes the outcome to the header.
    *
    * `submissions` is the object that keeps the memory of everything in flight alive.
    */
   start(pushed: Uint8Array, run: Uint8Array, completions: Uint8Array, status: Uint32Array, submissions: object): () => void
   /**
-   * Starts calling `callback` when completions are ready: 0, or a negative `errno`. With `thread` a thread waits for them
-   * instead of the event loop. The word `KEEP` of the status header decides if the callback is held strongly and if the
-   * event loop stays open.
+   * Starts calling `callback` when completions are ready: 0, or a negative `errno`. With `thread` a thread waits for
+   * them instead of the event loop. The word `KEEP` of the status header decides if the callback is held strongly
+   * and if the event loop stays open.
    */
   startWaker(callback: () => void, thread: boolean): number
   /** Copies up to `count` entries of a submission area into the ring without a system call, and returns how many fit. */
   publish(area: number, count: number): number
-  /** Makes one io_uring_enter(2) call: entries consumed, or a negative `errno`. `wait` is the offset of a registered wait. */
+  /**
+   * Makes one io_uring_enter(2) call: entries consumed, or a negative `errno`. `wait` is the offset of a registered
+   * wait.
+   */
   enter(toSubmit: number, minComplete: number, flags: number, wait?: number | undefined | null): number
   /** Registers the ring's own descriptor with this thread: its index, or a negative `errno`. */
   registerRingFd(): number
@@ -958,16 +961,19 @@ export declare class Ring {
   /** Resizes the queues and replaces the submission areas: 0, or a negative `errno`, and nothing has changed. */
   resize(entries: number, cqEntries: number, pushed: Uint8Array, run: Uint8Array): number
   /**
-   * Makes one io_uring_register(2) call: the number that the opcode returns, or a negative `errno`. The facade holds what the
-   * kernel keeps of the argument and of the memory that it references.
+   * Makes one io_uring_register(2) call: the number that the opcode returns, or a negative `errno`. The facade holds
+   * what the kernel keeps of the argument and of the memory that it references.
    */
   register(opcode: number, argument: Argument, count: number): number
   /**
-   * Registers an eventfd of the program: 0, or a negative `errno`. With `workers` only completions of operations that a
-   * kernel worker runs write to it.
+   * Registers an eventfd of the program: 0, or a negative `errno`. With `workers` only completions of operations
+   * that a kernel worker runs write to it.
    */
   registerEventfd(fd: number, workers: boolean): number
-  /** Unregisters the eventfd of the program: 0, or a negative `errno`. `ENXIO` if the registered eventfd is the waker's. */
+  /**
+   * Unregisters the eventfd of the program: 0, or a negative `errno`. `ENXIO` if the registered eventfd is the
+   * waker's.
+   */
   unregisterEventfd(): number
   /** Returns 1 if completions write to the eventfd, 0 if not, or a negative `errno`. */
   eventfdEnabled(): number
@@ -978,8 +984,8 @@ export declare class Ring {
   /** Asks the kernel to cancel everything in flight: 0, or a negative `errno`. */
   cancelAll(): number
   /**
-   * Discards all completions, and tells if the kernel still holds operations. `false` also if completions cannot show that;
-   * then `close` waits.
+   * Discards all completions, and tells if the kernel still holds operations. `false` also if completions cannot
+   * show that; then `close` waits.
    */
   mustWait(): boolean
   /** Cancels everything, waits until the kernel has released it, and closes the ring. */
@@ -1593,9 +1599,11 @@ export interface BoundaryLayout {
 }
 
 /**
- * Makes a function that returns the address of a typed array's data as a number, or -1 if its argument is not a typed array.
+ * Makes a function that returns the address of a typed array's data as a number, or -1 if its argument is not a typed
+ * array.
  *
- * It is a closure instead of a `#[napi]` function because it is called for every new buffer, and a closure costs a fifth.
+ * It is a closure instead of a `#[napi]` function because it is called for every new buffer, and a closure costs a
+ * fifth.
  */
 export declare function createAddressOf(): (arg: unknown) => number
 
@@ -1603,8 +1611,8 @@ export declare function createAddressOf(): (arg: unknown) => number
 export declare function operationTable(): Array<BindingOperation>
 
 /**
- * Calls close(2) on a descriptor that the runtime did not open. (A worker of Node.js warns when its own close gets such a
- * descriptor, and Deno does not know it.)
+ * Calls close(2) on a descriptor that the runtime did not open. (A worker of Node.js warns when its own close gets
+ * such a descriptor, and Deno does not know it.)
  */
 export declare function rawClose(fd: number): number
 
