@@ -13,7 +13,7 @@ use typed_uring::{EventfdMode, Ring, Setup};
 
 use crate::area::{Area, Completions, Header, hold};
 use crate::boundary::Boundary;
-use crate::errno::negative;
+use crate::errno::{negative, number};
 use crate::handle::Handle;
 use crate::submit::submit_function;
 use crate::syscalls::{Argument, pointer};
@@ -242,7 +242,10 @@ impl BindingRing {
             }
         };
         let areas = [pushed, run];
-        let resized = self.handle.call(|ring| ring.resize(entries, cq_entries));
+        let resized = self
+            .handle
+            .across(|ring, _| number(ring.resize(entries, cq_entries)))
+            .unwrap_or_else(|error| error);
         match self.handle.boundary.get() {
             Some(boundary) if resized == 0 => boundary.replace_areas(env.raw(), areas),
             _ => areas.iter().for_each(|area| area.release(env.raw())),

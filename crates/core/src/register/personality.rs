@@ -12,7 +12,7 @@ impl Ring {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`: the kernel has not enough memory.
+    /// `ENOMEM`: the kernel does not have enough memory.
     pub fn register_personality(&mut self) -> io::Result<u16> {
         // Ids start at 1 and fit the 16 bits of the entry's field.
         Ok(self.register_nothing(IORING_REGISTER_PERSONALITY, 0)? as u16)

@@ -45,7 +45,7 @@ impl Ring {
     /// # Errors
     ///
     /// * `EPERM`: the process does not have `CAP_NET_ADMIN`.
-    /// * `EINVAL`: the ring has not the flags above, or `entries` is not a power of two.
+    /// * `EINVAL`: the ring does not have these flags, or `entries` is not a power of two.
     /// * `ENODEV`: there is no such interface.
     /// * `EOPNOTSUPP`: the device does not support zero-copy receive.
     pub fn register_zero_copy_receive(&mut self, setup: &ZeroCopySetup) -> io::Result<ZeroCopyReceive> {
