@@ -219,7 +219,7 @@ test('registrations: the error on an older kernel names the version needed', asy
   ]
   const lines = since.map(
     ([name, version]) =>
-      `ERR_URING_UNSUPPORTED -22 io_uring_register Ring.${name}() needs Linux ${version} or later, built with support for it, and this is 5.4.0\n`,
+      `ERR_URING_UNSUPPORTED -22 io_uring_register Ring.${name}() needs Linux ${version} or later, built with support for it. This kernel is 5.4.0\n`,
   )
   t.deepEqual(outcome, { code: 0, signal: null, stdout: lines.join(''), stderr: '' })
 })
