@@ -1,19 +1,6 @@
 // Which argument and which option of every operation is of which kind, and how to make the operation.
 
-import {
-  AsyncCancel,
-  Close,
-  Fsync,
-  Nop,
-  OpenAt,
-  Read,
-  Readv,
-  Statx,
-  Timeout,
-  TimeoutRemove,
-  Write,
-  Writev,
-} from 'uring'
+import { Nop, Read, Readv, Write, Writev } from 'uring'
 import { ARGUMENTS } from './families.ts'
 import { KINDS, TYPE } from './bad-values.ts'
 import type { AnyOperation, Subject } from './argument-subject.ts'
@@ -53,54 +40,6 @@ export const OPERATIONS: Record<string, Subject> = {
     options: transfer,
   },
   Writev: { Class: Writev, positional: { file: aFile, buffers: aVector }, options: write },
-  Fsync: {
-    Class: Fsync,
-    positional: { file: aFile },
-    options: { datasync: KINDS.boolean, offset: KINDS.offset, length: KINDS.length },
-  },
-  Close: { Class: Close, positional: { file: aFile }, options: undefined },
-  OpenAt: {
-    Class: OpenAt,
-    positional: { path: [KINDS.path, () => '/dev/null'] },
-    options: {
-      flags: KINDS.openFlags,
-      mode: KINDS.mode,
-      dirfd: KINDS.directory,
-      direct: KINDS.direct,
-      cloexec: KINDS.boolean,
-    },
-  },
-  Statx: {
-    Class: Statx,
-    positional: { target: [KINDS.pathOrFile, () => '/dev/null'] },
-    options: {
-      dirfd: KINDS.directory,
-      flags: KINDS.mask,
-      mask: KINDS.unsignedMask,
-      bigint: KINDS.boolean,
-    },
-  },
-  Timeout: {
-    Class: Timeout,
-    positional: { time: [KINDS.time, () => 1] },
-    options: {
-      count: KINDS.length,
-      absolute: KINDS.boolean,
-      clock: KINDS.clock,
-      multi: KINDS.boolean,
-      etimeSuccess: KINDS.boolean,
-    },
-  },
-  TimeoutRemove: {
-    Class: TimeoutRemove,
-    positional: { token: [KINDS.token, () => 1] },
-    options: undefined,
-  },
-  AsyncCancel: {
-    Class: AsyncCancel,
-    positional: { target: [KINDS.target, () => 1] },
-    options: { all: KINDS.boolean },
-  },
 }
 
 export function make({ Class }: Subject, args: readonly unknown[]): AnyOperation {

@@ -3,16 +3,24 @@
 
 import type { Subject } from './argument-subject.ts'
 import type { Case } from './conformance-case.ts'
-import * as advise from '../advise/cases.ts'
-import * as cancel from '../cancel/cases.ts'
-import * as epoll from '../epoll/cases.ts'
-import * as filesUpdate from '../files-update/cases.ts'
-import * as fs from '../fs/cases.ts'
-import * as futex from '../futex/cases.ts'
-import * as msgRing from '../msg-ring/cases.ts'
-import * as openclose from '../openclose/cases.ts'
-import * as poll from '../poll/cases.ts'
-import * as provideBuffers from '../provide-buffers/cases.ts'
+import * as cancel from '../cancel/conformance.ts'
+import * as cancelArguments from '../cancel/arguments.ts'
+import * as epoll from '../epoll/conformance.ts'
+import * as epollArguments from '../epoll/arguments.ts'
+import * as filesUpdate from '../files-update/conformance.ts'
+import * as filesUpdateArguments from '../files-update/arguments.ts'
+import * as fs from '../fs/conformance.ts'
+import * as fsArguments from '../fs/arguments.ts'
+import * as futex from '../futex/conformance.ts'
+import * as futexArguments from '../futex/arguments.ts'
+import * as msgRing from '../msg-ring/conformance.ts'
+import * as msgRingArguments from '../msg-ring/arguments.ts'
+import * as openclose from '../openclose/conformance.ts'
+import * as opencloseArguments from '../openclose/arguments.ts'
+import * as poll from '../poll/conformance.ts'
+import * as pollArguments from '../poll/arguments.ts'
+import * as provideBuffers from '../provide-buffers/conformance.ts'
+import * as provideBuffersArguments from '../provide-buffers/arguments.ts'
 import * as rw from '../rw/conformance.ts'
 import * as rwFixed from '../rw-fixed/conformance.ts'
 import * as rwFixedArguments from '../rw-fixed/arguments.ts'
@@ -22,14 +30,20 @@ import * as sendmsg from '../sendmsg/conformance.ts'
 import * as sendmsgArguments from '../sendmsg/arguments.ts'
 import * as socket from '../socket/conformance.ts'
 import * as socketArguments from '../socket/arguments.ts'
-import * as splice from '../splice/cases.ts'
-import * as statx from '../statx/cases.ts'
-import * as sync from '../sync/cases.ts'
-import * as timeout from '../timeout/cases.ts'
-import * as truncate from '../truncate/cases.ts'
-import * as uringCmd from '../uring-cmd/cases.ts'
-import * as waitid from '../waitid/cases.ts'
-import * as xattr from '../xattr/cases.ts'
+import * as splice from '../splice/conformance.ts'
+import * as spliceArguments from '../splice/arguments.ts'
+import * as statx from '../statx/conformance.ts'
+import * as statxArguments from '../statx/arguments.ts'
+import * as sync from '../sync/conformance.ts'
+import * as syncArguments from '../sync/arguments.ts'
+import * as timeout from '../timeout/conformance.ts'
+import * as timeoutArguments from '../timeout/arguments.ts'
+import * as uringCmd from '../uring-cmd/conformance.ts'
+import * as uringCmdArguments from '../uring-cmd/arguments.ts'
+import * as waitid from '../waitid/conformance.ts'
+import * as waitidArguments from '../waitid/arguments.ts'
+import * as xattr from '../xattr/conformance.ts'
+import * as xattrArguments from '../xattr/arguments.ts'
 
 interface Family {
   readonly CONFORMANCE?: Record<string, Case<unknown>>
@@ -39,12 +53,14 @@ interface Family {
 const FAMILIES: readonly Family[] = [
   advise,
   cancel,
+  cancelArguments,
   epoll,
   filesUpdate,
   fs,
   futex,
   msgRing,
   openclose,
+  opencloseArguments,
   poll,
   provideBuffers,
   rw,
@@ -58,9 +74,10 @@ const FAMILIES: readonly Family[] = [
   socketArguments,
   splice,
   statx,
+  statxArguments,
   sync,
   timeout,
-  truncate,
+  timeoutArguments,
   uringCmd,
   waitid,
   xattr,
