@@ -34,16 +34,8 @@ export { Operation } from './operations/base/operation.ts'
 export * from './operations/provide-buffers.ts'
 export { AsyncCancel, type AsyncCancelOptions, type CancelTarget } from './operations/cancel.ts'
 export * from './operations/uring-cmd.ts'
-export {
-  Nop,
-  type NopOptions,
-  Read,
-  Readv,
-  type TransferOptions,
-  Write,
-  type WriteOptions,
-  Writev,
-} from './operations/rw.ts'
+export * from './operations/nop.ts'
+export * from './operations/rw.ts'
 export * from './operations/epoll.ts'
 export * from './operations/rw-fixed.ts'
 export * from './operations/futex.ts'

@@ -2,14 +2,17 @@
 
 import type { EntryWriter } from '../entry/entry-writer.ts'
 import { SqeFlags } from '../flags/index.ts'
-import { checkGroup, type GroupTarget, resolveGroup } from '../arguments/buffer-group.ts'
-import { type Groups, type GroupState, type Provision, useGroup } from '../buffers/groups.ts'
-import { type Received, receivedFrom } from '../buffers/received.ts'
+import {
+  checkGroup,
+  type Groups,
+  type GroupState,
+  type GroupTarget,
+  type Provision,
+  resolveGroup,
+} from '../buffers/groups.ts'
 import { addressOf, type Bytes, bytesLeft, checkBytes } from '../memory/address-of.ts'
-import type { Armed } from './base/operation-class.ts'
 import { Operation } from './base/operation.ts'
-import { checkFile, type FileTarget } from '../arguments/file.ts'
-import { integer, MAX_U16, MAX_U32, offset, checkOptions, outOfRange } from '../arguments/validate.ts'
+import { integer, MAX_U16, MAX_U32, outOfRange } from '../arguments/validate.ts'
 
 /** The maximum number of buffers in a group: their ids have 16 bits. */
 const MAX_BUFFERS = 0x1_0000
@@ -171,91 +174,5 @@ export class RemoveBuffers extends Operation<number> {
     entry.bufferIndex(group)
     entry.observed = true
     return { group, count, skipsSuccess: (this.sqeFlags & SqeFlags.CQE_SKIP_SUCCESS) !== 0 }
-  }
-}
-
-function checkRemoval({ count, group }: RemoveBuffers): { readonly count: number; readonly group: number } {
-  return { count: integer(count, 'count', 1, MAX_BUFFERS), group: resolveGroup(group, 'group') }
-}
-
-/** Options of {@link ReadMulti}. */
-export interface ReadMultiOptions {
-  /** Bytes at a time at most; absent or 0, as many as the buffer has. Linux 6.18 takes only 0 (`EINVAL`). */
-  length?: number
-  /** Byte in the file, where it has positions; absent, the file position. A bigint beyond 2^53. */
-  offset?: number | bigint
-}
-
-interface MultiState extends GroupState {
-  readonly received?: Received | undefined
-}
-
-/**
- * Reads from a pipe, a socket, a terminal, ... again and again, each time into a buffer of a group, until the file ends.
- * Resolves to what was {@link Received}, once for each read; the end of the file is the last completion, and has no
- * bytes.
- *
- * Fails with `ENOBUFS` (the group is empty), `EBADFD` (a file that cannot be polled: a regular one), `ECANCELED`, ... and
- * reads no more then. Since Linux 6.7. See io_uring_prep_read_multishot(3).
- */
-export class ReadMulti extends Operation<Received> {
-  static override readonly opcode = 49
-  static override readonly since = '6.7'
-  static override readonly syscall = 'read'
-  /** @internal */
-  static onEnqueue = useGroup
-
-  /** @internal */
-  static override observe(groups: Groups, result: number, flags: number, state: unknown): MultiState {
-    const { group } = state as MultiState
-    return { group, received: groups.received(group, result, flags) }
-  }
-
-  /** @internal */
-  static override rearm(_entry: Armed, result: number): boolean {
-    return result !== 0
-  }
-
-  /** @internal */
-  static override isEnd(result: number): boolean {
-    return result === 0
-  }
-
-  /** @internal */
-  static override decode(_result: number, _flags: number, state: unknown): Received {
-    const { group, received } = state as MultiState
-    return receivedFrom(group, received)
-  }
-
-  /** The file. */
-  file: FileTarget
-  /** The group. */
-  group: GroupTarget
-  /** Bytes at a time at most; 0, as many as the buffer has. */
-  length: number
-  /** Byte in the file; absent, the file position. */
-  offset: number | bigint | undefined
-
-  constructor(file: FileTarget, group: GroupTarget, options?: ReadMultiOptions) {
-    super()
-    const { length = 0, offset: from } = checkOptions(options)
-    this.file = checkFile(file)
-    this.group = checkGroup(group)
-    this.length = integer(length, 'options.length', 0, MAX_U32)
-    this.offset = offset(from, 'options.offset')
-  }
-
-  /** @internal */
-  override encode(entry: EntryWriter): MultiState {
-    const group = resolveGroup(this.group, 'group')
-    const length = integer(this.length, 'options.length', 0, MAX_U32)
-    const from = offset(this.offset, 'options.offset')
-    entry.beginFile(ReadMulti.opcode, this, this.file)
-    entry.group(group)
-    entry.len(length)
-    entry.offset(from)
-    entry.multishot = true
-    entry.observed = true
-    return { group }
   }
 }

@@ -1,18 +1,24 @@
-// Moving bytes between files and registered buffers.
+// Reading and writing files with registered buffers.
 
 import type { EntryWriter } from '../entry/entry-writer.ts'
-import type { IntegrityBlock } from '../structs/attr-pi.ts'
 import type { Bytes } from '../memory/address-of.ts'
+import {
+  checkStream,
+  Transfer,
+  type TransferOptions,
+  type VectorState,
+  type WriteOptions,
+} from './base/transfer.ts'
+import { intactBuffers, intactMemory } from './base/transfer-state.ts'
 import { checkFixed, type FixedBuffer } from '../arguments/fixed-buffer.ts'
 import type { FileTarget } from '../arguments/file.ts'
-import { invalidType, invalidValue } from '../arguments/validate.ts'
-import { sizeOf, type Vector, vector } from '../structs/iovec.ts'
-import { checkStream, moved, Transfer, type TransferOptions, type WriteOptions, writeStreamOf } from './rw.ts'
+import { invalidType, invalidValue, checkOptions } from '../arguments/validate.ts'
+import { checkVector, vector } from '../structs/iovec.ts'
 
-/** What operations on one registered buffer share. */
+/** A transfer of one registered buffer. */
 abstract class FixedTransfer extends Transfer {
   /** @internal */
-  static override intact = moved
+  static override intact = intactMemory
 
   /** The registered buffer, or a part of it. */
   buffer: FixedBuffer
@@ -31,11 +37,11 @@ abstract class FixedTransfer extends Transfer {
 }
 
 /**
- * Reads from a file into a registered buffer, which costs less than {@link Read}: the kernel has its memory at hand.
+ * Reads from a file into a registered buffer, which costs less than {@link Read}: its pages are pinned already.
  * Resolves to the number of bytes, fewer than asked for at the end of the file, 0 past it.
  *
- * Fails with `EFAULT` (no such registered buffer, memory outside of it, or no bytes), and as {@link Read} does. Since Linux 5.1.
- * See io_uring_prep_read_fixed(3).
+ * Fails with `EFAULT` (no such registered buffer, memory outside of it, or no bytes), and as {@link Read} does. Since
+ * Linux 5.1. See io_uring_prep_read_fixed(3).
  */
 export class ReadFixed extends FixedTransfer {
   static override readonly opcode = 4
@@ -51,20 +57,21 @@ export class ReadFixed extends FixedTransfer {
 /**
  * Writes from a registered buffer to a file. Resolves to the number of bytes that were written, which may be fewer.
  *
- * Fails with `EFAULT` (no such registered buffer, memory outside of it, or no bytes), and as {@link Write} does. Since Linux 5.1.
- * See io_uring_prep_write_fixed(3).
+ * Fails with `EFAULT` (no such registered buffer, memory outside of it, or no bytes), and as {@link Write} does.
+ * Since Linux 5.1. See io_uring_prep_write_fixed(3).
  */
 export class WriteFixed extends FixedTransfer {
   static override readonly opcode = 5
   static override readonly since = '5.1'
   static override readonly syscall = 'write'
 
-  /** The write stream that the bytes belong to. */
+  /** Write stream that the bytes belong to; 0, none. */
   writeStream: number
 
   constructor(file: FileTarget, buffer: FixedBuffer, options?: WriteOptions) {
     super(file, buffer, options)
-    this.writeStream = writeStreamOf(options)
+    const { writeStream = 0 } = checkOptions(options)
+    this.writeStream = checkStream(writeStream)
   }
 
   /** @internal */
@@ -76,18 +83,18 @@ export class WriteFixed extends FixedTransfer {
   }
 }
 
+/** Parts of one registered buffer. */
 interface Parts {
   readonly index: number
   readonly views: readonly Bytes[]
 }
 
-/** Parts of one registered buffer. */
-function checkParts(buffers: unknown, name: string): Parts {
-  if (!Array.isArray(buffers)) throw invalidType(name, 'an instance of Array', buffers)
+function checkParts(buffers: unknown): Parts {
+  if (!Array.isArray(buffers)) throw invalidType('buffers', 'an instance of Array', buffers)
   const views: Bytes[] = []
   let index = 0
   for (let at = 0; at < buffers.length; at += 1) {
-    const element = `${name}[${at}]`
+    const element = `buffers[${at}]`
     const buffer = checkFixed(buffers[at], element)
     if (at === 0) index = buffer.index
     if (buffer.index !== index) {
@@ -99,43 +106,34 @@ function checkParts(buffers: unknown, name: string): Parts {
     }
     views.push(buffer.view)
   }
-  return { index, views }
+  return { index, views: checkVector(views, 'buffers') }
 }
 
-/** The buffers of an operation on several, and its integrity data. */
-interface PartsState extends Vector {
-  readonly integrity: IntegrityBlock | undefined
-}
-
-/** What operations on several parts of a registered buffer share. */
+/** A transfer of several parts of one registered buffer. */
 abstract class FixedVectorTransfer extends Transfer {
   /** @internal */
-  static override intact(result: number, state: unknown): boolean {
-    return result <= sizeOf((state as PartsState).buffers)
-  }
+  static override intact = intactBuffers
 
   /** Parts of one registered buffer, in order; 1024 at most. */
   buffers: readonly FixedBuffer[]
 
   constructor(file: FileTarget, buffers: readonly FixedBuffer[], options?: TransferOptions) {
     super(file, options)
-    vector(checkParts(buffers, 'buffers').views, 'buffers')
+    checkParts(buffers)
     this.buffers = buffers
   }
 
-  protected encodeParts(entry: EntryWriter, opcode: number): PartsState {
-    const { index, views } = checkParts(this.buffers, 'buffers')
-    const state = vector(views, 'buffers')
-    const integrity = this.begin(entry, opcode)
-    entry.addr(state.address)
-    entry.len(views.length)
+  protected encodeParts(entry: EntryWriter, opcode: number): VectorState {
+    const { index, views } = checkParts(this.buffers)
+    const state = this.transferVector(entry, opcode, vector(views, 'buffers'))
     entry.bufferIndex(index)
-    return { ...state, integrity }
+    return state
   }
 }
 
 /**
- * Reads from a file into several parts of one registered buffer, one after the other. Resolves to the number of bytes.
+ * Reads from a file into several parts of one registered buffer, one after the other. Resolves to the number of
+ * bytes.
  *
  * Fails with `EFAULT` (no such registered buffer, memory outside of it, or a part without bytes), and as {@link Read}
  * does. Since Linux 6.15. See io_uring_prep_readv_fixed(3).
@@ -152,22 +150,24 @@ export class ReadvFixed extends FixedVectorTransfer {
 }
 
 /**
- * Writes several parts of one registered buffer to a file, one after the other. Resolves to the number of bytes.
+ * Writes several parts of one registered buffer to a file, one after the other. Resolves to the number of bytes,
+ * which may be fewer.
  *
- * Fails with `EFAULT` (no such registered buffer, memory outside of it, or a part without bytes), and as {@link Write}
- * does. Since Linux 6.15. See io_uring_prep_writev_fixed(3).
+ * Fails with `EFAULT` (no such registered buffer, memory outside of it, or a part without bytes), and as {@link
+ * Write} does. Since Linux 6.15. See io_uring_prep_writev_fixed(3).
  */
 export class WritevFixed extends FixedVectorTransfer {
   static override readonly opcode = 61
   static override readonly since = '6.15'
   static override readonly syscall = 'write'
 
-  /** The write stream that the bytes belong to. */
+  /** Write stream that the bytes belong to; 0, none. */
   writeStream: number
 
   constructor(file: FileTarget, buffers: readonly FixedBuffer[], options?: WriteOptions) {
     super(file, buffers, options)
-    this.writeStream = writeStreamOf(options)
+    const { writeStream = 0 } = checkOptions(options)
+    this.writeStream = checkStream(writeStream)
   }
 
   /** @internal */

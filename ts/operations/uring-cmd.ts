@@ -18,7 +18,7 @@ import {
   outOfRange,
   integer64,
 } from '../arguments/validate.ts'
-import { Nop, type NopOptions } from './rw.ts'
+import { Nop, type NopOptions } from './nop.ts'
 
 const MAX_U64 = (1n << 64n) - 1n
 /** Bytes of data in an ordinary entry, and in one of 128 bytes. */
