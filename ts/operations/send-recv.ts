@@ -1,29 +1,37 @@
-// Sending and receiving bytes.
+// Sending and receiving bytes on sockets.
 
 import { type Address, addressBlock, type AddressBlock, checkAddress } from '../structs/sockaddr.ts'
 import type { EntryWriter } from '../entry/entry-writer.ts'
 import { MessageFlags, RecvSendFlags } from '../flags/index.ts'
-import { type GroupBuffer, type GroupTarget, isGroup, resolveGroupBuffer } from '../arguments/buffer-group.ts'
-import { type Groups, type GroupState, useGroup } from '../buffers/groups.ts'
-import type { Received } from '../buffers/received.ts'
+import {
+  type GroupBuffer,
+  type GroupState,
+  type GroupTarget,
+  type Received,
+  useGroup,
+} from '../buffers/groups.ts'
 import type { Armed } from './base/operation-class.ts'
 import { type Bytes, checkBytes, isUint8Array } from '../memory/address-of.ts'
 import { checkFixed, FixedBuffer } from '../arguments/fixed-buffer.ts'
 import type { FileTarget } from '../arguments/file.ts'
 import {
   type BundleState,
-  decodeReceived,
-  GroupStream,
-  isGroupState,
-  moved,
+  GroupTransfer,
   observeBundle,
-  observeReceived,
-  observeSent,
   observeSentBundle,
   type RecvOptions,
-  Stream,
+  SocketTransfer,
 } from './base/socket-io.ts'
-import { flag, integer, mask, MAX_U32, checkOptions } from '../arguments/validate.ts'
+import {
+  checkMemoryOrGroup,
+  decodeReceived,
+  decodeTransfer,
+  type GroupChoice,
+  intactMemory,
+  observeReceived,
+  observeSent,
+} from './base/transfer-state.ts'
+import { flag, integer, MAX_U32, checkOptions } from '../arguments/validate.ts'
 import { checkVector, sizeOf, type Vector, vector } from '../structs/iovec.ts'
 import {
   decodeZeroCopy,
@@ -39,25 +47,25 @@ export type { ZeroCopyUsage } from './base/zero-copy.ts'
 
 /** Options of {@link Send}. */
 export interface SendOptions extends RecvOptions {
-  /** Where to, on a socket that is not connected (6.0). */
+  /** Address of the receiver, on a socket that is not connected (6.0). */
   to?: Address
 }
 
 /** Options of {@link SendZc}. */
 export interface SendZcOptions<U extends boolean = boolean> extends SendOptions {
-  /** Says too whether the kernel copied the bytes all the same (6.2). */
+  /** If set, resolves to {@link ZeroCopyUsage}, which says if the kernel copied the bytes all the same (6.2). */
   reportUsage?: U
 }
 
 /** Options of {@link RecvMulti} and {@link RecvMultiBundle}. */
 export interface RecvMultiOptions extends RecvOptions {
-  /** Bytes at a time at most; 0, as many as the buffer has (6.17). */
+  /** The most bytes of one completion; 0, the default, is as many as the buffer has (6.17). */
   length?: number
-  /** Stops after about so many bytes: with the buffer that reaches it; 0, never (6.17). */
+  /** Bytes to stop after: with the buffer that reaches them; 0, the default, never stops (6.17). */
   limit?: number
 }
 
-/** What a send of several buffers, or to an address, keeps. */
+/** The state of a send of several buffers, or to an address. */
 class Outgoing {
   readonly buffers: readonly Bytes[]
   readonly iovecs: Vector | undefined
@@ -74,9 +82,9 @@ class Outgoing {
   }
 }
 
-/** What sending from memory shares. */
-abstract class MemorySend<T = number> extends Stream<T> {
-  /** Where to, on a socket that is not connected. */
+/** A send of memory. */
+abstract class MemorySend<T = number> extends SocketTransfer<T> {
+  /** Address of the receiver, on a socket that is not connected. */
   to: Address | undefined
 
   constructor(file: FileTarget, options: SendOptions | undefined) {
@@ -90,7 +98,7 @@ abstract class MemorySend<T = number> extends Stream<T> {
     return this.to === undefined ? undefined : addressBlock(this.to, 'options.to')
   }
 
-  /** Writes the entry of a send of memory that is not registered, and returns what has to live. */
+  /** Writes the entry of a send of memory that is not registered, and returns its state. */
   protected send(
     entry: EntryWriter,
     opcode: number,
@@ -103,16 +111,10 @@ abstract class MemorySend<T = number> extends Stream<T> {
       setAddress(entry, address)
       return new Outgoing([bytes], undefined, address)
     }
-    const buffers = vector(bytes, 'bytes')
-    const flags = mask(this.flags, 'options.flags')
-    const priority = this.priority()
-    entry.beginFile(opcode, this, this.file)
-    entry.addr(buffers.address)
-    entry.len(buffers.buffers.length)
-    entry.opFlags(flags)
-    entry.ioprio(RecvSendFlags.VECTORIZED | priority)
+    const iovecs = vector(bytes, 'bytes')
+    this.transferVector(entry, opcode, iovecs)
     if (address !== undefined) setAddress(entry, address)
-    return new Outgoing(buffers.buffers, buffers, address)
+    return new Outgoing(iovecs.buffers, iovecs, address)
   }
 }
 
@@ -121,42 +123,44 @@ function setAddress(entry: EntryWriter, { address, length }: AddressBlock): void
   entry.word(length)
 }
 
-/** `Array.isArray`, for arrays that are not to be changed too. */
+/** `Array.isArray`, for readonly arrays too. */
 function isArray(value: unknown): value is readonly Bytes[] {
   return Array.isArray(value)
 }
 
-/** Memory, or several pieces of it. */
-function checkMemory(bytes: unknown): Bytes | readonly Bytes[] {
-  return isArray(bytes) ? checkVector(bytes, 'bytes') : checkBytes(bytes, 'bytes')
+/** Checks what {@link Send} sends. Returns the choice for a buffer group, `undefined` for memory. */
+function checkSource(bytes: Bytes | GroupBuffer | readonly Bytes[]): GroupChoice | undefined {
+  if (!isArray(bytes)) return checkMemoryOrGroup(bytes, 'bytes')
+  checkVector(bytes, 'bytes')
+  return undefined
 }
 
 /**
- * Sends bytes: of memory, of several buffers one after the other (6.17), or of a buffer that the kernel takes from a
- * group (6.10). Resolves to the number of bytes that were sent, which may be fewer without `MessageFlags.WAITALL`.
+ * Sends memory, several buffers one after the other (6.17), or a buffer that the kernel takes from a buffer group
+ * (6.10). Resolves to the number of bytes that were sent, which may be fewer without `MessageFlags.WAITALL`.
  *
- * Fails with `EPIPE` (nobody receives any more; there is no signal), `ECONNRESET`, `ENOTCONN`, `EMSGSIZE`, `EAGAIN`
- * (with `MessageFlags.DONTWAIT`), `ENOBUFS` (an empty group), ... Since Linux 5.6. See send(2).
+ * Fails with `EPIPE` (the connection is shut down; there is no signal), `ECONNRESET` (the peer closed the
+ * connection), `ENOTCONN` (the socket is not connected), `EMSGSIZE` (too long for the protocol), `EAGAIN` (with
+ * `MessageFlags.DONTWAIT`: the socket cannot send now), `ENOBUFS` (the buffer group is empty), ... Since Linux 5.6.
+ * See send(2).
  */
 export class Send extends MemorySend {
   static override readonly opcode = 26
   static override readonly since = '5.6'
   static override readonly syscall = 'send'
   /** @internal */
-  static override intact = moved
-
+  static override intact = intactMemory
   /** @internal */
   static onEnqueue = useGroup
-  /** A buffer of a group that was sent is out of it. @internal */
+  /** @internal */
   static override observe = observeSent
 
-  /** What to send: memory, several buffers, or a group that the kernel takes a buffer from. */
+  /** Memory to send, several buffers, or a buffer group that the kernel takes a buffer from. */
   bytes: Bytes | GroupBuffer | readonly Bytes[]
 
   constructor(file: FileTarget, bytes: Bytes | GroupBuffer | readonly Bytes[], options?: SendOptions) {
     super(file, options)
-    if (!isArray(bytes) && isGroup(bytes)) resolveGroupBuffer(bytes, 'bytes')
-    else checkMemory(bytes)
+    if (!isUint8Array(bytes)) checkSource(bytes)
     this.bytes = bytes
   }
 
@@ -165,9 +169,9 @@ export class Send extends MemorySend {
     const { bytes } = this
     const address = this.destination()
     if (isUint8Array(bytes)) return this.send(entry, Send.opcode, bytes, address)
-    if (isArray(bytes) || !isGroup(bytes)) return this.send(entry, Send.opcode, checkMemory(bytes), address)
-    const { id, length } = resolveGroupBuffer(bytes, 'bytes')
-    const state = this.select(entry, Send.opcode, id, length)
+    const group = checkSource(bytes)
+    if (group === undefined) return this.send(entry, Send.opcode, bytes as Bytes | readonly Bytes[], address)
+    const state = this.select(entry, Send.opcode, group.id, group.length)
     if (address === undefined) return state
     setAddress(entry, address)
     return { ...state, address }
@@ -175,72 +179,55 @@ export class Send extends MemorySend {
 }
 
 /**
- * Sends bytes without copying them: of memory, of several buffers (6.17), or of a registered buffer. It completes twice:
- * with the number of bytes, and, if that completion says `more`, with a notification that the memory may be changed
- * again; until then it has to stay as it is. Failures may have a notification too.
+ * Sends memory without copying it: memory, several buffers (6.17), or a registered buffer. It completes twice: with
+ * the number of bytes and, if that completion has `more`, with a notification that the memory may be changed again.
+ * Until then the memory must stay as it is. Failures may have a notification too.
  *
- * Resolves to the number of bytes, at the notification; with `reportUsage` to {@link ZeroCopyUsage}.
+ * Resolves to the number of bytes, at the notification; with `reportUsage`, to {@link ZeroCopyUsage}.
  *
- * Fails as {@link Send} does, and with `ENOTSUP` (a socket that cannot: a Unix one, say), `ENOMEM` (more
+ * Fails as {@link Send} does, and with `ENOTSUP` (a socket without zero-copy, such as a Unix one), `ENOMEM` (more
  * memory than the user may lock). Since Linux 6.0. See io_uring_prep_send_zc(3).
  */
 export class SendZc<U extends boolean = false> extends MemorySend<U extends true ? ZeroCopyUsage : number> {
   static override readonly opcode = 47
   static override readonly since = '6.0'
   static override readonly syscall = 'send'
-
   /** @internal */
-  static lockedBytes(state: unknown): number | undefined {
-    return lockedByZeroCopy(state as ZeroCopyState)
-  }
-
+  static lockedBytes = lockedByZeroCopy
   /** @internal */
-  static override intact(_result: number, state: unknown): boolean {
-    return intactZeroCopy(state as ZeroCopyState)
-  }
-
+  static override intact = intactZeroCopy
   /** @internal */
-  static override observe(
-    _groups: Groups,
-    result: number,
-    flags: number,
-    state: unknown,
-    last: unknown,
-  ): ZeroCopyState {
-    return observeZeroCopy(result, flags, state as ZeroCopyState, last)
-  }
-
+  static override observe = observeZeroCopy
   /** @internal */
-  static override decode(_result: number, _flags: number, state: unknown): number | ZeroCopyUsage {
-    return decodeZeroCopy(state as ZeroCopyState)
-  }
+  static override decode = decodeZeroCopy
 
-  /** What to send: memory, a registered buffer, or several buffers. */
+  /** Memory to send, a registered buffer, or several buffers. */
   bytes: Bytes | FixedBuffer | readonly Bytes[]
-  /** Says too whether the kernel copied the bytes all the same. */
+  /** If set, resolves to {@link ZeroCopyUsage}. */
   reportUsage: boolean
 
   constructor(file: FileTarget, bytes: Bytes | FixedBuffer | readonly Bytes[], options?: SendZcOptions<U>) {
     super(file, options)
-    const { reportUsage } = checkOptions(options)
-    this.bytes = bytes instanceof FixedBuffer ? checkFixed(bytes, 'bytes') : checkMemory(bytes)
-    this.reportUsage = reportUsage === undefined ? false : flag(reportUsage, 'options.reportUsage')
+    const { reportUsage = false } = checkOptions(options)
+    this.bytes = bytes
+    this.reportUsage = reportUsage
+    checkSendZc(this)
   }
 
   /** @internal */
   override encode(entry: EntryWriter): ZeroCopyState {
-    const { bytes } = this
-    const reportUsage = flag(this.reportUsage, 'options.reportUsage')
+    const { reportUsage } = this
+    const bytes = checkSendZc(this)
     const address = this.destination()
     let state: ZeroCopyState
     if (bytes instanceof FixedBuffer) {
-      this.transfer(entry, SendZc.opcode, checkFixed(bytes, 'bytes').view)
+      this.transfer(entry, SendZc.opcode, bytes.view)
       entry.ioprio(RecvSendFlags.FIXED_BUF)
       entry.bufferIndex(bytes.index)
       if (address !== undefined) setAddress(entry, address)
       state = { buffers: [bytes.view], reportUsage, fixed: true, keep: address }
     } else {
-      const keep = this.send(entry, SendZc.opcode, checkMemory(bytes), address)
+      const keep = this.send(entry, SendZc.opcode, bytes, address)
       state = { buffers: keep instanceof Outgoing ? keep.buffers : [keep], reportUsage, keep }
     }
     if (reportUsage) entry.ioprio(RecvSendFlags.ZC_REPORT_USAGE)
@@ -250,8 +237,15 @@ export class SendZc<U extends boolean = false> extends MemorySend<U extends true
   }
 }
 
-/** Memory for the start of a message whose whole length is told: it may have any. */
-class Whole {
+/** Checks the arguments of a {@link SendZc}, and returns what it sends. */
+function checkSendZc({ bytes, reportUsage }: SendZc<boolean>): Bytes | FixedBuffer | readonly Bytes[] {
+  flag(reportUsage, 'options.reportUsage')
+  if (bytes instanceof FixedBuffer) return checkFixed(bytes, 'bytes')
+  return isArray(bytes) ? checkVector(bytes, 'bytes') : checkBytes(bytes, 'bytes')
+}
+
+/** Memory for the start of a message, if the result is the length of the whole message: any number. */
+class MessageStart {
   readonly bytes: Bytes
   readonly size: number
 
@@ -265,69 +259,56 @@ class Whole {
   }
 }
 
-/** Memory, or a group of buffers. */
-function checkTarget(target: Bytes | GroupBuffer): Bytes | GroupBuffer {
-  if (!isGroup(target)) return checkBytes(target, 'bytes')
-  resolveGroupBuffer(target, 'bytes')
-  return target
-}
-
 /**
- * Receives bytes, into memory or into a buffer that the kernel takes from a group. Resolves to the number of bytes, 0
- * at the end of the stream; from a group, to what was {@link Received}.
+ * Receives bytes into memory, or into a buffer that the kernel takes from a buffer group. Resolves to the number of
+ * bytes, 0 at the end of the stream; for a buffer group, to {@link Received}.
  *
- * Fails with `ECONNRESET`, `ENOTCONN`, `EAGAIN` (with `MessageFlags.DONTWAIT`), `ENOBUFS` (an empty group), ... Since
- * Linux 5.6. See recv(2).
+ * Fails with `ECONNRESET` (the peer closed the connection), `ENOTCONN` (the socket is not connected), `EAGAIN` (with
+ * `MessageFlags.DONTWAIT`: no data is there yet), `ENOBUFS` (the buffer group is empty), ... Since Linux 5.6. See
+ * recv(2).
  */
-export class Recv<B extends Bytes | GroupBuffer = Bytes> extends Stream<
+export class Recv<B extends Bytes | GroupBuffer = Bytes> extends SocketTransfer<
   B extends GroupBuffer ? Received : number
 > {
   static override readonly opcode = 27
   static override readonly since = '5.6'
   static override readonly syscall = 'recv'
   /** @internal */
-  static override intact = moved
+  static override intact = intactMemory
   /** @internal */
   static onEnqueue = useGroup
   /** @internal */
   static override observe = observeReceived
-
   /** @internal */
-  static override decode(result: number, _flags: number, state: unknown): number | Received {
-    return isGroupState(state) ? decodeReceived(state) : result
-  }
+  static override decode = decodeTransfer
 
-  /** Where to put the bytes: memory, or a group that the kernel takes a buffer from. */
+  /** Memory to receive into, or a buffer group that the kernel takes a buffer from. */
   bytes: Bytes | GroupBuffer
 
   constructor(file: FileTarget, bytes: B, options?: RecvOptions) {
     super(file, options)
-    this.bytes = checkTarget(bytes)
+    if (!isUint8Array(bytes)) checkMemoryOrGroup(bytes, 'bytes')
+    this.bytes = bytes
   }
 
   /** @internal */
   override encode(entry: EntryWriter): unknown {
     const { bytes } = this
-    if (!isUint8Array(bytes)) {
-      if (isGroup(bytes)) {
-        const { id, length } = resolveGroupBuffer(bytes, 'bytes')
-        return this.select(entry, Recv.opcode, id, length)
-      }
-      checkBytes(bytes, 'bytes')
-    }
+    const group = isUint8Array(bytes) ? undefined : checkMemoryOrGroup(bytes, 'bytes')
+    if (group !== undefined) return this.select(entry, Recv.opcode, group.id, group.length)
     this.transfer(entry, Recv.opcode, bytes as Bytes)
-    return (this.flags & MessageFlags.TRUNC) === 0 ? bytes : new Whole(bytes as Bytes)
+    return (this.flags & MessageFlags.TRUNC) === 0 ? bytes : new MessageStart(bytes as Bytes)
   }
 }
 
 /**
- * Sends the buffers of a group, in their order, until there are none left. It may complete several times. Resolves to
- * the number of bytes that were sent, those of the completions before included.
+ * Sends the buffers of a buffer group, in their order, until none is left. It may complete several times. Resolves to
+ * the number of bytes that all completions together sent.
  *
- * Fails as {@link Send} does, and with `ENOENT` (no such group), `ENOBUFS` (an empty group). A buffer that it failed
- * to send is out of the group. Since Linux 6.10. See io_uring_prep_send_bundle(3).
+ * Fails as {@link Send} does, and with `ENOENT` (no such buffer group), `ENOBUFS` (the buffer group is empty). A
+ * buffer that could not be sent is out of the group. Since Linux 6.10. See io_uring_prep_send_bundle(3).
  */
-export class SendBundle extends GroupStream<number> {
+export class SendBundle extends GroupTransfer<number> {
   static override readonly opcode = 26
   static override readonly since = '6.10'
   static override readonly syscall = 'send'
@@ -351,19 +332,19 @@ export class SendBundle extends GroupStream<number> {
   }
 }
 
-/** What receiving into a group shares. */
-abstract class GroupReceive extends GroupStream<Received> {
+/** A receive into a buffer group. */
+abstract class GroupReceive extends GroupTransfer<Received> {
   /** @internal */
-  static override decode(_result: number, _flags: number, state: unknown): Received {
-    return decodeReceived(state)
-  }
+  static onEnqueue = useGroup
+  /** @internal */
+  static override decode = decodeReceived
 }
 
 /**
- * Receives bytes into as many buffers of a group as they need: as many as there are of a {@link BufferRing}, two at
- * most where they were provided one by one. Resolves to what was {@link Received}.
+ * Receives bytes into as many buffers of a buffer group as they need: as many as a {@link BufferRing} has, two at
+ * most if they come from {@link ProvideBuffers}. Resolves to {@link Received}.
  *
- * Fails as {@link Recv} does, and with `ENOENT` (no such group). Since Linux 6.10. See io_uring_prep_recv(3).
+ * Fails as {@link Recv} does, and with `ENOENT` (no such buffer group). Since Linux 6.10. See io_uring_prep_recv(3).
  */
 export class RecvBundle extends GroupReceive {
   static override readonly opcode = 27
@@ -371,8 +352,6 @@ export class RecvBundle extends GroupReceive {
   static override readonly syscall = 'recv'
   /** @internal */
   static override readonly variantSince = '6.10'
-  /** @internal */
-  static onEnqueue = useGroup
   /** @internal */
   static override observe = observeBundle
 
@@ -386,7 +365,7 @@ interface Limited {
   readonly limit: number
 }
 
-/** What receiving again and again shares. */
+/** A multishot receive. */
 abstract class MultiReceive extends GroupReceive {
   /** @internal */
   static override rearm({ state }: Armed, result: number, _results: number, total: number): boolean | number {
@@ -403,18 +382,18 @@ abstract class MultiReceive extends GroupReceive {
     return result === 0
   }
 
-  /** Stops after about so many bytes; 0, never. */
+  /** Bytes to stop after; 0, never. */
   limit: number
 
   constructor(file: FileTarget, group: GroupTarget, options?: RecvMultiOptions) {
     super(file, group, options)
-    const { limit } = checkOptions(options)
-    this.limit = limit === undefined ? 0 : integer(limit, 'options.limit', 0, MAX_U32)
+    const { limit = 0 } = checkOptions(options)
+    this.limit = checkLimit(limit)
   }
 
-  /** What the entry says beside the group. */
+  /** Writes the fields of the entry that follow those of `select`. */
   protected repeat<S extends GroupState>(entry: EntryWriter, select: () => S): S & Limited {
-    const limit = integer(this.limit, 'options.limit', 0, MAX_U32)
+    const limit = checkLimit(this.limit)
     const state = select()
     entry.word(limit)
     entry.multishot = true
@@ -422,13 +401,17 @@ abstract class MultiReceive extends GroupReceive {
   }
 }
 
+function checkLimit(limit: number): number {
+  return integer(limit, 'options.limit', 0, MAX_U32)
+}
+
 /**
- * Receives bytes, again and again, each time into a buffer of a group. It goes on until a completion does not say
- * `more`: at the end of the stream, which brings nothing, at `limit`, at a failure, and when more completions wait than
- * the ring has room for. Resolves to what was {@link Received}, each time.
+ * Receives bytes again and again, each time into a buffer of a buffer group. Multishot: each completion resolves to
+ * {@link Received}. It ends with a completion without `more`: at the end of the stream, which has no bytes, at
+ * `limit`, with an error, and when the completion queue is full.
  *
- * Fails as {@link Recv} does, and with `ECANCELED`, `EINVAL` (with `MessageFlags.WAITALL`). Since Linux 6.0. See
- * io_uring_prep_recv_multishot(3).
+ * Fails as {@link Recv} does, and with `ECANCELED` (it was cancelled), `EINVAL` (with `MessageFlags.WAITALL`). Since
+ * Linux 6.0. See io_uring_prep_recv_multishot(3).
  */
 export class RecvMulti extends MultiReceive {
   static override readonly opcode = 27
@@ -436,8 +419,6 @@ export class RecvMulti extends MultiReceive {
   static override readonly syscall = 'recv'
   /** @internal */
   static override readonly variantSince = '6.0'
-  /** @internal */
-  static onEnqueue = useGroup
   /** @internal */
   static override observe = observeReceived
 
@@ -448,10 +429,11 @@ export class RecvMulti extends MultiReceive {
 }
 
 /**
- * Receives bytes, again and again, each time into as many buffers of a group as they need. Resolves to what was
- * {@link Received}, each time. It ends as {@link RecvMulti} does, and with the last buffer of the group.
+ * Receives bytes again and again, each time into as many buffers of a buffer group as they need. Multishot: each
+ * completion resolves to {@link Received}. It ends as {@link RecvMulti} does, and with the last buffer of the group.
  *
- * Fails as {@link RecvMulti} does, and with `ENOENT` (no such group). Since Linux 6.10. See io_uring_prep_recv_multishot(3).
+ * Fails as {@link RecvMulti} does, and with `ENOENT` (no such buffer group). Since Linux 6.10. See
+ * io_uring_prep_recv_multishot(3).
  */
 export class RecvMultiBundle extends MultiReceive {
   static override readonly opcode = 27
@@ -459,8 +441,6 @@ export class RecvMultiBundle extends MultiReceive {
   static override readonly syscall = 'recv'
   /** @internal */
   static override readonly variantSince = '6.10'
-  /** @internal */
-  static onEnqueue = useGroup
   /** @internal */
   static override observe = observeBundle
 

@@ -1,13 +1,9 @@
-// Messages of sockets: bytes with an address and with what goes along.
+// Sending and receiving messages on sockets: bytes with an address and control messages.
 
-import type { ControlMessage } from '../structs/cmsghdr.ts'
 import type { EntryWriter } from '../entry/entry-writer.ts'
 import { RecvSendFlags } from '../flags/index.ts'
-import { checkGroup, type GroupTarget, resolveGroup } from '../arguments/buffer-group.ts'
-import { type Groups, type GroupState, useGroup } from '../buffers/groups.ts'
-import { type Received, receivedFrom } from '../buffers/received.ts'
-import { ADDRESS_BYTES, type SocketAddress } from '../structs/sockaddr.ts'
-import { type Bytes, checkBytes, viewOf } from '../memory/address-of.ts'
+import { type Groups, type GroupTarget, receivedFrom, resolveGroup, useGroup } from '../buffers/groups.ts'
+import { type Bytes, checkBytes } from '../memory/address-of.ts'
 import {
   checkIn,
   checkOut,
@@ -17,7 +13,6 @@ import {
   type GroupMessage,
   type InMessage,
   type MemoryMessage,
-  isEmpty,
   type MessageDetails,
   type MultiRooms,
   type OutBlock,
@@ -27,19 +22,14 @@ import {
   parseMessage,
   roomsBlock,
 } from '../structs/msghdr.ts'
+import { resolveFixedIndex } from './base/fixed-index.ts'
+import { isNothing, ProvidedMessage, type ReceivedMessage, resolveRooms } from './base/message-io.ts'
 import type { Armed } from './base/operation-class.ts'
 import { Operation } from './base/operation.ts'
+import { SocketTransfer } from './base/socket-io.ts'
+import { intactBuffers, type ObservedGroup } from './base/transfer-state.ts'
 import { checkFile, type FileTarget } from '../arguments/file.ts'
-import {
-  flag,
-  integer,
-  invalidType,
-  mask,
-  MAX_I32,
-  MAX_U16,
-  MAX_U32,
-  checkOptions,
-} from '../arguments/validate.ts'
+import { flag, integer, MAX_U32, checkOptions } from '../arguments/validate.ts'
 import { sizeOf } from '../structs/iovec.ts'
 import {
   decodeZeroCopy,
@@ -50,30 +40,31 @@ import {
   type ZeroCopyUsage,
 } from './base/zero-copy.ts'
 
+export type { ControlMessage } from '../structs/cmsghdr.ts'
 export type {
-  ControlMessage,
   GroupMessage,
   InMessage,
   MemoryMessage,
   MessageDetails,
   OutMessage,
   ParsedMessage,
-  ZeroCopyUsage,
-}
+} from '../structs/msghdr.ts'
+export type { ReceivedMessage } from './base/message-io.ts'
+export type { ZeroCopyUsage } from './base/zero-copy.ts'
 
 /** Options of {@link SendMsg}. */
 export interface SendMsgOptions {
   /** `MessageFlags`. */
   flags?: number
-  /** Waits until the socket can send before the first try (5.19). */
+  /** If set, waits until the socket can send before the first attempt (5.19). */
   pollFirst?: boolean
 }
 
 /** Options of {@link SendMsgZc}. */
 export interface SendMsgZcOptions<R extends boolean = boolean> extends SendMsgOptions {
-  /** The registered buffer that all buffers of the message lie in, or its number (6.15). */
+  /** Registered buffer that contains all buffers of the message, or its index (6.15). */
   fixedBuffer?: number | { readonly index: number }
-  /** Resolves to {@link ZeroCopyUsage} (6.2). */
+  /** If set, resolves to {@link ZeroCopyUsage} (6.2). */
   reportUsage?: R
 }
 
@@ -81,96 +72,54 @@ export interface SendMsgZcOptions<R extends boolean = boolean> extends SendMsgOp
 export interface RecvMsgOptions {
   /** `MessageFlags`. */
   flags?: number
-  /** Waits until there is something to receive before the first try (5.19). */
+  /** If set, waits until there is something to receive before the first attempt (5.19). */
   pollFirst?: boolean
 }
 
 /** Options of {@link RecvMsgMulti}. */
 export interface RecvMsgMultiOptions extends RecvMsgOptions {
-  /** Room for the sender's address in each buffer: bytes, or `true` for any address (128); none. */
+  /** Room for the sender's address in each buffer: bytes, or `true` for any address (128 bytes); none by default. */
   address?: boolean | number
-  /** Room for control messages in each buffer, in bytes; none. */
+  /** Room for control messages in each buffer, in bytes; 0 by default. */
   control?: number
 }
 
 /** Options of {@link RecvZc}. */
 export interface RecvZcOptions {
-  /** The receive queue that was registered; 0. */
+  /** Number of the registered receive queue; 0 by default. */
   ifq?: number
-  /** Bytes at most; 0, the default, is without end. */
+  /** The most bytes; 0, the default, is no limit. */
   length?: number
-  /** Waits until there is something to receive before the first try. */
+  /** If set, waits until there is something to receive before the first attempt. */
   pollFirst?: boolean
 }
 
-/** What {@link RecvMsg} resolves to. */
+/** The result of {@link RecvMsg} into memory. */
 export interface RecvMsgResult extends MessageDetails {
-  /** Bytes that were received; with `MessageFlags.TRUNC` among the flags, those that were cut off too. */
+  /** Bytes that were received; with `MessageFlags.TRUNC` in the option `flags`, those that were cut off too. */
   readonly bytes: number
-}
-
-/** A message that came into a provided buffer. */
-export interface ReceivedMessage extends Received, MessageDetails {
-  /** The sender; absent where the kernel gave none, or was not asked. */
-  readonly address: MessageDetails['address']
-  /** Control messages, as many as there was room for. */
-  readonly control: MessageDetails['control']
-  /** `MessageFlags`: `TRUNC` where bytes were cut off, `CTRUNC` where control messages were. */
-  readonly flags: MessageDetails['flags']
-}
-
-/** What sends and receives of messages share. */
-abstract class MessageOperation<T> extends Operation<T> {
-  /** The socket. */
-  file: FileTarget
-  /** `MessageFlags`. */
-  flags: number
-  /** Waits until the socket is ready before the first try. */
-  pollFirst: boolean
-
-  constructor(file: FileTarget, options: SendMsgOptions | undefined) {
-    super()
-    const { flags = 0, pollFirst = false } = checkOptions(options)
-    this.file = checkFile(file)
-    this.flags = mask(flags, 'options.flags')
-    this.pollFirst = flag(pollFirst, 'options.pollFirst')
-  }
-
-  /** Writes all but what is the operation's own. @internal */
-  protected begin(entry: EntryWriter, opcode: number, message: number): void {
-    const flags = mask(this.flags, 'options.flags')
-    const pollFirst = flag(this.pollFirst, 'options.pollFirst')
-    entry.beginFile(opcode, this, this.file)
-    entry.addr(message)
-    entry.len(1)
-    entry.opFlags(flags)
-    if (pollFirst) entry.ioprio(RecvSendFlags.POLL_FIRST)
-  }
 }
 
 /**
  * Sends a message. Resolves to the number of bytes, which on a stream may be fewer than there are.
  *
- * Fails with `EMSGSIZE` (too long for the protocol), `ECONNREFUSED` (nobody is there), `EPIPE` (the peer does not read
- * any more), `EINVAL` (control messages that the socket does not know), `EAGAIN` (with `MessageFlags.DONTWAIT`), ...
- * Since Linux 5.3. See sendmsg(2).
+ * Fails with `EMSGSIZE` (too long for the protocol), `ECONNREFUSED` (no socket is bound to the address), `EPIPE` (the
+ * peer does not read any more), `EINVAL` (control messages that the socket does not know), `EAGAIN` (with
+ * `MessageFlags.DONTWAIT`: the socket cannot send now), ... Since Linux 5.3. See sendmsg(2).
  */
-export class SendMsg extends MessageOperation<number> {
+export class SendMsg extends SocketTransfer<number> {
   static override readonly opcode = 9
   static override readonly since = '5.3'
   static override readonly syscall = 'sendmsg'
-
   /** @internal */
-  static override intact(result: number, state: unknown): boolean {
-    return result <= sizeOf((state as OutBlock).buffers)
-  }
+  static override intact = intactBuffers
 
   /** @internal */
   static override requested(state: unknown): number {
     return sizeOf((state as OutBlock).buffers)
   }
 
-  /** What to send. */
+  /** The message to send. */
   message: OutMessage
 
   constructor(file: FileTarget, message: OutMessage, options?: SendMsgOptions) {
@@ -181,79 +130,61 @@ export class SendMsg extends MessageOperation<number> {
   /** @internal */
   override encode(entry: EntryWriter): OutBlock {
     const block = outBlock(this.message, 'message')
-    this.begin(entry, SendMsg.opcode, block.address)
+    this.transferMessage(entry, SendMsg.opcode, block.address)
     return block
   }
 }
 
 /**
- * Sends a message without copying it, and completes twice: with what was sent, and when the memory is free again.
- * Resolves to the number of bytes at the second; with `reportUsage`, to {@link ZeroCopyUsage}.
+ * Sends a message without copying it, and completes twice: with the number of bytes, and when the memory may be
+ * changed again. Resolves to the number of bytes at the second completion; with `reportUsage`, to {@link
+ * ZeroCopyUsage}.
  *
- * Fails as {@link SendMsg} does, and with `ENOTSUP` (a socket without zero-copy, as one of the machine's own),
- * `ENOMEM` (the limit of locked memory), `EFAULT` (bytes outside the registered buffer). Since Linux 6.1. See
+ * Fails as {@link SendMsg} does, and with `ENOTSUP` (a socket without zero-copy, such as a Unix one), `ENOMEM` (more
+ * memory than the user may lock), `EFAULT` (bytes outside of the registered buffer). Since Linux 6.1. See
  * io_uring_prep_sendmsg_zc(3).
  */
-export class SendMsgZc<R extends boolean = false> extends MessageOperation<
+export class SendMsgZc<R extends boolean = false> extends SocketTransfer<
   R extends true ? ZeroCopyUsage : number
 > {
   static override readonly opcode = 48
   static override readonly since = '6.1'
   static override readonly syscall = 'sendmsg'
-
   /** @internal */
-  static lockedBytes(state: unknown): number | undefined {
-    return lockedByZeroCopy(state as ZeroCopyState)
-  }
-
+  static lockedBytes = lockedByZeroCopy
   /** @internal */
-  static override intact(_result: number, state: unknown): boolean {
-    return intactZeroCopy(state as ZeroCopyState)
-  }
+  static override intact = intactZeroCopy
+  /** @internal */
+  static override observe = observeZeroCopy
+  /** @internal */
+  static override decode = decodeZeroCopy
 
   /** @internal */
   static override requested(state: unknown): number {
     return sizeOf((state as ZeroCopyState).buffers)
   }
 
-  /** @internal */
-  static override observe(
-    _groups: Groups,
-    result: number,
-    flags: number,
-    state: unknown,
-    last: unknown,
-  ): ZeroCopyState {
-    return observeZeroCopy(result, flags, state as ZeroCopyState, last)
-  }
-
-  /** @internal */
-  static override decode(_result: number, _flags: number, state: unknown): number | ZeroCopyUsage {
-    return decodeZeroCopy(state as ZeroCopyState)
-  }
-
-  /** What to send. */
+  /** The message to send. */
   message: OutMessage
-  /** The registered buffer that all buffers of the message lie in. */
+  /** Registered buffer that contains all buffers of the message, or its index. */
   fixedBuffer: number | { readonly index: number } | undefined
-  /** Whether it resolves to {@link ZeroCopyUsage}. */
+  /** If set, resolves to {@link ZeroCopyUsage}. */
   reportUsage: boolean
 
   constructor(file: FileTarget, message: OutMessage, options?: SendMsgZcOptions<R>) {
     super(file, options)
     const { fixedBuffer, reportUsage = false } = checkOptions(options)
     this.message = checkOut(message, 'message')
-    checkFixedIndex(fixedBuffer)
     this.fixedBuffer = fixedBuffer
-    this.reportUsage = flag(reportUsage, 'options.reportUsage')
+    this.reportUsage = reportUsage
+    checkSendMsgZc(this)
   }
 
   /** @internal */
   override encode(entry: EntryWriter): ZeroCopyState {
-    const index = checkFixedIndex(this.fixedBuffer)
-    const reportUsage = flag(this.reportUsage, 'options.reportUsage')
+    const { index, reportUsage } = checkSendMsgZc(this)
     const { address, buffers, keep } = outBlock(this.message, 'message')
-    this.begin(entry, SendMsgZc.opcode, address)
+    this.transferMessage(entry, SendMsgZc.opcode, address)
     if (reportUsage) entry.ioprio(RecvSendFlags.ZC_REPORT_USAGE)
     if (index !== undefined) {
       entry.ioprio(RecvSendFlags.FIXED_BUF)
@@ -265,60 +196,32 @@ export class SendMsgZc<R extends boolean = false> extends MessageOperation<
   }
 }
 
-function checkFixedIndex(buffer: number | { readonly index: number } | undefined): number | undefined {
-  if (buffer === undefined) return undefined
-  const index = typeof buffer === 'object' && buffer !== null ? buffer.index : buffer
-  return integer(index, 'options.fixedBuffer', 0, MAX_U16)
+interface CheckedSendMsgZc {
+  readonly index: number | undefined
+  readonly reportUsage: boolean
 }
 
-/** What a receive into a group is decoded from. */
-interface GroupReceive extends GroupState {
-  readonly received?: Received | undefined
-}
-
-/** A message in a provided buffer. */
-class Message implements ReceivedMessage {
-  readonly views: readonly Buffer[]
-  readonly address: SocketAddress | undefined
-  readonly control: readonly ControlMessage[]
-  readonly flags: number
-  readonly #received: Received
-
-  constructor(received: Received, views: readonly Buffer[], details: MessageDetails) {
-    this.#received = received
-    this.views = views
-    this.address = details.address
-    this.control = details.control
-    this.flags = details.flags
-  }
-
-  get bytes(): Buffer {
-    const [first, ...others] = this.views
-    return first !== undefined && others.length === 0 ? first : Buffer.concat(this.views)
-  }
-
-  release(): void {
-    this.#received.release()
-  }
-
-  [Symbol.dispose](): void {
-    this.release()
+function checkSendMsgZc({ fixedBuffer, reportUsage }: SendMsgZc<boolean>): CheckedSendMsgZc {
+  return {
+    index: fixedBuffer === undefined ? undefined : resolveFixedIndex(fixedBuffer),
+    reportUsage: flag(reportUsage, 'options.reportUsage'),
   }
 }
 
 interface RecvMsgState extends InBlock {
-  readonly received?: Received | undefined
+  readonly received?: ObservedGroup['received']
 }
 
 /**
- * Receives a message. Resolves to {@link RecvMsgResult}; from a group, to a {@link ReceivedMessage}. Descriptors that
- * came along are numbers in the data of a control message, and the program's own from then on: with
- * `MessageFlags.CMSG_CLOEXEC` among the flags they are closed in programs that are started.
+ * Receives a message. Resolves to {@link RecvMsgResult}; with a buffer group, to {@link ReceivedMessage}. Descriptors
+ * that came with the message are numbers in the data of a control message, and belong to this process from then on:
+ * with `MessageFlags.CMSG_CLOEXEC` in the option `flags` they are closed on exec.
  *
- * Fails with `ECONNREFUSED` (what was sent before met nobody), `ENOTCONN`, `EAGAIN` (with `MessageFlags.DONTWAIT`),
- * `ENOBUFS` (an empty group), ... Since Linux 5.3. See recvmsg(2).
+ * Fails with `ECONNREFUSED` (a message that was sent before was refused), `ENOTCONN` (the socket is not connected),
+ * `EAGAIN` (with `MessageFlags.DONTWAIT`: no message is there yet), `ENOBUFS` (the buffer group is empty), ... Since
+ * Linux 5.3. See recvmsg(2).
  */
-export class RecvMsg<M extends InMessage = MemoryMessage> extends MessageOperation<
+export class RecvMsg<M extends InMessage = MemoryMessage> extends SocketTransfer<
   M extends GroupMessage ? ReceivedMessage : RecvMsgResult
 > {
   static override readonly opcode = 10
@@ -327,7 +230,7 @@ export class RecvMsg<M extends InMessage = MemoryMessage> extends MessageOperati
 
   /** @internal */
   static override intact(result: number, state: unknown): boolean {
-    // With MSG_TRUNC the result counts what was cut off, too. A group has no memory here.
+    // With MSG_TRUNC, the result counts the bytes that were cut off. With a buffer group, there is no memory here.
     const { buffers, size } = state as RecvMsgState
     return Math.min(result, size) <= sizeOf(buffers)
   }
@@ -358,10 +261,10 @@ export class RecvMsg<M extends InMessage = MemoryMessage> extends MessageOperati
     const details = detailsOf(block)
     if (block.group === undefined) return { bytes: result, ...details }
     const received = receivedFrom(block.group, block.received)
-    return new Message(received, received.views, details)
+    return new ProvidedMessage(received, received.views, details)
   }
 
-  /** Where it goes. */
+  /** Memory or a buffer group for the bytes, and room for what comes with them. */
   message: InMessage
 
   constructor(file: FileTarget, message: M, options?: RecvMsgOptions) {
@@ -372,7 +275,7 @@ export class RecvMsg<M extends InMessage = MemoryMessage> extends MessageOperati
   /** @internal */
   override encode(entry: EntryWriter): RecvMsgState {
     const block = inBlock(this.message, 'message')
-    this.begin(entry, RecvMsg.opcode, block.address)
+    this.transferMessage(entry, RecvMsg.opcode, block.address)
     if (block.group !== undefined) {
       entry.group(block.group)
       entry.observed = true
@@ -381,44 +284,25 @@ export class RecvMsg<M extends InMessage = MemoryMessage> extends MessageOperati
   }
 }
 
-interface RecvMsgMultiState extends GroupReceive {
+interface RecvMsgMultiState extends ObservedGroup {
   readonly rooms: MultiRooms
-  /** What the last completion brought, if it may be the end of a stream: written at each. */
-  readonly end: { received: Received | undefined }
-  /** Holds the header. */
+  /** Data of the last completion if it may be the end of a stream: written at each completion. */
+  readonly end: { received: ObservedGroup['received'] }
+  /** The `struct msghdr` that the kernel reads. */
   readonly header: Buffer
 }
 
-function roomsOf(address: boolean | number, control: number): MultiRooms {
-  if (typeof address !== 'boolean' && typeof address !== 'number')
-    throw invalidType('options.address', 'of type boolean or number', address)
-  return {
-    name:
-      typeof address === 'number'
-        ? integer(address, 'options.address', 0, MAX_I32)
-        : address
-          ? ADDRESS_BYTES
-          : 0,
-    control: integer(control, 'options.control', 0, MAX_I32),
-  }
-}
-
-/** Neither bytes nor a sender: the end of a stream looks so. */
-function isNothing(result: number, received: Received | undefined, rooms: MultiRooms): boolean {
-  if (received === undefined) return false
-  return received.views.length === 0 ? result === 0 : isEmpty(received.bytes, rooms)
-}
-
 /**
- * Receives messages, again and again, each into a buffer of a group: 16 bytes about it, the room for the address, the
- * room for control messages, and then its bytes. Each completion resolves to a {@link ReceivedMessage}, whose bytes are
- * those of the message alone. One without bytes is the last: the end of a stream, or an empty message. `ring.each` goes
- * on after an empty message that has a sender, so make room for the address where one may come.
+ * Receives messages again and again, each into a buffer of a buffer group: 16 bytes of lengths and flags, the room
+ * for the address, the room for control messages, and then the bytes. Multishot: each completion resolves to {@link
+ * ReceivedMessage}, whose bytes are those of the message alone. A message without bytes is the last: the end of a
+ * stream, or an empty message. `ring.each` goes on after an empty message that has a sender, so make room for the
+ * address if empty messages may come.
  *
- * Fails with `ENOBUFS` (no buffer left), `EFAULT` (the buffers are smaller than the rooms), `EINVAL` (with
+ * Ends with `ENOBUFS` (the buffer group is empty), `EFAULT` (a buffer is smaller than the rooms), `EINVAL` (with
  * `MessageFlags.WAITALL`), ... Since Linux 6.0. See io_uring_prep_recvmsg_multishot(3).
  */
-export class RecvMsgMulti extends MessageOperation<ReceivedMessage> {
+export class RecvMsgMulti extends SocketTransfer<ReceivedMessage> {
   static override readonly opcode = 10
   static override readonly since = '6.0'
   /** @internal */
@@ -444,7 +328,7 @@ export class RecvMsgMulti extends MessageOperation<ReceivedMessage> {
 
   /** @internal */
   static override isEnd(): boolean {
-    return true // asked only where it is not armed again
+    return true // called only if the operation is not armed again
   }
 
   /** @internal */
@@ -452,34 +336,33 @@ export class RecvMsgMulti extends MessageOperation<ReceivedMessage> {
     const { group, rooms, received: maybe } = state as RecvMsgMultiState
     const received = receivedFrom(group, maybe)
     if (received.views.length === 0) {
-      return new Message(received, [], { address: undefined, control: [], flags: 0 })
+      return new ProvidedMessage(received, [], { address: undefined, control: [], flags: 0 })
     }
     const parsed = parseMessage(received.bytes, rooms, 'view')
-    return new Message(received, [parsed.bytes], parsed)
+    return new ProvidedMessage(received, [parsed.bytes], parsed)
   }
 
-  /** The group that the kernel takes buffers from. */
+  /** The buffer group that the kernel takes buffers from. */
   group: GroupTarget
-  /** Room for the sender's address. */
+  /** Room for the sender's address: bytes, or `true` for any address. */
   address: boolean | number
-  /** Bytes of room for control messages. */
+  /** Room for control messages, in bytes. */
   control: number
 
   constructor(file: FileTarget, group: GroupTarget, options?: RecvMsgMultiOptions) {
     super(file, options)
     const { address = false, control = 0 } = checkOptions(options)
-    roomsOf(address, control)
-    this.group = checkGroup(group)
+    this.group = group
     this.address = address
     this.control = control
+    checkRecvMsgMulti(this)
   }
 
   /** @internal */
   override encode(entry: EntryWriter): RecvMsgMultiState {
-    const group = resolveGroup(this.group, 'group')
-    const rooms = roomsOf(this.address, this.control)
+    const { group, rooms } = checkRecvMsgMulti(this)
     const header = roomsBlock(rooms)
-    this.begin(entry, RecvMsgMulti.opcode, header.address)
+    this.transferMessage(entry, RecvMsgMulti.opcode, header.address)
     entry.ioprio(RecvSendFlags.MULTISHOT)
     entry.group(group)
     entry.multishot = true
@@ -488,27 +371,36 @@ export class RecvMsgMulti extends MessageOperation<ReceivedMessage> {
   }
 
   /**
-   * Takes a provided buffer apart that this operation has filled: for those who read the buffers of a group themselves.
-   * The rooms are those that the operation has now.
+   * Parses a provided buffer that this operation has filled, for programs that read the buffers of a group
+   * themselves. Uses the rooms that the operation has now.
    *
-   * @param view the buffer, as far as it was filled: the result says how far
-   * @throws {RangeError} `ERR_OUT_OF_RANGE` where it is shorter than the rooms
+   * @param view the part of the buffer that was filled: as many bytes as the result of the completion
+   * @throws {RangeError} `ERR_OUT_OF_RANGE` if it is shorter than the rooms
    */
   parse(view: Bytes): ParsedMessage {
     const { buffer, byteOffset, byteLength } = viewOf(checkBytes(view, 'view'))
     const bytes = Buffer.from(buffer, byteOffset, byteLength)
-    return parseMessage(bytes, roomsOf(this.address, this.control), 'view')
+    return parseMessage(bytes, resolveRooms(this.address, this.control), 'view')
   }
 }
 
+interface CheckedRecvMsgMulti {
+  readonly group: number
+  readonly rooms: MultiRooms
+}
+
+function checkRecvMsgMulti({ group, address, control }: RecvMsgMulti): CheckedRecvMsgMulti {
+  return { group: resolveGroup(group, 'group'), rooms: resolveRooms(address, control) }
+}
+
 /**
- * Receives into the area of a receive queue of the network card, again and again, without copying. Each completion
- * resolves to the number of bytes; where in the area they lie is `completion.extra[0]`, whose upper 16 bits are the
- * area's number. What was read goes back through the queue's refill ring. The last completion, without bytes, is the end
- * of the stream or of `length`.
+ * Receives without copying, again and again, into the area of a registered receive queue of the network card.
+ * Multishot: each completion resolves to the number of bytes; `completion.extra[0]` is their place in the area, and
+ * its upper 16 bits are the area's number. Bytes that were read are returned through the queue's refill ring. The
+ * last completion has no bytes: the end of the stream, or of `length`.
  *
- * Needs a card that can do it, a receive queue that was registered, and a ring with 32-byte completions. Fails with
- * `EINVAL` (no such queue), ... Since Linux 6.15. See io_uring_enter(2).
+ * Needs a network card that can do it, a registered receive queue, and a ring with 32-byte completions (`CQE32`).
+ * Fails with `EINVAL` (no such queue), ... Since Linux 6.15. See io_uring_enter(2).
  */
 export class RecvZc extends Operation<number> {
   static override readonly opcode = 58
@@ -517,31 +409,38 @@ export class RecvZc extends Operation<number> {
 
   /** The socket. */
   file: FileTarget
-  /** The receive queue. */
+  /** Number of the receive queue. */
   ifq: number
-  /** Bytes at most. */
+  /** The most bytes; 0, no limit. */
   length: number
-  /** Waits until the socket is ready before the first try. */
+  /** If set, waits until the socket is ready before the first attempt. */
   pollFirst: boolean
 
   constructor(file: FileTarget, options?: RecvZcOptions) {
     super()
     const { ifq = 0, length = 0, pollFirst = false } = checkOptions(options)
     this.file = checkFile(file)
-    this.ifq = integer(ifq, 'options.ifq', 0, MAX_U32)
-    this.length = integer(length, 'options.length', 0, MAX_U32)
-    this.pollFirst = flag(pollFirst, 'options.pollFirst')
+    this.ifq = ifq
+    this.length = length
+    this.pollFirst = pollFirst
+    checkRecvZc(this)
   }
 
   /** @internal */
   override encode(entry: EntryWriter): undefined {
-    const ifq = integer(this.ifq, 'options.ifq', 0, MAX_U32)
-    const length = integer(this.length, 'options.length', 0, MAX_U32)
-    const pollFirst = flag(this.pollFirst, 'options.pollFirst')
+    const { ifq, length, pollFirst } = checkRecvZc(this)
     entry.beginFile(RecvZc.opcode, this, this.file)
     entry.len(length)
     entry.word(ifq)
     entry.ioprio(RecvSendFlags.MULTISHOT | (pollFirst ? RecvSendFlags.POLL_FIRST : 0))
     entry.multishot = true
+  }
+}
+
+function checkRecvZc({ ifq, length, pollFirst }: RecvZc): Required<RecvZcOptions> {
+  return {
+    ifq: integer(ifq, 'options.ifq', 0, MAX_U32),
+    length: integer(length, 'options.length', 0, MAX_U32),
+    pollFirst: flag(pollFirst, 'options.pollFirst'),
   }
 }

@@ -1,4 +1,4 @@
-// Making sockets, and connecting them.
+// Creating sockets, binding, connecting, accepting and shutting them down.
 
 import {
   type Address,
@@ -13,87 +13,82 @@ import {
 } from '../structs/sockaddr.ts'
 import type { EntryWriter } from '../entry/entry-writer.ts'
 import type { UringErrorDetails } from '../errors.ts'
-import { AcceptFlags, ShutdownHow, SocketType } from '../flags/index.ts'
+import { AcceptFlags, ShutdownHow } from '../flags/index.ts'
+import { checkDirect, type NewFile, withCloexec } from './base/new-descriptor.ts'
 import { Operation } from './base/operation.ts'
-import {
-  checkFile,
-  type Direct,
-  type FileTarget,
-  type FixedFile,
-  placed,
-  resolveDirect,
-} from '../arguments/file.ts'
+import { checkFile, type Direct, type FileTarget, type FixedFile, placed } from '../arguments/file.ts'
 import { flag, integer, invalidValue, mask, MAX_I32, checkOptions } from '../arguments/validate.ts'
 
-type Placed<D extends Direct | undefined> = D extends undefined ? number : FixedFile
-
-/** Options of {@link Socket}. */
-export interface SocketOptions<D extends Direct | undefined = Direct | undefined> {
-  /** `SocketProtocol`; 0, the usual one of domain and type. */
-  protocol?: number
-  /** Puts the socket into the registered files: a slot, or `'auto'`. */
-  direct?: D
-  /** Closes the descriptor in programs that are started; true. Registered files have no such flag. */
-  cloexec?: boolean
-}
-
-/** Where a new descriptor goes. */
+/** The state of an operation that creates a descriptor. */
 interface PlaceState {
-  /** The slot that was named, -1 for any; absent for a descriptor. */
+  /** The fixed-file slot that was named, -1 for any; absent for a descriptor. */
   readonly slot: number | undefined
 }
 
+/** `decode` of an operation that creates a descriptor. */
+function decodePlaced(result: number, _flags: number, state: unknown): number | FixedFile {
+  return placed(result, (state as PlaceState).slot)
+}
+
+/** `leftover` of an operation that creates a descriptor. */
+function leftoverPlaced(result: number, state: unknown): readonly (number | FixedFile)[] {
+  return [placed(result, (state as PlaceState).slot)]
+}
+
+/** Options of {@link Socket}. */
+export interface SocketOptions<D extends Direct | undefined = Direct | undefined> {
+  /** `SocketProtocol`; 0, the default, is the usual protocol of the domain and type. */
+  protocol?: number
+  /** Puts the socket into a fixed-file slot instead of a descriptor: this slot, or any with `'auto'`. */
+  direct?: D
+  /**
+   * Sets `SOCK_CLOEXEC`, so that programs which this process executes do not inherit the descriptor; true by default.
+   */
+  cloexec?: boolean
+}
+
 /**
- * Makes a socket. Resolves to the descriptor, or to a {@link FixedFile}.
+ * Creates a socket. Resolves to the descriptor, or to a {@link FixedFile}.
  *
- * Fails with `EAFNOSUPPORT` (an unknown domain), `EPROTONOSUPPORT`, `ESOCKTNOSUPPORT`, `EPERM`, `EMFILE`, `ENFILE` (no
- * free slot, or no table to choose one from), `ENXIO` (no table for the slot), ... Since Linux 5.19. See socket(2).
+ * Fails with `EAFNOSUPPORT` (an unknown domain), `EPROTONOSUPPORT` (a protocol that the domain does not have),
+ * `ESOCKTNOSUPPORT` (a type that the domain does not have), `EPERM` (not permitted, such as a raw socket), `EMFILE`
+ * (no free descriptor), `ENFILE` (no free slot, or no file table to choose one from), `ENXIO` (no file table for the
+ * slot), ... Since Linux 5.19. See socket(2).
  */
-export class Socket<D extends Direct | undefined = undefined> extends Operation<Placed<D>> {
+export class Socket<D extends Direct | undefined = undefined> extends Operation<NewFile<D>> {
   static override readonly opcode = 45
   static override readonly since = '5.19'
   static override readonly syscall = 'socket'
+  /** @internal */
+  static override decode = decodePlaced
+  /** @internal */
+  static override leftover = leftoverPlaced
 
   /** `SocketDomain`. */
   domain: number
   /** `SocketType`, with its flags. */
   type: number
-  /** `SocketProtocol`; 0, the usual one of the type. */
+  /** `SocketProtocol`; 0, the usual protocol of the type. */
   protocol: number
-  /** Where it goes among the registered files; absent, it becomes a descriptor. */
+  /** Fixed-file slot for the socket, or `'auto'` for any; absent, the socket becomes a descriptor. */
   direct: Direct | undefined
-  /** Closes the descriptor in programs that are started. */
+  /** If set, programs which this process executes do not inherit the descriptor. */
   cloexec: boolean
 
   constructor(domain: number, type: number, options?: SocketOptions<D>) {
     super()
     const { protocol = 0, direct, cloexec = true } = checkOptions(options)
-    if (direct !== undefined) resolveDirect(direct, 'options.direct')
-    this.domain = integer(domain, 'domain', 0, MAX_I32)
-    this.type = integer(type, 'type', 0, MAX_I32)
-    this.protocol = integer(protocol, 'options.protocol', 0, MAX_I32)
+    this.domain = domain
+    this.type = type
+    this.protocol = protocol
     this.direct = direct
-    this.cloexec = flag(cloexec, 'options.cloexec')
-  }
-
-  /** @internal */
-  static override decode(result: number, _flags: number, state: unknown): number | FixedFile {
-    return placed(result, (state as PlaceState).slot)
-  }
-
-  /** @internal */
-  static override leftover(result: number, state: unknown): readonly (number | FixedFile)[] {
-    return [placed(result, (state as PlaceState).slot)]
+    this.cloexec = cloexec
+    checkSocket(this)
   }
 
   /** @internal */
   override encode(entry: EntryWriter): PlaceState {
-    const domain = integer(this.domain, 'domain', 0, MAX_I32)
-    const protocol = integer(this.protocol, 'options.protocol', 0, MAX_I32)
-    const slot = this.direct === undefined ? undefined : resolveDirect(this.direct, 'options.direct')
-    let type = integer(this.type, 'type', 0, MAX_I32)
-    // Registered files have no such flag, and the kernel refuses it.
-    if (flag(this.cloexec, 'options.cloexec') && slot === undefined) type |= SocketType.CLOEXEC
+    const { domain, type, protocol, slot } = checkSocket(this)
     entry.begin(Socket.opcode, this)
     entry.fd(domain)
     entry.off(type)
@@ -103,11 +98,27 @@ export class Socket<D extends Direct | undefined = undefined> extends Operation<
   }
 }
 
-/** What operations share that give the kernel an address. */
+interface CheckedSocket extends PlaceState {
+  readonly domain: number
+  readonly type: number
+  readonly protocol: number
+}
+
+function checkSocket({ domain, type, protocol, direct, cloexec }: Socket<Direct | undefined>): CheckedSocket {
+  const slot = checkDirect(direct)
+  return {
+    domain: integer(domain, 'domain', 0, MAX_I32),
+    type: withCloexec(integer(type, 'type', 0, MAX_I32), cloexec, slot),
+    protocol: integer(protocol, 'options.protocol', 0, MAX_I32),
+    slot,
+  }
+}
+
+/** An operation that gives the kernel an address. */
 abstract class Addressed extends Operation<number> {
   /** The socket. */
   file: FileTarget
-  /** The address: of the Internet, of the machine, or the bytes of a `struct sockaddr`. */
+  /** An Internet address, a Unix address, or the bytes of a `struct sockaddr`. */
   address: Address
 
   constructor(file: FileTarget, address: Address) {
@@ -116,7 +127,7 @@ abstract class Addressed extends Operation<number> {
     this.address = checkAddress(address)
   }
 
-  /** Names the file of a socket, as it is one in the file system. @internal */
+  /** Names the path of a Unix socket in errors. @internal */
   static override describe(state: unknown): UringErrorDetails {
     return { path: (state as AddressBlock).path }
   }
@@ -131,11 +142,12 @@ abstract class Addressed extends Operation<number> {
 }
 
 /**
- * Gives a socket an address; a Unix socket bound to `{ path: '' }` gets an abstract name that the kernel chooses.
+ * Binds a socket to an address; with `{ path: '' }`, a Unix socket to an abstract name that the kernel chooses.
  * Resolves to 0.
  *
- * Fails with `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `EINVAL` (it has one, or the address is of another family), ...
- * Since Linux 6.11. See bind(2).
+ * Fails with `EADDRINUSE` (the address is in use), `EADDRNOTAVAIL` (no interface has the address), `EACCES` (a port
+ * or a directory that needs privileges), `EINVAL` (the socket is bound already, or the address is of another family),
+ * ... Since Linux 6.11. See bind(2).
  */
 export class Bind extends Addressed {
   static override readonly opcode = 56
@@ -149,10 +161,11 @@ export class Bind extends Addressed {
 }
 
 /**
- * Connects a socket. Resolves to 0, when it is connected.
+ * Connects a socket. Resolves to 0 once it is connected.
  *
- * Fails with `ECONNREFUSED`, `ENOENT` (no such Unix socket), `EISCONN`, `ENETUNREACH`, `ETIMEDOUT`, `EAFNOSUPPORT`, ...
- * Since Linux 5.5. See connect(2).
+ * Fails with `ECONNREFUSED` (no socket listens at the address), `ENOENT` (no such Unix socket), `EISCONN` (the socket
+ * is connected already), `ENETUNREACH` (no route to the network), `ETIMEDOUT` (the peer does not answer),
+ * `EAFNOSUPPORT` (the address is of another family), ... Since Linux 5.5. See connect(2).
  */
 export class Connect extends Addressed {
   static override readonly opcode = 16
@@ -166,11 +179,11 @@ export class Connect extends Addressed {
 }
 
 /**
- * Lets a socket accept connections, `backlog` of which may wait for it: 511, as in Node.js, and no more than
- * net.core.somaxconn. Resolves to 0.
+ * Makes a socket listen for connections. `backlog` of them may wait to be accepted: 511 by default, as in Node.js,
+ * and no more than net.core.somaxconn. Resolves to 0.
  *
- * Fails with `ENOTSUP` (no kind of socket that listens), `EINVAL` (a Unix socket without an address, a socket that is
- * connected), ... Since Linux 6.11. See listen(2).
+ * Fails with `ENOTSUP` (a type of socket that cannot listen), `EINVAL` (a Unix socket without an address, or a socket
+ * that is connected), ... Since Linux 6.11. See listen(2).
  */
 export class Listen extends Operation<number> {
   static override readonly opcode = 57
@@ -179,34 +192,40 @@ export class Listen extends Operation<number> {
 
   /** The socket. */
   file: FileTarget
-  /** How many connections may wait to be accepted. */
+  /** The number of connections that may wait to be accepted. */
   backlog: number
 
   constructor(file: FileTarget, backlog = 511) {
     super()
     this.file = checkFile(file)
-    this.backlog = integer(backlog, 'backlog', 0, MAX_I32)
+    this.backlog = checkBacklog(backlog)
   }
 
   /** @internal */
   override encode(entry: EntryWriter): undefined {
-    const backlog = integer(this.backlog, 'backlog', 0, MAX_I32)
+    const backlog = checkBacklog(this.backlog)
     entry.beginFile(Listen.opcode, this, this.file)
     entry.len(backlog)
   }
+}
+
+function checkBacklog(backlog: number): number {
+  return integer(backlog, 'backlog', 0, MAX_I32)
 }
 
 /** Options of {@link AcceptMulti}. */
 export interface AcceptMultiOptions<D extends Direct | undefined = 'auto' | undefined> {
   /** Flags of accept4(2): `SocketType.NONBLOCK`. */
   flags?: number
-  /** Accepts into the registered files, where the kernel chooses the slots: `'auto'`. */
+  /** Puts connections into fixed-file slots that the kernel chooses: `'auto'`. */
   direct?: D
-  /** Closes the descriptor in programs that are started; true. Registered files have no such flag. */
+  /**
+   * Sets `SOCK_CLOEXEC`, so that programs which this process executes do not inherit the descriptor; true by default.
+   */
   cloexec?: boolean
-  /** Fails with `EAGAIN` instead of waiting (6.10); together with `pollFirst` always. */
+  /** If set, fails with `EAGAIN` instead of waiting (6.10); together with `pollFirst`, always. */
   dontWait?: boolean
-  /** Waits for a connection before the first try: saves that try where none is expected yet (6.10). */
+  /** If set, waits for a connection before the first attempt: saves that attempt if none is expected yet (6.10). */
   pollFirst?: boolean
 }
 
@@ -215,35 +234,60 @@ export interface AcceptOptions<
   D extends Direct | undefined = Direct | undefined,
   A extends boolean = boolean,
 > extends AcceptMultiOptions<Direct | undefined> {
-  /** Accepts into the registered files: a slot, or `'auto'` (5.15, 5.19). */
+  /** Puts the connection into a fixed-file slot: this slot (5.15), or any with `'auto'` (5.19). */
   direct?: D
-  /** Asks for the address of the peer too. */
+  /** If set, resolves to {@link Accepted}, which has the address of the peer. */
   address?: A
 }
 
-/** A connection, and who is at its other end. */
+/** A connection, and the address of its peer. */
 export interface Accepted<F extends number | FixedFile = number | FixedFile> {
-  /** The descriptor, or the registered file. */
+  /** The descriptor, or the fixed file. */
   readonly file: F
-  /** The peer's address: the path is `''` for a Unix socket without a name. */
+  /** The address of the peer: the path is `''` for a Unix socket without a name. */
   readonly address: SocketAddress
 }
 
-/** What options of accepting come to, but for the slot. */
-interface Accepting {
+/** An operation that accepts connections. */
+abstract class Accepting<T> extends Operation<T> {
+  /** @internal */
+  static override leftover = leftoverPlaced
+
+  /** The listening socket. */
+  file: FileTarget
+  /** Flags of accept4(2): `SocketType.NONBLOCK`. */
+  flags: number
+  /** If set, programs which this process executes do not inherit the descriptor. */
+  cloexec: boolean
+  /** If set, fails with `EAGAIN` instead of waiting. */
+  dontWait: boolean
+  /** If set, waits for a connection before the first attempt. */
+  pollFirst: boolean
+
+  constructor(file: FileTarget, options: AcceptMultiOptions<Direct | undefined> | undefined) {
+    super()
+    const { flags = 0, cloexec = true, dontWait = false, pollFirst = false } = checkOptions(options)
+    this.file = checkFile(file)
+    this.flags = flags
+    this.cloexec = cloexec
+    this.dontWait = dontWait
+    this.pollFirst = pollFirst
+    checkAccepting(this, undefined)
+  }
+}
+
+interface CheckedAccepting {
   readonly flags: number
+  /** `AcceptFlags`. */
   readonly ioprio: number
 }
 
-/** Checks the options that both kinds of accepting have. */
-function accepting(
-  { flags, cloexec, dontWait, pollFirst }: Required<Omit<AcceptMultiOptions, 'direct'>>,
-  direct: boolean,
-): Accepting {
-  const options = mask(flags, 'options.flags')
-  const closed = flag(cloexec, 'options.cloexec') && !direct // as for Socket
+function checkAccepting(
+  { flags, cloexec, dontWait, pollFirst }: Accepting<unknown>,
+  slot: number | undefined,
+): CheckedAccepting {
   return {
-    flags: closed ? options | SocketType.CLOEXEC : options,
+    flags: withCloexec(mask(flags, 'options.flags'), cloexec, slot),
     ioprio:
       (flag(dontWait, 'options.dontWait') ? AcceptFlags.DONTWAIT : 0) |
       (flag(pollFirst, 'options.pollFirst') ? AcceptFlags.POLL_FIRST : 0),
@@ -251,59 +295,23 @@ function accepting(
 }
 
 interface AcceptState extends PlaceState {
-  /** Where the kernel puts the peer's address; absent if nobody asked. */
+  /** Room for the address of the peer; absent if it was not asked for. */
   readonly room: AddressRoom | undefined
 }
 
 /**
- * Accepts a connection. Resolves to the descriptor, or to a {@link FixedFile}; with `address`, to what was
- * {@link Accepted}.
+ * Accepts a connection. Resolves to the descriptor, or to a {@link FixedFile}; with `address`, to {@link Accepted}.
  *
- * Fails with `EAGAIN` (with `dontWait`), `EINVAL` (it does not listen), `EMFILE`, `ENFILE` (no free slot, or no table to
- * choose one from), `ENXIO` (no table for the slot: the connection is lost), ... Since Linux 5.5. See accept4(2).
+ * Fails with `EAGAIN` (with `dontWait`: no connection waits), `EINVAL` (the socket does not listen), `EMFILE` (no
+ * free descriptor), `ENFILE` (no free slot, or no file table to choose one from), `ENXIO` (no file table for the
+ * slot: the connection is lost), ... Since Linux 5.5. See accept4(2).
  */
-export class Accept<D extends Direct | undefined = undefined, A extends boolean = false> extends Operation<
-  A extends true ? Accepted<Placed<D>> : Placed<D>
+export class Accept<D extends Direct | undefined = undefined, A extends boolean = false> extends Accepting<
+  A extends true ? Accepted<NewFile<D>> : NewFile<D>
 > {
   static override readonly opcode = 13
   static override readonly since = '5.5'
   static override readonly syscall = 'accept'
-
-  /** The socket that listens. */
-  file: FileTarget
-  /** Whether the address of the peer is wanted. */
-  address: boolean
-  /** Flags of accept4(2): `SocketType.NONBLOCK`. */
-  flags: number
-  /** Where it goes among the registered files; absent, it becomes a descriptor. */
-  direct: Direct | undefined
-  /** Closes the descriptor in programs that are started. */
-  cloexec: boolean
-  /** Fails with `EAGAIN` instead of waiting. */
-  dontWait: boolean
-  /** Waits for a connection before the first try. */
-  pollFirst: boolean
-
-  constructor(file: FileTarget, options?: AcceptOptions<D, A>) {
-    super()
-    const {
-      address = false,
-      flags = 0,
-      direct,
-      cloexec = true,
-      dontWait = false,
-      pollFirst = false,
-    } = checkOptions(options)
-    if (direct !== undefined) resolveDirect(direct, 'options.direct')
-    accepting({ flags, cloexec, dontWait, pollFirst }, false)
-    this.file = checkFile(file)
-    this.address = flag(address, 'options.address')
-    this.flags = flags
-    this.direct = direct
-    this.cloexec = cloexec
-    this.dontWait = dontWait
-    this.pollFirst = pollFirst
-  }
 
   /** @internal */
   static override decode(result: number, _flags: number, state: unknown): number | FixedFile | Accepted {
@@ -312,16 +320,23 @@ export class Accept<D extends Direct | undefined = undefined, A extends boolean 
     return room === undefined ? file : { file, address: addressIn(room) ?? NO_ADDRESS }
   }
 
-  /** @internal */
-  static override leftover(result: number, state: unknown): readonly (number | FixedFile)[] {
-    return [placed(result, (state as PlaceState).slot)]
+  /** If set, resolves to {@link Accepted}. */
+  address: boolean
+  /** Fixed-file slot for the connection, or `'auto'` for any; absent, the connection becomes a descriptor. */
+  direct: Direct | undefined
+
+  constructor(file: FileTarget, options?: AcceptOptions<D, A>) {
+    super(file, options)
+    const { address = false, direct } = checkOptions(options)
+    this.address = address
+    this.direct = direct
+    checkAccept(this)
   }
 
   /** @internal */
   override encode(entry: EntryWriter): AcceptState {
-    const slot = this.direct === undefined ? undefined : resolveDirect(this.direct, 'options.direct')
-    const { flags, ioprio } = accepting(this, slot !== undefined)
-    const room = flag(this.address, 'options.address') ? addressRoom() : undefined
+    const { slot, address, flags, ioprio } = checkAccept(this)
+    const room = address ? addressRoom() : undefined
     entry.beginFile(Accept.opcode, this, this.file)
     entry.ioprio(ioprio)
     entry.opFlags(flags)
@@ -334,71 +349,44 @@ export class Accept<D extends Direct | undefined = undefined, A extends boolean 
   }
 }
 
-function checkAuto(direct: unknown): void {
-  if (direct !== undefined && direct !== 'auto')
-    throw invalidValue(
-      'options.direct',
-      direct,
-      "must be 'auto': there is a slot to choose for each connection",
-    )
+interface CheckedAccept extends CheckedAccepting, PlaceState {
+  readonly address: boolean
+}
+
+function checkAccept(accept: Accept<Direct | undefined, boolean>): CheckedAccept {
+  const slot = checkDirect(accept.direct)
+  return { ...checkAccepting(accept, slot), slot, address: flag(accept.address, 'options.address') }
 }
 
 /**
- * Accepts connections, again and again. Resolves to the descriptor of each, or to a {@link FixedFile}. Who is at the
- * other end, getpeername() of `uring/sys` can tell of a descriptor.
+ * Accepts connections again and again. Multishot: each completion resolves to a descriptor, or to a {@link
+ * FixedFile}. getpeername() of `uring/sys` returns the address of a descriptor's peer.
  *
- * Fails with what {@link Accept} fails with, `ENFILE` when the registered files are full; after an error it accepts no
- * more. Since Linux 5.19. See io_uring_prep_multishot_accept(3).
+ * Ends with the errors of {@link Accept}, and with `ENFILE` once the file table is full. Since Linux 5.19. See
+ * io_uring_prep_multishot_accept(3).
  */
-export class AcceptMulti<D extends 'auto' | undefined = undefined> extends Operation<Placed<D>> {
+export class AcceptMulti<D extends 'auto' | undefined = undefined> extends Accepting<NewFile<D>> {
   static override readonly opcode = 13
   static override readonly since = '5.19'
   static override readonly syscall = 'accept'
   /** @internal */
   static override readonly variantSince = '5.19'
+  /** @internal */
+  static override decode = decodePlaced
 
-  /** The socket that listens. */
-  file: FileTarget
-  /** Flags of accept4(2): `SocketType.NONBLOCK`. */
-  flags: number
-  /** Where it goes among the registered files; absent, it becomes a descriptor. */
+  /** `'auto'` for fixed-file slots that the kernel chooses; absent, connections become descriptors. */
   direct: 'auto' | undefined
-  /** Closes the descriptor in programs that are started. */
-  cloexec: boolean
-  /** Fails with `EAGAIN` instead of waiting. */
-  dontWait: boolean
-  /** Waits for a connection before the first try. */
-  pollFirst: boolean
 
   constructor(file: FileTarget, options?: AcceptMultiOptions<D>) {
-    super()
-    const { flags = 0, direct, cloexec = true, dontWait = false, pollFirst = false } = checkOptions(options)
-    checkAuto(direct)
-    accepting({ flags, cloexec, dontWait, pollFirst }, false)
-    this.file = checkFile(file)
-    this.flags = flags
+    super(file, options)
+    const { direct } = checkOptions(options)
     this.direct = direct
-    this.cloexec = cloexec
-    this.dontWait = dontWait
-    this.pollFirst = pollFirst
-  }
-
-  /** @internal */
-  static override decode(result: number, _flags: number, state: unknown): number | FixedFile {
-    return placed(result, (state as PlaceState).slot)
-  }
-
-  /** @internal */
-  static override leftover(result: number, state: unknown): readonly (number | FixedFile)[] {
-    return [placed(result, (state as PlaceState).slot)]
+    checkAcceptMulti(this)
   }
 
   /** @internal */
   override encode(entry: EntryWriter): PlaceState {
-    const { direct } = this
-    checkAuto(direct)
-    const slot = direct === undefined ? undefined : -1
-    const { flags, ioprio } = accepting(this, slot !== undefined)
+    const { slot, flags, ioprio } = checkAcceptMulti(this)
     entry.beginFile(AcceptMulti.opcode, this, this.file)
     entry.ioprio(AcceptFlags.MULTISHOT | ioprio)
     entry.opFlags(flags)
@@ -406,6 +394,14 @@ export class AcceptMulti<D extends 'auto' | undefined = undefined> extends Opera
     entry.multishot = true
     return { slot }
   }
+}
+
+function checkAcceptMulti(accept: AcceptMulti<'auto' | undefined>): CheckedAccepting & PlaceState {
+  const { direct } = accept
+  if (direct !== undefined && direct !== 'auto')
+    throw invalidValue('options.direct', direct, "must be 'auto', as each connection needs a slot of its own")
+  const slot = checkDirect(direct)
+  return { ...checkAccepting(accept, slot), slot }
 }
 
 const DIRECTIONS = {
@@ -424,7 +420,8 @@ function resolveHow(how: unknown): number {
 /**
  * Shuts down one direction of a connection, or both. Resolves to 0.
  *
- * Fails with `ENOTCONN`, `ENOTSOCK`, `EINVAL` (an unknown direction), ... Since Linux 5.11. See shutdown(2).
+ * Fails with `ENOTCONN` (the socket is not connected), `ENOTSOCK` (the file is not a socket), `EINVAL` (an unknown
+ * direction), ... Since Linux 5.11. See shutdown(2).
  */
 export class Shutdown extends Operation<number> {
   static override readonly opcode = 34
@@ -433,7 +430,7 @@ export class Shutdown extends Operation<number> {
 
   /** The socket. */
   file: FileTarget
-  /** No more reads, no more writes, or neither; or `ShutdownHow`. */
+  /** The direction that is shut down: reads, writes or both; or `ShutdownHow`. */
   how: 'read' | 'write' | 'both' | number
 
   constructor(file: FileTarget, how: 'read' | 'write' | 'both' | number = 'both') {

@@ -1,4 +1,4 @@
-// Options of sockets, and commands to them.
+// Socket options and commands.
 
 import {
   addressIn,
@@ -26,7 +26,7 @@ import {
 
 const INT_BYTES = 4
 
-/** The value of an option: a number of 4 bytes, or any bytes. */
+/** Checks the value of an option: a number of 4 bytes, or any bytes. */
 function checkValue(value: number | Bytes): number | Uint8Array {
   if (typeof value === 'number') return mask(value, 'value')
   if (
@@ -44,7 +44,7 @@ function checkValue(value: number | Bytes): number | Uint8Array {
   return viewOf(value)
 }
 
-/** A copy of the value, where the kernel reads it: it does so when the operation starts, which may be later. */
+/** Copies the value to where the kernel reads it: when the operation starts, which may be later. */
 function valueBlock(value: number | Bytes): Block {
   const checked = checkValue(value)
   const block = allocateBlock(typeof checked === 'number' ? INT_BYTES : checked.length)
@@ -53,11 +53,22 @@ function valueBlock(value: number | Bytes): Block {
   return block
 }
 
+interface OptionName {
+  readonly level: number
+  readonly name: number
+}
+
+function checkOption({ level, name }: OptionName): OptionName {
+  return { level: integer(level, 'level', 0, MAX_I32), name: integer(name, 'name', 0, MAX_I32) }
+}
+
 /**
- * Sets an option of a socket: to a number of 4 bytes, as most options are, or to bytes, which are copied. Resolves to 0.
+ * Sets an option of a socket: to a number of 4 bytes, as most options have, or to bytes, which are copied. Resolves
+ * to 0.
  *
- * Fails with `ENOPROTOOPT` (no such option), `EINVAL`, `EDOM`, `EPERM`, `ENOTSUP` (a file that takes no
- * commands), ... Since Linux 6.7. See setsockopt(2).
+ * Fails with `ENOPROTOOPT` (no such option), `EINVAL` (a value of the wrong size, or out of range), `EDOM` (a time
+ * out of range), `EPERM` (an option that needs privileges), `ENOTSUP` (a file that takes no commands), ... Since
+ * Linux 6.7. See setsockopt(2).
  */
 export class SetSockOpt extends Operation<number> {
   static override readonly opcode = 46
@@ -72,22 +83,22 @@ export class SetSockOpt extends Operation<number> {
   level: number
   /** `SocketOption`, `TcpOption`, ... */
   name: number
-  /** Its new value: a number of 32 bits, or bytes. */
+  /** The new value: a number of 32 bits, or bytes. */
   value: number | Bytes
 
   constructor(file: FileTarget, level: number, name: number, value: number | Bytes) {
     super()
-    checkValue(value)
     this.file = checkFile(file)
-    this.level = integer(level, 'level', 0, MAX_I32)
-    this.name = integer(name, 'name', 0, MAX_I32)
+    this.level = level
+    this.name = name
+    checkOption(this)
+    checkValue(value)
     this.value = value
   }
 
   /** @internal */
   override encode(entry: EntryWriter): Block {
-    const level = integer(this.level, 'level', 0, MAX_I32)
-    const name = integer(this.name, 'name', 0, MAX_I32)
+    const { level, name } = checkOption(this)
     const value = valueBlock(this.value)
     entry.beginFile(SetSockOpt.opcode, this, this.file)
     entry.commandOp(SocketCommands.SETSOCKOPT)
@@ -100,18 +111,17 @@ export class SetSockOpt extends Operation<number> {
 
 /** Options of {@link GetSockOpt}. */
 export interface GetSockOptOptions<S extends number = number> {
-  /** Bytes of room for the value; 4. */
+  /** Room for the value, in bytes; 4 by default. */
   size?: S
 }
 
 type OptionValue<S extends number> = S extends 4 ? number : Buffer | (4 extends S ? number : never)
 
 /**
- * Reads an option of a socket. Resolves to a number, with its sign, where `size` is 4, else to a `Buffer` as long as the
- * value is.
+ * Reads an option of a socket. Resolves to a signed number if `size` is 4, else to a `Buffer` as long as the value.
  *
- * Fails with `ENOTSUP` (a level other than `SocketLevel.SOCKET`), `ENOPROTOOPT` (no such option), `EINVAL`,
- * ... Since Linux 6.7. See getsockopt(2).
+ * Fails with `ENOTSUP` (a level other than `SocketLevel.SOCKET`), `ENOPROTOOPT` (no such option), `EINVAL` (not
+ * enough room), ... Since Linux 6.7. See getsockopt(2).
  */
 export class GetSockOpt<S extends number = 4> extends Operation<OptionValue<S>> {
   static override readonly opcode = 46
@@ -126,16 +136,17 @@ export class GetSockOpt<S extends number = 4> extends Operation<OptionValue<S>> 
   level: number
   /** `SocketOption`. */
   name: number
-  /** Bytes of room for its value. */
+  /** Room for the value, in bytes. */
   size: number
 
   constructor(file: FileTarget, level: number, name: number, options?: GetSockOptOptions<S>) {
     super()
     const { size = INT_BYTES } = checkOptions(options)
     this.file = checkFile(file)
-    this.level = integer(level, 'level', 0, MAX_I32)
-    this.name = integer(name, 'name', 0, MAX_I32)
-    this.size = integer(size, 'options.size', 0, MAX_I32)
+    this.level = level
+    this.name = name
+    this.size = size
+    checkGetSockOpt(this)
   }
 
   /** @internal */
@@ -149,9 +160,8 @@ export class GetSockOpt<S extends number = 4> extends Operation<OptionValue<S>> 
 
   /** @internal */
   override encode(entry: EntryWriter): Block {
-    const level = integer(this.level, 'level', 0, MAX_I32)
-    const name = integer(this.name, 'name', 0, MAX_I32)
-    const value = allocateBlock(integer(this.size, 'options.size', 0, MAX_I32))
+    const { level, name, size } = checkGetSockOpt(this)
+    const value = allocateBlock(size)
     entry.beginFile(GetSockOpt.opcode, this, this.file)
     entry.commandOp(SocketCommands.GETSOCKOPT)
     entry.option(level, name)
@@ -161,12 +171,20 @@ export class GetSockOpt<S extends number = 4> extends Operation<OptionValue<S>> 
   }
 }
 
-/** Commands of {@link SocketCommand} by name. */
+interface CheckedGetSockOpt extends OptionName {
+  readonly size: number
+}
+
+function checkGetSockOpt(option: CheckedGetSockOpt): CheckedGetSockOpt {
+  return { ...checkOption(option), size: integer(option.size, 'options.size', 0, MAX_I32) }
+}
+
+/** Names of the commands of {@link SocketCommand}. */
 export type SocketCommandName = Exclude<keyof typeof SocketCommands, 'GETSOCKOPT' | 'SETSOCKOPT'>
 
 /** Options of {@link SocketCommand}. */
 export interface SocketCommandOptions {
-  /** For `GETSOCKNAME`: asks for the address of the peer. */
+  /** If set, `GETSOCKNAME` resolves to the address of the peer. */
   peer?: boolean
 }
 
@@ -189,21 +207,27 @@ function resolveCommand(command: unknown): number {
   return number
 }
 
-function checkPeer(peer: unknown, command: number): boolean {
-  const asked = flag(peer, 'options.peer')
-  if (asked && command !== SocketCommands.GETSOCKNAME)
+interface CheckedCommand {
+  readonly number: number
+  readonly peer: boolean
+}
+
+function checkCommand({ command, peer }: Pick<SocketCommand, 'command' | 'peer'>): CheckedCommand {
+  const number = resolveCommand(command)
+  if (flag(peer, 'options.peer') && number !== SocketCommands.GETSOCKNAME)
     throw invalidValue('options.peer', peer, 'is for the command GETSOCKNAME')
-  return asked
+  return { number, peer }
 }
 
 /**
- * Gives a command to a socket. Resolves to the number of bytes that wait to be read (`SIOCINQ`), or to be sent or
- * acknowledged (`SIOCOUTQ`); to the address of the socket or of its peer (`GETSOCKNAME`, 6.19; the path is `''` for a
- * Unix socket without a name); and for `TX_TIMESTAMP` (6.17), again and again, to the number of what was sent, with the
- * seconds and nanoseconds in the completion's `extra`.
+ * Sends a command to a socket. Resolves to the number of bytes that wait to be read (`SIOCINQ`), or to be sent or
+ * acknowledged (`SIOCOUTQ`); or to the address of the socket or of its peer (`GETSOCKNAME`, 6.19; the path is `''`
+ * for a Unix socket without a name). `TX_TIMESTAMP` (6.17) is multishot: each completion resolves to the number of
+ * the packet that was sent, and the completion's `extra` has the seconds and nanoseconds.
  *
- * Fails with `ENOTSUP` (a command that the kernel, the file or this kind of socket does not have), `EINVAL` (`TX_TIMESTAMP` on a ring
- * without 32-byte completions), `ENOTCONN`, ... Since Linux 6.6. See io_uring_prep_cmd_sock(3).
+ * Fails with `ENOTSUP` (a command that the kernel, the file or this type of socket does not have), `EINVAL`
+ * (`TX_TIMESTAMP` on a ring without 32-byte completions, `SIOCINQ` of a listening socket), `ENOTCONN` (the peer of a
+ * socket that is not connected), ... Since Linux 6.6. See io_uring_prep_cmd_sock(3).
  */
 export class SocketCommand<C extends SocketCommandName | number = number> extends Operation<
   CommandResult<C>
@@ -216,17 +240,18 @@ export class SocketCommand<C extends SocketCommandName | number = number> extend
 
   /** The socket. */
   file: FileTarget
-  /** `SocketCommands`, or the name of one. */
+  /** The command: one of `SocketCommands`, or its name. */
   command: SocketCommandName | number
-  /** Whether `GETSOCKNAME` asks for the address of the peer. */
+  /** If set, `GETSOCKNAME` resolves to the address of the peer. */
   peer: boolean
 
   constructor(file: FileTarget, command: C, options?: SocketCommandOptions) {
     super()
     const { peer = false } = checkOptions(options)
-    this.peer = checkPeer(peer, resolveCommand(command))
     this.file = checkFile(file)
     this.command = command
+    this.peer = peer
+    checkCommand(this)
   }
 
   /** @internal */
@@ -236,17 +261,16 @@ export class SocketCommand<C extends SocketCommandName | number = number> extend
 
   /** @internal */
   override encode(entry: EntryWriter): AddressRoom | undefined {
-    const command = resolveCommand(this.command)
-    const peer = checkPeer(this.peer, command)
-    const room = command === SocketCommands.GETSOCKNAME ? addressRoom() : undefined
+    const { number, peer } = checkCommand(this)
+    const room = number === SocketCommands.GETSOCKNAME ? addressRoom() : undefined
     entry.beginFile(SocketCommand.opcode, this, this.file)
-    entry.commandOp(command)
+    entry.commandOp(number)
     if (room !== undefined) {
       entry.addr(room.address)
       entry.addr3(room.lengthAddress)
       entry.word(peer ? 1 : 0)
     }
-    entry.multishot = command === SocketCommands.TX_TIMESTAMP
+    entry.multishot = number === SocketCommands.TX_TIMESTAMP
     return room
   }
 }

@@ -1,114 +1,109 @@
-// What operations that send and receive bytes share.
+// Sending and receiving on sockets: the options, fields and entries of all such operations.
 
 import type { EntryWriter } from '../../entry/entry-writer.ts'
 import { RecvSendFlags } from '../../flags/index.ts'
-import { checkGroup, type GroupTarget, resolveGroup } from '../../arguments/buffer-group.ts'
-import type { Groups, GroupState } from '../../buffers/groups.ts'
-import { type Received, receivedFrom } from '../../buffers/received.ts'
+import { type GroupState, type GroupTarget, resolveGroup } from '../../buffers/groups.ts'
 import type { OperationClass } from './operation-class.ts'
-import { type Bytes, bytesLeft } from '../../memory/address-of.ts'
+import type { Bytes } from '../../memory/address-of.ts'
 import { Operation } from './operation.ts'
+import type { ObservedGroup } from './transfer-state.ts'
 import { checkFile, type FileTarget, resolveFile } from '../../arguments/file.ts'
 import { flag, integer, mask, MAX_U32, checkOptions } from '../../arguments/validate.ts'
+import type { Vector } from '../../structs/iovec.ts'
 
-/** Options of {@link Recv}, and of everything that sends or receives. */
+/** Options of {@link Recv}, and of all operations that send or receive. */
 export interface RecvOptions {
   /** `MessageFlags`. */
   flags?: number
-  /** Waits until the socket is ready before the first try, instead of after it (5.19). */
+  /** If set, waits until the socket is ready before the first attempt, instead of after it (5.19). */
   pollFirst?: boolean
 }
 
-/** What sending and receiving share. */
-export abstract class Stream<T = number> extends Operation<T> {
+/** A send or receive on a socket. */
+export abstract class SocketTransfer<T = number> extends Operation<T> {
   /** The socket. */
   file: FileTarget
   /** `MessageFlags`. */
   flags: number
-  /** Waits until the socket is ready before the first try. */
+  /** If set, waits until the socket is ready before the first attempt. */
   pollFirst: boolean
 
   constructor(file: FileTarget, options: RecvOptions | undefined) {
     super()
+    const { flags = 0, pollFirst = false } = checkOptions(options)
     this.file = checkFile(file)
-    const { flags, pollFirst } = checkOptions(options)
-    this.flags = flags === undefined ? 0 : mask(flags, 'options.flags')
-    this.pollFirst = pollFirst === undefined ? false : flag(pollFirst, 'options.pollFirst')
+    this.flags = flags
+    this.pollFirst = pollFirst
+    this.flags = checkSocketTransfer(this).flags
   }
 
-  /** `RecvSendFlags` for the entry. */
-  protected priority(): number {
-    return flag(this.pollFirst, 'options.pollFirst') ? RecvSendFlags.POLL_FIRST : 0
-  }
-
-  /** Writes the entry of an operation on one piece of memory. */
+  /** Writes the entry of an operation on one piece of memory. @internal */
   protected transfer(entry: EntryWriter, opcode: number, bytes: Bytes): void {
     const file = resolveFile(this.file, 'file')
-    const flags = mask(this.flags, 'options.flags')
-    const priority = this.priority()
+    const { flags, priority } = checkSocketTransfer(this)
     entry.transfer(opcode, this, file, 0, bytes, flags)
     if (priority !== 0) entry.ioprio(priority)
   }
 
-  /** Writes the entry of an operation that takes its buffers from a group. */
-  protected select(entry: EntryWriter, opcode: number, id: number, length: number, kind = 0): GroupState {
-    const flags = mask(this.flags, 'options.flags')
-    const priority = this.priority()
-    entry.beginFile(opcode, this, this.file)
+  /** Writes the entry of an operation on several buffers. @internal */
+  protected transferVector(entry: EntryWriter, opcode: number, vector: Vector): void {
+    this.begin(entry, opcode, RecvSendFlags.VECTORIZED)
+    entry.addr(vector.address)
+    entry.len(vector.buffers.length)
+  }
+
+  /** Writes the entry of an operation on a message: the address of its `struct msghdr`. @internal */
+  protected transferMessage(entry: EntryWriter, opcode: number, header: number): void {
+    this.begin(entry, opcode, 0)
+    entry.addr(header)
+    entry.len(1)
+  }
+
+  /**
+   * Writes the entry of an operation that takes its buffers from a buffer group; `bits` are `RecvSendFlags`.
+   * @internal
+   */
+  protected select(entry: EntryWriter, opcode: number, id: number, length: number, bits = 0): GroupState {
+    this.begin(entry, opcode, bits)
     entry.group(id)
     entry.len(length)
-    entry.opFlags(flags)
-    entry.ioprio(priority | kind)
     entry.observed = true
     return { group: id }
   }
+
+  /** Writes all of the entry except for its memory. */
+  private begin(entry: EntryWriter, opcode: number, bits: number): void {
+    const { flags, priority } = checkSocketTransfer(this)
+    entry.beginFile(opcode, this, this.file)
+    entry.opFlags(flags)
+    entry.ioprio(priority | bits)
+  }
 }
 
-/** What a receive into a group is decoded from. */
-interface ReceiveState extends GroupState {
-  readonly received: Received | undefined
+interface CheckedSocketTransfer {
+  readonly flags: number
+  /** `RecvSendFlags`. */
+  readonly priority: number
 }
 
-/** Whether the buffers of a submission come from a group. */
-export function isGroupState(state: unknown): state is GroupState {
-  return typeof (state as GroupState).group === 'number'
+function checkSocketTransfer({ flags, pollFirst }: SocketTransfer<unknown>): CheckedSocketTransfer {
+  return {
+    flags: mask(flags, 'options.flags'),
+    priority: flag(pollFirst, 'options.pollFirst') ? RecvSendFlags.POLL_FIRST : 0,
+  }
 }
 
-/** Asks the group what a completion brought, as it is taken. */
-export function observeReceived(groups: Groups, result: number, flags: number, state: unknown): ReceiveState {
-  const { group } = state as GroupState
-  return { group, received: groups.received(group, result, flags) }
-}
-
-/** The same of a buffer that was sent. */
-export function observeSent(groups: Groups, result: number, flags: number, state: unknown): ReceiveState {
-  const { group } = state as GroupState
-  return { group, received: groups.sent(group, result, flags) }
-}
-
-/** What the completion brought. */
-export function decodeReceived(state: unknown): Received {
-  const { group, received } = state as ReceiveState
-  return receivedFrom(group, received)
-}
-
-/** No more was moved than the memory has now: it was not detached, and did not shrink. */
-export function moved(result: number, state: unknown): boolean {
-  return isGroupState(state) || result <= bytesLeft(state as Bytes)
-}
-
-/** What a bundle of buffers is decoded from. */
-export interface BundleState extends GroupState {
-  /** Bytes in the first buffer of a completion at most. */
+/** The state of an operation on a bundle of buffers. */
+export interface BundleState extends ObservedGroup {
+  /** The most bytes that go into the first buffer of a completion. */
   readonly first: number
-  /** Bytes so far. */
+  /** Bytes of all completions so far. */
   readonly total: number
-  readonly received?: Received | undefined
 }
 
-/** The same for a bundle of buffers. */
+/** `observe` of a receive into a bundle. */
 export const observeBundle: OperationClass['observe'] = bundleObserver('received')
-/** The same for a bundle that was sent. */
+/** `observe` of a send of a bundle. */
 export const observeSentBundle: OperationClass['observe'] = bundleObserver('sent')
 
 function bundleObserver(how: 'received' | 'sent'): OperationClass['observe'] {
@@ -121,37 +116,49 @@ function bundleObserver(how: 'received' | 'sent'): OperationClass['observe'] {
 /** Options of {@link SendBundle} and {@link RecvBundle}. */
 export interface BundleOptions extends RecvOptions {
   /**
-   * Bytes in the first go at most, where the buffers are a `BufferRing`; 0, as many as the buffers have. The kernel may
-   * round it to whole buffers, and goes on when it has used them all: it is a hint.
+   * The most bytes of the first completion, with buffers of a `BufferRing`; 0, the default, is as many as the buffers
+   * have. A hint: the kernel may round it to whole buffers, and goes on after it has used them.
    */
   length?: number
 }
 
-/** What sending from a group, and receiving into one, share. */
-export abstract class GroupStream<T> extends Stream<T> {
-  /** The group of buffers. */
+/** A send from a buffer group, or a receive into one. */
+export abstract class GroupTransfer<T> extends SocketTransfer<T> {
+  /** The buffer group. */
   group: GroupTarget
-  /** Bytes at most; 0, as many as the buffers have. */
+  /** The most bytes; 0, as many as the buffers have. */
   length: number
 
   constructor(file: FileTarget, group: GroupTarget, options?: BundleOptions) {
     super(file, options)
-    this.group = checkGroup(group)
-    const { length } = checkOptions(options)
-    this.length = length === undefined ? 0 : integer(length, 'options.length', 0, MAX_U32)
+    const { length = 0 } = checkOptions(options)
+    this.group = group
+    this.length = length
+    checkGroupTransfer(this)
   }
 
-  /** Writes the entry: one of `kind`, which are `RecvSendFlags`. */
-  protected selectFrom(entry: EntryWriter, opcode: number, kind: number): GroupState {
-    const id = resolveGroup(this.group, 'group')
-    const length = integer(this.length, 'options.length', 0, MAX_U32)
-    return this.select(entry, opcode, id, length, kind)
+  /** Writes the entry; `bits` are `RecvSendFlags`. @internal */
+  protected selectFrom(entry: EntryWriter, opcode: number, bits: number): GroupState {
+    const { id, length } = checkGroupTransfer(this)
+    return this.select(entry, opcode, id, length, bits)
   }
 
-  /** The same for a bundle. */
-  protected selectBundle(entry: EntryWriter, opcode: number, kind = 0): BundleState {
-    const first = integer(this.length, 'options.length', 0, MAX_U32) || Number.POSITIVE_INFINITY
-    const { group } = this.selectFrom(entry, opcode, RecvSendFlags.BUNDLE | kind)
-    return { group, first, total: 0 }
+  /** Writes the entry of an operation on a bundle; `bits` are `RecvSendFlags`. @internal */
+  protected selectBundle(entry: EntryWriter, opcode: number, bits = 0): BundleState {
+    const { id, length } = checkGroupTransfer(this)
+    const { group } = this.select(entry, opcode, id, length, RecvSendFlags.BUNDLE | bits)
+    return { group, first: length || Number.POSITIVE_INFINITY, total: 0 }
+  }
+}
+
+interface CheckedGroupTransfer {
+  readonly id: number
+  readonly length: number
+}
+
+function checkGroupTransfer({ group, length }: GroupTransfer<unknown>): CheckedGroupTransfer {
+  return {
+    id: resolveGroup(group, 'group'),
+    length: integer(length, 'options.length', 0, MAX_U32),
   }
 }

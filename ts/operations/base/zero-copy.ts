@@ -1,58 +1,64 @@
-// Zero-copy sends, which complete twice: with what was sent, and when the memory is free again.
+// Zero-copy sends, which complete twice: with the number of bytes, and when the memory may be changed again.
 
 import { CqeFlags } from '../../flags/index.ts'
+import type { Groups } from '../../buffers/groups.ts'
 import { zeroCopyBytes } from '../../system/memlock.ts'
 import type { Bytes } from '../../memory/address-of.ts'
 import { sizeOf } from '../../structs/iovec.ts'
 
-/** What a zero-copy send resolves to when it was asked for its usage. */
+/** The result of a zero-copy send with the option `reportUsage`. */
 export interface ZeroCopyUsage {
   /** Bytes that were sent. */
   readonly bytes: number
-  /** Whether the kernel copied them all the same: known at the notification, `false` before. */
+  /** True if the kernel copied them all the same: known at the notification, `false` before. */
   readonly copied: boolean
 }
 
-/** What a zero-copy send remembers of its submission. */
+/** The state of a zero-copy send. */
 export interface ZeroCopyState {
   /** The memory that is sent. */
   readonly buffers: readonly Bytes[]
   readonly reportUsage: boolean
-  /** Whether the memory is a registered buffer, which is paid for already. */
+  /** True if the memory is a registered buffer, which is accounted for already. */
   readonly fixed?: boolean
-  /** What else has to live: structs. */
+  /** Structs that the kernel reads. */
   readonly keep?: unknown
   /** The result of the first completion. */
   readonly sent?: number
   readonly copied?: boolean
 }
 
-/** In the result of a notification: the kernel has copied (`IORING_NOTIF_USAGE_ZC_COPIED`). */
+/** Bit of a notification's result: the kernel has copied (`IORING_NOTIF_USAGE_ZC_COPIED`). */
 const COPIED = 0x8000_0000
 
-/** Adds what a completion says to what is known of the send. */
+/** `observe` of a zero-copy send: adds the facts of a completion to those of the one before. */
 export function observeZeroCopy(
+  _groups: Groups,
   result: number,
   flags: number,
-  state: ZeroCopyState,
+  state: unknown,
   last: unknown,
 ): ZeroCopyState {
-  if ((flags & CqeFlags.NOTIF) === 0) return { ...state, sent: result }
-  return { ...state, ...(last as ZeroCopyState | undefined), copied: (result & COPIED) !== 0 }
+  const before = state as ZeroCopyState
+  if ((flags & CqeFlags.NOTIF) === 0) return { ...before, sent: result }
+  return { ...before, ...(last as ZeroCopyState | undefined), copied: (result & COPIED) !== 0 }
 }
 
-/** What both completions resolve to. A send that failed, whose notification comes all the same, has sent nothing. */
-export function decodeZeroCopy(state: ZeroCopyState): number | ZeroCopyUsage {
-  const bytes = Math.max(state.sent ?? 0, 0)
-  return state.reportUsage ? { bytes, copied: state.copied ?? false } : bytes
+/** `decode` of both completions. A send that failed has sent nothing, even if a notification follows. */
+export function decodeZeroCopy(_result: number, _flags: number, state: unknown): number | ZeroCopyUsage {
+  const { reportUsage, sent = 0, copied = false } = state as ZeroCopyState
+  const bytes = Math.max(sent, 0)
+  return reportUsage ? { bytes, copied } : bytes
 }
 
-/** Bytes that the kernel locks for the time of the send. */
-export function lockedByZeroCopy({ buffers, fixed }: ZeroCopyState): number | undefined {
+/** `lockedBytes`: bytes that the kernel locks while it sends. */
+export function lockedByZeroCopy(state: unknown): number | undefined {
+  const { buffers, fixed } = state as ZeroCopyState
   return fixed === true ? undefined : zeroCopyBytes(sizeOf(buffers))
 }
 
-/** Whether the memory still has what was sent. */
-export function intactZeroCopy({ buffers, sent = 0 }: ZeroCopyState): boolean {
+/** `intact`: the memory still has the bytes that were sent. */
+export function intactZeroCopy(_result: number, state: unknown): boolean {
+  const { buffers, sent = 0 } = state as ZeroCopyState
   return sent <= sizeOf(buffers)
 }
