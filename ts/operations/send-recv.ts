@@ -43,7 +43,6 @@ import {
 } from './base/zero-copy.ts'
 
 export type { BundleOptions, RecvOptions } from './base/socket-io.ts'
-export type { ZeroCopyUsage } from './base/zero-copy.ts'
 
 /** Options of {@link Send}. */
 export interface SendOptions extends RecvOptions {

@@ -1,4 +1,4 @@
-// What a result stands for, whoever asks.
+// The errors of results.
 
 import { constants } from 'node:os'
 import { detachedError, systemError, UringError } from '../../errors.ts'
@@ -7,14 +7,14 @@ import { memlockAllowed, memlockText } from '../../system/memlock.ts'
 
 const { ENOMEM } = constants.errno
 
-/** The error of a result that is one: the memory was taken away, or the kernel failed. */
+/** Returns the error of a result: the memory was detached, or the kernel returned an error number. */
 export function errorOf(
   operationClass: OperationClass,
   result: number,
   state: unknown,
   cause?: unknown,
 ): UringError {
-  if (state instanceof UringError) return state // it never began
+  if (state instanceof UringError) return state // it was never submitted
   const { name, syscall } = operationClass
   if (!operationClass.intact(result, state)) return detachedError(name)
   const details = operationClass.describe(state)
@@ -22,7 +22,7 @@ export function errorOf(
   return systemError(result, details.syscall ?? syscall, { operation: name, ...details, note, cause })
 }
 
-/** What an `ENOMEM` does not say by itself: that a limit is meant, and which. */
+/** Names the limit of locked memory that an `ENOMEM` may come from. */
 function noteOf(operationClass: OperationClass, state: unknown): string | undefined {
   const bytes = operationClass.lockedBytes?.(state)
   return bytes === undefined || memlockAllowed() === Infinity ? undefined : `it ${memlockText(bytes)}`

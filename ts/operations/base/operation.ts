@@ -1,4 +1,4 @@
-// What every operation is: a description that is encoded when it is pushed.
+// The base class of all operations: a description that is encoded with each push.
 
 import { Entry, SUBMITTABLE } from '../../entry/entry.ts'
 import { SQE_BYTES, SQE128_BYTES } from '../../entry/layout.ts'
@@ -8,13 +8,13 @@ import { DEFAULT_BEHAVIOR, type OperationClass } from './operation-class.ts'
 import { integer, MAX_U16 } from '../../arguments/validate.ts'
 
 /**
- * An operation of io_uring: a plain description, which can be pushed again, changed between pushes, and shared. Each
- * push encodes it afresh.
+ * Describes an operation of io_uring. It can be pushed several times, changed between pushes, and shared between
+ * rings: each push encodes its fields as they are then.
  */
 export abstract class Operation<T = number> {
   /** `IORING_OP_*`. */
   static readonly opcode: number
-  /** The first kernel that has it: `'5.6'`. */
+  /** The first kernel that has the operation: `'5.6'`. */
   static readonly since: string
   /** @internal */
   static readonly syscall: OperationClass['syscall'] = DEFAULT_BEHAVIOR.syscall
@@ -41,7 +41,7 @@ export abstract class Operation<T = number> {
   /** @internal */
   static readonly describe: OperationClass['describe'] = DEFAULT_BEHAVIOR.describe
 
-  /** Only a type: what `run()` resolves to. */
+  /** The type that `run()` resolves to; no field at run time. */
   declare readonly resultType?: T
   /** @internal */
   sqeFlags = 0
@@ -51,60 +51,67 @@ export abstract class Operation<T = number> {
   /** @internal */
   declare readonly [SUBMITTABLE]: true
 
-  /** Writes the entry, and returns what has to live until its last completion. @internal */
+  /** Writes the entry, and returns the state of the submission, which is held until its last completion. @internal */
   abstract encode(entry: EntryWriter): unknown
 
-  /** What the slot table remembers of a submission. @internal */
+  /** The class, as the submission table keeps it. @internal */
   get operationClass(): OperationClass<T> {
     return this.constructor as unknown as OperationClass<T>
   }
 
-  /** The next operation starts when this one has succeeded, and is cancelled when it fails or moves fewer bytes. */
+  /**
+   * Links the next operation, which starts once this one has succeeded. It is cancelled if this one fails or moves
+   * fewer bytes than requested. Since Linux 5.3.
+   */
   link(): this {
     this.sqeFlags |= SqeFlags.IO_LINK
     return this
   }
 
-  /** The next operation starts when this one has completed, whatever came of it. */
+  /**
+   * Links the next operation, which starts once this one has completed, with or without an error. Since Linux 5.5.
+   */
   hardLink(): this {
     this.sqeFlags |= SqeFlags.IO_HARDLINK
     return this
   }
 
-  /** Starts when everything before it has completed, and holds back everything after it. Slow. */
+  /**
+   * Starts once all operations before it have completed, and delays all operations after it. Slow. Since Linux 5.2.
+   */
   drain(): this {
     this.sqeFlags |= SqeFlags.IO_DRAIN
     return this
   }
 
-  /** Goes to a kernel worker at once, instead of being tried first. */
+  /** Runs in a kernel worker at once, without a first attempt that must not block. Since Linux 5.6. */
   async(): this {
     this.sqeFlags |= SqeFlags.ASYNC
     return this
   }
 
   /**
-   * No completion on success. For the low-level flow only. A failure still completes, and then the operations linked
-   * behind it do not answer at all.
+   * Posts no completion on success. For the queue API only (`push`). A failure still has a completion, and then the
+   * operations that are linked behind it have none.
    *
-   * Memory is released with the chain: when a later member completes. Without a later one that answers, it is held
-   * until the ring is closed. Since Linux 5.17.
+   * Memory is released when a later member of the chain completes. If none does, it is held until the ring is closed.
+   * Since Linux 5.17.
    */
   skipSuccess(): this {
     this.sqeFlags |= SqeFlags.CQE_SKIP_SUCCESS
     return this
   }
 
-  /** Runs with registered credentials. */
+  /** Runs with registered credentials: `id` is what `registerPersonality()` returned. Since Linux 5.6. */
   personality(id: number): this {
     this.personalityId = integer(id, 'id', 0, MAX_U16)
     return this
   }
 
   /**
-   * The entry as it is now: later changes to the operation do not reach it.
+   * Encodes the operation as it is now. Later changes to the operation do not change the entry.
    *
-   * @throws what pushing the operation throws
+   * @throws the errors of pushing the operation
    */
   build(): Entry<T> {
     const { operationClass } = this
