@@ -4,7 +4,8 @@ import test from 'ava'
 import * as uring from 'uring'
 import { Nop, Operation } from 'uring'
 import { absent, type Bad, KINDS, refuses, shown, Watched } from './base/bad-values.ts'
-import { good, goodArguments, make, OPERATIONS } from './base/argument-tables.ts'
+import { good, goodArguments, make } from './base/argument-subject.ts'
+import { ARGUMENTS } from './base/families.ts'
 
 /** Options that become fields only when they are given. */
 const TRANSFER = ['ioprio', 'integrity']
@@ -33,8 +34,8 @@ test('every public field of every operation has bad values here', (t) => {
   const classes = Object.entries(uring)
     .filter(([, value]) => typeof value === 'function' && value.prototype instanceof Operation)
     .map(([name]) => name)
-  t.deepEqual(Object.keys(OPERATIONS).toSorted(), classes.toSorted())
-  for (const [name, subject] of Object.entries(OPERATIONS)) {
+  t.deepEqual(Object.keys(ARGUMENTS).toSorted(), classes.toSorted())
+  for (const [name, subject] of Object.entries(ARGUMENTS)) {
     const fields = fieldsOf(good(subject)).filter((field) => !INTERNAL.has(field))
     const rows = [...Object.entries(subject.positional), ...Object.entries(subject.options ?? {})]
     const named = rows.map(([field]) => field).filter((field) => !(RARE[name] ?? []).includes(field))
@@ -43,7 +44,7 @@ test('every public field of every operation has bad values here', (t) => {
   }
 })
 
-for (const [name, subject] of Object.entries(OPERATIONS)) {
+for (const [name, subject] of Object.entries(ARGUMENTS)) {
   const { positional, options } = subject
 
   test(`${name} refuses bad arguments when it is made`, (t) => {

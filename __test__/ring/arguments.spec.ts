@@ -23,7 +23,8 @@ import {
   Watched,
   within,
 } from '../operations/base/bad-values.ts'
-import { good, OPERATIONS } from '../operations/base/argument-tables.ts'
+import { good } from '../operations/base/argument-subject.ts'
+import { ARGUMENTS as OPERATIONS } from '../operations/base/families.ts'
 
 // ---- bad values
 

@@ -9,6 +9,7 @@ import {
   type FileTarget,
   FixedFile,
   type GroupBuffer,
+  type GroupTarget,
   type Path,
   type Time,
   type Token,
@@ -36,6 +37,7 @@ export const i32 = fc.oneof(
   { arbitrary: fc.integer({ min: -(2 ** 31), max: MAX_I32 }), weight: 5 },
   fc.constantFrom(0, -1, MAX_I32, -(2 ** 31)),
 )
+export const i31 = fc.oneof({ arbitrary: fc.nat(MAX_I32), weight: 5 }, fc.constantFrom(0, 1, MAX_I32))
 /** A mask, as JavaScript's bit operators may leave it. */
 export const mask = fc.oneof({ arbitrary: u32, weight: 3 }, { arbitrary: i32, weight: 2 }, bit31)
 export const wide = (most: bigint): fc.Arbitrary<Value> =>
@@ -106,16 +108,25 @@ export const vector: fc.Arbitrary<Bytes[]> = fc.oneof(
   bytes.map((buffer) => Array.from({ length: 1024 }, () => buffer)),
 )
 
+/** A buffer group, by number or by object. */
+export const groupTarget: fc.Arbitrary<GroupTarget> = fc.oneof(
+  u16,
+  u16.map((number) => ({ group: number })),
+)
+
+export function groupNumber(target: GroupTarget): number {
+  return typeof target === 'number' ? target : target.group
+}
+
 export const group: fc.Arbitrary<GroupBuffer> = fc.record(
-  {
-    group: fc.oneof(
-      u16,
-      u16.map((number) => ({ group: number })),
-    ),
-    length: u32,
-  },
+  { group: groupTarget, length: u32 },
   { requiredKeys: ['group'] },
 )
+
+/** Tells a buffer group from memory, of which an operation takes either. */
+export function isGroup(target: object): target is GroupBuffer {
+  return 'group' in target
+}
 
 const pathText = fc
   .oneof(fc.string({ unit: 'binary', maxLength: 40 }), fc.constantFrom('', '.', '\ud800', 'ü', '../ä/€/😀'))

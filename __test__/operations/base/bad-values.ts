@@ -70,6 +70,11 @@ export function noInteger(least: number, most: number): Bad[] {
   return [...allBut(['number']), ...outside(least, most)]
 }
 
+/** The numbers among bad values. */
+export function numbers(kind: readonly Bad[]): Bad[] {
+  return kind.filter(([value]) => typeof value === 'number')
+}
+
 /** The same mistakes in a property. */
 export function within(key: string, kind: readonly Bad[], rest: object = {}): Bad[] {
   return absent(kind).map(([value, code, inside = '']) => [
@@ -135,7 +140,68 @@ export const milliseconds: Bad[] = [
   ...these([-1, -0.5, Number.NaN, Number.NEGATIVE_INFINITY], RANGE),
 ]
 
+const textKinds = allBut(['string'])
+
+const address: Bad[] = [
+  ...allBut(['bytes']),
+  ...these([new ArrayBuffer(8), new DataView(new ArrayBuffer(8)), new Uint16Array(8), [127, 0, 0, 1]], TYPE),
+  ...these(['127.0.0.1', '/run/x', { port: 80 }, { host: 'x', port: 80 }, new URL('http://[::1]/')], TYPE),
+  // Bytes without a family, and more than there is room for.
+  ...these([new Uint8Array(0), new Uint8Array(1), new Uint8Array(129)], RANGE, '.byteLength'),
+  ...within('address', textKinds, { port: 80 }),
+  ...these([{ address: undefined, port: 80 }], TYPE, '.address'),
+  ...[
+    ['', '1.2.3', '1.2.3.4.5', '256.0.0.1', '01.2.3.4', '1.2.3.4 ', ' 1.2.3.4', '0x7f.1', '127.0.0.1:80'],
+    [
+      'localhost',
+      '*',
+      '[::1]',
+      '::1]',
+      ':::',
+      '1::2::3',
+      '1:2:3:4:5:6:7',
+      '1:2:3:4:5:6:7:8:9',
+      '12345::',
+      'g::',
+    ],
+    ['::1%lo', 'fe80::1%1', '::1.2.3', '1.2.3.4::', '::ffff:1.2.3.256', '::1/128', '::1\0', '127.0.0.1\0'],
+  ].flatMap((addresses) =>
+    these(
+      addresses.map((address) => ({ address, port: 80 })),
+      VALUE,
+      '.address',
+    ),
+  ),
+  ...within('port', u16, { address: '127.0.0.1' }),
+  ...these(
+    [{ address: '::1' }, { address: '::1', port: undefined }, { address: '::1', port: '80' }],
+    TYPE,
+    '.port',
+  ),
+  ...within('scopeId', u32, { address: '::1', port: 80 }),
+  ...within('flowInfo', u32, { address: '::1', port: 80 }),
+  ...within('path', textKinds),
+  ...these([{ path: undefined }, { path: Buffer.from('/run/x') }], TYPE, '.path'),
+  // A byte too long: with its NUL, and for a name that has none.
+  ...these(
+    [{ path: 'x'.repeat(108) }, { path: `\0${'x'.repeat(108)}` }, { path: 'ü'.repeat(54) }],
+    VALUE,
+    '.path',
+  ),
+  ...these([{ path: 'a\0b' }, { path: '/run/x\0' }], VALUE, '.path'),
+]
+const group: Bad[] = [
+  ...u16,
+  ...within('group', u16).map(([value, code]): Bad => [value, code]),
+  ...these([{ group: undefined }], TYPE),
+]
+
 export const KINDS = {
+  address,
+  group,
+  u16,
+  u32,
+  i31: noInteger(0, MAX_I32),
   file,
   directory,
   bytes,
@@ -150,13 +216,14 @@ export const KINDS = {
   boolean: [...allBut(['boolean']), ...these([0, 1, 'true', 'false'], TYPE)],
   options: allBut(['undefined', 'object', 'bytes']),
   byte: noInteger(0, 255),
+  groupBuffer,
   bytesOrGroup: [...bytes, ...groupBuffer],
   vector,
   vectorOrGroup: [...vector, ...groupBuffer],
   integrity: [
     ...absent(allBut(['object', 'array', 'bytes'])),
     ...within('bytes', bytes),
-    ...these([{}, { bytes: undefined }], TYPE, '.bytes'),
+    ...these([{}, [], { bytes: undefined }], TYPE, '.bytes'),
     ...within('flags', u16, { bytes: Buffer.alloc(8) }),
     ...within('appTag', u16, { bytes: Buffer.alloc(8) }),
     ...within('seed', u64, { bytes: Buffer.alloc(8) }),

@@ -1,13 +1,10 @@
-// The cases of ts/operations/messages.ts: SendMsg, SendMsgZc, RecvMsg, RecvMsgMulti, RecvZc.
+// The cases of SendMsg, SendMsgZc, RecvMsg, RecvMsgMulti and RecvZc.
 
 import * as fc from 'fast-check'
 import {
-  type Address,
-  type Bytes,
   type ControlMessage,
   type FileTarget,
   FixedBuffer,
-  type GroupBuffer,
   type GroupTarget,
   type InMessage,
   type OutMessage,
@@ -22,12 +19,16 @@ import {
   SendMsgZc,
   type SendMsgZcOptions,
 } from 'uring'
+import { address, addressBytes } from '../../helpers/addresses.ts'
 import {
   boolean,
   bytes,
   file,
   group,
+  groupNumber,
+  groupTarget,
   i32,
+  isGroup,
   mask,
   MAX_I32,
   MAX_U32,
@@ -36,46 +37,17 @@ import {
   u32,
   vector,
 } from '../base/arbitraries.ts'
+import type { Subject } from '../base/argument-subject.ts'
+import { allBut, type Bad, KINDS, noInteger, these, TYPE, within } from '../base/bad-values.ts'
 import { type Case, define, fileFlags, FILES, given, indexOf, optional } from '../base/conformance-case.ts'
-import { addressOf, contentOf, type Expected, memoryAt } from '../base/process-memory.ts'
 import type { Fields } from '../base/native-rows.ts'
+import { contentOf, dataAt, type Expected, iovecsOf, memoryAt } from '../base/process-memory.ts'
 
-/** What both classes set, from <linux/io_uring.h>: not the facade's own constants. */
+/** Flags from <linux/io_uring.h>: not the facade's own constants. */
 const RECVSEND = { POLL_FIRST: 1, FIXED_BUF: 4, ZC_REPORT_USAGE: 8 } as const
 
 const MSGHDR_BYTES = 56
 const SOCKADDR_STORAGE_BYTES = 128
-
-// ---- addresses, and the bytes that they are
-
-interface Named {
-  readonly address: Address
-  readonly bytes: Uint8Array
-}
-
-const port = fc.nat(0xffff)
-const octets = (length: number): fc.Arbitrary<Uint8Array> =>
-  fc.uint8Array({ minLength: length, maxLength: length })
-const named: fc.Arbitrary<Named> = fc.oneof(
-  fc.tuple(octets(4), port).map(([ip, port]) => ({
-    address: { address: ip.join('.'), port },
-    bytes: Buffer.concat([Buffer.of(2, 0, port >> 8, port & 0xff), ip, Buffer.alloc(8)]),
-  })),
-  fc.tuple(octets(16), port, u32).map(([ip, port, scopeId]) => {
-    const address = (Buffer.from(ip).toString('hex').match(/.{4}/g) ?? []).join(':')
-    const scope = Buffer.alloc(4)
-    scope.writeUInt32LE(scopeId)
-    return {
-      address: { address, port, scopeId },
-      bytes: Buffer.concat([Buffer.of(10, 0, port >> 8, port & 0xff, 0, 0, 0, 0), ip, scope]),
-    }
-  }),
-  fc.stringMatching(/^[a-z/]{1,107}$/).map((path) => ({
-    address: { path },
-    bytes: Buffer.concat([Buffer.of(1, 0), Buffer.from(path), Buffer.of(0)]),
-  })),
-  fc.uint8Array({ minLength: 2, maxLength: 128 }).map((bytes) => ({ address: bytes, bytes })),
-)
 
 // ---- control messages, and the bytes that they are
 
@@ -102,16 +74,16 @@ interface Out {
 const out: fc.Arbitrary<Out> = fc
   .tuple(
     vector,
-    fc.option(named),
+    fc.option(address),
     fc.oneof(fc.constant(undefined), fc.array(controlMessage, { maxLength: 4 }), bytes),
   )
   .map(([buffers, to, control]) => ({
     message: {
       buffers,
-      ...(to === null ? {} : { address: to.address }),
+      ...(to === null ? {} : { address: to }),
       ...(control === undefined ? {} : { control }),
     },
-    name: to?.bytes ?? new Uint8Array(),
+    name: to === null ? new Uint8Array() : addressBytes(to),
     control:
       control === undefined
         ? new Uint8Array()
@@ -138,10 +110,6 @@ function pointer(address: bigint, length: number): bigint {
   return length === 0 ? 0n : address
 }
 
-function iovecsOf(buffers: readonly Bytes[]): Uint8Array {
-  return struct(buffers.flatMap((buffer) => [addressOf(buffer), BigInt(buffer.byteLength)]))
-}
-
 function outAt(addr: bigint, { message: { buffers }, name, control }: Out): Expected[] {
   const found = pointers(addr)
   const header = struct([
@@ -158,12 +126,8 @@ function outAt(addr: bigint, { message: { buffers }, name, control }: Out): Expe
     [found.name, name],
     [found.iovecs, iovecsOf(buffers)],
     [found.control, control],
-    ...[...new Set(buffers)].map((buffer): Expected => [addressOf(buffer), contentOf(buffer)]),
+    ...[...new Set(buffers)].map(dataAt),
   ]
-}
-
-function isGroup(target: readonly Bytes[] | GroupBuffer): target is GroupBuffer {
-  return 'group' in target
 }
 
 function inAt(addr: bigint, { buffers, address = false, control = 0 }: InMessage): Expected[] {
@@ -199,15 +163,6 @@ function optionFields(options: SendMsgOptions | undefined, ioprio = 0): Fields {
     ioprio: ioprio | (options?.pollFirst === true ? RECVSEND.POLL_FIRST : 0),
   }
 }
-
-function numberOf(group: GroupTarget): number {
-  return typeof group === 'number' ? group : group.group
-}
-
-const groupTarget: fc.Arbitrary<GroupTarget> = fc.oneof(
-  u16,
-  u16.map((number) => ({ group: number })),
-)
 
 const messageOptions = optional<SendMsgOptions>({ flags: mask, pollFirst: boolean })
 
@@ -319,7 +274,7 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
         file: indexOf(file),
         message: addr,
         ...optionFields(options),
-        ...given('group', isGroup(buffers) ? numberOf(buffers.group) : undefined),
+        ...given('group', isGroup(buffers) ? groupNumber(buffers.group) : undefined),
       },
       flags: fileFlags(file),
     }),
@@ -361,7 +316,7 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
     ),
     facade: ([file, group, options]) => new RecvMsgMulti(file, group, options),
     native: ([file, group, options], { addr }) => ({
-      fields: { file: indexOf(file), message: addr, group: numberOf(group), ...optionFields(options) },
+      fields: { file: indexOf(file), message: addr, group: groupNumber(group), ...optionFields(options) },
       flags: fileFlags(file),
     }),
     memory: ([, , options], { addr }) => {
@@ -408,4 +363,96 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
         Object.keys(options ?? {}).join() === 'pollFirst' && !!options?.pollFirst,
     },
   }),
+}
+
+// ---- arguments
+
+const MIN_I32 = -0x8000_0000
+
+const aFile = [KINDS.file, () => 0] as const
+const aBuffer = { buffers: [Buffer.alloc(8)] }
+
+/** The same mistakes in the element of an array. */
+function inside(index: number, before: readonly unknown[], kind: readonly Bad[]): Bad[] {
+  return kind.map(([value, code, inside = '']) => [[...before, value], code, `[${index}]${inside}`])
+}
+
+const noMessage: Bad[] = allBut(['object', 'bytes'])
+/** What passes for a message, and has no buffers. */
+const noBuffers: Bad[] = these(
+  [{}, { buffers: undefined }, { address: { path: '' } }, new Uint8Array(8), new ArrayBuffer(8)],
+  TYPE,
+  '.buffers',
+)
+
+const aControlMessage = { level: 1, type: 1, data: Buffer.alloc(4) }
+const badControlMessage: Bad[] = [
+  ...allBut(['object', 'array', 'bytes']),
+  ...these([{}, [], new Uint8Array(8)], TYPE, '.level'),
+  ...within('level', noInteger(MIN_I32, MAX_I32), { type: 1, data: Buffer.alloc(4) }),
+  ...within('type', noInteger(MIN_I32, MAX_I32), { level: 1, data: Buffer.alloc(4) }),
+  ...within('data', allBut(['bytes']), { level: 1, type: 1 }),
+  ...these([{ level: 1, type: 1 }], TYPE, '.data'),
+  ...within('data', these([new ArrayBuffer(8), new DataView(new ArrayBuffer(8)), 'text'], TYPE), {
+    level: 1,
+    type: 1,
+  }),
+]
+const controlMessages: Bad[] = [
+  ...allBut(['undefined', 'array', 'bytes']),
+  ...these([{ length: 1, 0: aControlMessage }, new Set([aControlMessage])], TYPE),
+  ...inside(0, [], badControlMessage),
+  ...inside(1, [aControlMessage], badControlMessage),
+  ...these([Object.assign([aControlMessage], { length: 3 })], TYPE, '[1]'),
+]
+
+const outMessage: Bad[] = [
+  ...noMessage,
+  ...noBuffers,
+  ...within('buffers', KINDS.vector),
+  ...within('address', KINDS.address, aBuffer),
+  ...within('control', controlMessages, aBuffer),
+]
+
+const inMessage: Bad[] = [
+  ...noMessage,
+  ...noBuffers,
+  ...within('buffers', KINDS.vector).filter(([value]) => !('group' in Object(Object(value).buffers))),
+  ...within('buffers', KINDS.groupBuffer),
+  ...within('address', KINDS.boolean, aBuffer),
+  ...within('control', KINDS.i31, aBuffer),
+]
+
+const common = { flags: KINDS.mask, pollFirst: KINDS.boolean }
+
+export const ARGUMENTS: Record<string, Subject> = {
+  SendMsg: {
+    Class: SendMsg,
+    positional: { file: aFile, message: [outMessage, () => aBuffer] },
+    options: common,
+  },
+  SendMsgZc: {
+    Class: SendMsgZc,
+    positional: { file: aFile, message: [outMessage, () => aBuffer] },
+    options: { ...common, fixedBuffer: KINDS.fixedBuffer, reportUsage: KINDS.boolean },
+  },
+  RecvMsg: {
+    Class: RecvMsg,
+    positional: { file: aFile, message: [inMessage, () => aBuffer] },
+    options: common,
+  },
+  RecvMsgMulti: {
+    Class: RecvMsgMulti,
+    positional: { file: aFile, group: [KINDS.group, () => 1] },
+    options: {
+      ...common,
+      address: KINDS.i31.filter(([value]) => typeof value !== 'boolean'),
+      control: KINDS.i31,
+    },
+  },
+  RecvZc: {
+    Class: RecvZc,
+    positional: { file: aFile },
+    options: { ifq: KINDS.u32, length: KINDS.u32, pollFirst: KINDS.boolean },
+  },
 }

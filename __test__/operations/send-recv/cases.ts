@@ -1,10 +1,9 @@
-// The cases of ts/operations/streams.ts: Send, SendZc, SendBundle, Recv, RecvMulti, RecvBundle, RecvMultiBundle.
+// The cases of Send, SendZc, SendBundle, Recv, RecvBundle, RecvMulti and RecvMultiBundle.
 
 import * as fc from 'fast-check'
 import {
-  type Address,
-  type Bytes,
   type BundleOptions,
+  type Bytes,
   type FileTarget,
   FixedBuffer,
   FixedFile,
@@ -22,7 +21,22 @@ import {
   SendZc,
   type SendZcOptions,
 } from 'uring'
-import { boolean, bytes, file, group, mask, struct, u16, u32, vector } from '../base/arbitraries.ts'
+import { address, addressBytes } from '../../helpers/addresses.ts'
+import {
+  boolean,
+  bytes,
+  file,
+  group,
+  groupNumber,
+  groupTarget,
+  isGroup,
+  mask,
+  u16,
+  u32,
+  vector,
+} from '../base/arbitraries.ts'
+import type { Subject } from '../base/argument-subject.ts'
+import { type Bad, KINDS, TYPE } from '../base/bad-values.ts'
 import {
   type Built,
   type Case,
@@ -33,69 +47,11 @@ import {
   indexOf,
   optional,
 } from '../base/conformance-case.ts'
-import { addressOf, contentOf, type Expected } from '../base/process-memory.ts'
 import type { Fields } from '../base/native-rows.ts'
+import { addressOf, dataAt, type Expected, vectorAt } from '../base/process-memory.ts'
 
-/** What both classes set, from <linux/io_uring.h>: not the facade's own constants. */
+/** Flags from <linux/io_uring.h>: not the facade's own constants. */
 const IORING = { POLL_FIRST: 1, FIXED_BUF: 4, REPORT_USAGE: 8, VECTORIZED: 32 } as const
-
-const [AF_UNIX, AF_INET, AF_INET6] = [1, 2, 10]
-
-/** An address, and the bytes of its `struct sockaddr`. */
-interface Destination {
-  readonly to: Address
-  readonly bytes: Uint8Array
-}
-
-const port = u16
-
-function header(family: number, port: number): Buffer {
-  const bytes = Buffer.alloc(4)
-  bytes.writeUInt16LE(family)
-  bytes.writeUInt16BE(port, 2)
-  return bytes
-}
-
-const internet4 = fc
-  .tuple(fc.uint8Array({ minLength: 4, maxLength: 4 }), port)
-  .map(([address, port]): Destination => ({
-    to: { address: address.join('.'), port },
-    bytes: Buffer.concat([header(AF_INET, port), address, Buffer.alloc(8)]),
-  }))
-const internet6 = fc
-  .tuple(fc.uint8Array({ minLength: 16, maxLength: 16 }), port, u32, u32)
-  .map(([address, port, scopeId, flowInfo]): Destination => {
-    const [scope, flow] = [Buffer.alloc(4), Buffer.alloc(4)]
-    scope.writeUInt32LE(scopeId)
-    flow.writeUInt32BE(flowInfo)
-    const groups = Buffer.from(address).toString('hex').match(/.{4}/g) ?? []
-    return {
-      to: { address: groups.join(':'), port, scopeId, flowInfo },
-      bytes: Buffer.concat([header(AF_INET6, port), flow, address, scope]),
-    }
-  })
-const unix = fc
-  .tuple(fc.constantFrom('/', '\0'), fc.stringMatching(/^[a-z]{1,100}$/))
-  .map(([first, rest]): Destination => ({
-    to: { path: first + rest },
-    bytes: Buffer.concat([
-      Buffer.of(AF_UNIX, 0),
-      Buffer.from(first + rest),
-      Buffer.alloc(first === '/' ? 1 : 0),
-    ]),
-  }))
-const raw = fc
-  .uint8Array({ minLength: 2, maxLength: 128 })
-  .map((bytes): Destination => ({ to: Uint8Array.from(bytes), bytes }))
-const destination = fc.oneof(internet4, internet6, unix, raw)
-
-/** Options with a destination: the facade gets its address. */
-type WithDestination<O extends { to?: Address }> = Omit<O, 'to'> & { to?: Destination }
-
-function plain<O extends { to?: Address }>(options: WithDestination<O> | undefined): O | undefined {
-  if (options?.to === undefined) return options as O | undefined
-  return { ...options, to: options.to.to } as unknown as O
-}
 
 const base = { flags: mask, pollFirst: boolean }
 
@@ -106,14 +62,14 @@ function baseFields(options: RecvOptions | undefined, more = 0): Fields {
   }
 }
 
-function destinationFields(options: { to?: Destination } | undefined, { off }: Built): Fields {
+function destinationFields(options: SendOptions | undefined, { off }: Built): Fields {
   return options?.to === undefined
     ? {}
-    : { destination: off, destination_length: options.to.bytes.byteLength }
+    : { destination: off, destination_length: addressBytes(options.to).length }
 }
 
-function destinationAt(options: { to?: Destination } | undefined, { off }: Built): Expected[] {
-  return options?.to === undefined ? [] : [[off, options.to.bytes]]
+function destinationAt(options: SendOptions | undefined, { off }: Built): Expected[] {
+  return options?.to === undefined ? [] : [[off, addressBytes(options.to)]]
 }
 
 type StreamGiven<B, O extends RecvOptions> = [file: FileTarget, bytes: B, options: O | undefined]
@@ -128,14 +84,9 @@ const STREAMS: Record<string, (given: StreamGiven<unknown, RecvOptions>) => bool
 }
 
 type Outgoing = Bytes | GroupBuffer | FixedBuffer | Bytes[]
-type SendGiven<B, O extends SendOptions> = [
-  file: FileTarget,
-  bytes: B,
-  options: WithDestination<O> | undefined,
-]
 
-const SENDS: Record<string, (given: SendGiven<Outgoing, SendOptions>) => boolean> = {
-  ...(STREAMS as Record<string, (given: SendGiven<Outgoing, SendOptions>) => boolean>),
+const SENDS: Record<string, (given: StreamGiven<Outgoing, SendOptions>) => boolean> = {
+  ...STREAMS,
   'no bytes': ([, bytes]) => 'byteLength' in bytes && bytes.byteLength === 0,
   'several buffers': ([, bytes]) => Array.isArray(bytes) && bytes.length > 1,
   'as many buffers as there can be': ([, bytes]) => Array.isArray(bytes) && bytes.length === 1024,
@@ -146,22 +97,15 @@ const SENDS: Record<string, (given: SendGiven<Outgoing, SendOptions>) => boolean
   'several buffers, polls first': ([, bytes, options]) => Array.isArray(bytes) && options?.pollFirst === true,
   'several buffers of a registered file': ([file, bytes]) =>
     Array.isArray(bytes) && file instanceof FixedFile,
-  'an address of IPv6': ([, , options]) => options?.to?.bytes[0] === AF_INET6,
-  'the bytes of an address': ([, , options]) => options?.to?.to instanceof Uint8Array,
-}
-
-function isGroup(target: Outgoing): target is GroupBuffer {
-  return 'group' in target
-}
-
-function idOf(group: GroupTarget): number {
-  return typeof group === 'number' ? group : group.group
+  'an address of IPv6': ([, , options]) =>
+    (options?.to as { address?: string } | undefined)?.address?.includes(':') === true,
+  'the bytes of an address': ([, , options]) => options?.to instanceof Uint8Array,
 }
 
 /** Where the entry points, and how much is there. */
 function source(bytes: Outgoing, { addr }: Built): Fields {
   if (Array.isArray(bytes)) return { buffer: addr, length: bytes.length }
-  if (isGroup(bytes)) return { buffer: 0, length: bytes.length ?? 0, group: idOf(bytes.group) }
+  if (isGroup(bytes)) return { buffer: 0, length: bytes.length ?? 0, group: groupNumber(bytes.group) }
   if (bytes instanceof FixedBuffer) {
     return { buffer: addressOf(bytes.view), length: bytes.view.byteLength, buffer_index: bytes.index }
   }
@@ -169,21 +113,12 @@ function source(bytes: Outgoing, { addr }: Built): Fields {
 }
 
 function sourceAt(bytes: Outgoing, { addr }: Built): Expected[] {
-  const at = (buffer: Bytes): Expected => [addressOf(buffer), contentOf(buffer)]
-  if (Array.isArray(bytes)) {
-    const iovecs = struct(bytes.flatMap((buffer) => [addressOf(buffer), BigInt(buffer.byteLength)]))
-    return [[addr, iovecs], ...[...new Set(bytes)].map(at)]
-  }
+  if (Array.isArray(bytes)) return vectorAt(addr, bytes)
   if (isGroup(bytes)) return []
-  return [at(bytes instanceof FixedBuffer ? bytes.view : bytes)]
+  return [dataAt(bytes instanceof FixedBuffer ? bytes.view : bytes)]
 }
 
 const fixedBuffer = fc.tuple(u16, bytes).map(([index, view]) => new FixedBuffer(index, view))
-
-const groupTarget: fc.Arbitrary<GroupTarget> = fc.oneof(
-  u16,
-  u16.map((number) => ({ group: number })),
-)
 
 type GroupGiven<O extends BundleOptions> = StreamGiven<GroupTarget, O>
 
@@ -211,7 +146,7 @@ function groupNative([file, group, options]: GroupGiven<RecvMultiOptions>): {
   return {
     fields: {
       file: indexOf(file),
-      group: idOf(group),
+      group: groupNumber(group),
       ...baseFields(options),
       ...given('length', options?.length),
       ...given('limit', options?.limit),
@@ -221,7 +156,7 @@ function groupNative([file, group, options]: GroupGiven<RecvMultiOptions>): {
 }
 
 export const CONFORMANCE: Record<string, Case<unknown>> = {
-  Send: define<SendGiven<Bytes | GroupBuffer | Bytes[], SendOptions>>({
+  Send: define<StreamGiven<Bytes | GroupBuffer | Bytes[], SendOptions>>({
     arguments: fc.tuple(
       file,
       fc.oneof(
@@ -229,9 +164,9 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
         { arbitrary: group, weight: 1 },
         { arbitrary: vector, weight: 2 },
       ),
-      optional<WithDestination<SendOptions>>({ ...base, to: destination }),
+      optional<SendOptions>({ ...base, to: address }),
     ),
-    facade: ([file, bytes, options]) => new Send(file, bytes, plain<SendOptions>(options)),
+    facade: ([file, bytes, options]) => new Send(file, bytes, options),
     native: ([file, bytes, options], built) => ({
       fields: {
         file: indexOf(file),
@@ -252,7 +187,7 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
     },
   }),
 
-  SendZc: define<SendGiven<Bytes | FixedBuffer | Bytes[], SendZcOptions>>({
+  SendZc: define<StreamGiven<Bytes | FixedBuffer | Bytes[], SendZcOptions>>({
     arguments: fc.tuple(
       file,
       fc.oneof(
@@ -260,9 +195,9 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
         { arbitrary: fixedBuffer, weight: 2 },
         { arbitrary: vector, weight: 2 },
       ),
-      optional<WithDestination<SendZcOptions>>({ ...base, to: destination, reportUsage: boolean }),
+      optional<SendZcOptions>({ ...base, to: address, reportUsage: boolean }),
     ),
-    facade: ([file, bytes, options]) => new SendZc(file, bytes, plain<SendZcOptions>(options)),
+    facade: ([file, bytes, options]) => new SendZc(file, bytes, options),
     native: ([file, bytes, options], built) => ({
       fields: {
         file: indexOf(file),
@@ -279,7 +214,7 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
     }),
     memory: ([, bytes, options], built) => [...sourceAt(bytes, built), ...destinationAt(options, built)],
     variants: {
-      ...(SENDS as Record<string, (given: SendGiven<Outgoing, SendZcOptions>) => boolean>),
+      ...SENDS,
       'a registered buffer': ([, bytes]) => bytes instanceof FixedBuffer && bytes.view.byteLength > 0,
       'a registered buffer of a registered file': ([file, bytes]) =>
         bytes instanceof FixedBuffer && file instanceof FixedFile,
@@ -340,4 +275,64 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
     native: groupNative,
     variants: MULTIS,
   }),
+}
+
+// ---- arguments
+
+/** Bad values where several buffers are good too: an array is bad by its elements. */
+function orVector(kind: readonly Bad[]): Bad[] {
+  return [
+    ...kind.filter(([value]) => !Array.isArray(value)),
+    ...KINDS.vector.filter(([value]) => Array.isArray(value)),
+  ]
+}
+
+const aRegisteredBuffer = new FixedBuffer(0, Buffer.alloc(8))
+const aFile = [KINDS.file, () => 0] as const
+const stream = { flags: KINDS.mask, pollFirst: KINDS.boolean }
+const bundle = { ...stream, length: KINDS.u32 }
+const multi = { ...bundle, limit: KINDS.u32 }
+const send = { ...stream, to: KINDS.address }
+
+export const ARGUMENTS: Record<string, Subject> = {
+  Send: {
+    Class: Send,
+    positional: {
+      file: aFile,
+      bytes: [[...orVector(KINDS.bytesOrGroup), [aRegisteredBuffer, TYPE]], () => Buffer.alloc(8)],
+    },
+    options: send,
+  },
+  SendZc: {
+    Class: SendZc,
+    positional: {
+      file: aFile,
+      bytes: [[...orVector(KINDS.bytes), [{ group: 1 }, TYPE], [{ index: 0 }, TYPE]], () => Buffer.alloc(8)],
+    },
+    options: { ...send, reportUsage: KINDS.boolean },
+  },
+  SendBundle: {
+    Class: SendBundle,
+    positional: { file: aFile, group: [KINDS.group, () => 1] },
+    options: bundle,
+  },
+  Recv: {
+    Class: Recv,
+    positional: {
+      file: aFile,
+      bytes: [[...KINDS.bytesOrGroup, [aRegisteredBuffer, TYPE]], () => Buffer.alloc(8)],
+    },
+    options: stream,
+  },
+  RecvMulti: { Class: RecvMulti, positional: { file: aFile, group: [KINDS.group, () => 1] }, options: multi },
+  RecvBundle: {
+    Class: RecvBundle,
+    positional: { file: aFile, group: [KINDS.group, () => 1] },
+    options: bundle,
+  },
+  RecvMultiBundle: {
+    Class: RecvMultiBundle,
+    positional: { file: aFile, group: [KINDS.group, () => 1] },
+    options: multi,
+  },
 }

@@ -1,4 +1,4 @@
-// The cases of ts/operations/sockets.ts and ts/operations/sockopts.ts.
+// The cases of Socket, Bind, Connect, Listen, Accept, AcceptMulti and Shutdown.
 
 import * as fc from 'fast-check'
 import {
@@ -8,39 +8,29 @@ import {
   type AcceptOptions,
   type Address,
   Bind,
-  type Bytes,
   Connect,
   type Direct,
   type FileTarget,
   FixedFile,
-  GetSockOpt,
-  type GetSockOptOptions,
   Listen,
-  SetSockOpt,
   Shutdown,
   Socket,
-  SocketCommand,
-  type SocketCommandName,
-  type SocketCommandOptions,
+  SocketDomain,
   type SocketOptions,
+  SocketType,
 } from 'uring'
 import { address, addressBytes } from '../../helpers/addresses.ts'
-import { boolean, bytes, direct, file, mask, MAX_I32, u32 } from '../base/arbitraries.ts'
+import { boolean, direct, file, i31, mask } from '../base/arbitraries.ts'
+import type { Subject } from '../base/argument-subject.ts'
+import { absent, allBut, type Bad, KINDS, numbers, these, VALUE } from '../base/bad-values.ts'
 import { type Case, define, fileFlags, FILES, given, indexOf, optional } from '../base/conformance-case.ts'
-import { contentOf } from '../base/process-memory.ts'
 import type { Fields } from '../base/native-rows.ts'
 
-/** What both classes set, from the kernel's headers: not the facade's own constants. */
+/** Constants from the kernel's headers: not the facade's own. */
 const SOCK_CLOEXEC = 0o2000000
 const ACCEPT_DONTWAIT = 1 << 1
 const ACCEPT_POLL_FIRST = 1 << 2
-const GETSOCKOPT = 2
-const SETSOCKOPT = 3
-const GETSOCKNAME = 5
-const COMMANDS = { SIOCINQ: 0, SIOCOUTQ: 1, TX_TIMESTAMP: 4, GETSOCKNAME } as const
 const ADDRESS_ROOM = 128
-
-const i31 = fc.oneof({ arbitrary: fc.nat(MAX_I32), weight: 5 }, fc.constantFrom(0, 1, MAX_I32))
 
 function slotField(direct: Direct | undefined): Fields {
   return given('slot', direct === undefined ? undefined : direct === 'auto' ? -1 : indexOf(direct))
@@ -116,16 +106,6 @@ const ACCEPTING: Record<
 
 const HOW = { read: 0, write: 1, both: 2 } as const
 type How = keyof typeof HOW | number
-
-const command: fc.Arbitrary<SocketCommandName | number> = fc.oneof(
-  fc.constantFrom(...(Object.keys(COMMANDS) as SocketCommandName[])),
-  fc.constantFrom(...Object.values(COMMANDS)),
-  u32.filter((number) => number !== GETSOCKOPT && number !== SETSOCKOPT),
-)
-
-function commandOf(given: SocketCommandName | number): number {
-  return typeof given === 'string' ? COMMANDS[given] : given
-}
 
 export const CONFORMANCE: Record<string, Case<unknown>> = {
   Socket: define<[number, number, SocketOptions | undefined]>({
@@ -242,86 +222,68 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
       ),
     },
   }),
+}
 
-  SetSockOpt: define<[FileTarget, number, number, number | Bytes]>({
-    arguments: fc.tuple(file, i31, i31, fc.oneof(mask, bytes)),
-    facade: ([file, level, name, value]) => new SetSockOpt(file, level, name, value),
-    native: ([file, level, option, value], { addr3 }) => ({
-      fields: {
-        file: indexOf(file),
-        level,
-        option,
-        value: addr3,
-        value_length: typeof value === 'number' ? 4 : value.byteLength,
-      },
-      flags: fileFlags(file),
-    }),
-    memory: ([, , , value], { addr3 }) => [
-      [addr3, typeof value === 'number' ? new Uint8Array(Uint32Array.of(value).buffer) : contentOf(value)],
-    ],
-    variants: {
-      ...FILES,
-      'a number': ([, , , value]) => typeof value === 'number',
-      'a number below zero': ([, , , value]) => typeof value === 'number' && value < 0,
-      'a number with bit 31': ([, , , value]) => typeof value === 'number' && value >= 2 ** 31,
-      bytes: ([, , , value]) => typeof value !== 'number' && value.byteLength > 0,
-      'no bytes': ([, , , value]) => typeof value !== 'number' && value.byteLength === 0,
-      'a slice of memory': ([, , , value]) => ArrayBuffer.isView(value) && value.byteOffset > 0,
-      'shared memory': ([, , , value]) => value instanceof SharedArrayBuffer,
-    },
-  }),
+// ---- arguments
 
-  GetSockOpt: define<[FileTarget, number, number, GetSockOptOptions | undefined]>({
-    arguments: fc.tuple(file, i31, i31, optional<GetSockOptOptions>({ size: fc.nat(40_000) })),
-    facade: ([file, level, name, options]) => new GetSockOpt(file, level, name, options),
-    native: ([file, level, option, options], { addr3 }) => ({
-      fields: { file: indexOf(file), level, option, value: addr3, value_length: options?.size ?? 4 },
-      flags: fileFlags(file),
-    }),
-    memory: ([, , , options], { addr3 }) => [[addr3, new Uint8Array(options?.size ?? 4)]],
-    variants: {
-      ...FILES,
-      'no options': ([, , , options]) => options === undefined,
-      'a small size': ([, , , options]) => options?.size !== undefined && options.size < 100,
-      'a large size': ([, , , options]) => (options?.size ?? 0) > 2 ** 14,
-    },
-  }),
+const aFile = [KINDS.file, () => 0] as const
 
-  SocketCommand: define<[FileTarget, SocketCommandName | number, SocketCommandOptions | undefined]>({
-    arguments: fc
-      .tuple(file, command, optional<SocketCommandOptions>({ peer: boolean }))
-      .filter(([, command, options]) => options?.peer !== true || commandOf(command) === GETSOCKNAME),
-    facade: ([file, command, options]) => new SocketCommand(file, command, options),
-    native: ([file, command, options], { addr, addr3 }) => ({
-      fields: {
-        file: indexOf(file),
-        command: commandOf(command),
-        ...(commandOf(command) === GETSOCKNAME && addr !== 0n && addr3 !== 0n
-          ? { address: addr, address_length: addr3, peer: options?.peer === true ? 1 : 0 }
-          : {}),
-      },
-      flags: fileFlags(file),
-    }),
-    memory: ([, command], { addr, addr3 }) =>
-      commandOf(command) === GETSOCKNAME
-        ? [
-            [addr, new Uint8Array(ADDRESS_ROOM)],
-            [addr3, new Uint8Array(Uint32Array.of(ADDRESS_ROOM).buffer)],
-          ]
-        : [],
-    variants: {
-      ...FILES,
-      ...Object.fromEntries(
-        Object.keys(COMMANDS).map((name) => [
-          name,
-          ([, command]: [FileTarget, SocketCommandName | number, unknown]) => command === name,
-        ]),
-      ),
-      'the number of a command': ([, command]) => command === GETSOCKNAME,
-      'any number': ([, command]) => typeof command === 'number' && command > GETSOCKNAME,
-      'no options': ([, , options]) => options === undefined,
-      'the peer': ([, , options]) => options?.peer === true,
-      'not the peer': ([, command, options]) => options?.peer === false && commandOf(command) === GETSOCKNAME,
+const accepting = {
+  flags: KINDS.mask,
+  cloexec: KINDS.boolean,
+  dontWait: KINDS.boolean,
+  pollFirst: KINDS.boolean,
+}
+
+const how: Bad[] = [
+  ...absent(allBut(['number'], VALUE)),
+  ...these(['RD', 'WR', 'Both', 'read ', 'toString', '__proto__', ['read'], Object('read')], VALUE),
+  ...numbers(KINDS.i31),
+]
+
+export const ARGUMENTS: Record<string, Subject> = {
+  Socket: {
+    Class: Socket,
+    positional: {
+      domain: [KINDS.i31, () => SocketDomain.INET],
+      type: [KINDS.i31, () => SocketType.STREAM],
     },
-  }),
+    options: { protocol: KINDS.i31, direct: KINDS.direct, cloexec: KINDS.boolean },
+  },
+  Bind: {
+    Class: Bind,
+    positional: { file: aFile, address: [KINDS.address, () => ({ path: '' })] },
+    options: undefined,
+  },
+  Connect: {
+    Class: Connect,
+    positional: { file: aFile, address: [KINDS.address, () => ({ address: '127.0.0.1', port: 80 })] },
+    options: undefined,
+  },
+  Listen: {
+    Class: Listen,
+    positional: { file: aFile, backlog: [absent(KINDS.i31), () => 1] },
+    options: undefined,
+  },
+  Accept: {
+    Class: Accept,
+    positional: { file: aFile },
+    options: { ...accepting, address: KINDS.boolean, direct: KINDS.direct },
+  },
+  AcceptMulti: {
+    Class: AcceptMulti,
+    positional: { file: aFile },
+    options: {
+      ...accepting,
+      direct: [...allBut([], VALUE), ...these([0, 'any', 'AUTO', ['auto'], Object('auto')], VALUE)],
+    },
+  },
+  Shutdown: {
+    Class: Shutdown,
+    positional: {
+      file: aFile,
+      how: [how, () => 'both'],
+    },
+    options: undefined,
+  },
 }
