@@ -1,4 +1,5 @@
-// Operations refuse every bad value in every place: in the constructor, and in the field afterwards.
+// Operations refuse every bad value of every argument: in the constructor, and in the field when they are built or
+// pushed.
 
 import test from 'ava'
 import * as uring from 'uring'
@@ -7,7 +8,7 @@ import { absent, type Bad, KINDS, refuses, shown, Watched } from './base/bad-val
 import { good, goodArguments, make } from './base/argument-subject.ts'
 import { ARGUMENTS } from './base/families.ts'
 
-/** Options that become fields only when they are given. */
+/** Options that become fields only if they are given. */
 const TRANSFER = ['ioprio', 'integrity']
 const RARE: Record<string, readonly string[]> = {
   Read: TRANSFER,
@@ -20,17 +21,17 @@ const RARE: Record<string, readonly string[]> = {
   WritevFixed: TRANSFER,
 }
 
-/** Fields of every operation that are the library's own, behind `link()` and its kin. */
+/** Internal fields of every operation, which `link()`, `personality()` and the like set. */
 const INTERNAL = new Set(['sqeFlags', 'personalityId'])
 
-/** Its own, and those that its class has defaults of. */
+/** Returns the fields of an operation, those of its prototype included. */
 function fieldsOf(operation: object): string[] {
   const fields: string[] = []
   for (const field in operation) fields.push(field)
   return fields
 }
 
-test('every public field of every operation has bad values here', (t) => {
+test('ARGUMENTS: has bad values for every public field of every operation', (t) => {
   const classes = Object.entries(uring)
     .filter(([, value]) => typeof value === 'function' && value.prototype instanceof Operation)
     .map(([name]) => name)
@@ -47,7 +48,7 @@ test('every public field of every operation has bad values here', (t) => {
 for (const [name, subject] of Object.entries(ARGUMENTS)) {
   const { positional, options } = subject
 
-  test(`${name} refuses bad arguments when it is made`, (t) => {
+  test(`${name}: refuses bad arguments in the constructor`, (t) => {
     t.notThrows(() => good(subject))
     for (const [index, [field, [kind]]] of Object.entries(positional).entries()) {
       for (const bad of kind) {
@@ -67,14 +68,14 @@ for (const [name, subject] of Object.entries(ARGUMENTS)) {
     }
     for (const [field, kind] of Object.entries(options)) {
       const args = (value: unknown): unknown[] => [...goodArguments(subject), { [field]: value }]
-      t.notThrows(() => make(subject, args(undefined)), field) // as if it were not there
+      t.notThrows(() => make(subject, args(undefined)), field) // as if it were absent
       for (const bad of absent(kind)) {
         refuses(t, `new ${name}, ${field}`, () => make(subject, args(bad[0])), bad, `options.${field}`)
       }
     }
   })
 
-  test(`${name} refuses bad fields when it is built or pushed`, (t) => {
+  test(`${name}: refuses bad fields when it is built or pushed`, (t) => {
     using watched = new Watched()
     const { ring } = watched
     const rows: [string, string, readonly Bad[]][] = [
@@ -93,7 +94,7 @@ for (const [name, subject] of Object.entries(ARGUMENTS)) {
       const operation = good(subject)
       const fields = operation as unknown as Record<string, unknown>
       const before = fields[field]
-      // What has no value by default can be taken away; what has one cannot.
+      // A field may become undefined only if it is undefined by default.
       for (const bad of before === undefined ? absent(kind) : kind) {
         fields[field] = bad[0]
         const label = `${name}.${field}`
@@ -110,7 +111,7 @@ for (const [name, subject] of Object.entries(ARGUMENTS)) {
         watched.intact(t, `${label}, pushAll: ${shown(bad[0])}`)
       }
       watched.whole(t, field)
-      // It was the value, and nothing else.
+      // With the good value, the operation is built again.
       fields[field] = before
       t.notThrows(() => operation.build(), field)
     }

@@ -1,5 +1,5 @@
-// The native class and the facade's class of an operation build the same 64 bytes, whatever they are given.
-// The cases, one for each operation, are in the cases.ts of its family.
+// The facade and the native class of each operation build the same bytes for the same random arguments. The cases are
+// in the cases.ts of each family.
 
 import test from 'ava'
 import * as fc from 'fast-check'
@@ -14,12 +14,12 @@ import { construct, nativeClass, type Row, ROWS } from './base/native-rows.ts'
 const SAMPLES = 4000
 const SEED = 20_251_121
 
-/** Fields for which the facade has no option: the tests in native.spec.ts cover them. */
+/** Fields for which the facade has no option: native.spec.ts tests them. */
 const NOT_IN_THE_FACADE: Record<string, readonly string[]> = {
-  // One room for all peers would be overwritten by each client.
+  // Each client would overwrite the room for the address.
   AcceptMulti: ['address', 'address_length'],
   TimeoutRemove: ['timeout_flags'],
-  // Kernels so far know none of these.
+  // Kernels so far have no such flags.
   EpollWait: ['wait_flags'],
   FutexWait: ['flags'],
   FutexWaitV: ['flags'],
@@ -38,17 +38,17 @@ const CLASSES: [string, OperationClass][] = Object.entries(facade)
   .filter(([, value]) => typeof value === 'function' && value.prototype instanceof Operation)
   .map(([name, value]) => [name, value as unknown as OperationClass])
 
-/** An entry without the words that may be the address of a struct, which every entry has of its own. */
+/** Returns an entry without the words that may be the address of a struct, which each entry allocates. */
 function withoutAddresses(bytes: Uint8Array): Uint8Array {
   return Buffer.concat([bytes.subarray(24, 48), bytes.subarray(56)])
 }
 
-test('every row of the table has a case here, and the other way round', (t) => {
+test('CONFORMANCE: has one case for every row of the table', (t) => {
   t.true(ROWS.length >= 12)
   t.deepEqual(Object.keys(CONFORMANCE).toSorted(), ROWS.map(({ name }) => name).toSorted())
 })
 
-test('every row of the table has a class on both sides, and the other way round', (t) => {
+test('Operation: has a facade class and a native class for every row of the table', (t) => {
   t.deepEqual(CLASSES.map(([name]) => name).toSorted(), ROWS.map(({ name }) => name).toSorted())
   for (const row of ROWS) {
     t.is(typeof nativeClass(row.name), 'function', `native ${row.name}`)
@@ -60,7 +60,7 @@ test('every row of the table has a class on both sides, and the other way round'
 })
 
 for (const row of ROWS) {
-  test(`the facade and the native class build the same bytes: ${row.name}`, (t) => {
+  test(`${row.name}: builds the bytes of the native class`, (t) => {
     const { arguments: all, facade, native, memory } = caseOf(row)
     t.notThrows(() =>
       fc.assert(
@@ -68,7 +68,7 @@ for (const row of ROWS) {
           const operation = facade(given)
           modify(operation, modifiers)
           const entry = operation.build()
-          const neighbour = operation.build() // so that what is missing at the end of a struct is not zero by chance
+          const neighbour = operation.build() // so that bytes that are missing at the end of a struct are not zero by chance
           const bytes = entry.bytes
           const built = builtOf(bytes)
           const { fields, flags = 0 } = native(given, built)
@@ -93,12 +93,12 @@ for (const row of ROWS) {
     )
   })
 
-  test(`the case has every variant, and gives every field: ${row.name}`, (t) => {
+  test(`${row.name}: has a case with every variant and every field`, (t) => {
     const { arguments: all, facade, native, variants } = caseOf(row)
     const samples = fc.sample(all, { numRuns: SAMPLES, seed: SEED })
     for (const [name, is] of Object.entries(variants)) t.true(samples.some(is), name)
 
-    // A field is given when the entry says something else there than without it.
+    // A field is covered if the entry differs there from one without the field.
     const missing = new Set(row.fields.map(({ name }) => name))
     const required = row.fields.filter((field) => field.required).map(({ name }) => [name, 0] as const)
     const untouched = construct(row, Object.fromEntries(required)).build()
@@ -114,11 +114,11 @@ for (const row of ROWS) {
   })
 }
 
-test('a buffer that is longer than the length of an entry is cut', (t) => {
+test('Write, Writev: limit the length of a buffer of more than 2^32 bytes', (t) => {
   const size = 2 ** 32 + 4096
   let buffer: ArrayBuffer
   try {
-    buffer = new ArrayBuffer(size) // it has no memory until it is used, but some kernels want to have it to promise it
+    buffer = new ArrayBuffer(size) // untouched pages need no memory, but some kernels do not overcommit
   } catch {
     t.log('there is no room for such a buffer here')
     t.pass()
@@ -127,7 +127,7 @@ test('a buffer that is longer than the length of an entry is cut', (t) => {
   const start = new Uint8Array(buffer, 0, 8).fill(0xa5)
   const end = new Uint8Array(buffer, size - 8, 8).fill(0x5a)
   for (const [bytes, expected, length] of [
-    [buffer, start, 0x7fff_f000], // MAX_RW_COUNT: more is never moved in one go
+    [buffer, start, 0x7fff_f000], // MAX_RW_COUNT: the most bytes of one transfer
     [new DataView(buffer), start, 0x7fff_f000],
     [new Float64Array(buffer), start, 0x7fff_f000],
     [new Uint8Array(buffer, 0, 2 ** 32 - 1), start, MAX_U32],

@@ -1,11 +1,11 @@
-// The native classes by themselves: every field stands where the table says, and what does not fit is refused.
+// The native classes alone: they write every field where the table says, and refuse values that do not fit.
 
 import test from 'ava'
 import * as fc from 'fast-check'
 import { boolean, equal, hex, MAX_I32, MAX_U16, MAX_U32, MAX_U64, RUNS, u16 } from './base/arbitraries.ts'
 import { construct, IOSQE, ROWS, setter, type Value } from './base/native-rows.ts'
 
-/** Bounds of what a kind of field holds. */
+/** The least and the greatest value of each kind of field. */
 const BOUNDS: Record<string, readonly [bigint, bigint]> = {
   u8: [0n, 0xffn],
   u16: [0n, BigInt(MAX_U16)],
@@ -24,7 +24,7 @@ function boundsOf(kind: string): readonly [bigint, bigint] {
   return bounds
 }
 
-/** A value of a kind: a bigint, or a number where one can hold it. */
+/** A value of a kind: a bigint, or a number if it is a safe integer. */
 function valueOf(kind: string): fc.Arbitrary<Value> {
   const [least, most] = boundsOf(kind)
   return fc
@@ -39,7 +39,7 @@ function valueOf(kind: string): fc.Arbitrary<Value> {
     )
 }
 
-/** What rows set always. */
+/** Constants that rows always set. */
 type Fixed = readonly [at: number, size: number, value: bigint]
 const NO_FILE: Fixed = [4, 4, BigInt(MAX_U32)]
 const ONE: Fixed = [24, 4, 1n]
@@ -73,24 +73,24 @@ const FIXED: Record<string, readonly Fixed[]> = {
   RecvZc: [MULTISHOT],
 }
 
-/** Sets bits: what is there stays. */
+/** Sets bits, and keeps those that are set. */
 function put(entry: Uint8Array, at: number, size: number, value: bigint): void {
   const bits = BigInt.asUintN(size * 8, value)
   for (let index = 0; index < size; index += 1)
     entry[at + index] = (entry[at + index] ?? 0) | Number((bits >> BigInt(index * 8)) & 0xffn)
 }
 
-/** What a field is in the entry. */
+/** Returns the value of a field in the entry. */
 function encoded(kind: string, value: bigint): bigint {
   if (kind === 'i32') return BigInt.asUintN(32, value) // in a wider place too
   if (kind !== 'Slot') return value
-  // Counted from one: the highest is none that a table has, and must not become what means any.
+  // Slots are counted from one. The greatest value must not become the one that means any slot.
   if (value === -1n) return BigInt(MAX_U32)
   return value + 1n < MAX_U32 ? value + 1n : BigInt(MAX_U32 - 1)
 }
 
 for (const row of ROWS) {
-  test(`the native class puts every field where the table says: ${row.name}`, (t) => {
+  test(`${row.name}: writes every field where the table says (native class)`, (t) => {
     const fields = fc.record(Object.fromEntries(row.fields.map(({ name, kind }) => [name, valueOf(kind)])))
     const common = fc.record({ flags: fc.nat(255), personality: u16, userData: fc.bigInt(0n, MAX_U64) })
     t.notThrows(() =>
@@ -117,7 +117,7 @@ for (const row of ROWS) {
     )
   })
 
-  test(`the native class refuses what does not fit, and does not wrap it: ${row.name}`, (t) => {
+  test(`${row.name}: refuses values that do not fit instead of wrapping them (native class)`, (t) => {
     const good = Object.fromEntries(row.fields.map(({ name }) => [name, 1]))
     const setters = [
       ...row.fields,
@@ -143,7 +143,7 @@ for (const row of ROWS) {
   })
 }
 
-/** Numbers that a kind of field does not hold. */
+/** Numbers that do not fit into a kind of field. */
 function misfits(kind: string): Value[] {
   const [least, most] = boundsOf(kind)
   const outside = [least - 1n, most + 1n, -(2n ** 31n) - 1n, 2n ** 64n]
@@ -166,7 +166,7 @@ function misfits(kind: string): Value[] {
   ]
 }
 
-test('the native classes take nothing but numbers', (t) => {
+test('native classes: take nothing but numbers', (t) => {
   for (const row of ROWS) {
     for (const { name, required } of row.fields) {
       for (const bad of ['1', null, undefined, true, {}, [1], Symbol('s')] as unknown as Value[]) {

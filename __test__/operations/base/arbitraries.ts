@@ -1,5 +1,4 @@
-// What the facade can be given, as arbitraries of fast-check; and bytes: those that the kernel has to find for what was
-// given, and how to compare them.
+// Arguments of the facade as arbitraries of fast-check, and the bytes that the kernel must find for them.
 
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import * as fc from 'fast-check'
@@ -16,7 +15,7 @@ import {
 } from 'uring'
 import type { Value } from './native-rows.ts'
 
-/** How often a property is tried. */
+/** Runs of each property. */
 export const RUNS = 600
 
 export const AT_FDCWD = -100
@@ -58,14 +57,14 @@ const fixedFile = fc
 export const file: fc.Arbitrary<FileTarget> = fc.oneof(fd, handle, fixedFile)
 export const directory = fc.oneof(fd, handle, fc.constant(AT_FDCWD))
 
-/** A token: any slot, any generation. */
+/** A token: any submission, any generation. */
 export const token: fc.Arbitrary<Token> = fc.oneof(
   fc.maxSafeNat(),
-  fc.tuple(fc.nat(MAX_I32), fc.nat(2 ** 22 - 1)).map(([generation, slot]) => generation * 2 ** 22 + slot),
+  fc.tuple(fc.nat(MAX_I32), fc.nat(2 ** 22 - 1)).map(([generation, index]) => generation * 2 ** 22 + index),
   fc.constantFrom(0, 2 ** 22, Number.MAX_SAFE_INTEGER),
 )
 
-/** The user data that a token stands for: the slot below, the generation above. */
+/** The user data of a token: the submission in the low word, the generation in the high word. */
 export function userDataOf(token: Token): bigint {
   return (BigInt(Math.floor(token / 2 ** 22)) << 32n) | BigInt(token % 2 ** 22)
 }
@@ -104,7 +103,7 @@ export const bytes: fc.Arbitrary<Bytes> = fc
 
 export const vector: fc.Arbitrary<Bytes[]> = fc.oneof(
   { arbitrary: fc.array(bytes, { maxLength: 6 }), weight: 60 },
-  // As many as there can be.
+  // The most buffers that a call takes.
   bytes.map((buffer) => Array.from({ length: 1024 }, () => buffer)),
 )
 
@@ -150,7 +149,7 @@ export function pathBytes(given: Path): Uint8Array {
 const nanoseconds = fc.oneof(fc.nat(999_999_999), fc.constantFrom(0, 1, 999_999_999))
 export const time: fc.Arbitrary<Time> = fc.oneof(
   fc.maxSafeNat(),
-  // Fractions: so many nanoseconds, and what is no whole number of them.
+  // Fractions: whole numbers of nanoseconds, and others.
   fc.maxSafeNat().map((total) => (total % 2 ** 50) / 1e6),
   fc.constantFrom(0, 1e-9, 0.000_000_5, 0.5, 999.999_999, 999.999_999_6, 1000, 1e12 + 0.25),
   fc.record({ seconds: wide(MAX_I64), nanoseconds }),

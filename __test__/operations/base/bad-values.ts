@@ -1,5 +1,5 @@
-// What is wrong with each kind of argument (KINDS), and how a mistake is refused: at the door, in Node.js's words, and
-// without a trace. The tables beside this file and in the specs say which argument is of which kind.
+// Bad values of each kind of argument (KINDS), and how they are refused: with Node.js's errors and without a trace in
+// the ring. The tables of each family say which argument is of which kind.
 
 import type { ExecutionContext } from 'ava'
 import { FixedFile, Nop, Ring } from 'uring'
@@ -9,7 +9,7 @@ export const RANGE = 'ERR_OUT_OF_RANGE'
 export const VALUE = 'ERR_INVALID_ARG_VALUE'
 type Code = typeof TYPE | typeof RANGE | typeof VALUE
 
-/** A bad value, what it is refused with, and where in the argument the mistake is. */
+/** A bad value, the code of its error, and the part of the argument that the error names. */
 export type Bad = readonly [value: unknown, code: Code, inside?: string]
 
 const MAX_U16 = 0xffff
@@ -17,9 +17,9 @@ const MAX_U32 = 0xffff_ffff
 export const MAX_I32 = 0x7fff_ffff
 const MIN_I32 = -0x8000_0000
 
-// ---- what can be wrong
+// ---- bad values
 
-/** One of everything that there is, and what passes for a number or a string where nobody looks closely. */
+/** Values of every type, and some that become numbers or strings where they are converted. */
 const ANYTHING = [
   ['undefined', undefined],
   ['null', null],
@@ -44,12 +44,12 @@ const ANYTHING = [
 ] as const
 type Type = (typeof ANYTHING)[number][0]
 
-/** Everything but these types. */
+/** Values of all types but these. */
 export function allBut(types: readonly Type[], code: Code = TYPE, inside = ''): Bad[] {
   return ANYTHING.filter(([type]) => !types.includes(type)).map(([, value]) => [value, code, inside])
 }
 
-/** Everything of these types. */
+/** Values of these types. */
 function all(types: readonly Type[], code: Code = TYPE, inside = ''): Bad[] {
   return ANYTHING.filter(([type]) => types.includes(type)).map(([, value]) => [value, code, inside])
 }
@@ -58,14 +58,14 @@ export function these(values: readonly unknown[], code: Code, inside = ''): Bad[
   return values.map((value) => [value, code, inside])
 }
 
-/** What is no integer between these. */
+/** Numbers that are no integers between these. */
 function outside(least: number, most: number): Bad[] {
   const fractions = [least + 0.5, most - 0.5, 1e-9, 3.5].filter((value) => !Number.isInteger(value))
   const none = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1e300, -1e300, 2 ** 53]
   return these([least - 1, most + 1, ...fractions, ...none], RANGE)
 }
 
-/** No integer between these, and no number at all. */
+/** Values that are no integers between these. */
 export function noInteger(least: number, most: number): Bad[] {
   return [...allBut(['number']), ...outside(least, most)]
 }
@@ -75,7 +75,7 @@ export function numbers(kind: readonly Bad[]): Bad[] {
   return kind.filter(([value]) => typeof value === 'number')
 }
 
-/** The same mistakes in a property. */
+/** Objects with one of these bad values in a property. */
 export function within(key: string, kind: readonly Bad[], rest: object = {}): Bad[] {
   return absent(kind).map(([value, code, inside = '']) => [
     { ...rest, [key]: value },
@@ -84,12 +84,12 @@ export function within(key: string, kind: readonly Bad[], rest: object = {}): Ba
   ])
 }
 
-/** A kind that may be left out. */
+/** The bad values of an argument that may be left out. */
 export function absent(kind: readonly Bad[]): Bad[] {
   return kind.filter(([value]) => value !== undefined)
 }
 
-/** A buffer, and two places where nothing is. */
+/** A buffer and two holes. */
 const HOLES = Object.assign([Buffer.alloc(1)], { length: 3 })
 
 const fdObjects: Bad[] = [
@@ -114,7 +114,7 @@ const u64: Bad[] = [
   ...outside(0, Number.MAX_SAFE_INTEGER),
   ...these([-1n, 2n ** 64n, 2n ** 200n], RANGE),
 ]
-/** A group of buffers in an object. */
+/** An object with a buffer group. */
 const groupBuffer: Bad[] = [
   ...within('group', [...u16, ...within('group', u16).map(([value, code]): Bad => [value, code])]),
   ...within('length', u32, { group: 1 }),
@@ -278,7 +278,7 @@ export const KINDS = {
   ],
 } satisfies Record<string, Bad[]>
 
-// ---- how it is refused
+// ---- how they are refused
 
 export function shown(value: unknown): string {
   if (typeof value === 'function') return 'a function'
@@ -294,7 +294,7 @@ export function shown(value: unknown): string {
   }
 }
 
-/** What Node.js says with these codes. */
+/** Node.js's messages with these codes. */
 const WORDS: Record<Code, (name: string) => RegExp> = {
   ERR_INVALID_ARG_TYPE: (name) =>
     new RegExp(`^The "${name}" (argument|property) must be .+\\. Received .+$`, 's'),
@@ -303,7 +303,7 @@ const WORDS: Record<Code, (name: string) => RegExp> = {
   ERR_INVALID_ARG_VALUE: (name) => new RegExp(`^The (argument|property) '${name}' .+\\. Received .+$`, 's'),
 }
 
-/** What is called throws this code, names the argument, and says it in Node.js's words. */
+/** Asserts that a call throws the error of a bad value: its code, the name of the argument, and Node.js's message. */
 export function refuses(
   t: ExecutionContext,
   label: string,
@@ -316,7 +316,7 @@ export function refuses(
   says(t, what, error, code, name, inside)
 }
 
-/** What is called rejects in this way. */
+/** Asserts that a call rejects with the error of a bad value. */
 export async function refusesLater(
   t: ExecutionContext,
   label: string,
@@ -351,12 +351,12 @@ function says(
   t.true(error.stack?.startsWith(`${classOf(code).name} [${code}]: `), what)
 }
 
-/** A ring that can tell whether what was refused has left anything behind. */
+/** A ring, to assert that a refused operation leaves nothing behind. */
 export class Watched {
   readonly ring = new Ring({ entries: 8 })
   readonly #free = this.#freeSlots()
 
-  /** Nothing is staged, and the next push is as good as ever. */
+  /** Asserts that nothing is enqueued, and that the next push works. */
   intact(t: ExecutionContext, label: string): void {
     const { ring } = this
     t.is(ring.sqReady, 0, label)
@@ -370,19 +370,19 @@ export class Watched {
     t.is(ring.inFlight, 0, label)
   }
 
-  /** No slot was taken and not given back. */
+  /** Asserts that every submission was returned to the table. */
   whole(t: ExecutionContext, label: string): void {
     t.is(this.#freeSlots(), this.#free, label)
   }
 
-  /** SubmissionTable are used in turn: how many come before the first one comes again. */
+  /** Counts the free submissions, which are used in turn: pushes until the first one comes again. */
   #freeSlots(): number {
     const seen = new Set<number>()
     for (;;) {
-      const slot = this.ring.push(new Nop()) % 2 ** 22
+      const index = this.ring.push(new Nop()) % 2 ** 22
       this.ring.waitMany(1)
-      if (seen.has(slot)) return seen.size
-      seen.add(slot)
+      if (seen.has(index)) return seen.size
+      seen.add(index)
     }
   }
 

@@ -1,5 +1,5 @@
-// What a case of an operation is, and what the cases share: options, fields that several operations have, and what
-// every entry has.
+// The cases of operations, and what they share: options, fields that several operations have, and fields of every
+// entry.
 
 import * as fc from 'fast-check'
 import { type FileTarget, FixedFile, type Operation } from 'uring'
@@ -15,23 +15,23 @@ export interface Built {
 }
 
 /**
- * There is one case an operation. It says what the facade can be given, and what that is in the kernel's fields. Where
- * an operation puts structs into memory, only the facade knows the address: it is taken from the facade's entry, and
- * what stands there is read through /proc/self/mem.
+ * Each operation has one case: random arguments for the facade, and the same in the kernel's fields. If an operation
+ * puts structs into memory, only the facade knows the address: it is read from the facade's entry, and the bytes
+ * there are read through /proc/self/mem.
  */
 export interface Case<A> {
-  /** What the facade's class can be given. */
+  /** Arguments of the facade's class. */
   readonly arguments: fc.Arbitrary<A>
   facade(given: A): Operation<unknown>
-  /** The same in the kernel's fields. */
+  /** The kernel's fields for these arguments. */
   native(given: A, built: Built): { readonly fields: Fields; readonly flags?: number }
-  /** What has to stand in memory. */
+  /** Bytes that must be in memory. */
   memory?(given: A, built: Built): Expected[]
-  /** What `arguments` must not fail to make. */
+  /** Properties that some of the random arguments must have. */
   readonly variants: Record<string, (given: A) => boolean>
 }
 
-/** Forgets the type of the arguments: only the case itself needs it. */
+/** Erases the type of the arguments, which only the case itself needs. */
 export function define<A>(of: Case<A>): Case<unknown> {
   return of as unknown as Case<unknown>
 }
@@ -45,7 +45,7 @@ export function builtOf(bytes: Uint8Array): Built {
   }
 }
 
-/** Options with some of these keys, every choice of them as likely as the others; or none at all. */
+/** Options with some of these keys, each choice of keys equally likely; or no options. */
 export function optional<T extends object>(model: {
   [K in keyof T]-?: fc.Arbitrary<Exclude<T[K], undefined>>
 }): fc.Arbitrary<T | undefined> {
@@ -72,7 +72,7 @@ export function fileFlags(given: FileTarget): number {
   return given instanceof FixedFile ? IOSQE.FIXED_FILE : 0
 }
 
-/** A field that is there only if it was given. */
+/** A field, if it was given. */
 export function given<K extends string>(name: K, value: Value | undefined): Fields {
   return value === undefined ? {} : { [name]: value }
 }
@@ -84,7 +84,7 @@ export const FILES: Record<string, (given: readonly [FileTarget, ...unknown[]]) 
   'a registered file': ([file]) => file instanceof FixedFile,
 }
 
-// ---- what every entry has
+// ---- fields of every entry
 
 export interface Modifiers {
   link: boolean

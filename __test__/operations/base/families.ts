@@ -1,5 +1,5 @@
-// The cases of all families of operations. Each folder beside this one is a family, and its cases.ts exports CONFORMANCE
-// (how each operation is encoded) and ARGUMENTS (which values each refuses).
+// The cases of all families of operations. Each folder beside this one is a family, and its cases.ts exports
+// CONFORMANCE (how each operation is encoded) and ARGUMENTS (which values each refuses).
 
 import { readdirSync } from 'node:fs'
 import type { Subject } from './argument-subject.ts'

@@ -1,8 +1,8 @@
-// The rows of the native table, and the native class of each: made from values of the row's fields.
+// The rows of the native table, and how to make the native class of each from values of its fields.
 
 import * as native from 'uring/native'
 
-/** What both classes set, from <linux/io_uring.h>: not the facade's own constants. */
+/** Flags from <linux/io_uring.h>: not the facade's own constants. */
 export const IOSQE = {
   FIXED_FILE: 1 << 0,
   IO_DRAIN: 1 << 1,

@@ -1,4 +1,4 @@
-// Moving bytes between files and registered buffers.
+// Reads and writes of files with registered buffers.
 
 import { readFileSync } from 'node:fs'
 import test from 'ava'
@@ -25,7 +25,7 @@ const CLASSES = [
   ['WritevFixed', (fd: number, buffer: FixedBuffer) => new WritevFixed(fd, [buffer], { offset: 0 })],
 ] as const
 
-test('ReadFixed: fills a part of a registered buffer, and nothing beside it', (t) => {
+test('ReadFixed: fills a part of a registered buffer and leaves the rest', (t) => {
   const { ring, buffer } = fixedRing(t, 64)
   const { fd } = file(t, '0123456789')
   const before = Buffer.from(buffer.view)
@@ -33,7 +33,7 @@ test('ReadFixed: fills a part of a registered buffer, and nothing beside it', (t
   t.is(buffer.view.toString('latin1', 8, 12), '3456')
   before.write('3456', 8)
   t.deepEqual(buffer.view, before)
-  // Without an offset, from the file position, which moves; short at the end, and 0 past it.
+  // Without an offset it reads from the file position, which moves: fewer bytes at the end, and 0 past it.
   t.is(outcome(ring, new ReadFixed(fd, buffer.subarray(0, 6))), 6)
   t.is(outcome(ring, new ReadFixed(fd, buffer.subarray(6))), 4)
   t.is(buffer.view.toString('latin1', 0, 10), '0123456789')
@@ -56,7 +56,7 @@ test('WriteFixed: writes a part of a registered buffer', (t) => {
   t.is(readFileSync(path, 'utf8'), 'abfcd.....abc')
 })
 
-test('ReadvFixed: fills several parts in their order', (t) => {
+test('ReadvFixed: fills several parts in order', (t) => {
   const { ring, buffer } = fixedRing(t, 64)
   const { fd } = file(t, '0123456789')
   const before = Buffer.from(buffer.view)
@@ -72,7 +72,7 @@ test('ReadvFixed: fills several parts in their order', (t) => {
   t.is(outcome(ring, new ReadvFixed(fd, parts)), 0)
 })
 
-test('WritevFixed: writes several parts in their order', (t) => {
+test('WritevFixed: writes several parts in order', (t) => {
   const { ring, buffer } = fixedRing(t, 64)
   const { fd, path } = file(t, '..........')
   buffer.view.write('abcdef', 10)
@@ -85,7 +85,7 @@ test('WritevFixed: writes several parts in their order', (t) => {
 })
 
 for (const [name, make] of CLASSES) {
-  test(`${name}: wants memory inside of a registered buffer`, (t) => {
+  test(`${name}: fails with EFAULT for memory outside of a registered buffer`, (t) => {
     const { ring, buffer } = fixedRing(t, 64)
     const { fd, path } = file(t, '0123456789')
     const before = Buffer.from(buffer.view)
@@ -104,7 +104,7 @@ for (const [name, make] of CLASSES) {
     t.is(outcome(ring, make(9999, buffer)), 'EBADF')
   })
 
-  test(`${name}: a view that was detached is reported`, (t) => {
+  test(`${name}: refuses a detached view`, (t) => {
     const { ring, buffer } = fixedRing(t, 64)
     const { fd } = file(t, '0123456789'.repeat(10))
     ring.push(make(fd, buffer))
@@ -123,14 +123,14 @@ for (const [name, make] of CLASSES) {
       outcome(ring, Object.assign(make(fd, buffer.subarray(0, 4)), fields))
     t.is(change({}), 4)
     t.is(change({ flags: 2 ** 31 }), 'ENOTSUP') // no such flag
-    t.is(change({ ioprio: 0xffff }), 'EINVAL') // no such class
+    t.is(change({ ioprio: 0xffff }), 'EINVAL') // no such priority class
     t.is(change({ ioprio: 2 << 13 }), 4)
     const integrity = change({ integrity: { bytes: Buffer.alloc(8) } })
     t.true(integrity === 'EINVAL' || integrity === 'ENOTSUP', String(integrity)) // no direct I/O
   })
 }
 
-test('ReadFixed: a built entry can be pushed again', (t) => {
+test('ReadFixed: reads again with each push of a built entry', (t) => {
   const { ring, buffer } = fixedRing(t, 64)
   const { fd } = file(t, '0123456789')
   const entry = new ReadFixed(fd, buffer.subarray(0, 3)).build()
@@ -146,7 +146,7 @@ test('ReadFixed: a built entry can be pushed again', (t) => {
   t.true(entry instanceof Entry)
 })
 
-test('ReadFixed: changing it later does not reach what was pushed', (t) => {
+test('ReadFixed: ignores changes after the push', (t) => {
   const { ring, buffer } = fixedRing(t, 64)
   const [left, right] = pair(t)
   const read = new ReadFixed(left, buffer.subarray(0, 5))
@@ -161,7 +161,7 @@ test('ReadFixed: changing it later does not reach what was pushed', (t) => {
   t.deepEqual([...buffer.view.subarray(0, 5)], [40, 41, 42, 43, 44])
 })
 
-test('FixedBuffer: an index, and a view of memory', (t) => {
+test('FixedBuffer: has an index and a view of memory', (t) => {
   const memory = new ArrayBuffer(16)
   for (const [view, from, length] of [
     [memory, 0, 16],
@@ -179,7 +179,7 @@ test('FixedBuffer: an index, and a view of memory', (t) => {
   t.is(new FixedBuffer(0, shared).view.buffer as unknown, shared)
 })
 
-test('FixedBuffer: subarray is a part of the same slot', (t) => {
+test('FixedBuffer: subarray() returns a part with the same index', (t) => {
   const memory = new ArrayBuffer(16)
   const part = new FixedBuffer(3, new Uint8Array(memory, 2, 10)).subarray(1, 9)
   const parts = [
@@ -205,7 +205,7 @@ test('FixedBuffer: subarray is a part of the same slot', (t) => {
   t.true(parts.every((buffer) => buffer instanceof FixedBuffer))
 })
 
-test('FixedBuffer: refuses what cannot be', (t) => {
+test('FixedBuffer: refuses bad arguments', (t) => {
   for (const index of [-1, 65_536, 0.5, Number.NaN]) {
     t.throws(() => new FixedBuffer(index, Buffer.alloc(1)), { code: 'ERR_OUT_OF_RANGE', message: /"index"/ })
   }

@@ -1,4 +1,4 @@
-// Reading and writing.
+// Reads and writes of files.
 
 import { closeSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
@@ -8,7 +8,6 @@ import {
   type Completion,
   FixedFile,
   IntegrityFlags,
-  Nop,
   OpenFlags,
   type Operation,
   ProvideBuffers,
@@ -22,7 +21,7 @@ import {
 } from 'uring'
 import { directory, fifo, file } from '../../helpers/files.ts'
 
-test('Read: stops at the end of the file, and past it there is nothing', (t) => {
+test('Read: stops at the end of the file, and reads 0 bytes past it', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t, 'twelve bytes')
   const buffer = Buffer.alloc(100, '.')
@@ -33,7 +32,7 @@ test('Read: stops at the end of the file, and past it there is nothing', (t) => 
   t.is(ring.wait()?.value, 0)
 })
 
-test('Read, Write: without an offset the file position is used, and moves', (t) => {
+test('Read, Write: use and move the file position without an offset', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd, path } = file(t)
   for (const text of ['one ', 'two ', 'three']) {
@@ -55,7 +54,7 @@ test('Read, Write: without an offset the file position is used, and moves', (t) 
   t.is(readSync(again, buffer), 0)
 })
 
-test('Read, Write: offsets go beyond 2^53 as bigints', (t) => {
+test('Read, Write: take offsets beyond 2^53 as bigints', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t, 'x')
   const buffer = Buffer.alloc(1)
@@ -67,12 +66,12 @@ test('Read, Write: offsets go beyond 2^53 as bigints', (t) => {
   }
   const big = openSync('/proc/self/mem', 'r')
   t.teardown(() => closeSync(big))
-  // The only file with something up there: the kernel's own half, which it does not give out.
+  // The only file with bytes up there is the memory of the process: the kernel's half, which cannot be read.
   ring.push(new Read(big, buffer, { offset: 2n ** 63n - 1n }))
   t.is(ring.wait()?.error?.code, 'EIO')
 })
 
-test('Readv, Writev: scatter over several buffers', (t) => {
+test('Readv, Writev: transfer several buffers in order', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd, path } = file(t)
   ring.push(new Writev(fd, [Buffer.from('ab'), Buffer.from(''), Buffer.from('cde')], { offset: 1 }))
@@ -85,7 +84,7 @@ test('Readv, Writev: scatter over several buffers', (t) => {
     buffers.map((buffer) => buffer.toString('latin1')),
     ['\0ab', 'c', 'de........'],
   )
-  // The file position, as with a single buffer.
+  // They use the file position, as with a single buffer.
   ring.push(new Readv(fd, [Buffer.alloc(2)]))
   ring.wait()
   const rest = Buffer.alloc(2)
@@ -104,7 +103,7 @@ test('Readv, Writev: scatter over several buffers', (t) => {
   t.is(ring.wait()?.value, 1024)
 })
 
-test('Readv: an array that changes after the push changes nothing', (t) => {
+test('Readv, Writev: ignore changes of the array after the push', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd, path } = file(t)
   const buffers = [Buffer.from('right')]
@@ -114,14 +113,14 @@ test('Readv: an array that changes after the push changes nothing', (t) => {
   t.is(readFileSync(path, 'utf8'), 'right')
 })
 
-test('Read, Write: flags reach the kernel', (t) => {
+test('Read, Write: pass flags to the kernel', (t) => {
   using ring = new Ring({ entries: 8 })
   const { fd, path } = file(t, 'start')
   ring.push(new Write(fd, Buffer.from('+end'), { offset: 0, flags: RwFlags.APPEND }))
   t.is(ring.wait()?.value, 4)
   t.is(readFileSync(path, 'utf8'), 'start+end')
   ring.push(new Read(fifo(t), Buffer.alloc(1), { flags: RwFlags.NOWAIT }))
-  t.is(ring.wait()?.error?.code, 'ENOTSUP', 'a FIFO with a name cannot')
+  t.is(ring.wait()?.error?.code, 'ENOTSUP', 'a named FIFO cannot')
   for (const operation of [
     new Readv(fd, [Buffer.alloc(1)], { flags: 1 << 30 }),
     new Writev(fd, [Buffer.alloc(1)], { flags: 1 << 30 }),
@@ -131,7 +130,7 @@ test('Read, Write: flags reach the kernel', (t) => {
   }
 })
 
-test('Read: a file can be a descriptor, a FileHandle, or anything with a descriptor', async (t) => {
+test('Read: takes a descriptor, a FileHandle, or any object with a descriptor', async (t) => {
   using ring = new Ring({ entries: 4 })
   const path = join(directory(t), 'file')
   writeFileSync(path, 'content')
@@ -143,10 +142,10 @@ test('Read: a file can be a descriptor, a FileHandle, or anything with a descrip
     t.is(buffer.toString(), 'content')
   }
   ring.push(new Read(new FixedFile(0), Buffer.alloc(1)))
-  t.is(ring.wait()?.error?.code, 'EBADF', 'there is no table of registered files')
+  t.is(ring.wait()?.error?.code, 'EBADF', 'there is no file table')
 })
 
-test('Read, Write: failures have the words of node:fs', (t) => {
+test('Read, Write: fail with the messages of node:fs', (t) => {
   using ring = new Ring({ entries: 4 })
   const { path } = file(t)
   const readOnly = openSync(path, 'r')
@@ -175,39 +174,19 @@ test('Read, Write: failures have the words of node:fs', (t) => {
   )
 })
 
-test('Read: a group of provided buffers that does not exist has none to give', (t) => {
+test('Read: fails with ENOBUFS for a buffer group that does not exist', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd } = file(t, 'content')
   ring.push(new Read(fd, { group: 77, length: 4 }, { offset: 0 }))
   t.is(ring.wait()?.error?.code, 'ENOBUFS')
 })
 
-test('Nop: does what it is told', (t) => {
-  using ring = new Ring({ entries: 4 })
-  const { fd } = file(t)
-  for (const [options, result] of [
-    [undefined, 0],
-    [{ result: 42 }, 42],
-    [{ result: -5 }, -5],
-    [{ result: 0 }, 0],
-    [{ file: fd }, 0],
-    [{ file: 987_654 }, -9],
-    [{ file: new FixedFile(3) }, -9],
-    [{ fixedBuffer: 3 }, -14],
-    [{ fixedBuffer: { index: 3 } }, -14],
-    [{ taskWork: true, result: 6 }, 6],
-  ] as const) {
-    ring.push(new Nop(options))
-    t.is(ring.wait()?.result, result, JSON.stringify(options))
-  }
-})
-
-test('Read, Write, Readv, Writev: a priority is one of ioprio_set(2), or refused', (t) => {
+test('Read, Write, Readv, Writev: take the priorities of ioprio_set(2)', (t) => {
   using ring = new Ring()
   const { fd } = file(t, 'content')
   const bytes = Buffer.alloc(7)
   const idle = 3 << 13
-  const none = 7 << 13 // there is no such class
+  const none = 7 << 13 // no such priority class
   for (const make of [
     (ioprio: number) => new Read(fd, bytes, { offset: 0, ioprio }),
     (ioprio: number) => new Readv(fd, [bytes], { offset: 0, ioprio }),
@@ -222,7 +201,7 @@ test('Read, Write, Readv, Writev: a priority is one of ioprio_set(2), or refused
   }
 })
 
-test('Read, Write, Readv, Writev: protection information is refused where no device keeps it', (t) => {
+test('Read, Write, Readv, Writev: fail with EINVAL for protection information that no device keeps', (t) => {
   using ring = new Ring()
   const { path, fd } = file(t, 'content')
   const integrity = { bytes: Buffer.alloc(8), flags: IntegrityFlags.CHK_GUARD, appTag: 1, seed: 2n }
@@ -247,7 +226,7 @@ for (const [name, make] of [
   ['Read', (fd: number, group: number, offset: number) => new Read(fd, { group, length: 3 }, { offset })],
   ['Readv', (fd: number, group: number, offset: number) => new Readv(fd, { group, length: 3 }, { offset })],
 ] as const) {
-  test(`${name}: into a buffer that the kernel takes from a group`, (t) => {
+  test(`${name}: reads into a buffer that the kernel takes from a buffer group`, (t) => {
     using ring = new Ring()
     const { fd } = file(t, 'content')
     const memory = Buffer.alloc(8)
@@ -264,7 +243,7 @@ for (const [name, make] of [
 
     ring.push(make(fd, 5, 0))
     t.is(ring.wait()?.error?.code, 'ENOBUFS')
-    // The end of the file takes no buffer.
+    // A read at the end of the file takes no buffer.
     ring.push(new ProvideBuffers(memory, 4, 2, 5))
     t.is(ring.wait()?.value, 0)
     ring.push(make(fd, 5, 100))

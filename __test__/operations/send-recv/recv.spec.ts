@@ -1,4 +1,4 @@
-// Receiving bytes: into memory, into buffers of a group, and one receive after the other.
+// Receives of bytes: into memory, into buffer groups, and multishot.
 
 import { closeSync, writeSync } from 'node:fs'
 import test from 'ava'
@@ -29,7 +29,7 @@ import { bound, GROUP, provide, readAll, text, views } from '../../helpers/strea
 
 // ---- Recv
 
-test('Recv: the end of the stream is nothing, and so is an empty buffer', (t) => {
+test('Recv: receives 0 bytes at the end of the stream, and into an empty buffer', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = socketpair(SocketDomain.UNIX, SocketType.STREAM)
   closing(t, right)
@@ -45,7 +45,7 @@ test('Recv: the end of the stream is nothing, and so is an empty buffer', (t) =>
   t.is(text(end), '')
 })
 
-test('Recv: flags reach the kernel', (t) => {
+test('Recv: passes flags to the kernel', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = pair(t)
   const bytes = Buffer.alloc(8)
@@ -68,7 +68,7 @@ test('Recv: flags reach the kernel', (t) => {
   t.is(errorCode(ring, new Recv(bound(t, SocketType.STREAM).fd, bytes)), 'ENOTCONN')
 })
 
-test('Recv: the whole length of a message of which only the start fits', (t) => {
+test('Recv: returns the whole length of a truncated message with TRUNC', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = pair(t, SocketType.DGRAM)
   const flags = MessageFlags.TRUNC
@@ -83,7 +83,7 @@ test('Recv: the whole length of a message of which only the start fits', (t) => 
   structuredClone(bytes, { transfer: [bytes] })
   writeSync(left, 'x')
   t.is(ring.wait()?.error?.code, 'ERR_URING_BUFFER_DETACHED')
-  // In a group it is one buffer, too.
+  // With a buffer group, the message takes one buffer too.
   provide(ring, GROUP, 4, 3)
   writeSync(left, 'eleven byte')
   writeSync(left, 'next')
@@ -95,7 +95,7 @@ test('Recv: the whole length of a message of which only the start fits', (t) => 
   t.is(text(second), 'next')
 })
 
-test('Recv: into a group', (t) => {
+test('Recv: receives into a buffer group', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = pair(t)
   const memory = provide(ring, GROUP, 8, 3, 100)
@@ -123,7 +123,7 @@ test('Recv: into a group', (t) => {
   t.is(readAll(right), 'm')
 })
 
-test('Recv: into a group whose memory the ring does not know', (t) => {
+test('Recv: fails for a buffer group whose memory the ring does not know', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = pair(t)
   const memory = Buffer.alloc(8, '.')
@@ -138,7 +138,7 @@ test('Recv: into a group whose memory the ring does not know', (t) => {
   t.throws(() => completion.value, { code: 'ERR_URING_RESOURCE_CLOSED', message: /group 7/ })
 })
 
-test('Recv: memory that was detached in mid-flight is an error of its own', (t) => {
+test('Recv: fails with an error of its own if its memory is detached in flight', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = pair(t)
   const bytes = new ArrayBuffer(64)
@@ -155,7 +155,7 @@ test('Recv: memory that was detached in mid-flight is an error of its own', (t) 
 for (const Class of [RecvMulti, RecvMultiBundle]) {
   const { name } = Class
 
-  test(`${name}: every completion has its own bytes, in order, until the end`, (t) => {
+  test(`${name}: completes with the bytes in order, until the end`, (t) => {
     using ring = new Ring({ entries: 4 })
     const [left, right] = socketpair(SocketDomain.UNIX, SocketType.SEQPACKET)
     closing(t, right)
@@ -179,7 +179,7 @@ for (const Class of [RecvMulti, RecvMultiBundle]) {
     t.is(ring.inFlight, 0)
   })
 
-  test(`${name}: link(), async() and drain() leave it the group`, (t) => {
+  test(`${name}: takes its buffers from the group with link(), async() and drain()`, (t) => {
     using ring = new Ring({ entries: 8 })
     const [left, right] = pair(t)
     ring.registerFiles([right])
@@ -206,7 +206,7 @@ for (const Class of [RecvMulti, RecvMultiBundle]) {
     t.is(text(all[1]), 'abc')
   })
 
-  test(`${name}: an empty group ends it`, (t) => {
+  test(`${name}: ends when the buffer group is empty`, (t) => {
     using ring = new Ring({ entries: 4 })
     const [left, right] = pair(t)
     t.is(errorCode(ring, new Class(right, 99)), name === 'RecvMulti' ? 'ENOBUFS' : 'ENOENT')
@@ -215,7 +215,7 @@ for (const Class of [RecvMulti, RecvMultiBundle]) {
     writeSync(left, 'abc')
     const first = ring.wait()
     t.is(text(first), 'abc')
-    // A bundle ends with the last buffer, and the other with the first that is missing.
+    // A bundle ends with the last buffer, RecvMulti when the next one is missing.
     t.is(first?.more, name === 'RecvMulti')
     if (first?.more !== true) ring.push(new Class(right, GROUP))
     writeSync(left, 'def')
@@ -226,7 +226,7 @@ for (const Class of [RecvMulti, RecvMultiBundle]) {
     t.is(readAll(right), 'def')
   })
 
-  test(`${name}: is cancelled`, (t) => {
+  test(`${name}: ends with ECANCELED when it is cancelled`, (t) => {
     using ring = new Ring({ entries: 4 })
     const [left, right] = pair(t)
     provide(ring, GROUP, 8, 2)
@@ -237,18 +237,18 @@ for (const Class of [RecvMulti, RecvMultiBundle]) {
     const ended = ring.waitMany(2).find(({ userData }) => userData === 'data')
     t.is(ended?.error?.code, 'ECANCELED')
     t.false(ended?.more)
-    // The buffer that it did not use is still there.
+    // The buffer that it did not use is still in the group.
     writeSync(left, 'def')
     t.is(complete(ring, new Recv(right, { group: GROUP })).bufferId, 1)
   })
 
-  test(`${name}: does not wait for all`, (t) => {
+  test(`${name}: fails with EINVAL for WAITALL`, (t) => {
     using ring = new Ring({ entries: 4 })
     provide(ring, GROUP, 8, 2)
     t.is(errorCode(ring, new Class(pair(t)[1], GROUP, { flags: MessageFlags.WAITALL })), 'EINVAL')
   })
 
-  test(`${name}: length is for each completion, limit for all`, (t) => {
+  test(`${name}: limits each completion by length, and all together by limit`, (t) => {
     using ring = new Ring({ entries: 4 })
     const [left, right] = pair(t)
     const content = '0123456789'
@@ -266,8 +266,8 @@ for (const Class of [RecvMulti, RecvMultiBundle]) {
           ring.push(new AsyncCancel('any'))
           t.is(ring.waitMany(2).length, 2)
           t.is(ring.inFlight, 0)
-          t.is(errorCode(ring, new Recv(right, { group: GROUP }, { flags: MessageFlags.DONTWAIT })), 'EAGAIN')
-          // It has one buffer left over, which goes now.
+          t.is(code(ring, new Recv(right, { group: GROUP }, { flags: MessageFlags.DONTWAIT })), 'EAGAIN')
+          // One buffer is left in the group: take it out.
           writeSync(left, 'z')
           t.is(text(complete(ring, new Recv(right, { group: GROUP }))), 'z')
         } else {
@@ -283,11 +283,11 @@ for (const Class of [RecvMulti, RecvMultiBundle]) {
   })
 }
 
-test('RecvMulti: drain() keeps count of the buffers too', (t) => {
+test('RecvMulti: keeps count of the buffers when drain() consumes its completions', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = pair(t)
   provide(ring, GROUP, 8, 1, 5)
-  const other = provide(ring, GROUP, 8, 1, 5) // the same number again
+  const other = provide(ring, GROUP, 8, 1, 5) // uses the same buffer number again
   ring.push(new RecvMulti(right, GROUP), 'data')
   writeSync(left, 'abc')
   ring.submit()
@@ -304,7 +304,7 @@ test('RecvMulti: drain() keeps count of the buffers too', (t) => {
 
 // ---- RecvBundle
 
-test('RecvBundle: fills two buffers that were provided one by one, at most', (t) => {
+test('RecvBundle: fills at most two buffers of ProvideBuffers', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = pair(t)
   const memory = provide(ring, GROUP, 8, 5, 30)
@@ -336,7 +336,7 @@ test('RecvBundle: fills two buffers that were provided one by one, at most', (t)
   t.like(complete(ring, new RecvBundle(right, 99)).error, { code: 'ENOENT', syscall: 'recv' })
 })
 
-test('RecvBundle: length is for its first buffer', (t) => {
+test('RecvBundle: limits its first buffer by length', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = pair(t)
   const memory = provide(ring, GROUP, 8, 3, 30)
@@ -348,7 +348,7 @@ test('RecvBundle: length is for its first buffer', (t) => {
   t.is(complete(ring, new Recv(right, { group: GROUP })).bufferId, 32)
 })
 
-test('RecvMultiBundle: each completion fills two buffers at most', (t) => {
+test('RecvMultiBundle: fills at most two buffers per completion', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = pair(t)
   provide(ring, GROUP, 8, 1, 30)
@@ -364,7 +364,7 @@ test('RecvMultiBundle: each completion fills two buffers at most', (t) => {
   t.is(text(ring.wait()), 'klm')
 })
 
-test('RecvBundle: memory of a group that was detached is an error of its own', (t) => {
+test('RecvBundle: fails with an error of its own if the memory of the group is detached', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = pair(t)
   const memory = new ArrayBuffer(32)

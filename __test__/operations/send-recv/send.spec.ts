@@ -1,4 +1,4 @@
-// Sending bytes: over TCP, over UDP and on sockets of the machine; and what holds for receiving them as well.
+// Sends of bytes over TCP, UDP and Unix sockets, and behaviour that receives share.
 
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
@@ -37,14 +37,14 @@ import {
 
 const LARGE = 8 << 20
 
-/** A pair whose other end is closed. */
+/** Returns a socket whose peer is closed. */
 function widow(t: ExecutionContext): number {
   const [left, right] = socketpair(SocketDomain.UNIX, SocketType.STREAM)
   closeSync(right)
   return closing(t, left)
 }
 
-/** Reads so many bytes away. */
+/** Reads and drops a number of bytes. */
 function empty(fd: number, count: number): void {
   const bytes = Buffer.alloc(1 << 16)
   for (let left = count; left > 0;) left -= readSync(fd, bytes, 0, Math.min(left, bytes.length), null)
@@ -70,7 +70,7 @@ const MEMORY: Record<string, (content: Buffer) => Bytes> = {
 }
 
 for (const [kind, make] of Object.entries(MEMORY)) {
-  test(`Send: from ${kind}`, (t) => {
+  test(`Send: sends from ${kind}`, (t) => {
     using ring = new Ring({ entries: 4 })
     const [left, right] = pair(t)
     const content = Buffer.from('sixteen bytes ..')
@@ -78,7 +78,7 @@ for (const [kind, make] of Object.entries(MEMORY)) {
     t.is(readAll(right), 'sixteen bytes ..')
   })
 
-  test(`SendZc: from ${kind}`, (t) => {
+  test(`SendZc: sends from ${kind}`, (t) => {
     using ring = new Ring({ entries: 4 })
     const [left, right] = tcpPair(t)
     ring.push(new SendZc(left, make(Buffer.from('sixteen bytes ..'))))
@@ -89,7 +89,7 @@ for (const [kind, make] of Object.entries(MEMORY)) {
     t.is(readAll(right), 'sixteen bytes ..')
   })
 
-  test(`Recv: into ${kind}`, (t) => {
+  test(`Recv: receives into ${kind}`, (t) => {
     using ring = new Ring({ entries: 4 })
     const [left, right] = pair(t)
     const bytes = make(Buffer.alloc(16, '.'))
@@ -104,7 +104,7 @@ for (const [kind, make] of Object.entries(MEMORY)) {
 
 // ---- Send
 
-test('Send: several buffers, one after the other', (t) => {
+test('Send: sends several buffers in order', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = pair(t)
   const buffers: Bytes[] = Object.values(MEMORY).map((make, index) => make(Buffer.alloc(16, `${index}`)))
@@ -127,7 +127,7 @@ test('Send: several buffers, one after the other', (t) => {
   t.is(readAll(right), 'ab'.repeat(1024))
 })
 
-test('Send: to an address, which may change after the push', async (t) => {
+test('Send: sends to the address that it had when it was pushed', async (t) => {
   using ring = new Ring({ entries: 4 })
   const receiver = createSocket('udp4')
   const wrong = createSocket('udp4')
@@ -177,7 +177,7 @@ test('Send: to an address, which may change after the push', async (t) => {
   )
 })
 
-test('Send: what it fails with', (t) => {
+test('Send: fails with error codes of the kernel', (t) => {
   using ring = new Ring({ entries: 4 })
   const bytes = Buffer.from('x')
   t.like(complete(ring, new Send(widow(t), bytes)).error, {
@@ -192,7 +192,7 @@ test('Send: what it fails with', (t) => {
   t.is(errorCode(ring, new Send(new FixedFile(0), bytes)), 'EBADF')
 })
 
-test('Send: a large buffer goes in part, or with WAITALL as a whole', (t) => {
+test('Send: sends a part of a large buffer, or all of it with WAITALL', (t) => {
   using ring = new Ring({ entries: 8 })
   const [left, right] = pair(t)
   const content = Buffer.alloc(LARGE)
@@ -226,7 +226,9 @@ test('Send: a large buffer goes in part, or with WAITALL as a whole', (t) => {
   }
 })
 
-/** With `DONTWAIT` an operation that would have to wait fails, and one that polls first would. */
+/**
+ * On a socket that is ready, each succeeds with `DONTWAIT`; with `pollFirst` too it would have to wait, and fails.
+ */
 const PROBES: Record<
   string,
   (fd: number, options: { flags: number; pollFirst: boolean }) => Operation<unknown>
@@ -246,11 +248,11 @@ const PROBES: Record<
 
 for (const [kind, make] of Object.entries(PROBES)) {
   const [name] = kind.split(':')
-  test(`${name}: pollFirst waits before the first try, and flags reach the kernel: ${kind}`, (t) => {
+  test(`${name}: waits before the first attempt with pollFirst, and passes flags: ${kind}`, (t) => {
     using ring = new Ring({ entries: 4 })
     const [left, right] = tcpPair(t)
     writeSync(right, 'abc')
-    complete(ring, new Recv(left, Buffer.alloc(3), { flags: MessageFlags.PEEK })) // it has arrived
+    done(ring, new Recv(left, Buffer.alloc(3), { flags: MessageFlags.PEEK })) // waits until the bytes have arrived
     provide(ring, GROUP, 3, 'xyz')
     ring.push(make(left, { flags: MessageFlags.DONTWAIT, pollFirst: true }))
     t.is(completionsToLast(ring)[0]?.error?.code, 'EAGAIN')
@@ -267,12 +269,12 @@ for (const [kind, make] of Object.entries(PROBES)) {
   })
 }
 
-test('Send: a buffer of a group, which is out of it then', (t) => {
+test('Send: sends a buffer of a group and takes it out of the group', (t) => {
   using ring = new Ring({ entries: 8 })
   const [left, right] = pair(t)
   provide(ring, GROUP, 4, 'one.two.', 20)
-  const other = provide(ring, GROUP, 4, 'xyz.', 20) // the same number again
-  const sent = complete(ring, new Send(left, { group: GROUP }))
+  const other = provide(ring, GROUP, 4, 'xyz.', 20) // uses the same buffer number again
+  const sent = done(ring, new Send(left, { group: GROUP }))
   t.is(sent.value, 4)
   t.is(sent.bufferId, 20)
   t.is(readAll(right), 'one.')
@@ -292,7 +294,7 @@ for (const [name, make] of Object.entries({
   'several buffers': (fd: number, bytes: Bytes) =>
     new Send(fd, [Buffer.from('x'), bytes], { flags: MessageFlags.WAITALL }),
 })) {
-  test(`Send: memory that was detached in mid-flight is an error of its own: ${name}`, (t) => {
+  test(`Send: fails with an error of its own if its memory is detached in flight: ${name}`, (t) => {
     using ring = new Ring({ entries: 4 })
     const [left, right] = pair(t)
     const full = fillSendBuffer(ring, left)
@@ -308,7 +310,7 @@ for (const [name, make] of Object.entries({
 
 // ---- SendBundle
 
-test('SendBundle: sends the buffers of a group until there are none left, and counts', (t) => {
+test('SendBundle: sends all buffers of a group and resolves to the sum of bytes', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = pair(t)
   provide(ring, GROUP, 4, 'one.two.six.', 5)
@@ -320,8 +322,8 @@ test('SendBundle: sends the buffers of a group until there are none left, and co
   ] as const) {
     if (firstId > 5) provide(ring, GROUP, 4, 'one.two.six.', firstId)
     ring.push(given)
-    const all = completionsToLast(ring)
-    // Buffers that were provided one by one go one by one, whatever the length is.
+    const all = completions(ring)
+    // The kernel sends buffers of ProvideBuffers one by one, with any length.
     t.deepEqual(
       all.map(({ result, value, bufferId, more }) => [result, value, bufferId, more]),
       [
@@ -337,14 +339,14 @@ test('SendBundle: sends the buffers of a group until there are none left, and co
   t.like(complete(ring, new SendBundle(left, 99)).error, { code: 'ENOENT', syscall: 'send' })
 })
 
-test('SendBundle: any number of its completions can be waited for', (t) => {
+test('SendBundle: lets wait() consume its completions in any number', (t) => {
   using ring = new Ring({ entries: 4 })
   provide(ring, GROUP, 4, 'one.two.six.')
   ring.push(new SendBundle(pair(t)[0], GROUP))
   t.is(ring.waitMany(3).length, 3)
 })
 
-test('SendBundle: a buffer that it failed to send is out of the group', (t) => {
+test('SendBundle: takes a buffer that it failed to send out of the group', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = pair(t)
   provide(ring, GROUP, 4, 'one.', 5)

@@ -1,4 +1,4 @@
-// Sending bytes that are not copied: their memory is free when a second completion says so.
+// Zero-copy sends of bytes, whose memory may be changed after a second completion.
 
 import test from 'ava'
 import { type Completion, FixedBuffer, FixedFile, Recv, Ring, SendZc } from 'uring'
@@ -7,7 +7,7 @@ import { registerBuffers } from '../../helpers/registered.ts'
 import { pair } from '../../helpers/sockets.ts'
 import { completionsToLast, fillSendBuffer, readAll, tcpPair } from '../../helpers/streams.ts'
 
-test('SendZc: completes with the bytes, and again when the memory is free', (t) => {
+test('SendZc: completes with the bytes, and again when the memory may be changed', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = tcpPair(t)
   for (const operation of [
@@ -31,7 +31,7 @@ test('SendZc: completes with the bytes, and again when the memory is free', (t) 
   }
 })
 
-test('SendZc: says whether the bytes were copied', (t) => {
+test('SendZc: reports with reportUsage if the bytes were copied', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left] = tcpPair(t)
   ring.push(new SendZc(left, Buffer.from('hello'), { reportUsage: true }))
@@ -43,7 +43,7 @@ test('SendZc: says whether the bytes were copied', (t) => {
   t.deepEqual(second?.value, { bytes: 5, copied: true })
 })
 
-test('SendZc: several buffers, and none', (t) => {
+test('SendZc: sends several buffers, and none', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = tcpPair(t)
   const values = (operation: SendZc): unknown[] => {
@@ -56,7 +56,7 @@ test('SendZc: several buffers, and none', (t) => {
   t.deepEqual(values(new SendZc(left, Buffer.alloc(0))), [0, 0])
 })
 
-test('SendZc: from a registered buffer', (t) => {
+test('SendZc: sends from a registered buffer', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = tcpPair(t)
   const memory = Buffer.from('nothing of this, but that: registered'.padEnd(4096, '.'))
@@ -80,7 +80,7 @@ test('SendZc: from a registered buffer', (t) => {
   }
 })
 
-test('SendZc: a failure has its notification too, unless it was refused before the start', (t) => {
+test('SendZc: notifies after a failure, unless the kernel refused it before the start', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left] = pair(t)
   for (const reportUsage of [false, true]) {
@@ -102,7 +102,7 @@ test('SendZc: a failure has its notification too, unless it was refused before t
   t.is(ring.inFlight, 0)
 })
 
-test('SendZc: what it tells is kept for each submission of an entry', (t) => {
+test('SendZc: keeps the usage of each submission of an entry apart', (t) => {
   using ring = new Ring({ entries: 8 })
   const entry = new SendZc(tcpPair(t)[0], Buffer.from('hello'), { reportUsage: true }).build()
   ring.pushAll([entry, entry])
@@ -111,7 +111,7 @@ test('SendZc: what it tells is kept for each submission of an entry', (t) => {
   for (const { notification, value } of all) t.deepEqual(value, { bytes: 5, copied: notification })
 })
 
-test('SendZc: memory that is detached before the notification is an error of its own', (t) => {
+test('SendZc: fails with an error of its own if its memory is detached before the notification', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = tcpPair(t)
   const bytes = new ArrayBuffer(1 << 20)
@@ -136,7 +136,7 @@ test('SendZc: memory that is detached before the notification is an error of its
   t.is(moved.byteLength, 1 << 20)
 })
 
-test('SendZc: the memory is held until the notification', async (t) => {
+test('SendZc: holds the memory until the notification', async (t) => {
   const { code, stdout, stderr } = await script(
     `
     import { createServer, connect } from 'node:net'

@@ -92,7 +92,7 @@ const out: fc.Arbitrary<Out> = fc
           : contentOf(control),
   }))
 
-// ---- what has to stand in memory
+// ---- bytes that must be in memory
 
 /** The pointers in a `struct msghdr` that only the facade knows. */
 function pointers(addr: bigint): { name: bigint; iovecs: bigint; control: bigint } {
@@ -372,7 +372,7 @@ const MIN_I32 = -0x8000_0000
 const aFile = [KINDS.file, () => 0] as const
 const aBuffer = { buffers: [Buffer.alloc(8)] }
 
-/** The same mistakes in the element of an array. */
+/** Arrays with one of these bad values as an element. */
 function inside(index: number, before: readonly unknown[], kind: readonly Bad[]): Bad[] {
   return kind.map(([value, code, inside = '']) => [[...before, value], code, `[${index}]${inside}`])
 }

@@ -1,4 +1,4 @@
-// Receiving messages: into buffers and from groups, one of them and one after the other.
+// Receives of messages: into memory, into buffer groups, and multishot.
 
 import { closeSync, fstatSync, writeSync } from 'node:fs'
 import test from 'ava'
@@ -46,7 +46,7 @@ const { DGRAM, SEQPACKET, STREAM } = SocketType
 
 // ---- RecvMsg
 
-test('RecvMsg: says what was cut off', (t) => {
+test('RecvMsg: sets TRUNC when bytes were cut off', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = pair(t, DGRAM)
   const send = (): unknown => next(ring, new SendMsg(left, { buffers: [Buffer.from('a long one')] })).value
@@ -54,18 +54,18 @@ test('RecvMsg: says what was cut off', (t) => {
   const buffers = [Buffer.alloc(2), Buffer.alloc(2)]
   t.like(next(ring, new RecvMsg(right, { buffers })).value, { bytes: 4, flags: MessageFlags.TRUNC })
   t.is(Buffer.concat(buffers).toString(), 'a lo')
-  // How long it was.
+  // With TRUNC, the result is the length of the whole message.
   send()
   const flags = MessageFlags.TRUNC
   t.like(next(ring, new RecvMsg(right, { buffers }, { flags })).value, { bytes: 10, flags })
-  // A buffer that was taken away is found out all the same.
+  // A detached buffer is an error with TRUNC too.
   send()
   ring.push(new RecvMsg(right, { buffers }, { flags }))
   structuredClone(buffers[1]?.buffer, { transfer: [buffers[1]?.buffer as ArrayBuffer] })
   t.is(next(ring).error?.code, 'ERR_URING_BUFFER_DETACHED')
 })
 
-test('RecvMsg: flags reach the kernel', (t) => {
+test('RecvMsg: passes flags to the kernel', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = pair(t, DGRAM)
   next(ring, new SendMsg(left, { buffers: [Buffer.from('peek')] }))
@@ -91,7 +91,7 @@ test('RecvMsg: waits for a message', (t) => {
   t.is(bytes.toString('latin1', 0, 4), 'late')
 })
 
-test('RecvMsg: the end of a stream has no bytes', (t) => {
+test('RecvMsg: receives 0 bytes at the end of a stream', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = socketpair(SocketDomain.UNIX, STREAM)
   closing(t, right)
@@ -106,7 +106,7 @@ test('RecvMsg: the end of a stream has no bytes', (t) => {
   })
 })
 
-test('RecvMsg: failures have their codes', (t) => {
+test('RecvMsg: fails with error codes of the kernel', (t) => {
   using ring = new Ring({ entries: 4 })
   const message = { buffers: [Buffer.alloc(8)] }
   t.is(errorCode(ring, new RecvMsg(file(t).fd, message)), 'ENOTSOCK')
@@ -120,7 +120,7 @@ test('RecvMsg: failures have their codes', (t) => {
   )
 })
 
-test('RecvMsg: what an entry received stays when it is pushed again', (t) => {
+test('RecvMsg: keeps the message of an entry when the entry is pushed again', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = pair(t, DGRAM)
   bind(left, unix(`\0uring-entry-${process.pid}-${Math.random()}`))
@@ -137,7 +137,7 @@ test('RecvMsg: what an entry received stays when it is pushed again', (t) => {
   t.deepEqual(second.value.address, first.value.address)
 })
 
-test('RecvMsg: takes a buffer from a group', (t) => {
+test('RecvMsg: receives into a buffer of a group', (t) => {
   using ring = new Ring({ entries: 8 })
   const [left, right] = pair(t, DGRAM)
   const path = `\0uring-group-${process.pid}-${Math.random()}`
@@ -158,13 +158,13 @@ test('RecvMsg: takes a buffer from a group', (t) => {
   t.is(receivedDescriptors(t, one.value.control).length, 1)
   t.is(memory.toString('latin1'), `grouped${'.'.repeat(41)}`)
   one.value.release()
-  // No more than this.
+  // At most so many bytes.
   send('limited')
   const two = next(ring, new RecvMsg(right, { buffers: { group: { group: 5 }, length: 4 } }))
   t.is(two.value.bytes.toString(), 'limi')
   t.is(two.value.address, undefined)
   t.is(two.value.flags, MessageFlags.TRUNC | MessageFlags.CTRUNC)
-  // More than there is, and how long it was.
+  // More bytes than fit, and the length of the whole message.
   send('longer than sixteen')
   const three = next(
     ring,
@@ -176,7 +176,7 @@ test('RecvMsg: takes a buffer from a group', (t) => {
     t.is(value.bytes.toString(), 'longer than sixt')
     t.is(value.flags, MessageFlags.TRUNC | MessageFlags.CTRUNC)
   }
-  // All are out.
+  // All buffers are out of the group.
   send('nowhere')
   const none = next(ring, new RecvMsg(right, { buffers }))
   t.is(none.error?.code, 'ENOBUFS')
@@ -185,7 +185,7 @@ test('RecvMsg: takes a buffer from a group', (t) => {
   t.is(next(ring, new RecvMsg(right, { buffers })).value.bytes.toString(), 'nowhere')
 })
 
-test('RecvMsg: a group that this ring does not know is an error', (t) => {
+test('RecvMsg: fails for a buffer group that the ring does not know', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = pair(t, DGRAM)
   const memory = Buffer.alloc(16)
@@ -199,7 +199,7 @@ test('RecvMsg: a group that this ring does not know is an error', (t) => {
 
 // ---- RecvMsgMulti
 
-test('RecvMsgMulti: receives one message after the other, with all that comes along', async (t) => {
+test('RecvMsgMulti: receives messages with their addresses and control messages', async (t) => {
   using ring = new Ring({ entries: 8 })
   for (const [index, [type, domain, address, family]] of FAMILIES.entries()) {
     const dgram = await peer(t, type)
@@ -211,7 +211,7 @@ test('RecvMsgMulti: receives one message after the other, with all that comes al
     const operation = new RecvMsgMulti(fd, { group }, { address: true, control: 32 })
     const token = ring.push(operation, 'multi')
     ring.submit()
-    // What it was pushed with counts.
+    // Changes after the push have no effect.
     operation.address = 1
     operation.control = 5
     operation.group = 77
@@ -233,7 +233,7 @@ test('RecvMsgMulti: receives one message after the other, with all that comes al
       t.like(value.control[0], { level: SocketLevel.SOCKET, type: SO_TIMESTAMP })
       t.is(value.control.length, 1)
       value.release()
-      // The buffer by itself.
+      // parse() of the buffer itself.
       const view = memory.subarray(index * 256, index * 256 + completion.result)
       const parsed = new RecvMsgMulti(fd, group, { address: true, control: 32 }).parse(view)
       t.is(parsed.bytes.toString(), text)
@@ -253,7 +253,7 @@ test('RecvMsgMulti: receives one message after the other, with all that comes al
   }
 })
 
-test('RecvMsgMulti: without rooms there are bytes alone', (t) => {
+test('RecvMsgMulti: receives bytes alone without rooms', (t) => {
   using ring = new Ring({ entries: 8 })
   const [left, right] = pair(t, DGRAM)
   bind(left, unix(`\0uring-bare-${process.pid}-${Math.random()}`))
@@ -269,7 +269,7 @@ test('RecvMsgMulti: without rooms there are bytes alone', (t) => {
   t.deepEqual(first?.value.control, [])
   t.is(first?.value.flags, MessageFlags.CTRUNC)
   t.is(memory.toString('latin1', 16, 20), 'bare')
-  // The last buffer, and then there is none.
+  // The last buffer; then the group is empty.
   send('x'.repeat(20))
   const [second] = ring.waitMany(2).filter(({ more }) => more) as Completion<ReceivedMessage>[]
   t.is(second?.value.bytes.toString(), 'x'.repeat(16))
@@ -281,7 +281,7 @@ test('RecvMsgMulti: without rooms there are bytes alone', (t) => {
   t.false(end?.more)
 })
 
-test('RecvMsgMulti: what has no room is cut off', async (t) => {
+test('RecvMsgMulti: cuts off addresses and control messages that have no room', async (t) => {
   using ring = new Ring({ entries: 8 })
   const dgram = await peer(t, 'udp4')
   const { fd, port } = bound(t, SocketDomain.INET)
@@ -309,14 +309,14 @@ test('RecvMsgMulti: what has no room is cut off', async (t) => {
     t.is(parsed.payloadLength, 'flags' in options ? 10 : 5)
     if (room >= 16) t.like(value.address, { port: dgram.address().port })
     else t.deepEqual(value.address, { family: 2, bytes: parsed.name })
-    // It goes on, and finds no buffer.
+    // It goes on and finds no buffer.
     await send(dgram, Buffer.from('next'), port)
     t.is(next(ring).error?.code, 'ENOBUFS')
     t.is(receiveText(ring, fd), 'next')
   }
 })
 
-test('RecvMsgMulti: descriptors come along', (t) => {
+test('RecvMsgMulti: receives descriptors', (t) => {
   using ring = new Ring({ entries: 8 })
   const [left, right] = pair(t, DGRAM)
   const { fd } = file(t)
@@ -334,7 +334,7 @@ test('RecvMsgMulti: descriptors come along', (t) => {
   }
 })
 
-test('RecvMsgMulti: a message without bytes ends it, as the end of a stream does', (t) => {
+test('RecvMsgMulti: ends with a message without bytes, as at the end of a stream', (t) => {
   using ring = new Ring({ entries: 8 })
   for (const type of [DGRAM, SEQPACKET, STREAM]) {
     const [left, right] = socketpair(SocketDomain.UNIX, type)
@@ -361,7 +361,7 @@ test('RecvMsgMulti: a message without bytes ends it, as the end of a stream does
   }
 })
 
-test('RecvMsgMulti: each ends with the stream', async (t) => {
+test('RecvMsgMulti: ends each() at the end of the stream', async (t) => {
   for (const type of [STREAM, SEQPACKET]) {
     for (const options of [{}, { address: true, control: 24 }]) {
       const ring = new Ring({ entries: 8 })
@@ -380,7 +380,7 @@ test('RecvMsgMulti: each ends with the stream', async (t) => {
   }
 })
 
-test('RecvMsgMulti: each goes on after an empty datagram that has a sender', async (t) => {
+test('RecvMsgMulti: continues each() after an empty datagram that has a sender', async (t) => {
   const ring = new Ring({ entries: 8 })
   const dgram = await peer(t, 'udp4')
   const { fd, port } = bound(t, SocketDomain.INET)
@@ -399,22 +399,22 @@ test('RecvMsgMulti: each goes on after an empty datagram that has a sender', asy
   await ring.close()
 })
 
-test('RecvMsgMulti: failures have their codes', (t) => {
+test('RecvMsgMulti: fails with error codes of the kernel', (t) => {
   using ring = new Ring({ entries: 8 })
   const [left, right] = pair(t, DGRAM)
   provide(ring, 4, 64, 1)
   next(ring, new SendMsg(left, { buffers: [Buffer.from('waits')] }))
-  t.is(errorCode(ring, new RecvMsgMulti(right, 4, { flags: MessageFlags.WAITALL })), 'EINVAL')
-  // The buffers are smaller than the rooms: each try costs one.
-  t.is(errorCode(ring, new RecvMsgMulti(right, 4, { control: 49 })), 'EFAULT')
-  t.is(errorCode(ring, new RecvMsgMulti(right, 5)), 'ENOBUFS')
-  t.is(errorCode(ring, new RecvMsgMulti(file(t).fd, 4)), 'ENOTSOCK')
-  t.is(errorCode(ring, new RecvMsgMulti(987_654, 4)), 'EBADF')
+  t.is(code(ring, new RecvMsgMulti(right, 4, { flags: MessageFlags.WAITALL })), 'EINVAL')
+  // The buffers are smaller than the rooms: each attempt costs one.
+  t.is(code(ring, new RecvMsgMulti(right, 4, { control: 49 })), 'EFAULT')
+  t.is(code(ring, new RecvMsgMulti(right, 5)), 'ENOBUFS')
+  t.is(code(ring, new RecvMsgMulti(file(t).fd, 4)), 'ENOTSOCK')
+  t.is(code(ring, new RecvMsgMulti(987_654, 4)), 'EBADF')
   const huge = 2 ** 31 - 1
   t.is(errorCode(ring, new RecvMsgMulti(right, 4, { address: huge, control: huge })), 'EOVERFLOW')
 })
 
-test('RecvMsgMulti: pollFirst waits before the first try', (t) => {
+test('RecvMsgMulti: waits before the first attempt with pollFirst', (t) => {
   using ring = new Ring({ entries: 8 })
   const [left, right] = pair(t, DGRAM)
   provide(ring, 4, 64, 2)
@@ -425,7 +425,7 @@ test('RecvMsgMulti: pollFirst waits before the first try', (t) => {
   t.is(value.bytes.toString(), 'ready')
 })
 
-test('RecvMsgMulti: an entry gives each message its own value', (t) => {
+test('RecvMsgMulti: returns a value of its own for each message of an entry', (t) => {
   using ring = new Ring({ entries: 8 })
   const [left, right] = pair(t, DGRAM)
   provide(ring, 4, 64, 2)

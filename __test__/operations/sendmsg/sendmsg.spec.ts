@@ -1,27 +1,23 @@
-// Messages: datagrams with addresses, and what goes along with them.
+// Sends of messages to peers and addresses.
 
-import { closeSync, fstatSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync } from 'node:fs'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import test from 'ava'
 import {
   type Completion,
-  ControlType,
   FixedFile,
   MessageFlags,
   Nop,
   RecvMsg,
   Ring,
   SendMsg,
-  SendMsgZc,
   SocketDomain,
-  SocketLevel,
-  SocketOption,
   SocketType,
 } from 'uring'
 import { socketpair } from 'uring/sys'
-import { errorCode } from '../../helpers/completions.ts'
+import { descriptors, rights } from '../../helpers/control-messages.ts'
 import { directory, file } from '../../helpers/files.ts'
 import {
   bind,
@@ -37,8 +33,6 @@ import {
   receiveText,
   rights,
   send,
-  setOption,
-  SO_TIMESTAMP,
   socket,
   unix,
 } from '../../helpers/messages.ts'
@@ -46,13 +40,6 @@ import { script } from '../../helpers/process.ts'
 import { closing, pair } from '../../helpers/sockets.ts'
 
 const { DGRAM, SEQPACKET, STREAM } = SocketType
-const IP_TOS = 1
-const IP_PKTINFO = 8
-const IP_RECVTOS = 13
-const IPV6_RECVPKTINFO = 49
-const IPV6_PKTINFO = 50
-
-// ---- SendMsg
 
 for (const [type, domain, address, family] of FAMILIES) {
   test(`SendMsg: sends buffers as one datagram to an address: ${type}`, async (t) => {
@@ -86,7 +73,7 @@ for (const [type, domain, address, family] of FAMILIES) {
       buffers.map((bytes) => Buffer.from(bytes).toString('latin1').replace(/\.+$/, '.')),
       ['one ', '', 'two', ' three.'],
     )
-    // Nobody asked for the address.
+    // The address was not asked for.
     for (const message of [{ buffers }, { buffers, address: false }]) {
       await send(dgram, Buffer.from('again'), port)
       t.deepEqual(next(ring, new RecvMsg(fd, message)).value, {
@@ -100,7 +87,7 @@ for (const [type, domain, address, family] of FAMILIES) {
 }
 
 for (const [name, type] of Object.entries({ DGRAM, SEQPACKET, STREAM })) {
-  test(`SendMsg: without an address it goes to the peer: ${name}`, (t) => {
+  test(`SendMsg: sends to the peer without an address: ${name}`, (t) => {
     using ring = new Ring({ entries: 4 })
     const [left, right] = pair(t, type)
     t.is(next(ring, new SendMsg(left, { buffers: [Buffer.from('to '), Buffer.from('right')] })).value, 8)
@@ -110,7 +97,7 @@ for (const [name, type] of Object.entries({ DGRAM, SEQPACKET, STREAM })) {
   })
 }
 
-test('SendMsg: sends to the address of a path, of an abstract name, and of bytes', (t) => {
+test('SendMsg: sends to a path, to an abstract name, and to the bytes of an address', (t) => {
   using ring = new Ring({ entries: 4 })
   const path = join(directory(t), 'socket')
   const name = `\0uring-test-${process.pid}-${Math.random()}`
@@ -132,7 +119,7 @@ test('SendMsg: sends to the address of a path, of an abstract name, and of bytes
   }
 })
 
-test('SendMsg: an empty message is a message', async (t) => {
+test('SendMsg: sends an empty message', async (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = pair(t, DGRAM)
   const dgram = await peer(t, 'udp4')
@@ -145,19 +132,19 @@ test('SendMsg: an empty message is a message', async (t) => {
     t.is(next(ring, new SendMsg(fd, { buffers, address })).value, 0)
     t.like(await nextDatagram(dgram), { bytes: Buffer.alloc(0), port })
   }
-  // Room for nothing takes a message all the same, and says that it was cut off.
+  // A receive without room takes the message too, and sets TRUNC.
   t.is(next(ring, new SendMsg(left, { buffers: [Buffer.from('lost')] })).value, 4)
   t.like(next(ring, new RecvMsg(right, { buffers: [] })).value, { bytes: 0, flags: MessageFlags.TRUNC })
   t.is(errorCode(ring, new RecvMsg(right, { buffers: [] }, { flags: MessageFlags.DONTWAIT })), 'EAGAIN')
 })
 
-test('SendMsg: the longest datagram, and one that is longer', async (t) => {
+test('SendMsg: sends the longest datagram, and fails with EMSGSIZE for a longer one', async (t) => {
   using ring = new Ring({ entries: 4 })
   const dgram = await peer(t, 'udp4')
   const { fd } = bound(t, SocketDomain.INET)
   const address = { address: '127.0.0.1', port: dgram.address().port }
   const bytes = Buffer.from(Array.from({ length: 65_507 }, (_, index) => index % 251))
-  // As many buffers as there can be.
+  // The most buffers that a message can have.
   const buffers = Array.from({ length: 1024 }, (_, index) =>
     index < 1023 ? bytes.subarray(index * 64, index * 64 + 64) : bytes.subarray(index * 64),
   )
@@ -169,7 +156,7 @@ test('SendMsg: the longest datagram, and one that is longer', async (t) => {
   t.is(error?.syscall, 'sendmsg')
 })
 
-test('SendMsg: failures have their codes', async (t) => {
+test('SendMsg: fails with error codes of the kernel', async (t) => {
   using ring = new Ring({ entries: 4 })
   const buffers = [Buffer.from('message')]
   const path = join(directory(t), 'socket')
@@ -188,13 +175,13 @@ test('SendMsg: failures have their codes', async (t) => {
   t.is(errorCode(ring, new SendMsg(987_654, { buffers })), 'EBADF')
   t.is(errorCode(ring, new SendMsg(new FixedFile(3), { buffers })), 'EBADF')
 
-  // A peer that is gone.
+  // A peer that is closed.
   const [left, right] = socketpair(SocketDomain.UNIX, STREAM)
   closing(t, left)
   closeSync(right)
   t.is(next(ring, new SendMsg(left, { buffers })).error?.message, 'EPIPE: broken pipe, sendmsg')
 
-  // A port that nobody has any more: the answer comes with a later call.
+  // A port that no socket is bound to any more: the error comes with a later call.
   const gone = createSocket('udp4').bind(0, '127.0.0.1')
   await once(gone, 'listening')
   const sender = socket(t, SocketDomain.INET)
@@ -208,7 +195,7 @@ test('SendMsg: failures have their codes', async (t) => {
   t.is(errorCode(ring, new RecvMsg(sender, { buffers: [Buffer.alloc(1)] })), 'ECONNREFUSED')
 })
 
-test('SendMsg: a registered file is as good as a descriptor', (t) => {
+test('SendMsg: takes a fixed file', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = pair(t, DGRAM)
   ring.registerFiles([-1, left])
@@ -216,7 +203,7 @@ test('SendMsg: a registered file is as good as a descriptor', (t) => {
   t.is(receiveText(ring, right), 'fixed')
 })
 
-test('SendMsg: flags reach the kernel', async (t) => {
+test('SendMsg: passes flags to the kernel', async (t) => {
   using ring = new Ring({ entries: 4 })
   const dgram = await peer(t, 'udp4')
   const { fd, port } = bound(t, SocketDomain.INET)
@@ -225,8 +212,8 @@ test('SendMsg: flags reach the kernel', async (t) => {
   const flags = MessageFlags.MORE
   t.is(next(ring, new SendMsg(fd, { buffers: [Buffer.from('one ')], address }, { flags })).value, 4)
   t.is(next(ring, new SendMsg(fd, { buffers: [Buffer.from('two')], address })).value, 3)
-  t.like(await nextDatagram(dgram), { bytes: Buffer.from('one two'), port })
-  // A socket that is full.
+  t.like(await received(dgram), { bytes: Buffer.from('one two'), port })
+  // A socket whose queue is full.
   const [left] = pair(t, STREAM)
   const message = { buffers: [Buffer.alloc(1 << 20)] }
   const options = { flags: MessageFlags.DONTWAIT }
@@ -237,22 +224,22 @@ test('SendMsg: flags reach the kernel', async (t) => {
   t.is(last.error?.message, 'EAGAIN: resource temporarily unavailable, sendmsg')
 })
 
-test('SendMsg: pollFirst waits before the first try', (t) => {
+test('SendMsg: waits before the first attempt with pollFirst', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = pair(t, DGRAM)
   const message = { buffers: [Buffer.from('ready')] }
   const flags = MessageFlags.DONTWAIT
   t.is(next(ring, new SendMsg(left, message, { pollFirst: true })).value, 5)
   t.is(next(ring, new SendMsg(left, message, { flags })).value, 5)
-  // What must not wait, and must wait first, cannot be.
-  t.is(errorCode(ring, new SendMsg(left, message, { flags, pollFirst: true })), 'EAGAIN')
+  // pollFirst waits, which DONTWAIT forbids.
+  t.is(code(ring, new SendMsg(left, message, { flags, pollFirst: true })), 'EAGAIN')
   const target = { buffers: [Buffer.alloc(10)] }
   t.is(next(ring, new RecvMsg(right, target, { pollFirst: true })).value.bytes, 5)
   t.is(errorCode(ring, new RecvMsg(right, target, { flags, pollFirst: true })), 'EAGAIN')
   t.is(next(ring, new RecvMsg(right, target, { flags })).value.bytes, 5)
 })
 
-test('SendMsg: what changes after the push changes nothing', (t) => {
+test('SendMsg: ignores changes after the push', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = pair(t, DGRAM)
   const { fd } = file(t, 'right')
@@ -275,7 +262,7 @@ test('SendMsg: what changes after the push changes nothing', (t) => {
   t.is(fstatSync(copy).ino, fstatSync(fd).ino)
 })
 
-test('SendMsg: a buffer that was taken away meanwhile is an error', (t) => {
+test('SendMsg: fails if a buffer is detached in flight', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = pair(t, DGRAM)
   const bytes = new Uint8Array(8)
@@ -288,8 +275,8 @@ test('SendMsg: a buffer that was taken away meanwhile is an error', (t) => {
   t.is(next(ring).error?.code, 'ERR_URING_BUFFER_DETACHED')
 })
 
-test('SendMsg: what was pushed lives until it is done', async (t) => {
-  // Before it is submitted, and while the chain waits at the gate, all that can be freed is freed and written over.
+test('SendMsg: holds its memory until its completion', async (t) => {
+  // Before it is submitted, and while the chain waits at the gate, all free memory is collected and overwritten.
   const { code, stdout, stderr } = await script(
     `
     import { fstatSync, openSync, writeSync } from 'node:fs'
@@ -311,7 +298,7 @@ test('SendMsg: what was pushed lives until it is done', async (t) => {
     const push = () => {
       ring.push(new ProvideBuffers(Buffer.alloc(1000), 1000, 1, 1))
       ring.wait()
-      fresh() // what follows is in memory of its own
+      fresh() // starts a new chunk of memory for the next blocks
       ring.push(new RecvMsgMulti(four, 1, { address: 24, control: 24 }), 'multi')
       fresh()
       ring.push(new RecvMsg(two, { buffers: [memory], address: true, control: 20_000 }), 'receive')
@@ -319,7 +306,7 @@ test('SendMsg: what was pushed lives until it is done', async (t) => {
       ring.push(new Read(gate, Buffer.alloc(1)).link(), 'gate')
       ring.push(new SendMsg(left, {
         buffers: [Buffer.alloc(20_000, 'a'), Buffer.alloc(20_000, 'b')],
-        control: [{ level: 99, type: 1, data: new Uint8Array(20_000) }, rights], // the first is nobody's: passed over
+        control: [{ level: 99, type: 1, data: new Uint8Array(20_000) }, rights], // the socket ignores the unknown level of the first
       }), 'send')
       fresh()
     }
@@ -362,7 +349,7 @@ test('SendMsg: what was pushed lives until it is done', async (t) => {
   ])
 })
 
-test('SendMsg: a short send that breaks a chain is the step that failed', async (t) => {
+test('SendMsg: is the failed step when a short send breaks a chain', async (t) => {
   const ring = new Ring({ entries: 8 })
   const [left, right] = pair(t, STREAM)
   const long = new SendMsg(left, { buffers: [Buffer.alloc(10)] })
@@ -374,140 +361,3 @@ test('SendMsg: a short send that breaks a chain is the step that failed', async 
   t.is(error?.code, 'ERR_URING_SHORT')
   await ring.close()
 })
-
-// ---- control messages
-
-test('SendMsg: passes descriptors', (t) => {
-  using ring = new Ring({ entries: 4 })
-  const [left, right] = pair(t, STREAM)
-  const one = file(t, 'one')
-  const two = file(t, 'two')
-  const bytes = Buffer.alloc(40)
-  bytes.writeBigUInt64LE(24n)
-  bytes.writeInt32LE(SocketLevel.SOCKET, 8)
-  bytes.writeInt32LE(ControlType.RIGHTS, 12)
-  bytes.writeInt32LE(one.fd, 16)
-  bytes.writeInt32LE(two.fd, 20)
-  for (const control of [
-    [rights(one.fd, two.fd)],
-    [rights(one.fd), rights(two.fd)],
-    bytes.subarray(0, 24),
-    new Uint8Array(bytes.subarray(0, 24)).buffer,
-  ]) {
-    t.is(next(ring, new SendMsg(left, { buffers: [Buffer.from('!')], control })).value, 1)
-    const { value } = next(ring, new RecvMsg(right, { buffers: [Buffer.alloc(1)], control: 24 }))
-    t.is(value.flags, 0)
-    const copies = receivedDescriptors(t, value.control)
-    t.deepEqual(
-      copies.map((fd) => fstatSync(fd).ino),
-      [one, two].map(({ fd }) => fstatSync(fd).ino),
-    )
-    t.false(copies.some((fd) => fd === one.fd || fd === two.fd))
-    t.deepEqual(copies.map(closesOnExec), [false, false])
-  }
-  // What comes through the new descriptor is in the file.
-  next(ring, new SendMsg(left, { buffers: [Buffer.from('!')], control: [rights(one.fd)] }))
-  const { value } = next(ring, new RecvMsg(right, { buffers: [Buffer.alloc(1)], control: 24 }))
-  const [copy = -1] = receivedDescriptors(t, value.control)
-  writeSync(copy, 'ONE', 0)
-  t.is(readFileSync(one.path, 'utf8'), 'ONE')
-})
-
-test('SendMsg: control messages that the kernel does not take', (t) => {
-  using ring = new Ring({ entries: 4 })
-  const [left, right] = pair(t, DGRAM)
-  const buffers = [Buffer.from('!')]
-  t.is(errorCode(ring, new SendMsg(left, { buffers, control: [rights(987_654)] })), 'EBADF')
-  t.is(errorCode(ring, new SendMsg(left, { buffers, control: [{ ...rights(left), type: 77 }] })), 'EINVAL')
-  const many = { level: SocketLevel.SOCKET, type: ControlType.RIGHTS, data: Buffer.alloc(254 * 4) }
-  t.is(errorCode(ring, new SendMsg(left, { buffers, control: [many] })), 'EINVAL')
-  const nothing: Buffer[] = []
-  t.is(errorCode(ring, new RecvMsg(right, { buffers: nothing }, { flags: MessageFlags.DONTWAIT })), 'EAGAIN')
-})
-
-test('SendMsg: control messages of the Internet', async (t) => {
-  using ring = new Ring({ entries: 4 })
-  const { fd: to, port } = bound(t, SocketDomain.INET)
-  setOption(to, SocketLevel.IP, IP_RECVTOS, 1)
-  const { fd } = bound(t, SocketDomain.INET)
-  const address = { address: '127.0.0.1', port }
-  const control = [{ level: SocketLevel.IP, type: IP_TOS, data: Buffer.from(Int32Array.of(0x48).buffer) }]
-  for (const Send of [SendMsg, SendMsgZc]) {
-    t.is(next<unknown>(ring, new Send(fd, { buffers: [Buffer.from('tos')], address, control })).result, 3)
-    if (Send === SendMsgZc) t.true(next(ring).notification)
-    const { value } = next(ring, new RecvMsg(to, { buffers: [Buffer.alloc(9)], control: 64 }))
-    t.deepEqual(value.control, [{ level: SocketLevel.IP, type: IP_TOS, data: Buffer.of(0x48) }])
-  }
-})
-
-test('RecvMsg: CMSG_CLOEXEC closes what came along in programs that are started', (t) => {
-  using ring = new Ring({ entries: 4 })
-  const [left, right] = pair(t, DGRAM)
-  next(ring, new SendMsg(left, { buffers: [Buffer.from('!')], control: [rights(left, right)] }))
-  const message = { buffers: [Buffer.alloc(1)], control: 24 }
-  const { value } = next(ring, new RecvMsg(right, message, { flags: MessageFlags.CMSG_CLOEXEC }))
-  t.is(value.flags & ~MessageFlags.CMSG_CLOEXEC, 0)
-  t.deepEqual(receivedDescriptors(t, value.control).map(closesOnExec), [true, true])
-})
-
-test('RecvMsg: control messages that there is no room for are cut off', (t) => {
-  using ring = new Ring({ entries: 4 })
-  const [left, right] = pair(t, DGRAM)
-  const { fd } = file(t)
-  for (const [control, count] of [
-    [undefined, 0],
-    [0, 0],
-    [1, 0],
-    [15, 0],
-    [16, 0],
-    [20, 1],
-    [24, 2],
-    [32, 3],
-  ] as const) {
-    next(ring, new SendMsg(left, { buffers: [Buffer.from('!')], control: [rights(fd, fd, fd)] }))
-    const message = { buffers: [Buffer.alloc(1)], ...(control === undefined ? {} : { control }) }
-    const { value } = next(ring, new RecvMsg(right, message))
-    t.is(value.flags, count < 3 ? MessageFlags.CTRUNC : 0, `room for ${control}`)
-    const copies = receivedDescriptors(t, value.control)
-    t.is(copies.length, count, `room for ${control}`)
-    for (const copy of copies) t.is(fstatSync(copy).ino, fstatSync(fd).ino)
-  }
-})
-
-for (const [type, domain, address, family] of FAMILIES) {
-  test(`RecvMsg: receives several control messages: ${type}`, async (t) => {
-    using ring = new Ring({ entries: 4 })
-    const dgram = await peer(t, type)
-    const { fd, port } = bound(t, domain)
-    const [level, option, wanted, length] =
-      domain === SocketDomain.INET
-        ? [SocketLevel.IP, IP_PKTINFO, IP_PKTINFO, 12]
-        : [SocketLevel.IPV6, IPV6_RECVPKTINFO, IPV6_PKTINFO, 20]
-    setOption(fd, SocketLevel.SOCKET, SocketOption.TIMESTAMP, 1)
-    setOption(fd, level, option, 1)
-    const before = BigInt(Date.now()) - 1n
-    await send(dgram, Buffer.from('stamped'), port)
-    const message = { buffers: [Buffer.alloc(10)], address: true, control: 200 }
-    const { value } = next(ring, new RecvMsg(fd, message))
-    const after = BigInt(Date.now()) + 1n
-    t.like(value, { bytes: 7, flags: 0 })
-    t.like(value.address, { family, address, port: dgram.address().port })
-    const [stamp, info, ...others] = value.control
-    t.is(others.length, 0)
-    t.like(stamp, { level: SocketLevel.SOCKET, type: SO_TIMESTAMP })
-    const timeval = Buffer.from(stamp?.data ?? [])
-    t.is(timeval.length, 16)
-    const milliseconds = timeval.readBigInt64LE() * 1000n + timeval.readBigInt64LE(8) / 1000n
-    t.true(milliseconds >= before && milliseconds <= after)
-    t.like(info, { level, type: wanted })
-    t.is(info?.data.length, length)
-    // Room for the first only.
-    await send(dgram, Buffer.from('stamped'), port)
-    const { value: cut } = next(ring, new RecvMsg(fd, { ...message, control: 32 }))
-    t.is(cut.flags, MessageFlags.CTRUNC)
-    t.deepEqual(
-      cut.control.map(({ type }) => type),
-      [SO_TIMESTAMP],
-    )
-  })
-}

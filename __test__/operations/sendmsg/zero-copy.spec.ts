@@ -1,4 +1,4 @@
-// Messages that are not copied: out of memory that is free again later, and into a registered queue.
+// Zero-copy messages: sends whose memory may be changed later, and receives into a registered queue.
 
 import test from 'ava'
 import {
@@ -21,7 +21,7 @@ const { STREAM } = SocketType
 
 // ---- SendMsgZc
 
-/** What came of a send, once its memory is free. */
+/** Returns the outcome of a send, once its memory may be changed. */
 function finish(ring: Ring, operation: SendMsgZc): number | string {
   let completion = next(ring, operation)
   const outcome = completion.error?.code ?? completion.result
@@ -30,7 +30,7 @@ function finish(ring: Ring, operation: SendMsgZc): number | string {
 }
 
 for (const [type, domain, address] of FAMILIES) {
-  test(`SendMsgZc: completes with what was sent, and when the memory is free: ${type}`, async (t) => {
+  test(`SendMsgZc: completes with the bytes, and again when the memory may be changed: ${type}`, async (t) => {
     using ring = new Ring({ entries: 4 })
     const dgram = await peer(t, type)
     const { fd, port } = bound(t, domain)
@@ -45,7 +45,7 @@ for (const [type, domain, address] of FAMILIES) {
     t.like(await nextDatagram(dgram), { bytes: Buffer.from('zero copy'), port })
     t.is(ring.inFlight, 0)
 
-    // How it was sent; on this machine itself, always as a copy.
+    // The usage: on the loopback device, the kernel always copies.
     ring.push(new SendMsgZc(fd, message, { reportUsage: true }))
     const [sent, free] = ring.waitMany(2) as Completion<ZeroCopyUsage>[]
     t.deepEqual(sent?.value, { bytes: 9, copied: false })
@@ -73,7 +73,7 @@ test('SendMsgZc: sends from a registered buffer', async (t) => {
     t.true(free?.notification)
     t.like(await nextDatagram(dgram), { bytes: Buffer.from('registered memory'), port })
   }
-  // Memory of another one, memory of none, and no such one.
+  // Memory of another buffer, memory of no buffer, and no such buffer.
   for (const [outside, fixedBuffer] of [
     [buffers, 0],
     [[buffers[0] as Buffer, Buffer.alloc(10)], 1],
@@ -84,7 +84,7 @@ test('SendMsgZc: sends from a registered buffer', async (t) => {
   t.is(ring.inFlight, 0)
 })
 
-test('SendMsgZc: a failure may complete twice too', (t) => {
+test('SendMsgZc: may complete twice after a failure', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left] = pair(t, STREAM)
   for (const reportUsage of [false, true]) {
@@ -97,7 +97,7 @@ test('SendMsgZc: a failure may complete twice too', (t) => {
     const second = next(ring)
     t.true(second.notification)
     t.true(second.ok)
-    // What was not sent was not sent without a copy either: that is how the kernel counts.
+    // The kernel reports bytes that were not sent as copied.
     t.deepEqual(second.value, reportUsage ? { bytes: 0, copied: true } : 0)
     t.is(ring.inFlight, 0)
   }
@@ -107,7 +107,7 @@ test('SendMsgZc: a failure may complete twice too', (t) => {
   t.is(finish(ring, new SendMsgZc(fd, long)), 'EMSGSIZE')
 })
 
-test('SendMsgZc: flags and pollFirst reach the kernel', (t) => {
+test('SendMsgZc: passes flags and pollFirst to the kernel', (t) => {
   using ring = new Ring({ entries: 4 })
   const { fd: to, port } = bound(t, SocketDomain.INET)
   const { fd } = bound(t, SocketDomain.INET)
@@ -121,7 +121,7 @@ test('SendMsgZc: flags and pollFirst reach the kernel', (t) => {
   t.is(receiveText(ring, to), 'ready')
 })
 
-test('SendMsgZc: the memory lives until the notification', async (t) => {
+test('SendMsgZc: holds the memory until the notification', async (t) => {
   const { code, stdout, stderr } = await script(
     `
     import { once } from 'node:events'
@@ -137,7 +137,7 @@ test('SendMsgZc: the memory lives until the notification', async (t) => {
     const fresh = () => { for (let index = 0; index < 2000; index += 1) new SendMsgZc(0, message).build() }
     const push = () => {
       const bytes = Buffer.alloc(1 << 20, 'z')
-      fresh() // what follows is in memory of its own
+      fresh() // starts a new chunk of memory for the next blocks
       ring.push(new SendMsgZc(client._handle.fd, { buffers: [bytes] }))
       fresh()
       return new WeakRef(bytes.buffer)
@@ -180,7 +180,7 @@ test('SendMsgZc: the memory lives until the notification', async (t) => {
 
 // ---- RecvZc
 
-test('RecvZc: without a registered queue there is nothing to receive into', (t) => {
+test('RecvZc: fails without a registered queue', (t) => {
   const { fd } = bound(t, SocketDomain.INET)
   for (const options of [{}, { singleIssuer: true, deferTaskrun: true, cqe32: true }]) {
     using ring = new Ring({ entries: 4, ...options })

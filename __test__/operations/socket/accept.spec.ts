@@ -1,4 +1,4 @@
-// Accepting connections.
+// Accepting connections, one or many.
 
 import { once } from 'node:events'
 import { closeSync, unlinkSync } from 'node:fs'
@@ -44,7 +44,7 @@ import { closing } from '../../helpers/sockets.ts'
 const { UNIX, INET } = SocketDomain
 const { STREAM, DGRAM, NONBLOCK, CLOEXEC } = SocketType
 
-test('Accept: a client of node:net, by every kind of address', async (t) => {
+test('Accept: accepts a client of node:net, by every kind of address', async (t) => {
   using ring = new Ring({ entries: 8 })
   const path = join(directory(t), 'socket')
   for (const address of [...LOOPBACKS.map((address) => ({ address, port: 0 })), { path }]) {
@@ -69,7 +69,7 @@ test('Accept: waits for a client', async (t) => {
   await exchangeData(t, ring, accepted.file, peer)
 })
 
-test('Accept: the address of the peer', async (t) => {
+test('Accept: resolves to the address of the peer', async (t) => {
   using ring = new Ring({ entries: 8 })
   for (const address of LOOPBACKS) {
     const server = listening(t, ring, { address, port: 0 })
@@ -80,7 +80,7 @@ test('Accept: the address of the peer', async (t) => {
     t.deepEqual(getpeername(closing(t, accepted.file)), accepted.address)
   }
   if (HAS_IPV6) {
-    // IPv4 on a socket of IPv6.
+    // An IPv4 peer of an IPv6 socket.
     const server = listening(t, ring, { address: '::', port: 0 })
     const port = 'port' in server.address ? server.address.port : 0
     await client(t, { address: '127.0.0.1', port })
@@ -90,12 +90,12 @@ test('Accept: the address of the peer', async (t) => {
   }
 })
 
-test('Accept: the address of a Unix peer, which may have no name', (t) => {
+test('Accept: resolves to the address of a Unix peer, with or without a name', (t) => {
   using ring = new Ring({ entries: 8 })
   const server = listening(t, ring, { path: abstractName(t) })
   const path = join(directory(t), 'client')
-  const name = `${abstractName(t)}${'x'.repeat(108)}`.slice(0, 108)
-  // An entry has one room for all addresses: a short one does not cut the next.
+  const name = `${abstract(t)}${'x'.repeat(108)}`.slice(0, 108)
+  // The submissions of an entry share the room for the address: a short address does not cut the next.
   const operation = new Accept(server.fd, { address: true })
   for (const accept of [operation, operation.build()]) {
     for (const own of [undefined, `${path}1`, undefined, name, `${path}2`]) {
@@ -112,7 +112,7 @@ test('Accept: the address of a Unix peer, which may have no name', (t) => {
   }
 })
 
-test('Accept: flags, and close-on-exec unless told otherwise', (t) => {
+test('Accept: passes flags, and sets close-on-exec unless cloexec is false', (t) => {
   using ring = new Ring({ entries: 8 })
   const server = listening(t, ring)
   for (const [options, expected] of [
@@ -129,7 +129,7 @@ test('Accept: flags, and close-on-exec unless told otherwise', (t) => {
   t.is(errorCode(ring, new Accept(server.fd, { flags: 1 })), 'EINVAL', 'an unknown flag')
 })
 
-test('Accept: does not wait if told so, and polls first if told so', (t) => {
+test('Accept: does not wait with dontWait, and polls first with pollFirst', (t) => {
   using ring = new Ring({ entries: 8 })
   const server = listening(t, ring)
   t.is(errorCode(ring, new Accept(server.fd, { dontWait: true })), 'EAGAIN')
@@ -139,13 +139,13 @@ test('Accept: does not wait if told so, and polls first if told so', (t) => {
   ring.push(new Connect(socket(t, ring), server.address), 'connect')
   const accepted = ring.waitMany(2).find(({ userData }) => userData === 'accept')
   closing(t, accepted?.value as number)
-  // What polls first has tried nothing yet when it would have to wait.
+  // With pollFirst it has to wait before its first attempt.
   value(ring, new Connect(socket(t, ring), server.address))
   t.is(errorCode(ring, new Accept(server.fd, { dontWait: true, pollFirst: true })), 'EAGAIN')
   closing(t, value(ring, new Accept(server.fd, { dontWait: true })))
 })
 
-test('Accept: into the registered files', async (t) => {
+test('Accept: accepts into fixed-file slots', async (t) => {
   using ring = new Ring({ entries: 8 })
   ring.registerFiles(3)
   const server = listening(t, ring)
@@ -173,7 +173,7 @@ test('Accept: into the registered files', async (t) => {
   t.like(accepted.address, { port: peer.localPort })
 })
 
-test('Accept: without registered files, a connection is lost to a slot', (t) => {
+test('Accept: loses the connection if there is no file table for the slot', (t) => {
   using ring = new Ring({ entries: 8 })
   const server = listening(t, ring)
   for (const [direct, expected] of [
@@ -186,7 +186,7 @@ test('Accept: without registered files, a connection is lost to a slot', (t) => 
   }
 })
 
-test('Accept: failures', (t) => {
+test('Accept: fails with error codes of the kernel', (t) => {
   using ring = new Ring({ entries: 8 })
   const { error } = complete(ring, new Accept(socket(t, ring), { address: true }))
   t.is(error?.message, 'EINVAL: invalid argument, accept')
@@ -196,7 +196,7 @@ test('Accept: failures', (t) => {
   t.is(errorCode(ring, new Accept(socket(t, ring, INET, DGRAM))), 'ENOTSUP')
 })
 
-test('Accept: the result has the type that the options say', (t) => {
+test('Accept: has a result type that follows from its options', (t) => {
   const plain: Operation<number> = new Accept(0)
   const options: Operation<number> = new Accept(0, { dontWait: true, address: false })
   const fixed: Operation<FixedFile> = new Accept(0, { direct: 3 })
@@ -206,18 +206,18 @@ test('Accept: the result has the type that the options say', (t) => {
   const manyFixed: Operation<FixedFile> = new AcceptMulti(0, { direct: 'auto' })
   const made: Operation<number> = new Socket(1, 1, { protocol: 0 })
   const madeFixed: Operation<FixedFile> = new Socket(1, 1, { direct: new FixedFile(3) })
-  // @ts-expect-error a registered file is no number
+  // @ts-expect-error a fixed file is no number
   const wrong: Operation<number> = new Accept(0, { direct: 'auto' })
-  // @ts-expect-error there is an address with it
+  // @ts-expect-error the result has an address too
   const more: Operation<number> = new Accept(0, { address: true })
-  // @ts-expect-error a slot for all of them
+  // @ts-expect-error each connection needs a slot of its own
   t.throws(() => new AcceptMulti(0, { direct: 3 }), { code: 'ERR_INVALID_ARG_VALUE' })
   for (const operation of [plain, options, fixed, both, many, manyFixed, made, madeFixed, wrong, more])
     t.notThrows(() => operation.build())
   t.true(address instanceof Entry)
 })
 
-test('AcceptMulti: one connection after the other', async (t) => {
+test('AcceptMulti: accepts one connection after the other', async (t) => {
   using ring = new Ring({ entries: 8 })
   const server = listening(t, ring)
   const token = ring.push(new AcceptMulti(server.fd), 'server')
@@ -241,7 +241,7 @@ test('AcceptMulti: one connection after the other', async (t) => {
   t.is(last?.error?.message, 'ECANCELED: operation canceled, accept')
 })
 
-test('AcceptMulti: flags, and close-on-exec unless told otherwise', (t) => {
+test('AcceptMulti: passes flags, and sets close-on-exec unless cloexec is false', (t) => {
   using ring = new Ring({ entries: 8 })
   const server = listening(t, ring)
   for (const [options, expected] of [
@@ -258,7 +258,7 @@ test('AcceptMulti: flags, and close-on-exec unless told otherwise', (t) => {
   }
 })
 
-test('AcceptMulti: does not wait if told so, and polls first if told so', (t) => {
+test('AcceptMulti: does not wait with dontWait, and polls first with pollFirst', (t) => {
   using ring = new Ring({ entries: 8 })
   const server = listening(t, ring)
   value(ring, new Connect(socket(t, ring), server.address))
@@ -268,8 +268,8 @@ test('AcceptMulti: does not wait if told so, and polls first if told so', (t) =>
   t.true(first?.more)
   t.is(second?.error?.code, 'EAGAIN', 'there are no more')
   t.false(second?.more)
-  t.is(errorCode(ring, new AcceptMulti(server.fd, { dontWait: true })), 'EAGAIN')
-  // What polls first has tried nothing yet when it would have to wait.
+  t.is(code(ring, new AcceptMulti(server.fd, { dontWait: true })), 'EAGAIN')
+  // With pollFirst it has to wait before its first attempt.
   value(ring, new Connect(socket(t, ring), server.address))
   t.is(errorCode(ring, new AcceptMulti(server.fd, { dontWait: true, pollFirst: true })), 'EAGAIN')
   ring.push(new AcceptMulti(server.fd, { pollFirst: true }))
@@ -278,7 +278,7 @@ test('AcceptMulti: does not wait if told so, and polls first if told so', (t) =>
   closing(t, third?.value as number)
 })
 
-test('AcceptMulti: into the registered files, until they are full', async (t) => {
+test('AcceptMulti: accepts into fixed-file slots until the table is full', async (t) => {
   using ring = new Ring({ entries: 8 })
   ring.registerFiles(2)
   const server = listening(t, ring)
@@ -296,7 +296,7 @@ test('AcceptMulti: into the registered files, until they are full', async (t) =>
   t.false(full.more)
 })
 
-test('AcceptMulti: failures', (t) => {
+test('AcceptMulti: fails with error codes of the kernel', (t) => {
   using ring = new Ring({ entries: 8 })
   const { error, more } = complete(ring, new AcceptMulti(socket(t, ring)))
   t.like(error, { code: 'EINVAL', syscall: 'accept', operation: 'AcceptMulti' })
@@ -304,7 +304,7 @@ test('AcceptMulti: failures', (t) => {
   t.is(errorCode(ring, new AcceptMulti(file(t).fd)), 'ENOTSOCK')
 })
 
-test('AcceptMulti: what nobody took is closed with the iteration', async (t) => {
+test('AcceptMulti: closes connections that were not consumed when each() ends', async (t) => {
   const ring = new Ring({ entries: 8 })
   try {
     ring.registerFiles(3)
@@ -318,7 +318,7 @@ test('AcceptMulti: what nobody took is closed with the iteration', async (t) => 
       while (acceptQueueLength(server.fd) > 0) await new Promise(setImmediate)
       const ends = clients.map((socket) => once(socket.resume(), 'end'))
       await connections.return?.()
-      // The first is the caller's; the others are nobody's.
+      // The first belongs to the caller; the others were not consumed.
       await Promise.all(ends.slice(1))
       t.false(clients[0]?.readableEnded)
       await ring.run(new Close(first.value))
@@ -329,7 +329,7 @@ test('AcceptMulti: what nobody took is closed with the iteration', async (t) => 
   }
 })
 
-test('Socket, Accept, AcceptMulti: what a result leaves open', (t) => {
+test('Socket, Accept, AcceptMulti: name the descriptor that a result leaves open', (t) => {
   interface Leaving {
     leftover(result: number, state: unknown): unknown
   }

@@ -1,4 +1,4 @@
-// Making sockets, giving them addresses, and connecting them.
+// Creating, binding, connecting and shutting down sockets.
 
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
@@ -50,7 +50,7 @@ import { closing, pair } from '../../helpers/sockets.ts'
 const { UNIX, INET, INET6 } = SocketDomain
 const { STREAM, DGRAM, SEQPACKET, NONBLOCK, CLOEXEC } = SocketType
 
-test('Socket: domain, type and protocol', (t) => {
+test('Socket: creates a socket of a domain, type and protocol', (t) => {
   using ring = new Ring({ entries: 8 })
   const { SOCKET } = SocketLevel
   for (const [domain, type, protocol, expected] of [
@@ -73,7 +73,7 @@ test('Socket: domain, type and protocol', (t) => {
   }
 })
 
-test('Socket: close-on-exec unless told otherwise, and the flags of the type', (t) => {
+test('Socket: sets close-on-exec unless cloexec is false, and the flags of the type', (t) => {
   using ring = new Ring({ entries: 8 })
   for (const [type, options, expected] of [
     [STREAM, undefined, CLOEXEC],
@@ -88,7 +88,7 @@ test('Socket: close-on-exec unless told otherwise, and the flags of the type', (
   }
 })
 
-test('Socket: failures', (t) => {
+test('Socket: fails with error codes of the kernel', (t) => {
   using ring = new Ring({ entries: 8 })
   const { error } = complete(ring, new Socket(1234, STREAM))
   t.is(error?.message, 'EAFNOSUPPORT: address family not supported, socket')
@@ -98,11 +98,11 @@ test('Socket: failures', (t) => {
   t.is(errorCode(ring, new Socket(INET, 0xf)), 'EINVAL')
 })
 
-test('Socket: among the registered files', (t) => {
+test('Socket: creates fixed files', (t) => {
   using ring = new Ring({ entries: 8 })
-  // Without a table: one code where a slot is named, and another where the kernel chooses.
-  t.is(errorCode(ring, new Socket(INET, STREAM, { direct: 0 })), 'ENXIO')
-  t.is(errorCode(ring, new Socket(INET, STREAM, { direct: 'auto' })), 'ENFILE')
+  // Without a file table: one code for a slot that is named, another for a slot that the kernel chooses.
+  t.is(code(ring, new Socket(INET, STREAM, { direct: 0 })), 'ENXIO')
+  t.is(code(ring, new Socket(INET, STREAM, { direct: 'auto' })), 'ENFILE')
   ring.registerFiles(3)
   const type = (file: FixedFile): number =>
     value(ring, new GetSockOpt(file, SocketLevel.SOCKET, SocketOption.TYPE))
@@ -113,19 +113,19 @@ test('Socket: among the registered files', (t) => {
   const object = value(ring, new Socket(INET, DGRAM, { direct: new FixedFile(0) }))
   t.deepEqual(object, new FixedFile(0))
   t.is(type(object), DGRAM)
-  // The slot that the kernel chooses is its answer.
+  // The result is the slot that the kernel chose.
   const chosen = value(ring, new Socket(UNIX, SEQPACKET, { direct: 'auto', cloexec: true }))
   t.deepEqual(chosen, new FixedFile(2))
   t.is(type(chosen), SEQPACKET)
-  t.is(errorCode(ring, new Socket(INET, STREAM, { direct: 'auto' })), 'ENFILE', 'the table is full')
-  t.is(errorCode(ring, new Socket(INET, STREAM, { direct: 3 })), 'EINVAL', 'there is no such slot')
-  t.is(errorCode(ring, new Socket(INET, STREAM | CLOEXEC, { direct: 0 })), 'EINVAL', 'they have no such flag')
-  // A slot in use is replaced.
+  t.is(code(ring, new Socket(INET, STREAM, { direct: 'auto' })), 'ENFILE', 'the table is full')
+  t.is(code(ring, new Socket(INET, STREAM, { direct: 3 })), 'EINVAL', 'there is no such slot')
+  t.is(code(ring, new Socket(INET, STREAM | CLOEXEC, { direct: 0 })), 'EINVAL', 'they have no such flag')
+  // A slot that is in use is replaced.
   t.deepEqual(value(ring, new Socket(UNIX, DGRAM, { direct: 1 })), new FixedFile(1))
   t.is(type(named), DGRAM)
 })
 
-test('Bind: the socket has the address', (t) => {
+test('Bind: gives the socket the address', (t) => {
   using ring = new Ring({ entries: 8 })
   const path = join(directory(t), 'socket')
   const name = abstractName(t)
@@ -142,7 +142,7 @@ test('Bind: the socket has the address', (t) => {
   }
   t.true(statSync(path).isSocket())
   if (HAS_IPV6) t.like(bound(t, ring, { address: '0:0:0::0001', port: 0 }).address, { address: '::1' })
-  // A port that is free, by its number.
+  // The number of a free port.
   const { fd, address } = bound(t, ring)
   const port = 'port' in address ? address.port : 0
   t.true(port > 0)
@@ -151,13 +151,13 @@ test('Bind: the socket has the address', (t) => {
   t.is(errorCode(ring, new Bind(fd, { address: '127.0.0.1', port: 0 })), 'EINVAL', 'it has an address')
 })
 
-test('Bind: a Unix socket without a path gets an abstract name', (t) => {
+test('Bind: gives a Unix socket without a path an abstract name', (t) => {
   using ring = new Ring({ entries: 8 })
   const { address } = bound(t, ring, { path: '' })
   t.regex('path' in address ? address.path : '', /^\0[\da-f]{5}$/)
 })
 
-test('Bind: the longest names', async (t) => {
+test('Bind: takes the longest names', async (t) => {
   using ring = new Ring({ entries: 8 })
   const folder = directory(t)
   const path = `${folder}/${'x'.repeat(106 - folder.length)}`
@@ -169,7 +169,7 @@ test('Bind: the longest names', async (t) => {
   t.is(value(ring, new Connect(socket(t, ring, UNIX), { path: name })), 0)
 })
 
-test('Bind: failures name the file that was pushed', (t) => {
+test('Bind: names the path that was pushed in errors', (t) => {
   using ring = new Ring({ entries: 8 })
   const path = join(directory(t), 'socket')
   bound(t, ring, { path })
@@ -187,17 +187,17 @@ test('Bind: failures name the file that was pushed', (t) => {
   t.is(errorCode(ring, new Bind(987_654, { path })), 'EBADF')
 })
 
-test('Bind: the scope of a link-local address', (t) => {
+test('Bind: uses the scope of a link-local address', (t) => {
   if (!HAS_IPV6) return void t.pass('there is no IPv6 here')
   using ring = new Ring({ entries: 8 })
   const address = 'fe80::dead:beef'
-  // Without a scope it is not even looked for.
-  t.is(errorCode(ring, new Bind(socket(t, ring, INET6), { address, port: 0 })), 'EINVAL')
+  // Without a scope, the kernel does not look the address up.
+  t.is(code(ring, new Bind(socket(t, ring, INET6), { address, port: 0 })), 'EINVAL')
   const lo = Number(readFileSync('/sys/class/net/lo/ifindex', 'utf8'))
   t.is(errorCode(ring, new Bind(socket(t, ring, INET6), { address, port: 0, scopeId: lo })), 'EADDRNOTAVAIL')
 })
 
-test('Connect: to a server of node:net, by every kind of address', async (t) => {
+test('Connect: connects to a server of node:net, by every kind of address', async (t) => {
   using ring = new Ring({ entries: 8 })
   for (const host of LOOPBACKS) {
     const server = await serve(t, { host, port: 0 })
@@ -223,17 +223,17 @@ test('Connect: to a server of node:net, by every kind of address', async (t) => 
   }
 })
 
-test('Connect: to an abstract name', async (t) => {
+test('Connect: connects to an abstract name', async (t) => {
   using ring = new Ring({ entries: 8 })
   const server = await serve(t, { path: abstractName(t) })
   const incoming = connection(t, server)
   const fd = socket(t, ring, UNIX)
-  // Node.js may pad the name with NULs: to the kernel that is another one, so it is asked.
+  // Node.js may pad the name with NULs, which makes another name: ask the kernel.
   value(ring, new Connect(fd, nameOf(fdOf(server))))
   await exchangeData(t, ring, fd, await incoming)
 })
 
-test('Connect: a datagram socket, to one peer, to another and to none', async (t) => {
+test('Connect: connects a datagram socket to one peer, to another and to none', async (t) => {
   using ring = new Ring({ entries: 8 })
   const fd = socket(t, ring, INET, DGRAM)
   for (const text of ['one', 'two']) {
@@ -251,18 +251,18 @@ test('Connect: a datagram socket, to one peer, to another and to none', async (t
   t.throws(() => getpeername(fd), { code: 'ENOTCONN' })
 })
 
-test('Connect: the flow of an IPv6 address', (t) => {
+test('Connect: uses the flow of an IPv6 address', (t) => {
   if (!HAS_IPV6) return void t.pass('there is no IPv6 here')
   using ring = new Ring({ entries: 8 })
   const IPV6_FLOWINFO_SEND = 33
   const fd = socket(t, ring, INET6, DGRAM)
   value(ring, new SetSockOpt(fd, SocketLevel.IPV6, IPV6_FLOWINFO_SEND, 1))
-  const peer = { address: '::1', port: 9, flowInfo: 0x0120_0000 } // a class of traffic, and no label
+  const peer = { address: '::1', port: 9, flowInfo: 0x0120_0000 } // a traffic class, and no flow label
   value(ring, new Connect(fd, peer))
   t.deepEqual(getpeername(fd), { family: 'IPv6', scopeId: 0, ...peer })
 })
 
-test('Connect: failures name the file that was pushed', (t) => {
+test('Connect: names the path that was pushed in errors', (t) => {
   using ring = new Ring({ entries: 8 })
   const path = join(directory(t), 'socket')
   const missing = complete(ring, new Connect(socket(t, ring, UNIX), { path })).error
@@ -281,7 +281,7 @@ test('Connect: failures name the file that was pushed', (t) => {
   t.is(complete(ring, new Connect(socket(t, ring, UNIX), { path: abstractName(t) })).error?.path, undefined)
 })
 
-test('Connect: a pushed address does not change', (t) => {
+test('Connect: ignores changes of the address after the push', (t) => {
   using ring = new Ring({ entries: 8 })
   const [first, second] = [listening(t, ring), listening(t, ring)]
   const bytes = Buffer.alloc(16)
@@ -294,7 +294,7 @@ test('Connect: a pushed address does not change', (t) => {
   const fd = socket(t, ring)
   set(first.address)
   const operation = new Connect(fd, bytes)
-  // It waits in the kernel, behind a read.
+  // It waits in the kernel, linked behind a read.
   ring.pushAll([new Read(from, Buffer.alloc(1)).link(), operation])
   set(second.address)
   ring.submit()
@@ -307,7 +307,7 @@ test('Connect: a pushed address does not change', (t) => {
   t.deepEqual(getpeername(fd), first.address)
 })
 
-test('Connect: waits for room in the queue of a server', (t) => {
+test('Connect: waits while the backlog of the server is full', (t) => {
   using ring = new Ring({ entries: 8 })
   const server = listening(t, ring, { path: '' }, 0)
   value(ring, new Connect(socket(t, ring, UNIX), server.address))
@@ -320,25 +320,25 @@ test('Connect: waits for room in the queue of a server', (t) => {
   for (const { userData, value } of all) if (userData === 'accept') closeSync(value as number)
 })
 
-/** How many connections a server keeps waiting, of those that do not wait for it themselves. */
+/** Returns the number of non-blocking connections that fit into the backlog of a server. */
 function capacity(t: ExecutionContext, ring: Ring, address: Address): number {
   for (let count = 0; ; count += 1) {
     const fd = value(ring, new Socket(UNIX, STREAM | NONBLOCK))
-    const failed = errorCode(ring, new Connect(fd, address))
-    closeSync(fd) // it goes on waiting to be accepted
+    const failed = code(ring, new Connect(fd, address))
+    closeSync(fd) // the connection still waits to be accepted
     if (failed === undefined) continue
     t.is(failed, 'EAGAIN')
     return count
   }
 }
 
-test('Listen: so many connections wait to be accepted', (t) => {
+test('Listen: limits the number of connections that wait by backlog', (t) => {
   using ring = new Ring({ entries: 8 })
   for (const backlog of [0, 1, 5]) {
     const { fd, address } = bound(t, ring, { path: '' })
     t.is(value(ring, new Listen(fd, backlog)), 0)
     t.is(capacity(t, ring, address), backlog + 1)
-    // Said again, there is more room.
+    // A second listen raises the limit.
     t.is(value(ring, new Listen(fd, backlog + 3)), 0)
     t.is(capacity(t, ring, address), 3)
   }
@@ -346,10 +346,10 @@ test('Listen: so many connections wait to be accepted', (t) => {
   value(ring, new Listen(fd))
   const most = Number(readFileSync('/proc/sys/net/core/somaxconn', 'utf8'))
   t.is(capacity(t, ring, address), Math.min(511, most) + 1)
-  value(ring, new Listen(fd, 0x7fff_ffff)) // the kernel cuts it
+  value(ring, new Listen(fd, 0x7fff_ffff)) // the kernel limits it to net.core.somaxconn
 })
 
-test('Listen: failures', (t) => {
+test('Listen: fails with error codes of the kernel', (t) => {
   using ring = new Ring({ entries: 8 })
   const { error } = complete(ring, new Listen(socket(t, ring, INET, DGRAM)))
   t.like(error, { code: 'ENOTSUP', syscall: 'listen', operation: 'Listen' })
@@ -361,7 +361,7 @@ test('Listen: failures', (t) => {
   t.is(errorCode(ring, new Listen(fd)), 'EINVAL', 'it is connected')
 })
 
-test('Shutdown: each direction', (t) => {
+test('Shutdown: shuts down each direction', (t) => {
   using ring = new Ring({ entries: 8 })
   for (const [how, reads, writes] of [
     ['read', false, true],
@@ -375,17 +375,17 @@ test('Shutdown: each direction', (t) => {
     const [left, right] = pair(t)
     t.is(value(ring, how === undefined ? new Shutdown(left) : new Shutdown(left, how)), 0)
     const bytes = Buffer.alloc(4)
-    // Towards it: its peer cannot write any more, or it reads what comes.
-    const sent = errorCode(ring, new Write(right, Buffer.from('in')))
+    // Reading: if it is shut down, the peer cannot write any more.
+    const sent = code(ring, new Write(right, Buffer.from('in')))
     t.is(sent, reads ? undefined : 'EPIPE', `${how}`)
     t.is(value(ring, new Read(left, bytes)), reads ? 2 : 0, `${how}`)
-    // From it.
-    t.is(errorCode(ring, new Write(left, Buffer.from('out'))), writes ? undefined : 'EPIPE', `${how}`)
+    // Writing.
+    t.is(code(ring, new Write(left, Buffer.from('out'))), writes ? undefined : 'EPIPE', `${how}`)
     t.is(value(ring, new Read(right, bytes)), writes ? 3 : 0, `${how}`)
   }
 })
 
-test('Shutdown: a peer of node:net sees the end, and can go on writing', async (t) => {
+test('Shutdown: ends the stream for a peer of node:net, which can go on writing', async (t) => {
   using ring = new Ring({ entries: 8 })
   const server = listening(t, ring)
   const peer = await client(t, server.address)
@@ -401,7 +401,7 @@ test('Shutdown: a peer of node:net sees the end, and can go on writing', async (
   t.is(bytes.toString('latin1', 0, 7), 'goodbye')
 })
 
-test('Shutdown: failures', (t) => {
+test('Shutdown: fails with error codes of the kernel', (t) => {
   using ring = new Ring({ entries: 8 })
   const [left] = pair(t)
   const { error } = complete(ring, new Shutdown(socket(t, ring)))
@@ -411,13 +411,13 @@ test('Shutdown: failures', (t) => {
   t.is(errorCode(ring, new Shutdown(987_654)), 'EBADF')
 })
 
-test('Socket, Bind, Listen, Connect, Accept, Shutdown: all among the registered files', (t) => {
+test('Socket, Bind, Listen, Connect, Accept, Shutdown: work with fixed files alone', (t) => {
   using ring = new Ring({ entries: 8 })
   ring.registerFiles(4)
   const path = abstractName(t)
   const server = value(ring, new Socket(UNIX, STREAM, { direct: 0 }))
   const client = value(ring, new Socket(UNIX, STREAM, { direct: 3 }))
-  // As one chain: each of these is registered before the next one starts.
+  // In one chain: each fixed file is registered before the next operation starts.
   ring.pushAll([
     new Bind(server, { path }).link(),
     new Listen(server).link(),
