@@ -102,7 +102,7 @@ const SENDS: Record<string, (given: StreamGiven<Outgoing, SendOptions>) => boole
   'the bytes of an address': ([, , options]) => options?.to instanceof Uint8Array,
 }
 
-/** Where the entry points, and how much is there. */
+/** The address and the length in the entry. */
 function source(bytes: Outgoing, { addr }: Built): Fields {
   if (Array.isArray(bytes)) return { buffer: addr, length: bytes.length }
   if (isGroup(bytes)) return { buffer: 0, length: bytes.length ?? 0, group: groupNumber(bytes.group) }

@@ -49,7 +49,7 @@ const RECVSEND = { POLL_FIRST: 1, FIXED_BUF: 4, ZC_REPORT_USAGE: 8 } as const
 const MSGHDR_BYTES = 56
 const SOCKADDR_STORAGE_BYTES = 128
 
-// ---- control messages, and the bytes that they are
+// ---- control messages and their bytes
 
 const controlMessage: fc.Arbitrary<ControlMessage> = fc.record({
   level: i32,
@@ -104,7 +104,7 @@ function pointers(addr: bigint): { name: bigint; iovecs: bigint; control: bigint
   }
 }
 
-/** A pointer to so many bytes: none where there are none, and else one that this header does not overlap. */
+/** Returns the address of so many bytes: 0 if there are none, and else one that must not be 0. */
 function pointer(address: bigint, length: number): bigint {
   if (length > 0 && address === 0n) throw new Error('there is no pointer')
   return length === 0 ? 0n : address
@@ -155,7 +155,7 @@ function inAt(addr: bigint, { buffers, address = false, control = 0 }: InMessage
   ]
 }
 
-// ---- fields that they share
+// ---- common fields
 
 function optionFields(options: SendMsgOptions | undefined, ioprio = 0): Fields {
   return {
@@ -378,7 +378,7 @@ function inside(index: number, before: readonly unknown[], kind: readonly Bad[])
 }
 
 const noMessage: Bad[] = allBut(['object', 'bytes'])
-/** What passes for a message, and has no buffers. */
+/** Objects without buffers. */
 const noBuffers: Bad[] = these(
   [{}, { buffers: undefined }, { address: { path: '' } }, new Uint8Array(8), new ArrayBuffer(8)],
   TYPE,

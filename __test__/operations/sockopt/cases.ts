@@ -122,7 +122,7 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
 
 const aFile = [KINDS.file, () => 0] as const
 
-/** Bytes of a length that no `int` holds, without the memory. */
+/** Bytes whose length does not fit into an `int`, without the memory. */
 const HUGE = Object.defineProperty(new Uint8Array(1), 'byteLength', { value: 2 ** 31 })
 
 const value: Bad[] = [
@@ -135,7 +135,7 @@ const value: Bad[] = [
 const badCommand: Bad[] = [
   ...allBut(['number'], VALUE),
   ...these(['siocinq', 'SIOCINQ ', 'toString', '__proto__', ['SIOCINQ'], Object('SIOCINQ')], VALUE),
-  // These have classes of their own.
+  // These commands have classes of their own.
   ...these(['GETSOCKOPT', 'SETSOCKOPT', 2, 3], VALUE),
   ...numbers(KINDS.u32),
 ]
@@ -159,7 +159,7 @@ export const ARGUMENTS: Record<string, Subject> = {
   SocketCommand: {
     Class: SocketCommand,
     positional: { file: aFile, command: [badCommand, () => 'SIOCINQ'] },
-    // The good command has no peer.
+    // The good command takes no peer.
     options: { peer: [...KINDS.boolean, [true, VALUE]] },
   },
 }
