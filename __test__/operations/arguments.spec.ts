@@ -8,19 +8,6 @@ import { absent, type Bad, KINDS, refuses, shown, Watched } from './base/bad-val
 import { good, goodArguments, make } from './base/argument-subject.ts'
 import { ARGUMENTS } from './base/families.ts'
 
-/** Options that become fields only if they are given. */
-const TRANSFER = ['ioprio', 'integrity']
-const RARE: Record<string, readonly string[]> = {
-  Read: TRANSFER,
-  Write: TRANSFER,
-  Readv: TRANSFER,
-  Writev: TRANSFER,
-  ReadFixed: TRANSFER,
-  WriteFixed: TRANSFER,
-  ReadvFixed: TRANSFER,
-  WritevFixed: TRANSFER,
-}
-
 /** Internal fields of every operation, which `link()`, `personality()` and the like set. */
 const INTERNAL = new Set(['sqeFlags', 'personalityId'])
 
@@ -39,7 +26,7 @@ test('ARGUMENTS: has bad values for every public field of every operation', (t) 
   for (const [name, subject] of Object.entries(ARGUMENTS)) {
     const fields = fieldsOf(good(subject)).filter((field) => !INTERNAL.has(field))
     const rows = [...Object.entries(subject.positional), ...Object.entries(subject.options ?? {})]
-    const named = rows.map(([field]) => field).filter((field) => !(RARE[name] ?? []).includes(field))
+    const named = rows.map(([field]) => field).filter((field) => !subject.rare?.includes(field))
     t.deepEqual(named.toSorted(), fields.toSorted(), name)
     for (const [field, row] of rows) t.true(row.length > 0, `${name}.${field}`)
   }

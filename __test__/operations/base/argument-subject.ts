@@ -12,6 +12,8 @@ export interface Subject {
   readonly positional: Record<string, readonly [bad: readonly Bad[], good: () => unknown]>
   /** Bad values of options, or `undefined` if there are no options. */
   readonly options: Record<string, readonly Bad[]> | undefined
+  /** Options that become fields only if they are given. */
+  readonly rare?: readonly string[]
 }
 
 export function make({ Class }: Subject, args: readonly unknown[]): AnyOperation {

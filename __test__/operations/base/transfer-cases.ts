@@ -70,3 +70,5 @@ export const TRANSFER_KINDS = {
   integrity: KINDS.integrity,
 }
 export const WRITE_KINDS = { ...TRANSFER_KINDS, writeStream: KINDS.byte }
+/** Options that become fields only if they are given. */
+export const RARE = ['ioprio', 'integrity']

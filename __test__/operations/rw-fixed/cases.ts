@@ -9,6 +9,7 @@ import { type Case, define, fileFlags, indexOf } from '../base/conformance-case.
 import { addressOf, dataAt, vectorAt } from '../base/process-memory.ts'
 import {
   integrityAt,
+  RARE,
   TRANSFER_KINDS,
   transferFields,
   type TransferGiven,
@@ -143,8 +144,28 @@ const aBuffer = [badBuffer, () => part(2)] as const
 const someParts = [badParts, () => [part(2), part(2)]] as const
 
 export const ARGUMENTS: Record<string, Subject> = {
-  ReadFixed: { Class: ReadFixed, positional: { file: aFile, buffer: aBuffer }, options: TRANSFER_KINDS },
-  WriteFixed: { Class: WriteFixed, positional: { file: aFile, buffer: aBuffer }, options: WRITE_KINDS },
-  ReadvFixed: { Class: ReadvFixed, positional: { file: aFile, buffers: someParts }, options: TRANSFER_KINDS },
-  WritevFixed: { Class: WritevFixed, positional: { file: aFile, buffers: someParts }, options: WRITE_KINDS },
+  ReadFixed: {
+    Class: ReadFixed,
+    positional: { file: aFile, buffer: aBuffer },
+    options: TRANSFER_KINDS,
+    rare: RARE,
+  },
+  WriteFixed: {
+    Class: WriteFixed,
+    positional: { file: aFile, buffer: aBuffer },
+    options: WRITE_KINDS,
+    rare: RARE,
+  },
+  ReadvFixed: {
+    Class: ReadvFixed,
+    positional: { file: aFile, buffers: someParts },
+    options: TRANSFER_KINDS,
+    rare: RARE,
+  },
+  WritevFixed: {
+    Class: WritevFixed,
+    positional: { file: aFile, buffers: someParts },
+    options: WRITE_KINDS,
+    rare: RARE,
+  },
 }

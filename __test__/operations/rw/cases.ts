@@ -33,6 +33,7 @@ import { type Case, define, fileFlags, FILES, given, indexOf, optional } from '.
 import { addressOf, dataAt, vectorAt } from '../base/process-memory.ts'
 import {
   integrityAt,
+  RARE,
   TRANSFER_KINDS,
   transferFields,
   type TransferGiven,
@@ -178,21 +179,25 @@ export const ARGUMENTS: Record<string, Subject> = {
     Class: Read,
     positional: { file: aFile, bytes: [KINDS.bytesOrGroup, () => Buffer.alloc(8)] },
     options: TRANSFER_KINDS,
+    rare: RARE,
   },
   Write: {
     Class: Write,
     positional: { file: aFile, bytes: [[...KINDS.bytes, [{ group: 1 }, TYPE]], () => Buffer.alloc(8)] },
     options: WRITE_KINDS,
+    rare: RARE,
   },
   Readv: {
     Class: Readv,
     positional: { file: aFile, buffers: [KINDS.vectorOrGroup, () => [Buffer.alloc(8)]] },
     options: TRANSFER_KINDS,
+    rare: RARE,
   },
   Writev: {
     Class: Writev,
     positional: { file: aFile, buffers: [KINDS.vector, () => [Buffer.alloc(8)]] },
     options: WRITE_KINDS,
+    rare: RARE,
   },
   ReadMulti: {
     Class: ReadMulti,
