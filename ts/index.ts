@@ -32,7 +32,7 @@ export type { Bytes } from './memory/address-of.ts'
 export { Message, type MessagesOptions } from './async/messages.ts'
 export { Operation } from './operations/base/operation.ts'
 export * from './operations/provide-buffers.ts'
-export { AsyncCancel, type AsyncCancelOptions, type CancelTarget } from './operations/cancel.ts'
+export * from './operations/cancel.ts'
 export * from './operations/uring-cmd.ts'
 export * from './operations/nop.ts'
 export * from './operations/rw.ts'
@@ -49,27 +49,12 @@ export * from './operations/waitid.ts'
 export * from './operations/sync.ts'
 export * from './operations/advise.ts'
 export * from './operations/truncate.ts'
-export {
-  MsgRingData,
-  type MsgRingDataOptions,
-  MsgRingSendFd,
-  type MsgRingSendFdOptions,
-  type RingTarget,
-} from './operations/msg-ring.ts'
+export * from './operations/msg-ring.ts'
 export * from './operations/files-update.ts'
 export * from './operations/socket.ts'
 export * from './operations/sockopt.ts'
 export * from './operations/send-recv.ts'
-export {
-  type Clock,
-  LinkTimeout,
-  type LinkTimeoutOptions,
-  Timeout,
-  type TimeoutOptions,
-  TimeoutRemove,
-  TimeoutUpdate,
-  type TimeoutUpdateOptions,
-} from './operations/timeout.ts'
+export * from './operations/timeout.ts'
 export * from './operations/xattr.ts'
 export type { ModeOptions } from './ring/setup.ts'
 export type { Path } from './arguments/path.ts'

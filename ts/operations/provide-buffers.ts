@@ -2,14 +2,8 @@
 
 import type { EntryWriter } from '../entry/entry-writer.ts'
 import { SqeFlags } from '../flags/index.ts'
-import {
-  checkGroup,
-  type Groups,
-  type GroupState,
-  type GroupTarget,
-  type Provision,
-  resolveGroup,
-} from '../buffers/groups.ts'
+import { type GroupTarget, resolveGroup } from '../arguments/buffer-group.ts'
+import type { Groups, GroupState, Provision } from '../buffers/groups.ts'
 import { addressOf, type Bytes, bytesLeft, checkBytes } from '../memory/address-of.ts'
 import { Operation } from './base/operation.ts'
 import { integer, MAX_U16, MAX_U32, outOfRange } from '../arguments/validate.ts'
@@ -175,4 +169,8 @@ export class RemoveBuffers extends Operation<number> {
     entry.observed = true
     return { group, count, skipsSuccess: (this.sqeFlags & SqeFlags.CQE_SKIP_SUCCESS) !== 0 }
   }
+}
+
+function checkRemoval({ count, group }: RemoveBuffers): { readonly count: number; readonly group: number } {
+  return { count: integer(count, 'count', 1, MAX_BUFFERS), group: resolveGroup(group, 'group') }
 }

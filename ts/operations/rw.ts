@@ -3,14 +3,13 @@
 import type { EntryWriter } from '../entry/entry-writer.ts'
 import {
   type GroupBuffer,
-  type GroupState,
   type GroupTarget,
   isGroup,
-  type Received,
   resolveGroup,
   resolveGroupBuffer,
-  useGroup,
-} from '../buffers/groups.ts'
+} from '../arguments/buffer-group.ts'
+import { type GroupState, useGroup } from '../buffers/groups.ts'
+import type { Received } from '../buffers/received.ts'
 import type { IntegrityBlock } from '../structs/attr-pi.ts'
 import { type Bytes, checkBytes, isUint8Array } from '../memory/address-of.ts'
 import type { Armed } from './base/operation-class.ts'

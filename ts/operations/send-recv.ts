@@ -3,13 +3,9 @@
 import { type Address, addressBlock, type AddressBlock, checkAddress } from '../structs/sockaddr.ts'
 import type { EntryWriter } from '../entry/entry-writer.ts'
 import { MessageFlags, RecvSendFlags } from '../flags/index.ts'
-import {
-  type GroupBuffer,
-  type GroupState,
-  type GroupTarget,
-  type Received,
-  useGroup,
-} from '../buffers/groups.ts'
+import type { GroupBuffer, GroupTarget } from '../arguments/buffer-group.ts'
+import { type GroupState, useGroup } from '../buffers/groups.ts'
+import type { Received } from '../buffers/received.ts'
 import type { Armed } from './base/operation-class.ts'
 import { type Bytes, checkBytes, isUint8Array } from '../memory/address-of.ts'
 import { checkFixed, FixedBuffer } from '../arguments/fixed-buffer.ts'

@@ -2,7 +2,9 @@
 
 import type { EntryWriter } from '../entry/entry-writer.ts'
 import { RecvSendFlags } from '../flags/index.ts'
-import { type Groups, type GroupTarget, receivedFrom, resolveGroup, useGroup } from '../buffers/groups.ts'
+import { type GroupTarget, resolveGroup } from '../arguments/buffer-group.ts'
+import { type Groups, useGroup } from '../buffers/groups.ts'
+import { receivedFrom } from '../buffers/received.ts'
 import { type Bytes, checkBytes } from '../memory/address-of.ts'
 import {
   checkIn,
@@ -31,6 +33,7 @@ import { intactBuffers, type ObservedGroup } from './base/transfer-state.ts'
 import { checkFile, type FileTarget } from '../arguments/file.ts'
 import { flag, integer, MAX_U32, checkOptions } from '../arguments/validate.ts'
 import { sizeOf } from '../structs/iovec.ts'
+import { viewOf } from '../memory/address-of.ts'
 import {
   decodeZeroCopy,
   intactZeroCopy,

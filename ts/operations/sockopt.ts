@@ -9,7 +9,7 @@ import {
 } from '../structs/sockaddr.ts'
 import type { EntryWriter } from '../entry/entry-writer.ts'
 import { SocketCommands } from '../flags/index.ts'
-import { allocateBlock, type Block, type Bytes, viewOf } from '../memory/address-of.ts'
+import { allocateBlock, type Block, type Bytes } from '../memory/address-of.ts'
 import { Operation } from './base/operation.ts'
 import { checkFile, type FileTarget } from '../arguments/file.ts'
 import {
@@ -23,6 +23,7 @@ import {
   checkOptions,
   outOfRange,
 } from '../arguments/validate.ts'
+import { viewOf } from '../memory/address-of.ts'
 
 const INT_BYTES = 4
 

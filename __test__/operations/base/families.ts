@@ -14,7 +14,7 @@ const FOLDER = new URL('../', import.meta.url)
 
 const FAMILIES = (await Promise.all(
   readdirSync(FOLDER, { encoding: 'utf8', recursive: true })
-    .filter((name) => /^[\w-]+\/(cases|conformance|arguments)\.ts$/.test(name))
+    .filter((name) => /^[\w-]+\/cases\.ts$/.test(name))
     .map((name) => import(new URL(name, FOLDER).href)),
 )) as readonly Family[]
 

@@ -11,6 +11,8 @@ import {
 } from 'uring'
 import { boolean, file, token, userDataOf } from '../base/arbitraries.ts'
 import { type Case, define, given, indexOf, optional } from '../base/conformance-case.ts'
+import { KINDS } from '../base/bad-values.ts'
+import type { Subject } from '../base/argument-subject.ts'
 
 /** Flags that both classes set, from <linux/io_uring.h>: not the facade's own constants. */
 const CANCEL = { ALL: 1, FD: 2, ANY: 4, FD_FIXED: 8, USERDATA: 16, OP: 32 } as const
@@ -86,4 +88,12 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
       'all: false': ([, options]) => options?.all === false,
     },
   }),
+}
+
+export const ARGUMENTS: Record<string, Subject> = {
+  AsyncCancel: {
+    Class: AsyncCancel,
+    positional: { target: [KINDS.target, () => 1] },
+    options: { all: KINDS.boolean },
+  },
 }

@@ -225,6 +225,18 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
 const aPath = [KINDS.path, () => '/dev/null'] as const
 
 export const ARGUMENTS: Record<string, Subject> = {
+  OpenAt: {
+    Class: OpenAt,
+    positional: { path: [KINDS.path, () => '/dev/null'] },
+    options: {
+      flags: KINDS.openFlags,
+      mode: KINDS.mode,
+      dirfd: KINDS.directory,
+      direct: KINDS.direct,
+      cloexec: KINDS.boolean,
+    },
+  },
+  Close: { Class: Close, positional: { file: [KINDS.file, () => 0] }, options: undefined },
   OpenAt2: {
     Class: OpenAt2,
     positional: { path: aPath },

@@ -266,7 +266,7 @@ for (const Class of [RecvMulti, RecvMultiBundle]) {
           ring.push(new AsyncCancel('any'))
           t.is(ring.waitMany(2).length, 2)
           t.is(ring.inFlight, 0)
-          t.is(code(ring, new Recv(right, { group: GROUP }, { flags: MessageFlags.DONTWAIT })), 'EAGAIN')
+          t.is(errorCode(ring, new Recv(right, { group: GROUP }, { flags: MessageFlags.DONTWAIT })), 'EAGAIN')
           // One buffer is left in the group: take it out.
           writeSync(left, 'z')
           t.is(text(complete(ring, new Recv(right, { group: GROUP }))), 'z')

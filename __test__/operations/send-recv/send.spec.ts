@@ -252,7 +252,7 @@ for (const [kind, make] of Object.entries(PROBES)) {
     using ring = new Ring({ entries: 4 })
     const [left, right] = tcpPair(t)
     writeSync(right, 'abc')
-    done(ring, new Recv(left, Buffer.alloc(3), { flags: MessageFlags.PEEK })) // waits until the bytes have arrived
+    complete(ring, new Recv(left, Buffer.alloc(3), { flags: MessageFlags.PEEK })) // waits until the bytes have arrived
     provide(ring, GROUP, 3, 'xyz')
     ring.push(make(left, { flags: MessageFlags.DONTWAIT, pollFirst: true }))
     t.is(completionsToLast(ring)[0]?.error?.code, 'EAGAIN')
@@ -274,7 +274,7 @@ test('Send: sends a buffer of a group and takes it out of the group', (t) => {
   const [left, right] = pair(t)
   provide(ring, GROUP, 4, 'one.two.', 20)
   const other = provide(ring, GROUP, 4, 'xyz.', 20) // uses the same buffer number again
-  const sent = done(ring, new Send(left, { group: GROUP }))
+  const sent = complete(ring, new Send(left, { group: GROUP }))
   t.is(sent.value, 4)
   t.is(sent.bufferId, 20)
   t.is(readAll(right), 'one.')
@@ -322,7 +322,7 @@ test('SendBundle: sends all buffers of a group and resolves to the sum of bytes'
   ] as const) {
     if (firstId > 5) provide(ring, GROUP, 4, 'one.two.six.', firstId)
     ring.push(given)
-    const all = completions(ring)
+    const all = completionsToLast(ring)
     // The kernel sends buffers of ProvideBuffers one by one, with any length.
     t.deepEqual(
       all.map(({ result, value, bufferId, more }) => [result, value, bufferId, more]),

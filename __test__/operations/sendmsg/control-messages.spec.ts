@@ -14,9 +14,20 @@ import {
   SocketOption,
   SocketType,
 } from 'uring'
-import { closesOnExec, descriptors, rights } from '../../helpers/control-messages.ts'
+import { errorCode } from '../../helpers/completions.ts'
 import { file } from '../../helpers/files.ts'
-import { bound, code, FAMILIES, next, peer, send, setOption, SO_TIMESTAMP } from '../../helpers/messages.ts'
+import {
+  bound,
+  closesOnExec,
+  FAMILIES,
+  next,
+  peer,
+  receivedDescriptors,
+  rights,
+  send,
+  setOption,
+  SO_TIMESTAMP,
+} from '../../helpers/messages.ts'
 import { pair } from '../../helpers/sockets.ts'
 
 const { DGRAM, STREAM } = SocketType
@@ -46,7 +57,7 @@ test('SendMsg: passes descriptors', (t) => {
     t.is(next(ring, new SendMsg(left, { buffers: [Buffer.from('!')], control })).value, 1)
     const { value } = next(ring, new RecvMsg(right, { buffers: [Buffer.alloc(1)], control: 24 }))
     t.is(value.flags, 0)
-    const copies = descriptors(t, value.control)
+    const copies = receivedDescriptors(t, value.control)
     t.deepEqual(
       copies.map((fd) => fstatSync(fd).ino),
       [one, two].map(({ fd }) => fstatSync(fd).ino),
@@ -57,7 +68,7 @@ test('SendMsg: passes descriptors', (t) => {
   // Bytes that are written to the new descriptor are in the file.
   next(ring, new SendMsg(left, { buffers: [Buffer.from('!')], control: [rights(one.fd)] }))
   const { value } = next(ring, new RecvMsg(right, { buffers: [Buffer.alloc(1)], control: 24 }))
-  const [copy = -1] = descriptors(t, value.control)
+  const [copy = -1] = receivedDescriptors(t, value.control)
   writeSync(copy, 'ONE', 0)
   t.is(readFileSync(one.path, 'utf8'), 'ONE')
 })
@@ -66,12 +77,12 @@ test('SendMsg: fails for control messages that the kernel refuses', (t) => {
   using ring = new Ring({ entries: 4 })
   const [left, right] = pair(t, DGRAM)
   const buffers = [Buffer.from('!')]
-  t.is(code(ring, new SendMsg(left, { buffers, control: [rights(987_654)] })), 'EBADF')
-  t.is(code(ring, new SendMsg(left, { buffers, control: [{ ...rights(left), type: 77 }] })), 'EINVAL')
+  t.is(errorCode(ring, new SendMsg(left, { buffers, control: [rights(987_654)] })), 'EBADF')
+  t.is(errorCode(ring, new SendMsg(left, { buffers, control: [{ ...rights(left), type: 77 }] })), 'EINVAL')
   const many = { level: SocketLevel.SOCKET, type: ControlType.RIGHTS, data: Buffer.alloc(254 * 4) }
-  t.is(code(ring, new SendMsg(left, { buffers, control: [many] })), 'EINVAL')
+  t.is(errorCode(ring, new SendMsg(left, { buffers, control: [many] })), 'EINVAL')
   const nothing: Buffer[] = []
-  t.is(code(ring, new RecvMsg(right, { buffers: nothing }, { flags: MessageFlags.DONTWAIT })), 'EAGAIN')
+  t.is(errorCode(ring, new RecvMsg(right, { buffers: nothing }, { flags: MessageFlags.DONTWAIT })), 'EAGAIN')
 })
 
 test('SendMsg: sends control messages of IP', async (t) => {
@@ -96,7 +107,7 @@ test('RecvMsg: sets close-on-exec of received descriptors with CMSG_CLOEXEC', (t
   const message = { buffers: [Buffer.alloc(1)], control: 24 }
   const { value } = next(ring, new RecvMsg(right, message, { flags: MessageFlags.CMSG_CLOEXEC }))
   t.is(value.flags & ~MessageFlags.CMSG_CLOEXEC, 0)
-  t.deepEqual(descriptors(t, value.control).map(closesOnExec), [true, true])
+  t.deepEqual(receivedDescriptors(t, value.control).map(closesOnExec), [true, true])
 })
 
 test('RecvMsg: cuts off control messages that have no room', (t) => {
@@ -117,7 +128,7 @@ test('RecvMsg: cuts off control messages that have no room', (t) => {
     const message = { buffers: [Buffer.alloc(1)], ...(control === undefined ? {} : { control }) }
     const { value } = next(ring, new RecvMsg(right, message))
     t.is(value.flags, count < 3 ? MessageFlags.CTRUNC : 0, `room for ${control}`)
-    const copies = descriptors(t, value.control)
+    const copies = receivedDescriptors(t, value.control)
     t.is(copies.length, count, `room for ${control}`)
     for (const copy of copies) t.is(fstatSync(copy).ino, fstatSync(fd).ino)
   }

@@ -404,12 +404,12 @@ test('RecvMsgMulti: fails with error codes of the kernel', (t) => {
   const [left, right] = pair(t, DGRAM)
   provide(ring, 4, 64, 1)
   next(ring, new SendMsg(left, { buffers: [Buffer.from('waits')] }))
-  t.is(code(ring, new RecvMsgMulti(right, 4, { flags: MessageFlags.WAITALL })), 'EINVAL')
+  t.is(errorCode(ring, new RecvMsgMulti(right, 4, { flags: MessageFlags.WAITALL })), 'EINVAL')
   // The buffers are smaller than the rooms: each attempt costs one.
-  t.is(code(ring, new RecvMsgMulti(right, 4, { control: 49 })), 'EFAULT')
-  t.is(code(ring, new RecvMsgMulti(right, 5)), 'ENOBUFS')
-  t.is(code(ring, new RecvMsgMulti(file(t).fd, 4)), 'ENOTSOCK')
-  t.is(code(ring, new RecvMsgMulti(987_654, 4)), 'EBADF')
+  t.is(errorCode(ring, new RecvMsgMulti(right, 4, { control: 49 })), 'EFAULT')
+  t.is(errorCode(ring, new RecvMsgMulti(right, 5)), 'ENOBUFS')
+  t.is(errorCode(ring, new RecvMsgMulti(file(t).fd, 4)), 'ENOTSOCK')
+  t.is(errorCode(ring, new RecvMsgMulti(987_654, 4)), 'EBADF')
   const huge = 2 ** 31 - 1
   t.is(errorCode(ring, new RecvMsgMulti(right, 4, { address: huge, control: huge })), 'EOVERFLOW')
 })

@@ -17,12 +17,11 @@ import {
   SocketType,
 } from 'uring'
 import { socketpair } from 'uring/sys'
-import { descriptors, rights } from '../../helpers/control-messages.ts'
+import { errorCode } from '../../helpers/completions.ts'
 import { directory, file } from '../../helpers/files.ts'
 import {
   bind,
   bound,
-  closesOnExec,
   connect,
   FAMILIES,
   loopback,
@@ -212,7 +211,7 @@ test('SendMsg: passes flags to the kernel', async (t) => {
   const flags = MessageFlags.MORE
   t.is(next(ring, new SendMsg(fd, { buffers: [Buffer.from('one ')], address }, { flags })).value, 4)
   t.is(next(ring, new SendMsg(fd, { buffers: [Buffer.from('two')], address })).value, 3)
-  t.like(await received(dgram), { bytes: Buffer.from('one two'), port })
+  t.like(await nextDatagram(dgram), { bytes: Buffer.from('one two'), port })
   // A socket whose queue is full.
   const [left] = pair(t, STREAM)
   const message = { buffers: [Buffer.alloc(1 << 20)] }
@@ -232,7 +231,7 @@ test('SendMsg: waits before the first attempt with pollFirst', (t) => {
   t.is(next(ring, new SendMsg(left, message, { pollFirst: true })).value, 5)
   t.is(next(ring, new SendMsg(left, message, { flags })).value, 5)
   // pollFirst waits, which DONTWAIT forbids.
-  t.is(code(ring, new SendMsg(left, message, { flags, pollFirst: true })), 'EAGAIN')
+  t.is(errorCode(ring, new SendMsg(left, message, { flags, pollFirst: true })), 'EAGAIN')
   const target = { buffers: [Buffer.alloc(10)] }
   t.is(next(ring, new RecvMsg(right, target, { pollFirst: true })).value.bytes, 5)
   t.is(errorCode(ring, new RecvMsg(right, target, { flags, pollFirst: true })), 'EAGAIN')

@@ -94,7 +94,7 @@ test('Accept: resolves to the address of a Unix peer, with or without a name', (
   using ring = new Ring({ entries: 8 })
   const server = listening(t, ring, { path: abstractName(t) })
   const path = join(directory(t), 'client')
-  const name = `${abstract(t)}${'x'.repeat(108)}`.slice(0, 108)
+  const name = `${abstractName(t)}${'x'.repeat(108)}`.slice(0, 108)
   // The submissions of an entry share the room for the address: a short address does not cut the next.
   const operation = new Accept(server.fd, { address: true })
   for (const accept of [operation, operation.build()]) {
@@ -268,7 +268,7 @@ test('AcceptMulti: does not wait with dontWait, and polls first with pollFirst',
   t.true(first?.more)
   t.is(second?.error?.code, 'EAGAIN', 'there are no more')
   t.false(second?.more)
-  t.is(code(ring, new AcceptMulti(server.fd, { dontWait: true })), 'EAGAIN')
+  t.is(errorCode(ring, new AcceptMulti(server.fd, { dontWait: true })), 'EAGAIN')
   // With pollFirst it has to wait before its first attempt.
   value(ring, new Connect(socket(t, ring), server.address))
   t.is(errorCode(ring, new AcceptMulti(server.fd, { dontWait: true, pollFirst: true })), 'EAGAIN')

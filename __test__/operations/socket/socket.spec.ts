@@ -101,8 +101,8 @@ test('Socket: fails with error codes of the kernel', (t) => {
 test('Socket: creates fixed files', (t) => {
   using ring = new Ring({ entries: 8 })
   // Without a file table: one code for a slot that is named, another for a slot that the kernel chooses.
-  t.is(code(ring, new Socket(INET, STREAM, { direct: 0 })), 'ENXIO')
-  t.is(code(ring, new Socket(INET, STREAM, { direct: 'auto' })), 'ENFILE')
+  t.is(errorCode(ring, new Socket(INET, STREAM, { direct: 0 })), 'ENXIO')
+  t.is(errorCode(ring, new Socket(INET, STREAM, { direct: 'auto' })), 'ENFILE')
   ring.registerFiles(3)
   const type = (file: FixedFile): number =>
     value(ring, new GetSockOpt(file, SocketLevel.SOCKET, SocketOption.TYPE))
@@ -117,9 +117,9 @@ test('Socket: creates fixed files', (t) => {
   const chosen = value(ring, new Socket(UNIX, SEQPACKET, { direct: 'auto', cloexec: true }))
   t.deepEqual(chosen, new FixedFile(2))
   t.is(type(chosen), SEQPACKET)
-  t.is(code(ring, new Socket(INET, STREAM, { direct: 'auto' })), 'ENFILE', 'the table is full')
-  t.is(code(ring, new Socket(INET, STREAM, { direct: 3 })), 'EINVAL', 'there is no such slot')
-  t.is(code(ring, new Socket(INET, STREAM | CLOEXEC, { direct: 0 })), 'EINVAL', 'they have no such flag')
+  t.is(errorCode(ring, new Socket(INET, STREAM, { direct: 'auto' })), 'ENFILE', 'the table is full')
+  t.is(errorCode(ring, new Socket(INET, STREAM, { direct: 3 })), 'EINVAL', 'there is no such slot')
+  t.is(errorCode(ring, new Socket(INET, STREAM | CLOEXEC, { direct: 0 })), 'EINVAL', 'they have no such flag')
   // A slot that is in use is replaced.
   t.deepEqual(value(ring, new Socket(UNIX, DGRAM, { direct: 1 })), new FixedFile(1))
   t.is(type(named), DGRAM)
@@ -192,7 +192,7 @@ test('Bind: uses the scope of a link-local address', (t) => {
   using ring = new Ring({ entries: 8 })
   const address = 'fe80::dead:beef'
   // Without a scope, the kernel does not look the address up.
-  t.is(code(ring, new Bind(socket(t, ring, INET6), { address, port: 0 })), 'EINVAL')
+  t.is(errorCode(ring, new Bind(socket(t, ring, INET6), { address, port: 0 })), 'EINVAL')
   const lo = Number(readFileSync('/sys/class/net/lo/ifindex', 'utf8'))
   t.is(errorCode(ring, new Bind(socket(t, ring, INET6), { address, port: 0, scopeId: lo })), 'EADDRNOTAVAIL')
 })
@@ -324,7 +324,7 @@ test('Connect: waits while the backlog of the server is full', (t) => {
 function capacity(t: ExecutionContext, ring: Ring, address: Address): number {
   for (let count = 0; ; count += 1) {
     const fd = value(ring, new Socket(UNIX, STREAM | NONBLOCK))
-    const failed = code(ring, new Connect(fd, address))
+    const failed = errorCode(ring, new Connect(fd, address))
     closeSync(fd) // the connection still waits to be accepted
     if (failed === undefined) continue
     t.is(failed, 'EAGAIN')
@@ -376,11 +376,11 @@ test('Shutdown: shuts down each direction', (t) => {
     t.is(value(ring, how === undefined ? new Shutdown(left) : new Shutdown(left, how)), 0)
     const bytes = Buffer.alloc(4)
     // Reading: if it is shut down, the peer cannot write any more.
-    const sent = code(ring, new Write(right, Buffer.from('in')))
+    const sent = errorCode(ring, new Write(right, Buffer.from('in')))
     t.is(sent, reads ? undefined : 'EPIPE', `${how}`)
     t.is(value(ring, new Read(left, bytes)), reads ? 2 : 0, `${how}`)
     // Writing.
-    t.is(code(ring, new Write(left, Buffer.from('out'))), writes ? undefined : 'EPIPE', `${how}`)
+    t.is(errorCode(ring, new Write(left, Buffer.from('out'))), writes ? undefined : 'EPIPE', `${how}`)
     t.is(value(ring, new Read(right, bytes)), writes ? 3 : 0, `${how}`)
   }
 })

@@ -22,7 +22,8 @@ import {
   Write,
 } from 'uring'
 import { getpeername, getsockname } from 'uring/sys'
-import { bound, code, listening, one, socket, value } from '../../helpers/connections.ts'
+import { complete, errorCode, value } from '../../helpers/completions.ts'
+import { bound, listening, socket } from '../../helpers/connections.ts'
 import { file } from '../../helpers/files.ts'
 import { closing, pair } from '../../helpers/sockets.ts'
 
@@ -74,7 +75,7 @@ test('SocketCommand: SIOCOUTQ resolves to the bytes that wait to be sent', (t) =
   const chunk = Buffer.alloc(1 << 20)
   let written = 0
   for (;;) {
-    const completion = one(ring, new Write(client, chunk, { flags: RwFlags.NOWAIT }))
+    const completion = complete(ring, new Write(client, chunk, { flags: RwFlags.NOWAIT }))
     if (completion.error?.code === 'EAGAIN') break
     written += completion.value
   }
@@ -134,7 +135,7 @@ test('SocketCommand: GETSOCKNAME resolves to an address, on kernels that have it
     [{ peer: false }, getsockname(fd)],
     [{ peer: true }, getpeername(fd)],
   ] as const) {
-    const completion = one(ring, new SocketCommand(fd, 'GETSOCKNAME', options))
+    const completion = complete(ring, new SocketCommand(fd, 'GETSOCKNAME', options))
     if (completion.ok) t.deepEqual(completion.value, expected)
     else t.is(completion.error?.code, 'ENOTSUP') // since Linux 6.19
   }
@@ -183,12 +184,12 @@ test('SocketCommand: fails with error codes of the kernel', (t) => {
   using ring = new Ring({ entries: 8 })
   const [unix] = pair(t)
   const fd = socket(t, ring)
-  const { error } = one(ring, new SocketCommand(unix, 'SIOCINQ'))
+  const { error } = complete(ring, new SocketCommand(unix, 'SIOCINQ'))
   t.is(error?.message, 'ENOTSUP: operation not supported on socket, socket_command')
   t.like(error, { syscall: 'socket_command', operation: 'SocketCommand' })
-  t.is(code(ring, new SocketCommand(fd, 9999)), 'ENOTSUP')
-  t.is(code(ring, new SocketCommand(fd, 'TX_TIMESTAMP')), 'EINVAL', 'completions have 16 bytes')
-  t.is(code(ring, new SocketCommand(file(t).fd, 'SIOCINQ')), 'ENOTSUP')
-  t.is(code(ring, new SocketCommand(987_654, 'SIOCINQ')), 'EBADF')
-  t.is(code(ring, new SocketCommand(listening(t, ring).fd, 'SIOCINQ')), 'EINVAL', 'it listens')
+  t.is(errorCode(ring, new SocketCommand(fd, 9999)), 'ENOTSUP')
+  t.is(errorCode(ring, new SocketCommand(fd, 'TX_TIMESTAMP')), 'EINVAL', 'completions have 16 bytes')
+  t.is(errorCode(ring, new SocketCommand(file(t).fd, 'SIOCINQ')), 'ENOTSUP')
+  t.is(errorCode(ring, new SocketCommand(987_654, 'SIOCINQ')), 'EBADF')
+  t.is(errorCode(ring, new SocketCommand(listening(t, ring).fd, 'SIOCINQ')), 'EINVAL', 'it listens')
 })

@@ -23,7 +23,8 @@ import {
   TcpOption,
   Write,
 } from 'uring'
-import { bound, code, HAS_IPV6, listening, nameOf, one, socket, value } from '../../helpers/connections.ts'
+import { complete, errorCode, value } from '../../helpers/completions.ts'
+import { bound, HAS_IPV6, listening, nameOf, socket } from '../../helpers/connections.ts'
 import { file } from '../../helpers/files.ts'
 import { script } from '../../helpers/process.ts'
 import { pair } from '../../helpers/sockets.ts'
@@ -107,7 +108,7 @@ test('SetSockOpt: sets options of every level', (t) => {
     const name = nameOf(six)
     const port = 'port' in name ? name.port : 0
     // Without the option, the socket has the IPv4 port too.
-    t.is(code(ring, new Bind(socket(t, ring), { address: '127.0.0.1', port })), expected)
+    t.is(errorCode(ring, new Bind(socket(t, ring), { address: '127.0.0.1', port })), expected)
   }
 })
 

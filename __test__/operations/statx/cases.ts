@@ -4,6 +4,8 @@ import * as fc from 'fast-check'
 import { type Path, Statx, type StatxOptions } from 'uring'
 import { AT_FDCWD, boolean, directory, mask, path, pathBytes, u32 } from '../base/arbitraries.ts'
 import { type Case, define, descriptorOf, optional } from '../base/conformance-case.ts'
+import { KINDS } from '../base/bad-values.ts'
+import type { Subject } from '../base/argument-subject.ts'
 
 /** Flags that both classes set, from <fcntl.h>: not the facade's own constants. */
 const AT_EMPTY_PATH = 0x1000
@@ -60,4 +62,17 @@ export const CONFORMANCE: Record<string, Case<unknown>> = {
       bigint: ([, options]) => options?.bigint === true,
     },
   }),
+}
+
+export const ARGUMENTS: Record<string, Subject> = {
+  Statx: {
+    Class: Statx,
+    positional: { target: [KINDS.pathOrFile, () => '/dev/null'] },
+    options: {
+      dirfd: KINDS.directory,
+      flags: KINDS.mask,
+      mask: KINDS.unsignedMask,
+      bigint: KINDS.boolean,
+    },
+  },
 }

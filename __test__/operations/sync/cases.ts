@@ -91,6 +91,11 @@ const aFile = [KINDS.file, () => 0] as const
 const aLength = [KINDS.offset, () => 8] as const
 
 export const ARGUMENTS: Record<string, Subject> = {
+  Fsync: {
+    Class: Fsync,
+    positional: { file: aFile },
+    options: { datasync: KINDS.boolean, offset: KINDS.offset, length: KINDS.length },
+  },
   SyncFileRange: {
     Class: SyncFileRange,
     positional: { file: aFile },

@@ -153,6 +153,22 @@ const aToken = [KINDS.token, () => 1] as const
 const aTime = [KINDS.time, () => 1] as const
 
 export const ARGUMENTS: Record<string, Subject> = {
+  Timeout: {
+    Class: Timeout,
+    positional: { time: [KINDS.time, () => 1] },
+    options: {
+      count: KINDS.length,
+      absolute: KINDS.boolean,
+      clock: KINDS.clock,
+      multi: KINDS.boolean,
+      etimeSuccess: KINDS.boolean,
+    },
+  },
+  TimeoutRemove: {
+    Class: TimeoutRemove,
+    positional: { token: [KINDS.token, () => 1] },
+    options: undefined,
+  },
   TimeoutUpdate: {
     Class: TimeoutUpdate,
     positional: { token: aToken, time: aTime },

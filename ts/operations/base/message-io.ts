@@ -2,7 +2,7 @@
 
 import type { ControlMessage } from '../../structs/cmsghdr.ts'
 import { ADDRESS_BYTES, type SocketAddress } from '../../structs/sockaddr.ts'
-import type { Received } from '../../buffers/groups.ts'
+import type { Received } from '../../buffers/received.ts'
 import { isEmpty, type MessageDetails, type MultiRooms } from '../../structs/msghdr.ts'
 import { integer, invalidType, MAX_I32 } from '../../arguments/validate.ts'
 

@@ -2,7 +2,8 @@
 
 import type { EntryWriter } from '../../entry/entry-writer.ts'
 import { RecvSendFlags } from '../../flags/index.ts'
-import { type GroupState, type GroupTarget, resolveGroup } from '../../buffers/groups.ts'
+import { type GroupTarget, resolveGroup } from '../../arguments/buffer-group.ts'
+import type { GroupState } from '../../buffers/groups.ts'
 import type { OperationClass } from './operation-class.ts'
 import type { Bytes } from '../../memory/address-of.ts'
 import { Operation } from './operation.ts'

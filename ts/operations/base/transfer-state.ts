@@ -1,15 +1,9 @@
 // The state of a submission that transfers bytes: its memory, several buffers, or a buffer group; and what the hooks
 // of an operation class do with each.
 
-import {
-  type GroupBuffer,
-  type Groups,
-  type GroupState,
-  isGroup,
-  type Received,
-  receivedFrom,
-  resolveGroupBuffer,
-} from '../../buffers/groups.ts'
+import { type GroupBuffer, isGroup, resolveGroupBuffer } from '../../arguments/buffer-group.ts'
+import type { Groups, GroupState } from '../../buffers/groups.ts'
+import { type Received, receivedFrom } from '../../buffers/received.ts'
 import { type Bytes, bytesLeft, checkBytes, isUint8Array } from '../../memory/address-of.ts'
 import { sizeOf } from '../../structs/iovec.ts'
 
