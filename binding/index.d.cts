@@ -1583,21 +1583,6 @@ export interface BindingSetup {
   wqFd?: number
 }
 
-/** Returns the numbers that both sides of the boundary know, for a spec that compares them. */
-export declare function boundaryLayout(): BoundaryLayout
-
-/** The numbers that both sides of the boundary know, by their names. */
-export interface BoundaryLayout {
-  /** Words of the status header. */
-  status: Record<string, number>
-  /** Number of words of the status header. */
-  statusWords: number
-  /** Submission areas. */
-  area: Record<string, number>
-  /** Flags of what stays alive. */
-  keep: Record<string, number>
-}
-
 /**
  * Makes a function that returns the address of a typed array's data as a number, or -1 if its argument is not a typed
  * array.

@@ -12,7 +12,7 @@ import { Operation } from './base/operation.ts'
 import { beginTarget } from './base/target-operation.ts'
 import { flag, checkOptions } from '../arguments/validate.ts'
 
-export type { CancelTarget }
+export type { CancelTarget } from './base/cancel-target.ts'
 
 /** Options of {@link AsyncCancel}. */
 export interface AsyncCancelOptions {

@@ -8,7 +8,7 @@ import { resolveRing, type RingTarget } from './base/ring-target.ts'
 import { type Direct, type FixedFile, placed, resolveDirect } from '../arguments/file.ts'
 import { flag, integer, mask, MAX_I32, checkOptions, integer64 } from '../arguments/validate.ts'
 
-export type { RingTarget }
+export type { RingTarget } from './base/ring-target.ts'
 
 const MIN_I32 = -0x8000_0000
 const MAX_DATA = (1n << 62n) - 1n

@@ -40,11 +40,13 @@ export interface InMessage {
 
 /** A message to receive into memory. */
 export interface MemoryMessage extends InMessage {
+  /** The buffers to receive into, in order; 1024 at most. */
   readonly buffers: readonly Bytes[]
 }
 
 /** A message to receive into a buffer of a buffer group. */
 export interface GroupMessage extends InMessage {
+  /** The buffer group that the kernel takes a buffer from. */
   readonly buffers: GroupBuffer
 }
 

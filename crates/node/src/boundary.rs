@@ -10,6 +10,9 @@ use crate::area::{Area, Completions, Header, release};
 use crate::errno::{negative, number};
 use crate::layout::{area as areas, status};
 
+// The submission areas are an array, indexed by these.
+const _: () = assert!(areas::PUSHED == 0 && areas::RUN == 1);
+
 /// Largest number of completions waiting for this thread that the kernel posts in one call.
 const TASK_WORK_AT_ONCE: u64 = 20;
 
