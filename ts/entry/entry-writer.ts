@@ -6,7 +6,11 @@ import { addressOf, type Bytes, lengthOf } from '../memory/address-of.ts'
 import type { FileTarget } from '../arguments/file.ts'
 import { resolveFile } from '../arguments/file.ts'
 import { invalidValue, MAX_U32 } from '../arguments/validate.ts'
-import {
+import * as layout from './layout.ts'
+import * as traits from './traits.ts'
+
+// Constants of this module, which V8 folds; a variable of another module it would load each time.
+const {
   ADDR,
   ADDR3,
   BUFFER,
@@ -20,8 +24,8 @@ import {
   PAD2,
   SQE128_BYTES,
   USER_DATA,
-} from './layout.ts'
-import { MULTISHOT, OBSERVED, SINGLE_RESULT } from './traits.ts'
+} = layout
+const { MULTISHOT, OBSERVED, SINGLE_RESULT } = traits
 
 const TWO_32 = 0x1_0000_0000
 /** A number times this is its high word. Exact, as it is a power of two, and faster than a division. */

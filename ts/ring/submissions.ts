@@ -5,7 +5,7 @@
 // the kernel may use the memory in it.
 
 import { generationOf, indexOf, MAX_SUBMISSIONS, type Token } from '../entry/token.ts'
-import { MULTISHOT, OBSERVED, RUN } from '../entry/traits.ts'
+import * as traits from '../entry/traits.ts'
 import { UringError } from '../errors.ts'
 import { Groups } from '../buffers/groups.ts'
 import type { OperationClass, SubmissionNames } from '../operations/base/operation-class.ts'
@@ -13,6 +13,8 @@ import type { OperationClass, SubmissionNames } from '../operations/base/operati
 /** 31 bits: bit 63 of the user data marks unsolicited completions. */
 const MAX_GENERATION = 0x7fff_ffff
 
+// Constants of this module, which V8 folds; a variable of another module it would load each time.
+const { MULTISHOT, OBSERVED, RUN } = traits
 const SPECIAL = MULTISHOT | OBSERVED
 
 /** A submission, or a free place for one. */
