@@ -3,7 +3,7 @@
 
 import { closeSync, promises, read as fsRead } from 'node:fs'
 import { BLOCK, cachedFile, FILE } from './cached.js'
-import { Nop, Read, Ring } from './package.js'
+import { Nop, Read, Ring } from 'uring'
 
 const [name = 'run-nop', inFlightText, millisecondsText] = process.argv.slice(2)
 const inFlight = Number(inFlightText)

@@ -3,9 +3,7 @@
 
 import { closeSync } from 'node:fs'
 import { BLOCK, cachedFile, FILE } from './cached.js'
-import { Nop, Read, Ring } from './package.js'
-
-/** @import { Ring as BenchRing } from 'uring' */
+import { Nop, Read, Ring } from 'uring'
 
 /** Batches between two readings of the clock. */
 const STRIDE = 32
@@ -13,7 +11,7 @@ const STRIDE = 32
 /**
  * Returns the function that pushes one batch.
  *
- * @param {BenchRing} ring
+ * @param {Ring} ring
  * @param {string} name
  * @param {number} batch
  */

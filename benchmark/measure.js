@@ -20,6 +20,9 @@ export const LOOP = join(root, 'benchmark', 'loop.js')
 /** Awaited operations: the loop's name, and how many are in flight. */
 export const AWAIT = join(root, 'benchmark', 'await.js')
 
+/** Two builds of the package in one process: the case, and its count. */
+export const PAIR = join(root, 'benchmark', 'pair.js')
+
 /** How late timers and sockets are beside many operations that are always ready. */
 export const FAIR = join(root, 'benchmark', 'fair.js')
 
@@ -27,14 +30,10 @@ export const FAIR = join(root, 'benchmark', 'fair.js')
  * Runs a program and returns the JSON that it prints.
  *
  * @param {Program} program
- * @param {number} milliseconds
- * @param {NodeJS.ProcessEnv} [env]
+ * @param {readonly string[]} last arguments behind those of the program
  */
-export async function output([command, ...args], milliseconds, env = {}) {
-  const { stdout } = await promisify(execFile)(command, [...args, String(milliseconds)], {
-    cwd: root,
-    env: { ...process.env, ...env },
-  })
+export async function output([command, ...args], last) {
+  const { stdout } = await promisify(execFile)(command, [...args, ...last], { cwd: root })
   return JSON.parse(stdout)
 }
 
@@ -43,11 +42,10 @@ export async function output([command, ...args], milliseconds, env = {}) {
  *
  * @param {Program} program
  * @param {number} milliseconds
- * @param {NodeJS.ProcessEnv} [env]
  * @returns {Promise<{ time: number, cpu: number }>} `cpu` is NaN if the program does not measure it
  */
-export async function perOperation(program, milliseconds, env) {
-  const { operations, seconds, cpu = Number.NaN } = await output(program, milliseconds, env)
+export async function perOperation(program, milliseconds) {
+  const { operations, seconds, cpu = Number.NaN } = await output(program, [String(milliseconds)])
   return { time: (seconds * 1e9) / operations, cpu: (cpu * 1e9) / operations }
 }
 

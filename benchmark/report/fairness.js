@@ -10,7 +10,7 @@ export async function reportFairness({ milliseconds, rounds }) {
   /** @type {{ timerP99: number, echoP99: number }[]} */
   const late = []
   for (let round = 0; round < rounds; round += 1) {
-    late.push(await output([process.execPath, FAIR], milliseconds))
+    late.push(await output([process.execPath, FAIR], [String(milliseconds)]))
   }
   const timer = median(late.map(({ timerP99 }) => timerP99))
   const echo = median(late.map(({ echoP99 }) => echoP99))

@@ -7,7 +7,7 @@ import type { FileTarget } from '../arguments/file.ts'
 import { resolveFile } from '../arguments/file.ts'
 import { invalidValue, MAX_U32 } from '../arguments/validate.ts'
 import * as layout from './layout.ts'
-import * as traits from './traits.ts'
+import * as entryTraits from './traits.ts'
 
 // Constants of this module, which V8 folds; a variable of another module it would load each time.
 const {
@@ -25,7 +25,7 @@ const {
   SQE128_BYTES,
   USER_DATA,
 } = layout
-const { MULTISHOT, OBSERVED, SINGLE_RESULT } = traits
+const { MULTISHOT, OBSERVED, SINGLE_RESULT } = entryTraits
 
 const TWO_32 = 0x1_0000_0000
 /** A number times this is its high word. Exact, as it is a power of two, and faster than a division. */

@@ -5,7 +5,7 @@
 // the kernel may use the memory in it.
 
 import { generationOf, indexOf, MAX_SUBMISSIONS, type Token } from '../entry/token.ts'
-import * as traits from '../entry/traits.ts'
+import * as entryTraits from '../entry/traits.ts'
 import { UringError } from '../errors.ts'
 import { Groups } from '../buffers/groups.ts'
 import type { OperationClass, SubmissionNames } from '../operations/base/operation-class.ts'
@@ -14,7 +14,7 @@ import type { OperationClass, SubmissionNames } from '../operations/base/operati
 const MAX_GENERATION = 0x7fff_ffff
 
 // Constants of this module, which V8 folds; a variable of another module it would load each time.
-const { MULTISHOT, OBSERVED, RUN } = traits
+const { MULTISHOT, OBSERVED, RUN } = entryTraits
 const SPECIAL = MULTISHOT | OBSERVED
 
 /** A submission, or a free place for one. */
