@@ -29,7 +29,7 @@ export class CompletionQueue {
    * The scheduler of the promise API, once that has begun. From then on it sorts all records, and the completions of
    * the queue API come from {@link setAside} alone.
    */
-  scheduler: Scheduler | undefined
+  scheduler: Scheduler | undefined = undefined
   private readonly boundary: Boundary
   private readonly submissions: SubmissionTable
   private readonly skipped: SkippedChains

@@ -97,12 +97,12 @@ export class SubmissionQueue {
   /** Publishes what was pushed without a system call, for a polling thread to find. */
   publish(): void {
     this.boundary.publishPushed()
-    this.endChain()
+    if (this.skipped.active) this.endChain()
   }
 
   /** A submit ends the open chain, as it does in the kernel. */
   endChain(): void {
-    if (this.skipped.active && this.writer.count === 0) this.skipped.cut()
+    if (this.writer.count === 0) this.skipped.cut()
   }
 
   /** Tracks an entry that is linked or skips its completion; withdraws it if restrictions do not let it skip. */

@@ -21,6 +21,9 @@ export interface WaitOptions {
   minWait?: number
 }
 
+/** A constant of this module, which V8 folds. */
+const LONGEST: number = SLICE
+
 export class Waits {
   private readonly boundary: Boundary
   private readonly submissions: SubmissionTable
@@ -51,9 +54,16 @@ export class Waits {
   submitAndWait(count: number, options: WaitOptions | undefined): number {
     if (options !== undefined) return this.within(count, options)
     // Pushed operations can complete, so only a wait for more than those has to be checked.
+    const { completions } = this
     const isSure =
-      this.completions.scheduler === undefined && count <= this.queue.writer.count && !this.skipped.active
-    return this.waitFor(count, isSure ? this.completions.ready() : this.requirePossible(count))
+      completions.scheduler === undefined && count <= this.boundary.pushed.count && !this.skipped.active
+    let ready = isSure ? completions.ready() : this.requirePossible(count)
+    let consumed = 0
+    do {
+      consumed += this.enter(Math.max(count - ready, 0), LONGEST)
+      ready = completions.ready()
+    } while (ready < count)
+    return consumed
   }
 
   /** Submits, waits and consumes the oldest completion; `undefined` at the timeout. */
@@ -92,7 +102,6 @@ export class Waits {
     const soon = milliseconds(minWait, 'options.minWait')
     this.boundary.checkOpen() // a getter of the options may have closed it, and then nothing ends the wait
     const ready = limit === undefined ? this.requirePossible(count) : this.completions.ready()
-    if (limit === undefined && soon === undefined) return this.waitFor(count, ready)
     return this.waitWithin(count, limit, soon, ready)
   }
 
@@ -107,16 +116,6 @@ export class Waits {
       if (completion !== undefined) return completion
       ready = completions.stray === stray ? 0 : this.requirePossible(1)
     }
-  }
-
-  private waitFor(count: number, readyBefore: number): number {
-    let ready = readyBefore
-    let consumed = 0
-    do {
-      consumed += this.enter(Math.max(count - ready, 0), SLICE)
-      ready = this.completions.ready()
-    } while (ready < count)
-    return consumed
   }
 
   private waitWithin(
@@ -147,11 +146,12 @@ export class Waits {
 
   /** Enters the kernel once with what was pushed. Returns how many entries it consumed. */
   private enter(want: number, slice: number): number {
-    const error = this.boundary.submitPushed(want, slice)
-    this.completions.scheduler?.sort()
-    this.queue.endChain()
-    if (error !== 0 && !isTransient(error)) throw systemError(error, 'io_uring_enter')
-    return this.boundary.taken
+    const { boundary } = this
+    const error = boundary.submitPushed(want, slice)
+    if (this.completions.scheduler !== undefined) this.completions.scheduler.sort()
+    if (this.skipped.active) this.queue.endChain()
+    if (error !== 0) checkError(error)
+    return boundary.taken
   }
 
   /** Returns how many completions are ready; refuses a wait for `count` that could never end. */
@@ -175,6 +175,11 @@ export class Waits {
     const submitted = pushed?.length ?? this.queue.writer.count + this.boundary.inFlight
     return ready + submitted - this.skipped.silent
   }
+}
+
+/** Throws an error of io_uring_enter(2), unless it is transient. */
+function checkError(errno: number): void {
+  if (!isTransient(errno)) throw systemError(errno, 'io_uring_enter')
 }
 
 /** True for a submission of the queue API. */
