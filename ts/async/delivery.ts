@@ -5,7 +5,14 @@ import { CqeFlags } from '../flags/index.ts'
 import type { OperationClass } from '../operations/base/operation-class.ts'
 import type { Boundary } from '../ring/boundary.ts'
 import type { CompletionQueue } from '../ring/completion-queue.ts'
-import type { CompletionRecords } from '../ring/completion-records.ts'
+import {
+  type CompletionRecords,
+  consume,
+  flagsOf,
+  oldest,
+  resultOf,
+  submissionOf,
+} from '../ring/completion-records.ts'
 import { Queue } from '../ring/fifo.ts'
 import type { Submission, SubmissionTable } from '../ring/submissions.ts'
 import type { Messages } from './messages.ts'
@@ -91,18 +98,19 @@ export class Delivery {
   }
 
   private deliverRecords(): void {
-    const { records } = this
+    const { submissions } = this
+    const { words, status, mask, stride } = this.records
     while (this.delivered < BUDGET && this.postponed.length === 0) {
-      const at = records.next()
+      const at = oldest(status, mask, stride)
       if (at < 0) return
-      const submission = records.submission(at)
+      const submission = submissionOf(submissions, words, at)
       if (submission === undefined || submission.traits < PROMISE_API) {
         this.sortOut(at, submission)
         continue
       }
-      const result = records.result(at)
-      const flags = records.flags(at)
-      records.consume()
+      const result = resultOf(words, at)
+      const flags = flagsOf(words, at)
+      consume(status)
       this.delivered += 1
       const receiver = submission.userData as Task | Settle
       const operationClass = submission.operationClass!
@@ -110,30 +118,31 @@ export class Delivery {
       if (typeof receiver === 'function' && (flags & (MORE | NOTIF)) === 0) {
         const reject = submission.observation as Settle
         submission.observation = undefined
-        this.submissions.release(submission)
+        submissions.release(submission)
         this.inFlight -= 1
         this.refs -= 1
         settleWith(receiver, reject, operationClass, result, flags, state)
         continue
       }
       const task = taskOf(submission, receiver)
-      if ((submission.traits & IS_OBSERVED) !== 0) state = this.submissions.observe(submission, result, flags)
-      if ((flags & MORE) === 0) this.submissions.release(submission)
+      if ((submission.traits & IS_OBSERVED) !== 0) state = submissions.observe(submission, result, flags)
+      if ((flags & MORE) === 0) submissions.release(submission)
       this.complete(task, operationClass, result, flags, state)
     }
   }
 
   /** Consumes all records of a call that may not deliver: they are postponed, or go to the queue API. */
   sortAll(): void {
-    const { boundary, records } = this
+    const { boundary, records, submissions } = this
+    const { words, status } = records
     for (;;) {
       for (let at = records.next(); at >= 0; at = records.next()) {
-        const submission = records.submission(at)
+        const submission = submissionOf(submissions, words, at)
         if (submission === undefined || submission.traits < PROMISE_API) {
           this.sortOut(at, submission)
         } else {
-          records.consume()
-          this.postpone(this.consume(submission, records.result(at), records.flags(at)))
+          consume(status)
+          this.postpone(this.consume(submission, resultOf(words, at), flagsOf(words, at)))
         }
       }
       if (!boundary.more) return
@@ -165,7 +174,7 @@ export class Delivery {
     } else {
       completions.setAside(completions.completion(submission, at))
     }
-    this.records.consume()
+    consume(this.records.status)
   }
 
   /** Completes a task. What it holds is accounted for first: the task may run code of the program. */

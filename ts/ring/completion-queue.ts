@@ -9,7 +9,16 @@ import { systemError } from '../errors.ts'
 import { CqeFlags } from '../flags/index.ts'
 import { type Boundary, isTransient } from './boundary.ts'
 import { Completion } from './completion.ts'
-import { CompletionRecords } from './completion-records.ts'
+import {
+  CompletionRecords,
+  consume,
+  flagsOf,
+  highOf,
+  lowOf,
+  oldest,
+  resultOf,
+  submissionOf,
+} from './completion-records.ts'
 import { Queue } from './fifo.ts'
 import type { SkippedChains } from './skip-success.ts'
 import type { Submission, SubmissionTable } from './submissions.ts'
@@ -40,7 +49,7 @@ export class CompletionQueue {
     this.boundary = boundary
     this.submissions = submissions
     this.skipped = skipped
-    this.records = new CompletionRecords(boundary, submissions)
+    this.records = new CompletionRecords(boundary)
   }
 
   /** Returns how many completions can be consumed without entering the kernel. */
@@ -63,8 +72,8 @@ export class CompletionQueue {
 
   /** Consumes the oldest completion, if there is one. */
   shift(): Completion | undefined {
-    const oldest = this.aside.shift()
-    if (oldest !== undefined || this.scheduler !== undefined) return oldest
+    const first = this.aside.shift()
+    if (first !== undefined || this.scheduler !== undefined) return first
     for (;;) {
       const at = this.records.next()
       if (at < 0) {
@@ -72,7 +81,7 @@ export class CompletionQueue {
         this.look()
         if (this.boundary.unread === 0) return undefined
       } else {
-        const completion = this.consume(at)
+        const completion = this.take(at)
         if (completion !== undefined) return completion
       }
     }
@@ -89,7 +98,8 @@ export class CompletionQueue {
 
   /** Hands all ready completions to `onCompletion`, without an object for each. Returns how many. */
   drain(onCompletion: OnCompletion): number {
-    const { boundary, records } = this
+    const { boundary, submissions } = this
+    const { words, status, mask, stride } = this.records
     let left = this.ready()
     if (left === 0) {
       this.look()
@@ -106,26 +116,26 @@ export class CompletionQueue {
         onCompletion(userData, result, flags, token)
         continue
       }
-      let at = records.next()
+      let at = oldest(status, mask, stride)
       if (at < 0) {
         this.look()
-        at = records.next()
+        at = oldest(status, mask, stride)
         if (at < 0) break
       }
-      const submission = records.submission(at)
-      const result = records.result(at)
-      const flags = records.flags(at)
-      records.consume()
+      const submission = submissionOf(submissions, words, at)
+      const result = resultOf(words, at)
+      const flags = flagsOf(words, at)
+      consume(status)
       if (submission !== undefined) {
         const { userData } = submission
         const token = tokenOf(submission)
-        if ((submission.traits & IS_OBSERVED) !== 0) this.submissions.observe(submission, result, flags)
+        if ((submission.traits & IS_OBSERVED) !== 0) submissions.observe(submission, result, flags)
         if ((flags & MORE) === 0) this.release(submission, result)
         delivered += 1
         onCompletion(userData, result, flags, token)
-      } else if (isUnsolicited(records.high(at))) {
+      } else if (isUnsolicited(highOf(words, at))) {
         delivered += 1
-        onCompletion(unsolicitedData(records.low(at), records.high(at)), result, flags, 0)
+        onCompletion(unsolicitedData(lowOf(words, at), highOf(words, at)), result, flags, 0)
       } else {
         this.stray += 1
       }
@@ -154,8 +164,9 @@ export class CompletionQueue {
     const token = tokenOf(submission)
     const operationClass = submission.operationClass!
     const built = (submission.traits & BUILT) !== 0
-    const result = this.records.result(at)
-    const flags = this.records.flags(at)
+    const { words } = this.records
+    const result = resultOf(words, at)
+    const flags = flagsOf(words, at)
     let { state } = submission
     if ((submission.traits & OBSERVED) !== 0) state = this.submissions.observe(submission, result, flags)
     if ((flags & MORE) === 0) this.release(submission, result)
@@ -175,24 +186,25 @@ export class CompletionQueue {
 
   /** Makes the completion of a message or a tag; counts any other completion without a submission as stray. */
   unsolicited(at: number): Completion | undefined {
-    const { records } = this
-    const high = records.high(at)
+    const { words } = this.records
+    const high = highOf(words, at)
     if (isUnsolicited(high))
       return unsolicitedCompletion(
-        records.low(at),
+        lowOf(words, at),
         high,
-        records.result(at),
-        records.flags(at),
-        records.extra(at),
+        resultOf(words, at),
+        flagsOf(words, at),
+        this.records.extra(at),
       )
     this.stray += 1
     return undefined
   }
 
-  private consume(at: number): Completion | undefined {
-    const { records } = this
-    records.consume()
-    const submission = records.submission(at)
+  /** Consumes the oldest record; `undefined` for a stray completion. */
+  private take(at: number): Completion | undefined {
+    const { words, status } = this.records
+    consume(status)
+    const submission = submissionOf(this.submissions, words, at)
     return submission === undefined ? this.unsolicited(at) : this.completion(submission, at)
   }
 

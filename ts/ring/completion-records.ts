@@ -2,6 +2,9 @@
 //
 // A record is 16 or 32 bytes, as in the kernel: user data (submission index, generation), result, flags, and the second
 // half of a 32-byte completion. A position is the index of a record's first word.
+//
+// Loops over many records take the fields of the area into local variables and call the functions below: V8 keeps those in
+// registers, where it would load a field again for each record (2 % of a no-op in batches of 128).
 
 import { CqeFlags, SetupFlags } from '../flags/index.ts'
 import { type Boundary, STATUS } from './boundary.ts'
@@ -16,61 +19,70 @@ const RESULT = 2
 const FLAGS = 3
 const EXTRA = 4
 
-/** Private by TypeScript and not by `#`, which takes twice the bytecode and keeps V8 from inlining. */
+/** Returns the position of the oldest unread record, or -1 if there is none. */
+export function oldest(status: Uint32Array, mask: number, stride: number): number {
+  const head = status[HEAD]!
+  return status[TAIL] === head ? -1 : (head & mask) * stride
+}
+
+/** Marks the oldest record as read. It stays readable until the next call into the native side. */
+export function consume(status: Uint32Array): void {
+  status[HEAD]! += 1
+}
+
+/** Returns the submission that completed; `undefined` for an unsolicited or a stray completion. */
+export function submissionOf(
+  submissions: SubmissionTable,
+  words: Uint32Array,
+  at: number,
+): Submission | undefined {
+  return submissions.find(words[at]!, words[at + GENERATION]!)
+}
+
+export function resultOf(words: Uint32Array, at: number): number {
+  return words[at + RESULT]! | 0
+}
+
+export function flagsOf(words: Uint32Array, at: number): number {
+  return words[at + FLAGS]!
+}
+
+/** Returns the low word of the user data. */
+export function lowOf(words: Uint32Array, at: number): number {
+  return words[at]!
+}
+
+/** Returns the high word of the user data. */
+export function highOf(words: Uint32Array, at: number): number {
+  return words[at + GENERATION]!
+}
+
+/** The completion area of a ring. */
 export class CompletionRecords {
-  private readonly words: Uint32Array
-  private readonly status: Uint32Array
-  private readonly mask: number
-  private readonly stride: number
-  private readonly submissions: SubmissionTable
+  readonly words: Uint32Array
+  readonly status: Uint32Array
+  /** The number of records, a power of two, less one. */
+  readonly mask: number
+  /** Words of one record. */
+  readonly stride: number
   private readonly always32: boolean
 
-  constructor(boundary: Boundary, submissions: SubmissionTable) {
+  constructor(boundary: Boundary) {
     this.words = boundary.records
     this.status = boundary.status
     this.mask = boundary.mask
     this.stride = boundary.stride
-    this.submissions = submissions
     this.always32 = (boundary.native.setupFlags & SetupFlags.CQE32) !== 0
   }
 
   /** Returns the position of the oldest unread record, or -1 if there is none. */
   next(): number {
-    const head = this.status[HEAD]!
-    return this.status[TAIL] === head ? -1 : (head & this.mask) * this.stride
-  }
-
-  /** Marks the oldest record as read. It stays readable until the next call into the native side. */
-  consume(): void {
-    this.status[HEAD]! += 1
-  }
-
-  /** Returns the submission that completed; `undefined` for an unsolicited or a stray completion. */
-  submission(at: number): Submission | undefined {
-    return this.submissions.find(this.words[at]!, this.words[at + GENERATION]!)
-  }
-
-  /** Returns the low word of the user data. */
-  low(at: number): number {
-    return this.words[at]!
-  }
-
-  /** Returns the high word of the user data. */
-  high(at: number): number {
-    return this.words[at + GENERATION]!
-  }
-
-  result(at: number): number {
-    return this.words[at + RESULT]! | 0
-  }
-
-  flags(at: number): number {
-    return this.words[at + FLAGS]!
+    return oldest(this.status, this.mask, this.stride)
   }
 
   /** Returns the second half of a 32-byte completion, as two 64-bit numbers. */
   extra(at: number): readonly [bigint, bigint] | undefined {
-    if (!this.always32 && (this.flags(at) & F_32) === 0) return undefined
+    if (!this.always32 && (flagsOf(this.words, at) & F_32) === 0) return undefined
     return [this.word64(at + EXTRA), this.word64(at + EXTRA + 2)]
   }
 

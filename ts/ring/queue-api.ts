@@ -202,8 +202,12 @@ export abstract class QueueApi extends Registrar {
    * the wait could never end
    */
   submitAndWait(count = 1, options?: WaitOptions): number {
-    this.#open()
-    return this.#waits.submitAndWait(integer(count, 'count', 0, MAX_U32), options)
+    if (this.#boundary.closing) throw closedError()
+    integer(count, 'count', 0, MAX_U32)
+    const waits = this.#waits
+    return options === undefined && waits.isForPushed(count)
+      ? waits.forPushed(count)
+      : waits.within(count, options)
   }
 
   /**
