@@ -96,7 +96,12 @@ export class CompletionQueue {
     return this.aside.first()
   }
 
-  /** Hands all ready completions to `onCompletion`, without an object for each. Returns how many. */
+  /**
+   * Hands all ready completions to `onCompletion`, without an object for each. Returns how many.
+   *
+   * What is rare stands in methods of its own: V8 inlines the callback only while the loop around it is short, which is
+   * 3 % of a no-op in batches of 128.
+   */
   drain(onCompletion: OnCompletion): number {
     const { boundary, submissions } = this
     const { words, status, mask, stride } = this.records
@@ -109,38 +114,57 @@ export class CompletionQueue {
     // The callback may close the ring or begin the promise API.
     for (; left > 0 && !boundary.closing; left -= 1) {
       if (this.scheduler !== undefined || this.aside.length > 0) {
-        const completion = this.shift()
-        if (completion === undefined) break
-        const { userData, result, flags, token } = completion
+        if (!this.handOver(onCompletion)) break
         delivered += 1
-        onCompletion(userData, result, flags, token)
         continue
       }
       let at = oldest(status, mask, stride)
       if (at < 0) {
-        this.look()
-        at = oldest(status, mask, stride)
+        at = this.lookForOldest()
         if (at < 0) break
       }
       const submission = submissionOf(submissions, words, at)
+      consume(status)
+      if (submission === undefined) {
+        delivered += this.handOverUnsolicited(at, onCompletion)
+        continue
+      }
+      const { userData } = submission
+      const token = tokenOf(submission)
       const result = resultOf(words, at)
       const flags = flagsOf(words, at)
-      consume(status)
-      if (submission !== undefined) {
-        const { userData } = submission
-        const token = tokenOf(submission)
-        if ((submission.traits & IS_OBSERVED) !== 0) submissions.observe(submission, result, flags)
-        if ((flags & MORE) === 0) this.release(submission, result)
-        delivered += 1
-        onCompletion(userData, result, flags, token)
-      } else if (isUnsolicited(highOf(words, at))) {
-        delivered += 1
-        onCompletion(unsolicitedData(lowOf(words, at), highOf(words, at)), result, flags, 0)
-      } else {
-        this.stray += 1
-      }
+      if ((submission.traits & IS_OBSERVED) !== 0) submissions.observe(submission, result, flags)
+      if ((flags & MORE) === 0) this.release(submission, result)
+      delivered += 1
+      onCompletion(userData, result, flags, token)
     }
     return delivered
+  }
+
+  /** Hands over a completion that was peeked at or sorted out; `false` if there is none. */
+  private handOver(onCompletion: OnCompletion): boolean {
+    const completion = this.shift()
+    if (completion === undefined) return false
+    onCompletion(completion.userData, completion.result, completion.flags, completion.token)
+    return true
+  }
+
+  /** Hands over a message or a tag. Returns 1, or 0 for a stray completion. */
+  private handOverUnsolicited(at: number, onCompletion: OnCompletion): number {
+    const { words } = this.records
+    const high = highOf(words, at)
+    if (!isUnsolicited(high)) {
+      this.stray += 1
+      return 0
+    }
+    onCompletion(unsolicitedData(lowOf(words, at), high), resultOf(words, at), flagsOf(words, at), 0)
+    return 1
+  }
+
+  /** Enters the kernel, and returns the position of the oldest record, or -1. */
+  private lookForOldest(): number {
+    this.look()
+    return this.records.next()
   }
 
   /** Keeps a completion that the promise API found for the queue API. */
