@@ -56,7 +56,7 @@ function isDetached(buffer: ArrayBufferLike): boolean {
  * @throws {TypeError} `ERR_INVALID_ARG_TYPE`: not memory
  * @throws {UringError} `ERR_URING_BUFFER_DETACHED`: the memory is detached
  */
-export function memoryOf(bytes: unknown, name: string): Buffer {
+function memoryOf(bytes: unknown, name: string): Buffer {
   const memory = checkBytes(bytes, name)
   const isView = ArrayBuffer.isView(memory)
   const buffer = isView ? memory.buffer : memory

@@ -27,7 +27,7 @@ const IS_OBSERVED = OBSERVED
 const BUDGET = 256
 
 /** A completion that was consumed by a call that may not deliver it. */
-export interface Postponed {
+interface Postponed {
   readonly task: Task
   readonly operationClass: OperationClass
   readonly result: number

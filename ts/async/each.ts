@@ -19,7 +19,7 @@ const { MORE } = CqeFlags
 const { ENOBUFS } = constants.errno
 
 /** Settings of an iterator. */
-export interface EachSettings {
+interface EachSettings {
   readonly ref: boolean
   /** Results that are kept for a slow consumer before the operation is stopped. */
   readonly highWaterMark: number

@@ -307,7 +307,7 @@ export class Scheduler {
     this.schedule()
   }
 
-  /** Ends what was started by code that closed the ring on the way, such as a getter of an argument. */
+  /** Ends the operations that were started by a getter which closed the ring. */
   private forsake(): void {
     for (const waiting of this.waiting.removeAll()) this.drop(waiting, this.ended)
     this.endInFlight(this.ended)

@@ -197,7 +197,7 @@ export class StartTask implements Task {
   }
 }
 
-/** The result of a cancellation of ours: `missed` is called if it found nothing, or an operation that may go on. */
+/** Receives the result of an internal cancellation: `missed` is called if it found nothing, or an operation that may go on. */
 export class CancelTask implements Task {
   readonly ref = false
   readonly missed: () => void

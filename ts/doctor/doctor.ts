@@ -16,7 +16,7 @@ import { Ring } from '../ring.ts'
 import { type Support, support } from '../system/support.ts'
 
 /** The error of a test that failed. */
-export interface Failure {
+interface Failure {
   readonly code: string
   readonly message: string
 }

@@ -220,8 +220,8 @@ export class EntryWriter {
   }
 
   /** Sets the user data of another submission, to cancel or to change it. */
-  target(slot: number, generation: number): void {
-    this.words[this.at + ADDR] = slot
+  target(index: number, generation: number): void {
+    this.words[this.at + ADDR] = index
     this.words[this.at + ADDR + 1] = generation
   }
 
@@ -283,10 +283,10 @@ export class EntryWriter {
   }
 
   /** Completes the entry, with the user data of its submission. */
-  end(slot: { readonly index: number; readonly generation: number }): void {
+  end(submission: { readonly index: number; readonly generation: number }): void {
     const { at, words } = this
-    words[at + USER_DATA] = slot.index
-    words[at + USER_DATA + 1] = slot.generation
+    words[at + USER_DATA] = submission.index
+    words[at + USER_DATA + 1] = submission.generation
     this.at = at + this.stride
     this.count += 1
     this.torn = false

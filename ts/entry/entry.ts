@@ -8,7 +8,7 @@ import { FD, FILE_INDEX, HEADER, OFF, SQE128_BYTES, SQE_BYTES, USER_DATA } from 
 import { BUILT, MULTISHOT, SINGLE_RESULT } from './traits.ts'
 
 /** Marks operations and entries. Looking it up is cheaper than `instanceof`. */
-export const SUBMITTABLE: unique symbol = Symbol('stageable')
+export const SUBMITTABLE: unique symbol = Symbol('submittable')
 
 /**
  * A built operation: the bytes that the kernel reads, and the memory that they point at.

@@ -62,7 +62,7 @@ export class EpollCtl extends Operation<number> {
     this.file = file
     this.events = events
     this.data = data
-    checkEpollCtl(this)
+    this.events = checkEpollCtl(this).events
   }
 
   /** @internal */

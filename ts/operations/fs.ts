@@ -63,7 +63,7 @@ abstract class Pair extends Operation<number> {
     this.oldDirfd = oldDirfd
     this.newDirfd = newDirfd
     this.flags = flags
-    checkPair(this)
+    this.flags = checkPair(this).flags
   }
 
   /** @internal */
@@ -233,6 +233,7 @@ export class UnlinkAt extends Operation<number> {
     this.directory = directory
     this.flags = flags
     checkUnlinkAt(this)
+    this.flags >>>= 0
   }
 
   /** @internal */

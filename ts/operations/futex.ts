@@ -86,6 +86,12 @@ abstract class WordOperation extends Operation<number> {
     this.flags = flags
   }
 
+  /** Makes the masks unsigned, once they are checked. */
+  protected normalize(): void {
+    this.mask >>>= 0
+    this.flags >>>= 0
+  }
+
   /** Writes the entry. `value` is the expected value, or the number of waiters to wake. */
   protected encodeWord(entry: EntryWriter, { word, bits, flags }: CheckedWord, value: number): FutexWord {
     const address = addressOf(word)
@@ -131,6 +137,7 @@ export class FutexWait extends WordOperation {
     super(word, options)
     this.expected = expected
     checkFutexWait(this)
+    this.normalize()
   }
 
   /** @internal */
@@ -165,6 +172,7 @@ export class FutexWake extends WordOperation {
     super(word, options)
     this.count = count
     checkFutexWake(this)
+    this.normalize()
   }
 
   /** @internal */

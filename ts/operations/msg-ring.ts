@@ -59,7 +59,9 @@ export class MsgRingData extends Operation<number> {
     this.data = data
     this.flags = flags
     this.userFlags = userFlags
-    checkMsgRingData(this)
+    const checked = checkMsgRingData(this)
+    this.flags = checked.flags
+    this.userFlags = checked.userFlags
   }
 
   /** @internal */

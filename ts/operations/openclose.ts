@@ -170,7 +170,7 @@ export class OpenAt2<D extends Direct | undefined = undefined> extends Open<D> {
     const { mode, resolve = 0 } = checkOptions(options)
     this.mode = mode
     this.resolve = resolve
-    checkOpenAt2(this)
+    this.resolve = checkOpenAt2(this).resolve
   }
 
   /** @internal */

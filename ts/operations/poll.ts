@@ -44,7 +44,7 @@ export class PollAdd extends Operation<number> {
     this.file = file
     this.events = events
     this.multi = multi
-    checkPollAdd(this)
+    this.events = checkPollAdd(this).events
   }
 
   /** @internal */
@@ -144,7 +144,7 @@ export class PollUpdate extends Operation<number> {
     this.events = events
     this.userData = userData
     this.multi = multi
-    checkPollUpdate(this)
+    this.events = checkPollUpdate(this).events
   }
 
   /** @internal */
@@ -175,12 +175,13 @@ interface CheckedUpdate extends Renaming {
 }
 
 function checkPollUpdate({ token, events, userData, multi }: PollUpdate): CheckedUpdate {
+  checkToken(token)
   // The kernel takes an update without either for a removal.
   if (events === undefined && userData === undefined) {
     throw invalidValue('options.userData', userData, "is required if 'options.events' is absent")
   }
   return {
-    token: checkToken(token),
+    token,
     events: events === undefined ? undefined : mask(events, 'options.events'),
     userData,
     multi: flag(multi, 'options.multi'),

@@ -212,8 +212,8 @@ export class SendZc<U extends boolean = false> extends MemorySend<U extends true
   /** @internal */
   override encode(entry: EntryWriter): ZeroCopyState {
     const { reportUsage } = this
+    const address = this.destination() // its getters may detach the memory, so it comes first
     const bytes = checkSendZc(this)
-    const address = this.destination()
     let state: ZeroCopyState
     if (bytes instanceof FixedBuffer) {
       this.transfer(entry, SendZc.opcode, bytes.view)

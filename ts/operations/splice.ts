@@ -107,6 +107,7 @@ export class Splice extends Between {
     this.offsetIn = offsetIn
     this.offsetOut = offsetOut
     checkSplice(this)
+    this.flags >>>= 0
   }
 
   /** @internal */
@@ -149,6 +150,7 @@ export class Tee extends Between {
   constructor(from: FileTarget, to: FileTarget, length: number, options?: TeeOptions) {
     super(from, to, length, options)
     checkBetween(this)
+    this.flags >>>= 0
   }
 
   /** @internal */
@@ -216,6 +218,7 @@ export class Pipe<D extends Direct | undefined = undefined> extends Operation<
     this.direct = direct
     this.cloexec = cloexec
     checkPipe(this)
+    this.flags >>>= 0
   }
 
   /** @internal */

@@ -81,6 +81,7 @@ export class Statx<B extends boolean = false> extends Operation<B extends true ?
     this.mask = fields
     this.bigint = bigint
     checkStatx(this)
+    this.flags >>>= 0
   }
 
   /** @internal */

@@ -119,7 +119,7 @@ export class SyncFileRange extends Operation<number> {
     this.offset = offset
     this.length = length
     this.flags = flags
-    checkSyncFileRange(this)
+    this.flags = checkSyncFileRange(this).flags
   }
 
   /** @internal */
@@ -174,7 +174,7 @@ export class Fallocate extends Operation<number> {
     this.length = length
     this.offset = offset
     this.mode = mode
-    checkFallocate(this)
+    this.mode = checkFallocate(this).mode
   }
 
   /** @internal */

@@ -180,6 +180,7 @@ export class SetXattr extends Setter {
     super(name, value, options)
     this.path = path
     checkSet(this)
+    this.flags >>>= 0
   }
 
   /** @internal */
@@ -206,6 +207,7 @@ export class FSetXattr extends Setter {
     super(name, value, options)
     this.file = file
     checkSet(this)
+    this.flags >>>= 0
   }
 
   /** @internal */

@@ -108,8 +108,8 @@ export class Boundary {
     const { entries, cqEntries, setupFlags } = native
     const entryBytes = (setupFlags & SetupFlags.SQE128) === 0 ? SQE_BYTES : SQE128_BYTES
     this.#entryBytes = entryBytes
-    const wide = (setupFlags & (SetupFlags.CQE32 | SetupFlags.CQE_MIXED)) !== 0
-    const recordBytes = wide ? CQE32_BYTES : CQE_BYTES
+    const has32 = (setupFlags & (SetupFlags.CQE32 | SetupFlags.CQE_MIXED)) !== 0
+    const recordBytes = has32 ? CQE32_BYTES : CQE_BYTES
     const records = Math.min(Math.max(cqEntries, MIN_RECORDS), MAX_RECORDS)
 
     this.lacking = lackingOf(native.probe())

@@ -28,7 +28,7 @@ const { MORE } = CqeFlags
 const IS_OBSERVED = OBSERVED
 
 /** Receives one completion of {@link CompletionQueue.drain}. */
-export type OnCompletion = (userData: unknown, result: number, flags: number, token: Token) => void
+type OnCompletion = (userData: unknown, result: number, flags: number, token: Token) => void
 
 export class CompletionQueue {
   readonly records: CompletionRecords
@@ -99,8 +99,7 @@ export class CompletionQueue {
   /**
    * Hands all ready completions to `onCompletion`, without an object for each. Returns how many.
    *
-   * What is rare stands in methods of its own: V8 inlines the callback only while the loop around it is short, which is
-   * 3 % of a no-op in batches of 128.
+   * Rare cases have methods of their own: V8 inlines the callback only while the loop around it is short.
    */
   drain(onCompletion: OnCompletion): number {
     const { boundary, submissions } = this

@@ -65,14 +65,19 @@ export class CompletionRecords {
   readonly mask: number
   /** Words of one record. */
   readonly stride: number
+  /** All records have a second half. */
   private readonly always32: boolean
+  /** Records can have one. On other rings a sender can set `F_32` all the same, by the flags of a message. */
+  private readonly can32: boolean
 
   constructor(boundary: Boundary) {
     this.words = boundary.records
     this.status = boundary.status
     this.mask = boundary.mask
     this.stride = boundary.stride
-    this.always32 = (boundary.native.setupFlags & SetupFlags.CQE32) !== 0
+    const { setupFlags } = boundary.native
+    this.always32 = (setupFlags & SetupFlags.CQE32) !== 0
+    this.can32 = this.always32 || (setupFlags & SetupFlags.CQE_MIXED) !== 0
   }
 
   /** Returns the position of the oldest unread record, or -1 if there is none. */
@@ -82,6 +87,7 @@ export class CompletionRecords {
 
   /** Returns the second half of a 32-byte completion, as two 64-bit numbers. */
   extra(at: number): readonly [bigint, bigint] | undefined {
+    if (!this.can32) return undefined
     if (!this.always32 && (flagsOf(this.words, at) & F_32) === 0) return undefined
     return [this.word64(at + EXTRA), this.word64(at + EXTRA + 2)]
   }

@@ -1,4 +1,4 @@
-// The queue API of a ring, and what a ring tells of itself: synchronous, one system call for a batch.
+// The queue API of a ring, synchronous with one system call for a batch, and the state of a ring.
 
 import { callback, checkOptions, integer, invalidType, mask, MAX_U32 } from '../arguments/validate.ts'
 import type { Entry } from '../entry/entry.ts'
@@ -29,7 +29,7 @@ export interface RingOptions extends ModeOptions {
 export const CORE: unique symbol = Symbol('core')
 
 /** The parts of a ring that the queue API and the promise API share. */
-export interface RingCore {
+interface RingCore {
   readonly boundary: Boundary
   readonly submissions: SubmissionTable
   readonly completions: CompletionQueue
@@ -117,9 +117,10 @@ export abstract class QueueApi extends Registrar {
 
   /** Completions that can be consumed without a system call. */
   get cqReady(): number {
-    const { closing, more, native } = this.#boundary
-    if (closing) return 0
-    return this.#completions.ready() + (more ? 0 : native.cqReady())
+    const boundary = this.#boundary
+    if (boundary.closing) return 0
+    const known = this.#completions.ready()
+    return known + (boundary.more ? 0 : boundary.native.cqReady())
   }
 
   /** True if completions were lost, because the kernel had no memory to keep them. */
@@ -136,8 +137,7 @@ export abstract class QueueApi extends Registrar {
   supports(
     operation: Pick<OperationClass, 'opcode'> & Partial<Pick<OperationClass, 'variantSince'>>,
   ): boolean {
-    if (typeof operation?.opcode !== 'number')
-      throw invalidType('operation', 'a class of operations', operation)
+    if (typeof operation?.opcode !== 'number') throw invalidType('operation', 'an operation class', operation)
     const { opcode, variantSince } = operation
     const known = this.#open().#boundary.lacking[opcode] === 0
     return known && (variantSince === undefined || kernelHas(variantSince))

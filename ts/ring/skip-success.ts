@@ -22,14 +22,14 @@ export class SkippedChains {
   /** True if there is a chain to track, which is rare. */
   active = false
   /** Skip-success members that are enqueued or in flight. */
-  silent = 0
+  skipping = 0
   /** The chain that the last enqueued entry belongs to. */
   #open: Member[] = []
   readonly #chains = new Map<Submission, Member[]>()
 
   /** Adds an enqueued entry to the open chain. */
   enqueued(submission: Submission, flags: number): void {
-    if ((flags & SKIP) !== 0) this.silent += 1
+    if ((flags & SKIP) !== 0) this.skipping += 1
     this.#open.push({ submission, flags })
     this.active = true
     if ((flags & LINKS) === 0) this.cut()
@@ -71,7 +71,7 @@ export class SkippedChains {
   }
 
   #forget({ submission, flags }: Member): void {
-    if ((flags & SKIP) !== 0) this.silent -= 1
+    if ((flags & SKIP) !== 0) this.skipping -= 1
     this.#chains.delete(submission)
   }
 }

@@ -183,7 +183,7 @@ export class Waits {
       this.completions.scheduler === undefined ? undefined : this.submissions.used().filter(isPushed)
     if (pushed === undefined ? this.submissions.multishots > 0 : pushed.some(isMultishot)) return Infinity
     const submitted = pushed?.length ?? this.queue.writer.count + this.boundary.inFlight
-    return ready + submitted - this.skipped.silent
+    return ready + submitted - this.skipped.skipping
   }
 }
 

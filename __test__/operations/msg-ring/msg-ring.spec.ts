@@ -204,3 +204,16 @@ test('MsgRingSendFd: fails if the ring, the file or the slot does not exist', (t
   t.throws<UringError>(() => completion.value, { code: 'EBADFD' })
   t.is(other.tryWait(), undefined)
 })
+
+test('MsgRingData: flags of a 32-byte completion add nothing to a ring with 16 bytes', (t) => {
+  const F_32 = 1 << 15
+  using sender = new Ring({ entries: 4 })
+  using receiver = new Ring({ entries: 4, cqEntries: 4 })
+  // Once around the queue: behind the last record there are no words.
+  for (let index = 0; index < 20; index += 1) {
+    sender.push(new MsgRingData(receiver, index, 5n, { userFlags: F_32 }))
+    t.is(sender.wait()?.result, 0)
+    const message = receiver.wait({ timeout: 10_000 })
+    t.deepEqual([message?.result, message?.flags, message?.extra], [index, F_32, undefined])
+  }
+})

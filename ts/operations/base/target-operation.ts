@@ -11,7 +11,7 @@ export function beginTarget(entry: EntryWriter, operation: Operation<unknown>, t
   entry.target(indexOf(token), generationOf(token))
 }
 
-/** Removes a submission of one kind, a poll or a timeout. */
+/** Removes a poll or a timeout, which its token names. */
 export abstract class RemoveOperation extends Operation<number> {
   /** The submission to remove. */
   token: Token

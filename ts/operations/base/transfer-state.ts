@@ -24,7 +24,7 @@ export interface ObservedGroup extends GroupState {
 }
 
 /** Tells if a submission takes its buffers from a buffer group. */
-export function isGroupState(state: unknown): state is GroupState {
+function isGroupState(state: unknown): state is GroupState {
   return typeof (state as GroupState).group === 'number'
 }
 
