@@ -333,14 +333,14 @@ test('RecvMsg, RecvMsgMulti: release() and Symbol.dispose of a message return it
     iovecs: undefined,
     group: 1,
   }
-  const rooms = { name: 0, control: 0 }
+  const space = { name: 0, control: 0 }
   const content = out(Buffer.alloc(0), 0, Buffer.alloc(0), 0, Buffer.from('text'), 0)
   const texts = [
     RecvMsg.decode(4, 0, { ...block, received: received(Buffer.from('text')) }),
     RecvMsg.decode(4, 0, { ...block, received: received(Buffer.from('te'), Buffer.from('xt')) }),
-    Multi.decode(20, 0, { group: 1, rooms, received: received(content) }),
+    Multi.decode(20, 0, { group: 1, space, received: received(content) }),
     RecvMsg.decode(0, 0, { ...block, received: received() }),
-    Multi.decode(0, 0, { group: 1, rooms, received: received() }),
+    Multi.decode(0, 0, { group: 1, space, received: received() }),
   ].map((value) => {
     const message = value as ReceivedMessage
     message.release()

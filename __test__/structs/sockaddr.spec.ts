@@ -7,7 +7,7 @@ import {
   ADDRESS_BYTES,
   addressBlock,
   addressIn,
-  addressRoom,
+  addressBuffer,
   checkAddress,
   decodeAddress,
   encodeAddress,
@@ -349,8 +349,8 @@ test('addressBlock: copies the address, and names the file of a path', (t) => {
   }
 })
 
-test('addressRoom: has capacity for any address, and can be reused', (t) => {
-  const room = addressRoom()
+test('addressBuffer: has capacity for any address, and can be reused', (t) => {
+  const room = addressBuffer()
   t.is(room.lengthAddress, room.address + ADDRESS_BYTES)
   const length = (): number => memoryAt(BigInt(room.lengthAddress), 4).readUInt32LE()
   t.is(length(), 128)

@@ -164,13 +164,13 @@ export class Readv<B extends readonly Bytes[] | GroupBuffer = readonly Bytes[]> 
     const { buffers } = this
     if (!isGroup(buffers)) return this.transferVector(entry, Readv.opcode, vector(buffers, 'buffers'))
     const { id, length } = resolveGroupBuffer(buffers, 'buffers')
-    const room = lengthVector(length)
+    const iovec = lengthVector(length)
     const integrity = this.begin(entry, Readv.opcode)
-    entry.addr(room.address)
+    entry.addr(iovec.address)
     entry.len(1)
     entry.group(id)
     entry.observed = true
-    return { group: id, integrity, room }
+    return { group: id, integrity, iovec }
   }
 }
 

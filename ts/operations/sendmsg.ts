@@ -16,16 +16,16 @@ import {
   type InMessage,
   type MemoryMessage,
   type MessageDetails,
-  type MultiRooms,
+  type HeaderSpace,
   type OutBlock,
   outBlock,
   type OutMessage,
   type ParsedMessage,
   parseMessage,
-  roomsBlock,
+  spaceBlock,
 } from '../structs/msghdr.ts'
 import { resolveFixedIndex } from './base/fixed-index.ts'
-import { isNothing, ProvidedMessage, type ReceivedMessage, resolveRooms } from './base/message-io.ts'
+import { isNothing, ProvidedMessage, type ReceivedMessage, resolveHeaderSpace } from './base/message-io.ts'
 import type { Armed } from './base/operation-class.ts'
 import { Operation } from './base/operation.ts'
 import { SocketTransfer } from './base/socket-io.ts'
@@ -81,9 +81,9 @@ export interface RecvMsgOptions {
 
 /** Options of {@link RecvMsgMulti}. */
 export interface RecvMsgMultiOptions extends RecvMsgOptions {
-  /** Room for the sender's address in each buffer: bytes, or `true` for any address (128 bytes); none by default. */
+  /** Space for the sender's address in each buffer: bytes, or `true` for any address (128 bytes); none by default. */
   address?: boolean | number
-  /** Room for control messages in each buffer, in bytes; 0 by default. */
+  /** Space for control messages in each buffer, in bytes; 0 by default. */
   control?: number
 }
 
@@ -267,7 +267,7 @@ export class RecvMsg<M extends InMessage = MemoryMessage> extends SocketTransfer
     return new ProvidedMessage(received, received.views, details)
   }
 
-  /** Memory or a buffer group for the bytes, and room for what comes with them. */
+  /** Memory or a buffer group for the bytes, and space for what comes with them. */
   message: InMessage
 
   constructor(file: FileTarget, message: M, options?: RecvMsgOptions) {
@@ -288,7 +288,7 @@ export class RecvMsg<M extends InMessage = MemoryMessage> extends SocketTransfer
 }
 
 interface RecvMsgMultiState extends ObservedGroup {
-  readonly rooms: MultiRooms
+  readonly space: HeaderSpace
   /** Data of the last completion if it may be the end of a stream: written at each completion. */
   readonly end: { received: ObservedGroup['received'] }
   /** The `struct msghdr` that the kernel reads. */
@@ -296,13 +296,13 @@ interface RecvMsgMultiState extends ObservedGroup {
 }
 
 /**
- * Receives messages again and again, each into a buffer of a buffer group: 16 bytes of lengths and flags, the room
- * for the address, the room for control messages, and then the bytes. Multishot: each completion resolves to {@link
+ * Receives messages again and again, each into a buffer of a buffer group: 16 bytes of lengths and flags, the space
+ * for the address, the space for control messages, and then the bytes. Multishot: each completion resolves to {@link
  * ReceivedMessage}, whose bytes are those of the message alone. A message without bytes is the last: the end of a
- * stream, or an empty message. `ring.each` goes on after an empty message that has a sender, so make room for the
+ * stream, or an empty message. `ring.each` goes on after an empty message that has a sender, so make space for the
  * address if empty messages may come.
  *
- * Ends with `ENOBUFS` (the buffer group is empty), `EFAULT` (a buffer is smaller than the rooms), `EINVAL` (with
+ * Ends with `ENOBUFS` (the buffer group is empty), `EFAULT` (a buffer is smaller than that space), `EINVAL` (with
  * `MessageFlags.WAITALL`), ... Since Linux 6.0. See io_uring_prep_recvmsg_multishot(3).
  */
 export class RecvMsgMulti extends SocketTransfer<ReceivedMessage> {
@@ -318,7 +318,7 @@ export class RecvMsgMulti extends SocketTransfer<ReceivedMessage> {
   static override observe(groups: Groups, result: number, flags: number, state: unknown): RecvMsgMultiState {
     const multi = state as RecvMsgMultiState
     const received = groups.received(multi.group, result, flags)
-    multi.end.received = isNothing(result, received, multi.rooms) ? received : undefined
+    multi.end.received = isNothing(result, received, multi.space) ? received : undefined
     return { ...multi, received }
   }
 
@@ -336,20 +336,20 @@ export class RecvMsgMulti extends SocketTransfer<ReceivedMessage> {
 
   /** @internal */
   static override decode(_result: number, _flags: number, state: unknown): ReceivedMessage {
-    const { group, rooms, received: maybe } = state as RecvMsgMultiState
+    const { group, space, received: maybe } = state as RecvMsgMultiState
     const received = receivedFrom(group, maybe)
     if (received.views.length === 0) {
       return new ProvidedMessage(received, [], { address: undefined, control: [], flags: 0 })
     }
-    const parsed = parseMessage(received.bytes, rooms, 'view')
+    const parsed = parseMessage(received.bytes, space, 'view')
     return new ProvidedMessage(received, [parsed.bytes], parsed)
   }
 
   /** The buffer group that the kernel takes buffers from. */
   group: GroupTarget
-  /** Room for the sender's address: bytes, or `true` for any address. */
+  /** Space for the sender's address: bytes, or `true` for any address. */
   address: boolean | number
-  /** Room for control messages, in bytes. */
+  /** Space for control messages, in bytes. */
   control: number
 
   constructor(file: FileTarget, group: GroupTarget, options?: RecvMsgMultiOptions) {
@@ -363,37 +363,37 @@ export class RecvMsgMulti extends SocketTransfer<ReceivedMessage> {
 
   /** @internal */
   override encode(entry: EntryWriter): RecvMsgMultiState {
-    const { group, rooms } = checkRecvMsgMulti(this)
-    const header = roomsBlock(rooms)
+    const { group, space } = checkRecvMsgMulti(this)
+    const header = spaceBlock(space)
     this.transferMessage(entry, RecvMsgMulti.opcode, header.address)
     entry.ioprio(RecvSendFlags.MULTISHOT)
     entry.group(group)
     entry.multishot = true
     entry.observed = true
-    return { group, rooms, end: { received: undefined }, header: header.bytes }
+    return { group, space, end: { received: undefined }, header: header.bytes }
   }
 
   /**
    * Parses a provided buffer that this operation has filled, for programs that read the buffers of a group
-   * themselves. Uses the rooms that the operation has now.
+   * themselves. Uses the space that the operation has now.
    *
    * @param view the part of the buffer that was filled: as many bytes as the result of the completion
-   * @throws {RangeError} `ERR_OUT_OF_RANGE` if it is shorter than the rooms
+   * @throws {RangeError} `ERR_OUT_OF_RANGE` if it is shorter than that space
    */
   parse(view: Bytes): ParsedMessage {
     const { buffer, byteOffset, byteLength } = viewOf(checkBytes(view, 'view'))
     const bytes = Buffer.from(buffer, byteOffset, byteLength)
-    return parseMessage(bytes, resolveRooms(this.address, this.control), 'view')
+    return parseMessage(bytes, resolveHeaderSpace(this.address, this.control), 'view')
   }
 }
 
 interface CheckedRecvMsgMulti {
   readonly group: number
-  readonly rooms: MultiRooms
+  readonly space: HeaderSpace
 }
 
 function checkRecvMsgMulti({ group, address, control }: RecvMsgMulti): CheckedRecvMsgMulti {
-  return { group: resolveGroup(group, 'group'), rooms: resolveRooms(address, control) }
+  return { group: resolveGroup(group, 'group'), space: resolveHeaderSpace(address, control) }
 }
 
 /**

@@ -5,8 +5,8 @@ import {
   addressBlock,
   type AddressBlock,
   addressIn,
-  type AddressRoom,
-  addressRoom,
+  type AddressBuffer,
+  addressBuffer,
   checkAddress,
   NO_ADDRESS,
   type SocketAddress,
@@ -295,8 +295,8 @@ function checkAccepting(
 }
 
 interface AcceptState extends PlaceState {
-  /** Room for the address of the peer; absent if it was not asked for. */
-  readonly room: AddressRoom | undefined
+  /** Space for the address of the peer; absent if it was not asked for. */
+  readonly buffer: AddressBuffer | undefined
 }
 
 /**
@@ -315,9 +315,9 @@ export class Accept<D extends Direct | undefined = undefined, A extends boolean 
 
   /** @internal */
   static override decode(result: number, _flags: number, state: unknown): number | FixedFile | Accepted {
-    const { slot, room } = state as AcceptState
+    const { slot, buffer } = state as AcceptState
     const file = placed(result, slot)
-    return room === undefined ? file : { file, address: addressIn(room) ?? NO_ADDRESS }
+    return buffer === undefined ? file : { file, address: addressIn(buffer) ?? NO_ADDRESS }
   }
 
   /** If set, resolves to {@link Accepted}. */
@@ -336,16 +336,16 @@ export class Accept<D extends Direct | undefined = undefined, A extends boolean 
   /** @internal */
   override encode(entry: EntryWriter): AcceptState {
     const { slot, address, flags, ioprio } = checkAccept(this)
-    const room = address ? addressRoom() : undefined
+    const buffer = address ? addressBuffer() : undefined
     entry.beginFile(Accept.opcode, this, this.file)
     entry.ioprio(ioprio)
     entry.opFlags(flags)
     if (slot !== undefined) entry.slot(slot)
-    if (room !== undefined) {
-      entry.addr(room.address)
-      entry.off(room.lengthAddress)
+    if (buffer !== undefined) {
+      entry.addr(buffer.address)
+      entry.off(buffer.lengthAddress)
     }
-    return { slot, room }
+    return { slot, buffer }
   }
 }
 

@@ -2,8 +2,8 @@
 
 import {
   addressIn,
-  type AddressRoom,
-  addressRoom,
+  type AddressBuffer,
+  addressBuffer,
   NO_ADDRESS,
   type SocketAddress,
 } from '../structs/sockaddr.ts'
@@ -112,7 +112,7 @@ export class SetSockOpt extends Operation<number> {
 
 /** Options of {@link GetSockOpt}. */
 export interface GetSockOptOptions<S extends number = number> {
-  /** Room for the value, in bytes; 4 by default. */
+  /** Space for the value, in bytes; 4 by default. */
   size?: S
 }
 
@@ -122,7 +122,7 @@ type OptionValue<S extends number> = S extends 4 ? number : Buffer | (4 extends 
  * Reads an option of a socket. Resolves to a signed number if `size` is 4, else to a `Buffer` as long as the value.
  *
  * Fails with `ENOTSUP` (a level other than `SocketLevel.SOCKET`), `ENOPROTOOPT` (no such option), `EINVAL` (not
- * enough room), ... Since Linux 6.7. See getsockopt(2).
+ * enough space), ... Since Linux 6.7. See getsockopt(2).
  */
 export class GetSockOpt<S extends number = 4> extends Operation<OptionValue<S>> {
   static override readonly opcode = 46
@@ -137,7 +137,7 @@ export class GetSockOpt<S extends number = 4> extends Operation<OptionValue<S>> 
   level: number
   /** `SocketOption`. */
   name: number
-  /** Room for the value, in bytes. */
+  /** Space for the value, in bytes. */
   size: number
 
   constructor(file: FileTarget, level: number, name: number, options?: GetSockOptOptions<S>) {
@@ -257,21 +257,21 @@ export class SocketCommand<C extends SocketCommandName | number = number> extend
 
   /** @internal */
   static override decode(result: number, _flags: number, state: unknown): number | SocketAddress {
-    return state === undefined ? result : (addressIn(state as AddressRoom) ?? NO_ADDRESS)
+    return state === undefined ? result : (addressIn(state as AddressBuffer) ?? NO_ADDRESS)
   }
 
   /** @internal */
-  override encode(entry: EntryWriter): AddressRoom | undefined {
+  override encode(entry: EntryWriter): AddressBuffer | undefined {
     const { number, peer } = checkCommand(this)
-    const room = number === SocketCommands.GETSOCKNAME ? addressRoom() : undefined
+    const buffer = number === SocketCommands.GETSOCKNAME ? addressBuffer() : undefined
     entry.beginFile(SocketCommand.opcode, this, this.file)
     entry.commandOp(number)
-    if (room !== undefined) {
-      entry.addr(room.address)
-      entry.addr3(room.lengthAddress)
+    if (buffer !== undefined) {
+      entry.addr(buffer.address)
+      entry.addr3(buffer.lengthAddress)
       entry.word(peer ? 1 : 0)
     }
     entry.multishot = number === SocketCommands.TX_TIMESTAMP
-    return room
+    return buffer
   }
 }

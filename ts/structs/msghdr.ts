@@ -233,13 +233,13 @@ export function detailsOf({ header, name, control }: InBlock): MessageDetails {
 }
 
 /** Bytes that each provided buffer reserves for an address and for control messages. */
-export interface MultiRooms {
+export interface HeaderSpace {
   readonly name: number
   readonly control: number
 }
 
 /** Allocates a `struct msghdr` for a multishot receive, of which the kernel reads only the sizes. */
-export function roomsBlock({ name, control }: MultiRooms): Block {
+export function spaceBlock({ name, control }: HeaderSpace): Block {
   const block = allocateBlock(HEADER_BYTES)
   block.bytes.writeUInt32LE(name, 8)
   block.bytes.writeBigUInt64LE(BigInt(control), 40)
@@ -268,18 +268,18 @@ const OUT_BYTES = 16
  *
  * @throws {RangeError} `ERR_OUT_OF_RANGE`: the buffer is too short for the header, the address and the control messages
  */
-export function parseMessage(view: Buffer, rooms: MultiRooms, name: string): ParsedMessage {
-  const controlAt = OUT_BYTES + rooms.name
-  const payloadAt = controlAt + rooms.control
+export function parseMessage(view: Buffer, space: HeaderSpace, name: string): ParsedMessage {
+  const controlAt = OUT_BYTES + space.name
+  const payloadAt = controlAt + space.control
   if (view.length < payloadAt) throw outOfRange(`${name}.byteLength`, `>= ${payloadAt}`, view.length)
   const nameLength = view.readUInt32LE(0)
   const controlLength = view.readUInt32LE(4)
   const payloadLength = view.readUInt32LE(8)
-  const sender = view.subarray(OUT_BYTES, OUT_BYTES + Math.min(nameLength, rooms.name))
+  const sender = view.subarray(OUT_BYTES, OUT_BYTES + Math.min(nameLength, space.name))
   return {
     bytes: view.subarray(payloadAt, payloadAt + payloadLength),
     address: decodeAddress(sender),
-    control: decodeControl(view.subarray(controlAt, controlAt + Math.min(controlLength, rooms.control))),
+    control: decodeControl(view.subarray(controlAt, controlAt + Math.min(controlLength, space.control))),
     flags: view.readUInt32LE(12),
     name: sender,
     nameLength,
@@ -288,6 +288,6 @@ export function parseMessage(view: Buffer, rooms: MultiRooms, name: string): Par
 }
 
 /** Tells if a message in a provided buffer has neither bytes nor a sender. */
-export function isEmpty(view: Buffer, rooms: MultiRooms): boolean {
-  return view.length === OUT_BYTES + rooms.name + rooms.control && view.readUInt32LE() === 0
+export function isEmpty(view: Buffer, space: HeaderSpace): boolean {
+  return view.length === OUT_BYTES + space.name + space.control && view.readUInt32LE() === 0
 }

@@ -218,13 +218,13 @@ function shortest(groups: readonly number[]): string {
 }
 
 /** Memory for an address that the kernel writes, followed by its length (`socklen_t`). */
-export interface AddressRoom extends Block {
+export interface AddressBuffer extends Block {
   /** The address of the length. */
   readonly lengthAddress: number
 }
 
 /** Allocates memory for an address of any family. */
-export function addressRoom(): AddressRoom {
+export function addressBuffer(): AddressBuffer {
   const block = allocateBlock(ADDRESS_BYTES + LENGTH_BYTES)
   block.bytes.writeUInt32LE(ADDRESS_BYTES, ADDRESS_BYTES)
   return { ...block, lengthAddress: block.address + ADDRESS_BYTES }
@@ -233,7 +233,7 @@ export function addressRoom(): AddressRoom {
 /**
  * Decodes the address that the kernel wrote, and resets the length: an entry that is pushed again reuses the memory.
  */
-export function addressIn({ bytes }: AddressRoom): SocketAddress | undefined {
+export function addressIn({ bytes }: AddressBuffer): SocketAddress | undefined {
   const length = Math.min(bytes.readUInt32LE(ADDRESS_BYTES), ADDRESS_BYTES)
   bytes.writeUInt32LE(ADDRESS_BYTES, ADDRESS_BYTES)
   return decodeAddress(bytes.subarray(0, length))

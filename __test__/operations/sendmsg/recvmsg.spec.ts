@@ -253,7 +253,7 @@ test('RecvMsgMulti: receives messages with their addresses and control messages'
   }
 })
 
-test('RecvMsgMulti: receives bytes alone without rooms', (t) => {
+test('RecvMsgMulti: receives bytes alone without space', (t) => {
   using ring = new Ring({ entries: 8 })
   const [left, right] = pair(t, DGRAM)
   bind(left, unix(`\0uring-bare-${process.pid}-${Math.random()}`))
@@ -405,7 +405,7 @@ test('RecvMsgMulti: fails with error codes of the kernel', (t) => {
   provide(ring, 4, 64, 1)
   next(ring, new SendMsg(left, { buffers: [Buffer.from('waits')] }))
   t.is(errorCode(ring, new RecvMsgMulti(right, 4, { flags: MessageFlags.WAITALL })), 'EINVAL')
-  // The buffers are smaller than the rooms: each attempt costs one.
+  // The buffers are smaller than that space: each attempt costs one.
   t.is(errorCode(ring, new RecvMsgMulti(right, 4, { control: 49 })), 'EFAULT')
   t.is(errorCode(ring, new RecvMsgMulti(right, 5)), 'ENOBUFS')
   t.is(errorCode(ring, new RecvMsgMulti(file(t).fd, 4)), 'ENOTSOCK')

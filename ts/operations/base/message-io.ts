@@ -1,16 +1,16 @@
-// Messages that arrive in provided buffers, and the room that such a buffer has for what comes with a message.
+// Messages that arrive in provided buffers, and the space that such a buffer has for what comes with a message.
 
 import type { ControlMessage } from '../../structs/cmsghdr.ts'
 import { ADDRESS_BYTES, type SocketAddress } from '../../structs/sockaddr.ts'
 import type { Received } from '../../buffers/received.ts'
-import { isEmpty, type MessageDetails, type MultiRooms } from '../../structs/msghdr.ts'
+import { isEmpty, type MessageDetails, type HeaderSpace } from '../../structs/msghdr.ts'
 import { integer, invalidType, MAX_I32 } from '../../arguments/validate.ts'
 
 /** A message that came into a provided buffer. */
 export interface ReceivedMessage extends Received, MessageDetails {
   /** Address of the sender; absent if the kernel gave none, or was not asked for it. */
   readonly address: MessageDetails['address']
-  /** Control messages, as many as there was room for. */
+  /** Control messages, as many as there was space for. */
   readonly control: MessageDetails['control']
   /** `MessageFlags`: `TRUNC` if bytes were cut off, `CTRUNC` if control messages were. */
   readonly flags: MessageDetails['flags']
@@ -46,8 +46,8 @@ export class ProvidedMessage implements ReceivedMessage {
   }
 }
 
-/** Returns the room for an address and for control messages in each buffer, in bytes. */
-export function resolveRooms(address: boolean | number, control: number): MultiRooms {
+/** Returns the space for an address and for control messages in each buffer, in bytes. */
+export function resolveHeaderSpace(address: boolean | number, control: number): HeaderSpace {
   if (typeof address !== 'boolean' && typeof address !== 'number')
     throw invalidType('options.address', 'of type boolean or number', address)
   return {
@@ -62,7 +62,7 @@ export function resolveRooms(address: boolean | number, control: number): MultiR
 }
 
 /** True if a completion brought neither bytes nor a sender, as at the end of a stream. */
-export function isNothing(result: number, received: Received | undefined, rooms: MultiRooms): boolean {
+export function isNothing(result: number, received: Received | undefined, space: HeaderSpace): boolean {
   if (received === undefined) return false
-  return received.views.length === 0 ? result === 0 : isEmpty(received.bytes, rooms)
+  return received.views.length === 0 ? result === 0 : isEmpty(received.bytes, space)
 }
