@@ -4,6 +4,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import { prepareOrExit } from './prepare.js'
 
 const root = new URL('../', import.meta.url)
 const require = createRequire(import.meta.url)
@@ -124,5 +125,6 @@ export function operationsDocument() {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await prepareOrExit()
   writeFileSync(new URL('docs/operations.md', root), operationsDocument())
 }

@@ -3,6 +3,7 @@
 import test from 'ava'
 import * as fc from 'fast-check'
 import { boolean, equal, hex, MAX_I32, MAX_U16, MAX_U32, MAX_U64, RUNS, u16 } from './base/arbitraries.ts'
+import { FIXED } from './base/families.ts'
 import { construct, IOSQE, ROWS, setter, type Value } from './base/native-rows.ts'
 
 /** The least and the greatest value of each kind of field. */
@@ -37,40 +38,6 @@ function valueOf(kind: string): fc.Arbitrary<Value> {
         ? Number(value)
         : value,
     )
-}
-
-/** Constants that rows always set. */
-type Fixed = readonly [at: number, size: number, value: bigint]
-const NO_FILE: Fixed = [4, 4, BigInt(MAX_U32)]
-const ONE: Fixed = [24, 4, 1n]
-const SELECT: Fixed = [1, 1, BigInt(IOSQE.BUFFER_SELECT)]
-const MULTISHOT: Fixed = [2, 2, 2n]
-const BUNDLE: Fixed = [2, 2, 16n]
-const FIXED: Record<string, readonly Fixed[]> = {
-  PollRemove: [NO_FILE],
-  PollUpdate: [NO_FILE],
-  SendMsg: [ONE],
-  RecvMsg: [ONE],
-  RecvMsgMulti: [ONE, SELECT, MULTISHOT],
-  Timeout: [NO_FILE, ONE],
-  TimeoutRemove: [NO_FILE],
-  TimeoutUpdate: [NO_FILE, [28, 4, 2n]],
-  AcceptMulti: [[2, 2, 1n]],
-  LinkTimeout: [NO_FILE, ONE],
-  FilesUpdate: [NO_FILE],
-  Madvise: [NO_FILE],
-  SendBundle: [SELECT, BUNDLE],
-  RecvMulti: [SELECT, MULTISHOT],
-  RecvBundle: [SELECT, BUNDLE],
-  RecvMultiBundle: [SELECT, MULTISHOT, BUNDLE],
-  OpenAt2: [[24, 4, 24n]],
-  MsgRingSendFd: [[16, 8, 1n]],
-  GetSockOpt: [[8, 4, 2n]],
-  SetSockOpt: [[8, 4, 3n]],
-  SendMsgZc: [ONE],
-  ReadMulti: [SELECT],
-  FixedFdInstall: [[1, 1, BigInt(IOSQE.FIXED_FILE)]],
-  RecvZc: [MULTISHOT],
 }
 
 /** Sets bits, and keeps those that are set. */

@@ -13,7 +13,7 @@ const FILE_LINES = 450
 
 /** Files that are data, of any length: the operation table and the kernel's constants. */
 const TABLES =
-  /^(crates\/core\/src\/(table|sys\/constants)\.rs|ts\/flags\/[\w-]+\.ts|ts\/sys\/(entries|registrations|rings)\.ts)$/
+  /^(crates\/core\/src\/(table|sys\/constants)\.rs|ts\/flags\/[\w-]+\.ts|ts\/sys\/(entries|rings)\.ts)$/
 
 /** Returns the paths of all files in a folder and those below it, relative to the root. */
 function filesIn(folder: string, suffix: string): string[] {

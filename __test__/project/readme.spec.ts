@@ -2,7 +2,6 @@
 
 import { readFileSync, rmSync } from 'node:fs'
 import test from 'ava'
-import { operationTable } from 'uring/native'
 import { script } from '../helpers/process.ts'
 
 const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
@@ -19,7 +18,6 @@ test.serial('README: its examples print what it says', async (t) => {
   }
 })
 
-test('README: says how many operations there are, and links to all of them', (t) => {
-  t.is(Number(/(\d+) operations/.exec(README)?.[1]), operationTable().length)
+test('README: links to all operations', (t) => {
   t.true(README.includes('(docs/operations.md)'))
 })

@@ -9,6 +9,7 @@ import type { Fields, Value } from '../base/native-rows.ts'
 import { OFFSETS, size } from '../base/ranges.ts'
 import { KINDS, noInteger } from '../base/bad-values.ts'
 import type { Subject } from '../base/argument-subject.ts'
+import { NO_FILE, type FixedBits } from '../base/fixed-bits.ts'
 
 const advice = fc.oneof(
   { arbitrary: fc.nat(30), weight: 3 },
@@ -91,4 +92,9 @@ export const ARGUMENTS: Record<string, Subject> = {
     positional: { bytes: [KINDS.bytes, () => Buffer.alloc(8)], advice: anAdvice },
     options: undefined,
   },
+}
+
+/** Bits that are always set. */
+export const FIXED: Record<string, readonly FixedBits[]> = {
+  Madvise: [NO_FILE],
 }

@@ -13,6 +13,7 @@ import { boolean, MAX_I32, MAX_U64 } from '../base/arbitraries.ts'
 import { type Case, define, descriptorOf, given, optional } from '../base/conformance-case.ts'
 import { allBut, type Bad, KINDS, noInteger, these, TYPE } from '../base/bad-values.ts'
 import type { Subject } from '../base/argument-subject.ts'
+import { FIXED_FILE, NO_FILE, type FixedBits } from '../base/fixed-bits.ts'
 
 /** Flags that both classes set, from <linux/io_uring.h>: not the facade's own constants. */
 const NO_CLOEXEC = 1
@@ -115,4 +116,10 @@ export const ARGUMENTS: Record<string, Subject> = {
     },
     options: { cloexec: KINDS.boolean },
   },
+}
+
+/** Bits that are always set. */
+export const FIXED: Record<string, readonly FixedBits[]> = {
+  FilesUpdate: [NO_FILE],
+  FixedFdInstall: [FIXED_FILE],
 }

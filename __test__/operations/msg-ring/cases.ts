@@ -14,6 +14,7 @@ import { type Case, define, given, optional } from '../base/conformance-case.ts'
 import type { Value } from '../base/native-rows.ts'
 import { allBut, type Bad, KINDS, noInteger, RANGE, these, TYPE } from '../base/bad-values.ts'
 import type { Subject } from '../base/argument-subject.ts'
+import type { FixedBits } from '../base/fixed-bits.ts'
 
 /** Flags that both classes set, from <linux/io_uring.h>: not the facade's own constants. */
 const CQE_SKIP = 1
@@ -119,4 +120,9 @@ export const ARGUMENTS: Record<string, Subject> = {
     positional: { ring: aRing, file: [fixedFile, () => new FixedFile(3)] },
     options: { direct: KINDS.direct, data: badData, skipCompletion: KINDS.boolean },
   },
+}
+
+/** Bits that are always set. */
+export const FIXED: Record<string, readonly FixedBits[]> = {
+  MsgRingSendFd: [[16, 8, 1n]],
 }

@@ -28,6 +28,7 @@ import {
 import { type Case, define, descriptorOf, FILES, given, indexOf, optional } from '../base/conformance-case.ts'
 import { KINDS } from '../base/bad-values.ts'
 import type { Subject } from '../base/argument-subject.ts'
+import type { FixedBits } from '../base/fixed-bits.ts'
 
 /** From <fcntl.h>: not the facade's own constants. */
 const O_CLOEXEC = 0o2000000
@@ -249,4 +250,9 @@ export const ARGUMENTS: Record<string, Subject> = {
       cloexec: KINDS.boolean,
     },
   },
+}
+
+/** Bits that are always set. */
+export const FIXED: Record<string, readonly FixedBits[]> = {
+  OpenAt2: [[24, 4, 24n]],
 }

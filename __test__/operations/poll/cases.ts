@@ -14,6 +14,7 @@ import { boolean, file, mask, token, userDataOf } from '../base/arbitraries.ts'
 import { type Case, define, fileFlags, FILES, given, indexOf, optional } from '../base/conformance-case.ts'
 import { KINDS, VALUE } from '../base/bad-values.ts'
 import type { Subject } from '../base/argument-subject.ts'
+import { NO_FILE, type FixedBits } from '../base/fixed-bits.ts'
 
 /** Flags that both classes set, from <linux/io_uring.h>: not the facade's own constants. */
 const POLL = { ADD_MULTI: 1, UPDATE_EVENTS: 2, UPDATE_USER_DATA: 4 } as const
@@ -116,4 +117,10 @@ export const ARGUMENTS: Record<string, Subject> = {
       multi: KINDS.boolean,
     },
   },
+}
+
+/** Bits that are always set. */
+export const FIXED: Record<string, readonly FixedBits[]> = {
+  PollRemove: [NO_FILE],
+  PollUpdate: [NO_FILE],
 }

@@ -43,6 +43,7 @@ import {
   writeOptions,
   WRITES,
 } from '../base/transfer-cases.ts'
+import { SELECT, type FixedBits } from '../base/fixed-bits.ts'
 
 const GROUPS: Record<string, (given: TransferGiven<object>) => boolean> = {
   'a group by number': ([, target]) => isGroup(target) && typeof target.group === 'number',
@@ -204,4 +205,9 @@ export const ARGUMENTS: Record<string, Subject> = {
     positional: { file: aFile, group: [KINDS.group, () => 1] },
     options: { length: KINDS.u32, offset: KINDS.offset },
   },
+}
+
+/** Bits that are always set. */
+export const FIXED: Record<string, readonly FixedBits[]> = {
+  ReadMulti: [SELECT],
 }

@@ -49,6 +49,7 @@ import {
 } from '../base/conformance-case.ts'
 import type { Fields } from '../base/native-rows.ts'
 import { addressOf, dataAt, type Expected, vectorAt } from '../base/process-memory.ts'
+import { BUNDLE, MULTISHOT, SELECT, type FixedBits } from '../base/fixed-bits.ts'
 
 /** Flags from <linux/io_uring.h>: not the facade's own constants. */
 const IORING = { POLL_FIRST: 1, FIXED_BUF: 4, REPORT_USAGE: 8, VECTORIZED: 32 } as const
@@ -335,4 +336,12 @@ export const ARGUMENTS: Record<string, Subject> = {
     positional: { file: aFile, group: [KINDS.group, () => 1] },
     options: multi,
   },
+}
+
+/** Bits that are always set. */
+export const FIXED: Record<string, readonly FixedBits[]> = {
+  SendBundle: [SELECT, BUNDLE],
+  RecvMulti: [SELECT, MULTISHOT],
+  RecvBundle: [SELECT, BUNDLE],
+  RecvMultiBundle: [SELECT, MULTISHOT, BUNDLE],
 }

@@ -42,6 +42,7 @@ import { allBut, type Bad, KINDS, noInteger, these, TYPE, within } from '../base
 import { type Case, define, fileFlags, FILES, given, indexOf, optional } from '../base/conformance-case.ts'
 import type { Fields } from '../base/native-rows.ts'
 import { contentOf, dataAt, type Expected, iovecsOf, memoryAt } from '../base/process-memory.ts'
+import { MULTISHOT, ONE, SELECT, type FixedBits } from '../base/fixed-bits.ts'
 
 /** Flags from <linux/io_uring.h>: not the facade's own constants. */
 const RECVSEND = { POLL_FIRST: 1, FIXED_BUF: 4, ZC_REPORT_USAGE: 8 } as const
@@ -455,4 +456,13 @@ export const ARGUMENTS: Record<string, Subject> = {
     positional: { file: aFile },
     options: { ifq: KINDS.u32, length: KINDS.u32, pollFirst: KINDS.boolean },
   },
+}
+
+/** Bits that are always set. */
+export const FIXED: Record<string, readonly FixedBits[]> = {
+  SendMsg: [ONE],
+  RecvMsg: [ONE],
+  RecvMsgMulti: [ONE, SELECT, MULTISHOT],
+  SendMsgZc: [ONE],
+  RecvZc: [MULTISHOT],
 }

@@ -25,6 +25,7 @@ import type { Subject } from '../base/argument-subject.ts'
 import { absent, allBut, type Bad, KINDS, numbers, these, VALUE } from '../base/bad-values.ts'
 import { type Case, define, fileFlags, FILES, given, indexOf, optional } from '../base/conformance-case.ts'
 import type { Fields } from '../base/native-rows.ts'
+import type { FixedBits } from '../base/fixed-bits.ts'
 
 /** Constants from the kernel's headers: not the facade's own. */
 const SOCK_CLOEXEC = 0o2000000
@@ -286,4 +287,9 @@ export const ARGUMENTS: Record<string, Subject> = {
     },
     options: undefined,
   },
+}
+
+/** Bits that are always set. */
+export const FIXED: Record<string, readonly FixedBits[]> = {
+  AcceptMulti: [[2, 2, 1n]],
 }

@@ -16,6 +16,7 @@ import type { Subject } from '../base/argument-subject.ts'
 import { allBut, type Bad, KINDS, numbers, RANGE, these, TYPE, VALUE } from '../base/bad-values.ts'
 import { type Case, define, fileFlags, FILES, indexOf, optional } from '../base/conformance-case.ts'
 import { contentOf } from '../base/process-memory.ts'
+import type { FixedBits } from '../base/fixed-bits.ts'
 
 /** Constants from the kernel's headers: not the facade's own. */
 const GETSOCKOPT = 2
@@ -162,4 +163,10 @@ export const ARGUMENTS: Record<string, Subject> = {
     // The good command takes no peer.
     options: { peer: [...KINDS.boolean, [true, VALUE]] },
   },
+}
+
+/** Bits that are always set. */
+export const FIXED: Record<string, readonly FixedBits[]> = {
+  GetSockOpt: [[8, 4, 2n]],
+  SetSockOpt: [[8, 4, 3n]],
 }

@@ -17,6 +17,7 @@ import { boolean, time, timespecBytes, token, u32, userDataOf } from '../base/ar
 import { type Case, define, given, optional } from '../base/conformance-case.ts'
 import { KINDS } from '../base/bad-values.ts'
 import type { Subject } from '../base/argument-subject.ts'
+import { NO_FILE, ONE, type FixedBits } from '../base/fixed-bits.ts'
 
 /** Flags that both classes set, from <linux/io_uring.h>: not the facade's own constants. */
 const TIMEOUT = {
@@ -179,4 +180,12 @@ export const ARGUMENTS: Record<string, Subject> = {
     positional: { time: aTime },
     options: { absolute: KINDS.boolean, clock: KINDS.clock },
   },
+}
+
+/** Bits that are always set. */
+export const FIXED: Record<string, readonly FixedBits[]> = {
+  Timeout: [NO_FILE, ONE],
+  TimeoutRemove: [NO_FILE],
+  TimeoutUpdate: [NO_FILE, [28, 4, 2n]],
+  LinkTimeout: [NO_FILE, ONE],
 }
