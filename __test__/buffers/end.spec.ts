@@ -177,7 +177,7 @@ test('BufferRing: memory is held as long as the kernel has the group', async (t)
     ring.push(new RecvMulti(far, number))
     ring.submit()
     await until('group')
-    if (gone.has('group memory')) throw new Error('the memory was let go')
+    if (gone.has('group memory')) throw new Error('the memory was released')
     function receive(round) {
       writeSync(near, Buffer.alloc(1000, 97 + round))
       const { value } = ring.wait({ timeout: 20_000 })
@@ -189,7 +189,7 @@ test('BufferRing: memory is held as long as the kernel has the group', async (t)
       receive(round)
       await collect()
     }
-    if (gone.has('group memory')) throw new Error('the memory was let go')
+    if (gone.has('group memory')) throw new Error('the memory was released')
     for (const each of strangers) if (each.some((byte) => byte !== 0x55)) throw new Error('memory was overwritten')
 
     // Closed while an operation is in flight: the memory is held until it ends.
@@ -200,7 +200,7 @@ test('BufferRing: memory is held as long as the kernel has the group', async (t)
     closed.close()
     closed = undefined
     await collect()
-    if (gone.has('closed memory')) throw new Error('the memory of the closed group was let go')
+    if (gone.has('closed memory')) throw new Error('the memory of the closed group was released')
     ring[Symbol.dispose]()
     ring = undefined
     await until('group memory')

@@ -65,3 +65,6 @@ export function diskFile(t: ExecutionContext): { fd: number; path: string; type:
   t.log(`none of ${candidates.join(', ')} is on ${Object.values(DISKS).join(', ')}`)
   return undefined
 }
+
+/** A number that is no descriptor: beyond any limit of open files. */
+export const UNUSED_FD = 987_654

@@ -307,11 +307,11 @@ for (const [name, source] of [
   ['an eventfd', 'ring.registerEventfd(eventfd()); ring.eventfdEnabled = false'],
   ['credentials and busy polling', 'ring.registerPersonality(); ring.registerNapi()'],
   [
-    'a flow and other sizes',
+    'the promise API and a resize',
     'await ring.run(new Nop()); ring.resize({ entries: 64 }); await ring.run(new Nop())',
   ],
   [
-    'messages that nobody waits for any more',
+    'an idle messages() iterator',
     'const messages = ring.messages(); Ring.sendMessage(ring, 1, 2n); await messages.next()',
   ],
   [

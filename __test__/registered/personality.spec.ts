@@ -46,7 +46,7 @@ function secret(t: Parameters<typeof directory>[0]): string {
 
 const OK = { code: 0, signal: null, stdout: 'ok\n', stderr: '' }
 
-asRoot('an operation has the credentials that were registered, and not those of the thread', async (t) => {
+asRoot('personality(): operations use the registered credentials, not those of the thread', async (t) => {
   const outcome = await script(`${prelude(secret(t))}
     import { chmodSync } from 'node:fs'
     import { dirname } from 'node:path'
@@ -74,8 +74,10 @@ asRoot('an operation has the credentials that were registered, and not those of 
   t.deepEqual(outcome, OK)
 })
 
-asRoot('what is in flight keeps credentials that are given back, and nothing new has them', async (t) => {
-  const outcome = await script(`${prelude(secret(t))}
+asRoot(
+  'unregisterPersonality: operations in flight keep the credentials, new ones cannot use them',
+  async (t) => {
+    const outcome = await script(`${prelude(secret(t))}
     import { chmodSync } from 'node:fs'
     import { dirname } from 'node:path'
     chmodSync(dirname(path), 0o755)
@@ -98,8 +100,9 @@ asRoot('what is in flight keeps credentials that are given back, and nothing new
     assert.equal(open(ring, ring.registerPersonality()), 'opened')
     console.log('ok')
   `)
-  t.deepEqual(outcome, OK)
-})
+    t.deepEqual(outcome, OK)
+  },
+)
 
 test('registerPersonality: each ring has its own personalities and numbers', (t) => {
   using ring = new Ring({ entries: 8 })

@@ -15,12 +15,10 @@ import {
 } from 'uring'
 import { createAddressOf } from 'uring/native'
 import { codeOrNone, complete, submitHeldBack } from '../../helpers/completions.ts'
-import { diskFile, fifo, file } from '../../helpers/files.ts'
+import { diskFile, fifo, file, UNUSED_FD } from '../../helpers/files.ts'
 import { script } from '../../helpers/process.ts'
 
 const GIB = 2 ** 30
-const NOBODY = 987_654
-
 /** A multiple of every page size and block size. */
 const PIECE = 65_536
 const ONES = Buffer.alloc(PIECE, 0xa5)
@@ -94,7 +92,7 @@ test('Fadvise: accepts every known advice and refuses others', (t) => {
   }
   t.is(complete(ring, new Fadvise(fd, 99)).error?.message, 'EINVAL: invalid argument, fadvise64')
   t.is(codeOrNone(ring, new Fadvise(fifo(t), FileAdvice.NORMAL)), 'ESPIPE')
-  t.is(codeOrNone(ring, new Fadvise(NOBODY, FileAdvice.NORMAL)), 'EBADF')
+  t.is(codeOrNone(ring, new Fadvise(UNUSED_FD, FileAdvice.NORMAL)), 'EBADF')
 })
 
 const nativeAddressOf = createAddressOf()

@@ -4,13 +4,12 @@ import { closeSync, fstatSync, openSync } from 'node:fs'
 import test from 'ava'
 import { Close, FilesUpdate, FixedFdInstall, FixedFile, OpenFlags, Read, Ring, SKIP_FILE } from 'uring'
 import { codeOrNone, complete, submitHeldBack } from '../../helpers/completions.ts'
-import { file } from '../../helpers/files.ts'
+import { file, UNUSED_FD } from '../../helpers/files.ts'
 import { flagsOf, readText, withFewDescriptors } from '../../helpers/pipes.ts'
 import { script } from '../../helpers/process.ts'
 import { contentOf, contents, files } from '../../helpers/registered.ts'
 import { closing } from '../../helpers/sockets.ts'
 
-const NOBODY = 987_654
 const EMPTY = -1
 
 // ---- FilesUpdate
@@ -63,9 +62,9 @@ test('FilesUpdate: stops at the first descriptor that fails, and returns the cou
   using ring = new Ring({ entries: 4 })
   const [a = 0, b = 0] = files(t, 'a', 'b')
   ring.registerFiles(4)
-  t.is(complete(ring, new FilesUpdate([a, NOBODY, b])).value, 1)
+  t.is(complete(ring, new FilesUpdate([a, UNUSED_FD, b])).value, 1)
   t.is(contents(ring, 4), 'a - - -')
-  const slots = complete(ring, new FilesUpdate([b, a, NOBODY, b], { offset: 'auto' })).value
+  const slots = complete(ring, new FilesUpdate([b, a, UNUSED_FD, b], { offset: 'auto' })).value
   t.deepEqual(
     slots.map((slot) => contentOf(ring, slot)),
     ['b', 'a'],
@@ -87,8 +86,8 @@ test('FilesUpdate: fails for bad descriptors, bad slots and rings without a tabl
     'either all descriptors get a slot or none',
   )
   t.is(codeOrNone(ring, new FilesUpdate([fd], { offset: 2 ** 31 - 2 })), 'EINVAL')
-  t.is(codeOrNone(ring, new FilesUpdate([NOBODY])), 'EBADF')
-  t.is(codeOrNone(ring, new FilesUpdate([NOBODY], { offset: 'auto' })), 'EBADF')
+  t.is(codeOrNone(ring, new FilesUpdate([UNUSED_FD])), 'EBADF')
+  t.is(codeOrNone(ring, new FilesUpdate([UNUSED_FD], { offset: 'auto' })), 'EBADF')
   t.is(codeOrNone(ring, new FilesUpdate([EMPTY], { offset: 'auto' })), 'EBADF')
   t.is(codeOrNone(ring, new FilesUpdate([SKIP_FILE], { offset: 'auto' })), 'EBADF')
   t.is(codeOrNone(ring, new FilesUpdate([ring.fd])), 'EBADF', 'a ring cannot be a fixed file')
@@ -106,7 +105,7 @@ test('FilesUpdate: ignores changes to the operation after push()', (t) => {
   const list = [a, b]
   const operation = new FilesUpdate<number | 'auto'>(list, { offset: 1 })
   const finish = submitHeldBack(t, ring, operation)
-  list.fill(NOBODY)
+  list.fill(UNUSED_FD)
   operation.offset = 'auto'
   t.is(finish().value as unknown, 2)
   t.is(contents(ring, 3), '- a b')

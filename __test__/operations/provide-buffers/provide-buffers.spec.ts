@@ -246,7 +246,7 @@ test('ProvideBuffers: keeps the memory alive until its buffers are consumed', as
       if (!gone.has(name)) throw new Error(name + ' is still held')
     }
     function held(...names) {
-      for (const name of names) if (gone.has(name)) throw new Error(name + ' was let go too early')
+      for (const name of names) if (gone.has(name)) throw new Error(name + ' was released too early')
     }
     function readInto(group) {
       writeSync(right, Buffer.alloc(SIZE, 0xaa))

@@ -16,11 +16,10 @@ import {
   Write,
 } from 'uring'
 import { codeOrNone, complete, submitHeldBack } from '../../helpers/completions.ts'
-import { file } from '../../helpers/files.ts'
+import { file, UNUSED_FD } from '../../helpers/files.ts'
 import { brokenPipe, flagsOf, pipe, readText, withFewDescriptors } from '../../helpers/pipes.ts'
 import { closing, pair } from '../../helpers/sockets.ts'
 
-const NOBODY = 987_654
 /** The access mode of a descriptor, O_ACCMODE. */
 const ACCESS = 3
 const FAR = 2 ** 33 + 5
@@ -133,8 +132,8 @@ test('Splice: fails without a pipe, and for bad files and offsets', (t) => {
   t.is(codeOrNone(ring, new Splice(read, other.fd, 8, { offsetIn: 0 })), 'ESPIPE')
   t.is(codeOrNone(ring, new Splice(fd, write, 8, { offsetOut: 0 })), 'ESPIPE')
   t.is(codeOrNone(ring, new Splice(fd, write, 8, { flags: 0x10 })), 'EINVAL')
-  t.is(codeOrNone(ring, new Splice(NOBODY, write, 8)), 'EBADF')
-  t.is(codeOrNone(ring, new Splice(fd, NOBODY, 8)), 'EBADF')
+  t.is(codeOrNone(ring, new Splice(UNUSED_FD, write, 8)), 'EBADF')
+  t.is(codeOrNone(ring, new Splice(fd, UNUSED_FD, 8)), 'EBADF')
   t.is(codeOrNone(ring, new Splice(write, fd, 8)), 'EBADF', 'the wrong end')
   t.is(codeOrNone(ring, new Splice(fd, read, 8)), 'EBADF', 'the wrong end')
   t.is(codeOrNone(ring, new Splice(fd, brokenPipe(t), 8)), 'EPIPE')
@@ -204,8 +203,8 @@ test('Tee: fails for files that are not pipes', (t) => {
   t.is(codeOrNone(ring, new Tee(read, fd, 8)), 'EINVAL')
   t.is(codeOrNone(ring, new Tee(read, write, 8)), 'EINVAL', 'the same pipe')
   t.is(codeOrNone(ring, new Tee(read, write, 8, { flags: 0x10 })), 'EINVAL')
-  t.is(codeOrNone(ring, new Tee(NOBODY, write, 8)), 'EBADF')
-  t.is(codeOrNone(ring, new Tee(read, NOBODY, 8)), 'EBADF')
+  t.is(codeOrNone(ring, new Tee(UNUSED_FD, write, 8)), 'EBADF')
+  t.is(codeOrNone(ring, new Tee(read, UNUSED_FD, 8)), 'EBADF')
   t.is(codeOrNone(ring, new Tee(read, brokenPipe(t), 8)), 'EPIPE')
   t.is(readText(read), 'bytes')
 })

@@ -23,7 +23,7 @@ import {
   type SyncFileRangeOptions,
 } from 'uring'
 import { codeOrNone, complete } from '../../helpers/completions.ts'
-import { diskFile, fifo, file } from '../../helpers/files.ts'
+import { diskFile, fifo, file, UNUSED_FD } from '../../helpers/files.ts'
 
 test('Fsync: synchronizes regular files, and fails for pipes', (t) => {
   using ring = new Ring({ entries: 4 })
@@ -47,7 +47,6 @@ test('Fsync: synchronizes regular files, and fails for pipes', (t) => {
 })
 
 const GIB = 2 ** 30
-const NOBODY = 987_654
 const MAX_I64 = 2n ** 63n - 1n
 
 /** A multiple of every page size and block size. */
@@ -127,7 +126,7 @@ test('SyncFileRange: fails for unknown flags, ranges out of bounds and pipes', (
   t.is(codeOrNone(ring, new SyncFileRange(fd, { offset: MAX_I64 })), 'none')
   t.is(codeOrNone(ring, new SyncFileRange(fifo(t))), 'ESPIPE')
   t.is(
-    complete(ring, new SyncFileRange(NOBODY)).error?.message,
+    complete(ring, new SyncFileRange(UNUSED_FD)).error?.message,
     'EBADF: bad file descriptor, sync_file_range',
   )
 })
@@ -240,7 +239,7 @@ test('Fallocate: fails for bad ranges, modes and files', (t) => {
   const reader = openSync(path, 'r')
   t.teardown(() => closeSync(reader))
   t.is(complete(ring, new Fallocate(reader, 8)).error?.message, 'EBADF: bad file descriptor, fallocate')
-  t.is(codeOrNone(ring, new Fallocate(NOBODY, 8)), 'EBADF')
+  t.is(codeOrNone(ring, new Fallocate(UNUSED_FD, 8)), 'EBADF')
   t.is(codeOrNone(ring, new Fallocate(fd, 0)), 'EINVAL')
   t.is(codeOrNone(ring, new Fallocate(fd, MAX_I64, { offset: MAX_I64 })), 'EFBIG')
   t.is(codeOrNone(ring, new Fallocate(fd, 8, { mode: 2 ** 31 })), 'ENOTSUP')

@@ -4,9 +4,7 @@ import { closeSync, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs
 import test from 'ava'
 import { FixedFile, Ftruncate, Ring } from 'uring'
 import { codeOrNone, complete } from '../../helpers/completions.ts'
-import { diskFile, fifo, file } from '../../helpers/files.ts'
-
-const NOBODY = 987_654
+import { diskFile, fifo, file, UNUSED_FD } from '../../helpers/files.ts'
 
 function readFirst(fd: number, count: number): string {
   const bytes = Buffer.alloc(count)
@@ -43,7 +41,7 @@ test('Ftruncate: fails for files that are not open for writing, and for pipes', 
   const message = t.throws(() => ftruncateSync(reader, 1)).message
   t.is(complete(ring, new Ftruncate(reader, 1)).error?.message, message)
   t.is(complete(ring, new Ftruncate(fifo(t), 1)).error?.code, 'EINVAL')
-  t.is(codeOrNone(ring, new Ftruncate(NOBODY, 1)), 'EBADF')
+  t.is(codeOrNone(ring, new Ftruncate(UNUSED_FD, 1)), 'EBADF')
   t.is(codeOrNone(ring, new Ftruncate(new FixedFile(0), 1)), 'EBADF')
   const disk = diskFile(t)
   if (disk?.type === 'ext4') t.is(codeOrNone(ring, new Ftruncate(disk.fd, 2n ** 62n)), 'EFBIG')
