@@ -19,8 +19,8 @@ const CASES = [
 ]
 
 /**
- * Measures both checkouts and prints each case. In a round both run in one process and alternate; rounds take turns in
- * which build is loaded first.
+ * Measures both checkouts and prints each case. A round is two processes in which both builds alternate: the build that
+ * is loaded first has an advantage of some percent, so each is first once.
  *
  * @param {import('../options.js').Options & { against: string }} options
  * @returns {Promise<boolean>} true if no case is slower here than the tolerance allows
@@ -41,10 +41,12 @@ export async function reportAgainst({ milliseconds, rounds, against, tolerance }
   for (const { title, args } of CASES) {
     /** @type {{ time: Compared, cpu: Compared }[]} */
     const measured = []
-    for (let round = 0; round < rounds; round += 1)
-      measured.push(
-        await pair([...prefix, process.execPath, PAIR, ...args], milliseconds, against, round % 2 === 1),
-      )
+    for (let round = 0; round < rounds; round += 1) {
+      const program = [...prefix, process.execPath, PAIR, ...args]
+      const first = await pair(program, milliseconds / 2, against, false)
+      const second = await pair(program, milliseconds / 2, against, true)
+      measured.push({ time: meanOf(first.time, second.time), cpu: meanOf(first.cpu, second.cpu) })
+    }
     const time = medianOf(measured.map((figures) => figures.time))
     const cpu = medianOf(measured.map((figures) => figures.cpu))
     const isSlower = time.ratio > 1 + tolerance / 100
@@ -61,7 +63,7 @@ export async function reportAgainst({ milliseconds, rounds, against, tolerance }
 }
 
 /**
- * Runs one round.
+ * Runs one process.
  *
  * @param {readonly string[]} program
  * @param {number} milliseconds
@@ -80,6 +82,12 @@ async function pair(program, milliseconds, against, isSwapped) {
 /** @param {Compared} compared @returns {Compared} */
 function swapped({ here, there }) {
   return { here: there, there: here, ratio: there / here }
+}
+
+/** The geometric mean of two figures. @param {Compared} first @param {Compared} second @returns {Compared} */
+function meanOf(first, second) {
+  const of = (/** @type {keyof Compared} */ key) => Math.sqrt(first[key] * second[key])
+  return { here: of('here'), there: of('there'), ratio: of('ratio') }
 }
 
 /** The address of a checkout's compiled package. @param {string} directory */
