@@ -121,3 +121,12 @@ test('skipSuccess: memory is released with the chain', async (t) => {
   )
   t.deepEqual(outcome, { code: 0, signal: null, stdout: 'released\n', stderr: '' })
 })
+
+test('submitAndWait: refuses to wait for the completion that a pushed operation skips', (t) => {
+  using ring = new Ring({ entries: 4 })
+  ring.push(new Nop().skipSuccess())
+  ring.push(new Nop(), 'second')
+  t.throws(() => ring.submitAndWait(2), { code: 'ERR_URING_NOTHING_IN_FLIGHT', message: /only 1 can come/ })
+  t.is(ring.submitAndWait(1), 2)
+  t.is(ring.tryWait()?.userData, 'second')
+})
